@@ -1,0 +1,290 @@
+"""Frames on the wire: STX, LEN, CMD, payload, CRC (low byte first), ETX.
+
+Nothing is escaped. 0xCA, 0x0A and 0x2C occur anywhere inside a frame, so the only proof of a
+frame is that all of it fits: a known command with a length that is allowed for it, ETX where LEN
+says, the CRC, and the delimiters. The scanner therefore treats each 0xCA as a candidate, and
+when a candidate fails it discards *that one octet* and looks again from the next: a good frame
+behind or inside a false candidate is never lost.
+
+Speed: candidates are found with `bytes.find`; one dict lookup by the three header octets answers
+"plausible?" and says how to take the frame apart. What is made of an intact frame is up to the
+*reading* that the scanner was given: `frames` here for tools that look at the wire, `messages`
+of messages.py for the sessions, which so never build a value only to take it apart again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from operator import itemgetter
+from struct import Struct
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from firmware_protocol.commands import (
+    ADV,
+    DELIMITER,
+    FACTS,
+    MAX_ADV_LEN,
+    Command,
+    concrete_layouts,
+    delimiter_positions,
+    payload_length,
+)
+from firmware_protocol.crc import crc16
+from firmware_protocol.errors import LocalProtocolError, RemoteProtocolError
+
+STX = 0xCA
+ETX = 0x0A
+OVERHEAD = 6
+"""Octets of a frame besides its payload."""
+
+_STX = bytes([STX])
+_KNOWN: frozenset[int] = frozenset(Command)
+_WITH_ADV = frozenset(c for c in Command if any(ADV in layout for layout in FACTS[c].layouts))
+
+
+class Frame(NamedTuple):
+    """One intact frame. STX, LEN, CRC and ETX are implied: `encode_frame` gives them back."""
+
+    command: int
+    payload: bytes
+    offset: int = 0
+    """Position of its STX, counted from the first octet that the scanner was fed."""
+
+
+def encode_frame(command: int, payload: bytes = b"") -> bytes:
+    """The octets on the wire of a command with `payload` (0..255 octets, delimiters included).
+
+    A CRC of zero is written like any other. (The C encoder leaves both octets out, which makes
+    one of its frames in 65536 undecodable.)
+    """
+    if len(payload) > 255:
+        raise LocalProtocolError(f"a payload of {len(payload)} octets; at most 255 fit a frame")
+    covered = bytes((len(payload), command)) + payload
+    return _STX + covered + crc16(covered).to_bytes(2, "little") + b"\n"
+
+
+T = TypeVar("T")
+
+Build = Callable[[bytes, int], T | None]
+"""(octets from LEN to the end of the payload, offset of STX) → value; None: bad delimiter."""
+
+Reading = Callable[[int, tuple[int, ...]], Build[T]]
+"""(command, field sizes) → how to build the value of such a frame."""
+
+
+def delimiters_hold(layout: tuple[int, ...]) -> Callable[[bytes], bool]:
+    """A check of the octets from LEN on: is there a delimiter behind each field of `layout`?"""
+    # LEN and CMD stand before the payload, so a delimiter is two octets further on.
+    match [position + 2 for position in delimiter_positions(layout)]:
+        case []:
+            return lambda covered: True
+        case [only]:
+            return lambda covered: covered[only] == DELIMITER
+        case positions:
+            pick = itemgetter(*positions)
+            expected = (DELIMITER,) * len(positions)
+            return lambda covered: pick(covered) == expected
+
+
+def frames(command: int, layout: tuple[int, ...]) -> Build[Frame]:
+    """The reading for those who want the frames themselves."""
+    hold = delimiters_hold(layout)
+
+    def build(covered: bytes, offset: int) -> Frame | None:
+        return Frame(command, covered[2:], offset) if hold(covered) else None
+
+    return build
+
+
+class Candidate(NamedTuple, Generic[T]):
+    """How to check and take apart a frame that begins with a given header."""
+
+    total: int
+    unpack_from: Callable[[bytes, int], tuple[Any, ...]]
+    """frame → (octets that the CRC covers: LEN to end of payload, CRC, ETX)"""
+    build: Build[T]
+
+
+def _candidate(length: int, build: Build[T]) -> Candidate[T]:
+    return Candidate(length + OVERHEAD, Struct(f"<x{length + 2}sHB").unpack_from, build)
+
+
+@cache
+def candidates(reading: Reading[T], max_adv: int) -> dict[bytes, Candidate[T]]:
+    """Header (STX, LEN, CMD) → its check, for every plausible header."""
+    table = {}
+    for command in Command:
+        for layout in concrete_layouts(command, max_adv):
+            length = payload_length(layout)
+            if length <= 255:
+                header = bytes((STX, length, command))
+                table[header] = _candidate(length, reading(command, layout))
+    return table
+
+
+@cache
+def _unknown_candidate(reading: Reading[T], length: int, command: int) -> Candidate[T]:
+    return _candidate(length, reading(command, ()))
+
+
+def _implausible(length: int, command: int) -> str:
+    """Why no frame begins with this LEN and CMD; the header is known to be implausible."""
+    if command not in _KNOWN:
+        return "unknown_cmd"
+    shortest = payload_length(next(concrete_layouts(Command(command), 0)))
+    return "adv_too_long" if command in _WITH_ADV and length >= shortest else "bad_len"
+
+
+def decode(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
+    """Decode one frame that begins at the first octet; octets behind its end are ignored.
+
+    max_adv: longest advertising data to accept, in octets.
+    Raises RemoteProtocolError with the first check that fails, in the order of the C decoder.
+    """
+    if frame[:1] != _STX:
+        raise RemoteProtocolError("bad_stx" if frame else "truncated")
+    if len(frame) < 3 or len(frame) < frame[1] + OVERHEAD:
+        raise RemoteProtocolError("truncated")
+    length, command = frame[1], frame[2]
+    candidate: Candidate[Frame] | None = candidates(frames, max_adv).get(frame[:3])
+    known: Candidate[Frame] = candidate or _unknown_candidate(frames, length, command)
+    covered, crc, etx = known.unpack_from(frame, 0)
+    if etx != ETX:
+        raise RemoteProtocolError("bad_etx")
+    if crc != crc16(covered):
+        raise RemoteProtocolError("bad_crc")
+    if candidate is None:
+        raise RemoteProtocolError(_implausible(length, command))
+    decoded = candidate.build(covered, 0)
+    if decoded is None:
+        raise RemoteProtocolError("bad_delimiter")
+    return decoded
+
+
+@dataclass(slots=True)
+class ScannerCounters:
+    """What a scanner has seen. received = in frames + skipped + still pending, always."""
+
+    bytes_received: int = 0
+    bytes_in_frames: int = 0
+    bytes_skipped: int = 0
+    crc_errors: int = 0
+    etx_errors: int = 0
+    delimiter_errors: int = 0
+    length_errors: int = 0
+    """Known command, impossible LEN (advertising data over the limit included)."""
+    unknown_commands: int = 0
+    idle_rescans: int = 0
+    """Incomplete candidates that were given up because the line had gone quiet."""
+    frames: list[int] = field(default_factory=lambda: [0] * 256)
+    """Intact frames, indexed by command number."""
+
+    def frames_by_name(self) -> dict[str, int]:
+        """Intact frames by command name (0x.. where there is none), without the zeros."""
+        names = {command.value: command.name for command in Command}
+        return {
+            names.get(command, f"0x{command:02X}"): count
+            for command, count in enumerate(self.frames)
+            if count
+        }
+
+
+class FrameScanner(Generic[T]):
+    """Finds the frames in a stream of octets that is cut anywhere and may hold anything.
+
+    reading: what to make of an intact frame: `frames`, or `messages` of messages.py.
+    max_adv: longest advertising data to accept, in octets.
+    unknown: also deliver frames whose command is not known. Any LEN is then plausible behind such
+    a header, so noise can hold back the stream for up to 260 octets: for looking into captures.
+    """
+
+    def __init__(
+        self, reading: Reading[T], max_adv: int = MAX_ADV_LEN, *, unknown: bool = False
+    ) -> None:
+        if not 0 <= max_adv <= MAX_ADV_LEN:
+            raise LocalProtocolError(f"max_adv must be 0..{MAX_ADV_LEN}, not {max_adv}")
+        self.counters = ScannerCounters()
+        self._reading = reading
+        self._unknown = unknown
+        self._candidates = candidates(reading, max_adv)
+        self._tail = b""
+        self._tail_offset = 0
+
+    @property
+    def pending(self) -> int:
+        """Octets kept back because they may be the beginning of a frame: 0..260."""
+        return len(self._tail)
+
+    def feed(self, data: bytes) -> list[T]:
+        """All frames that `data` completes, in order. How the stream is cut does not matter."""
+        self.counters.bytes_received += len(data)
+        return self._scan(self._tail + data if self._tail else data)
+
+    def flush(self) -> list[T]:
+        """Give up incomplete candidates; afterwards nothing is pending.
+
+        Call it at the end of the input, and when the line has been idle for longer than the
+        longest frame lasts: a stray STX with a large LEN would otherwise hold back a good ACK
+        until other traffic comes, which may be for ever.
+        """
+        found = []
+        while self._tail:
+            self.counters.idle_rescans += 1
+            self.counters.bytes_skipped += 1
+            self._tail_offset += 1
+            found += self._scan(self._tail[1:])
+        return found
+
+    def _scan(self, data: bytes) -> list[T]:
+        found: list[T] = []
+        counters = self.counters
+        tally = counters.frames
+        find = data.find
+        candidate_for = self._candidates.get
+        look_for_unknown = self._unknown
+        known = _KNOWN
+        offset = self._tail_offset
+        end = len(data)
+        position = framed = unknown = 0
+        while True:
+            start = find(_STX, position)
+            if start < 0:
+                start = end
+                break
+            header = data[start : start + 3]
+            candidate = candidate_for(header)
+            if candidate is None:
+                if start + 3 > end:
+                    break
+                if header[2] in known:
+                    counters.length_errors += 1
+                    position = start + 1
+                    continue
+                if not look_for_unknown:
+                    unknown += 1
+                    position = start + 1
+                    continue
+                candidate = _unknown_candidate(self._reading, header[1], header[2])
+            total, unpack_from, build = candidate
+            if start + total > end:
+                break
+            covered, crc, etx = unpack_from(data, start)
+            if etx != ETX:
+                counters.etx_errors += 1
+            elif crc != crc16(covered):
+                counters.crc_errors += 1
+            elif (value := build(covered, offset + start)) is None:
+                counters.delimiter_errors += 1
+            else:
+                found.append(value)
+                tally[header[2]] += 1
+                framed += total
+                position = start + total
+                continue
+            position = start + 1
+        self._tail = data[start:]
+        self._tail_offset = offset + start
+        counters.unknown_commands += unknown
+        counters.bytes_in_frames += framed
+        counters.bytes_skipped += start - framed
+        return found
