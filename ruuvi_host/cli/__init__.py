@@ -1,0 +1,1 @@
+"""What people type. Each command parses, calls one function of the house, and prints."""

@@ -1,0 +1,73 @@
+"""The command group: a static table of commands, each imported only when it is called.
+
+So `ruuvi-host --help` imports click and nothing else, and `--version` not even that. A command
+module exports `command`; what it needs of the house it imports inside its function.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ruuvi_host import __version__
+
+if TYPE_CHECKING:
+    import click
+
+COMMANDS = {
+    "run": ("ruuvi_host.cli.run", "Receive from a coprocessor and relay to a server."),
+    "listen": ("ruuvi_host.cli.listen", "Show what is heard, decoded."),
+    "simulate": ("ruuvi_host.cli.simulate", "Serve a simulated coprocessor on a pseudo-terminal."),
+    "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a recording of the UART."),
+    "receive": ("ruuvi_host.cli.receive", "Run a small server that accepts and checks batches."),
+}
+
+
+def make_group() -> click.Group:
+    """The `ruuvi-host` command with all its sub-commands, none of them imported yet."""
+    from importlib import import_module
+
+    import click
+
+    class LazyGroup(click.Group):
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return list(COMMANDS)
+
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            if cmd_name not in COMMANDS:
+                return None
+            command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+            return command
+
+        def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    @click.group(
+        cls=LazyGroup,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog="Try it without hardware: ruuvi-host listen --simulate",
+    )
+    @click.version_option(__version__, prog_name="ruuvi-host")
+    def group() -> None:
+        """The host half of a Ruuvi Gateway, for any Linux machine.
+
+        Talks to an nRF52 coprocessor on a serial port, keeps the newest report of every sensor,
+        and posts batches to a server as the official gateway does.
+        """
+
+    return group
+
+
+def main() -> None:
+    """Entry point. Ends the process with the exit code of what happened."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"ruuvi-host, version {__version__}")
+        return
+    from ruuvi_host.errors import RuuviHostError
+
+    try:
+        make_group()(prog_name="ruuvi-host")
+    except RuuviHostError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from error
