@@ -1,0 +1,461 @@
+"""The host's end of one life of a link: identify, configure, one command in flight, retry.
+
+Octets and time go in (`receive`, `tick`), events and octets to send come out. A session is used
+once: when the port is opened again, a new one begins.
+
+    session.start(now)
+    events = session.receive(data, now)     after each read
+    events = session.tick(now)              when session.deadline has come
+    data = session.take_output()            write it if it is not empty, after each of the above
+    events = session.end(now)               the port is gone, or is to be closed
+
+Why it behaves as it does (ruuvi.gateway_nrf.c v2.0.0):
+
+* The coprocessor has one slot for a pending reply, so a second command before the first is
+  answered would cost that answer: one command in flight, always, GET_DEVICE_ID included.
+* It may have been running for hours when the port is opened, and it asks with GET_ALL only once
+  per boot. So the session speaks first, and treats each GET_ALL as a reboot.
+* A damaged command poisons its reassembly buffer until a frame decodes at once. GET_DEVICE_ID
+  does that. After four unanswered tries of a command it is therefore asked who it is; five
+  undecodable SET_ALL in a row would overflow its stack.
+* Frames found inside a damaged one may be forged by whoever advertises. So GET_ALL causes no more
+  than a rate-limited SET_ALL, and an ACK counts only for the command in flight.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from firmware_protocol.commands import FIRMWARE_MAX_ADV_LEN, MAX_ADV_LEN, Command
+from firmware_protocol.errors import LocalProtocolError
+from firmware_protocol.framing import FrameScanner, ScannerCounters
+from firmware_protocol.messages import (
+    Ack,
+    AdvRprt,
+    AdvRprt2,
+    DeviceId,
+    GetAll,
+    GetDeviceId,
+    HostMessage,
+    LedCtrl,
+    Message,
+    Report,
+    SetAll,
+    messages,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds and counts. The defaults, and why."""
+
+    ack_timeout: float = 0.25
+    """The ESP32 takes 0.1 s; USB adapters hold data back for up to 16 ms each way, and the ACK of
+    SET_ALL waits for a restart of the scan."""
+    tries: int = 4
+    """Of one command, before GET_DEVICE_ID is asked in between."""
+    timeouts_to_fail: int = 10
+    """In a row: the link is down. As on the ESP32."""
+    idle: float = 0.05
+    """Quiet time after which an incomplete frame is given up: the longest lasts 22 ms. For network
+    bridges 0.5 s."""
+    heartbeat: float = 10.0
+    """Quiet time (without any answer; reports do not count) after which GET_DEVICE_ID is asked:
+    reports alone do not prove that the coprocessor still hears."""
+    reboots_at_once: int = 3
+    reboot_window: float = 3.0
+    """At most so many GET_ALL are answered at once within so many seconds; later ones wait."""
+
+
+class State(Enum):
+    """Where one life of a link is."""
+
+    NEW = "new"
+    IDENTIFYING = "identifying"
+    CONFIGURING = "configuring"
+    READY = "ready"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+class Happening(Enum):
+    """What moves a session from one state to another."""
+
+    STARTED = "started"
+    IDENTIFIED = "DEVICE_ID received"
+    UNIDENTIFIED = "no DEVICE_ID after several tries"
+    CONFIGURED = "ACK to SET_ALL"
+    REBOOTED = "GET_ALL received"
+    EXHAUSTED = "too many commands without an answer"
+    CLOSED = "port closed"
+
+
+TRANSITIONS: dict[State, dict[Happening, State]] = {
+    State.NEW: {Happening.STARTED: State.IDENTIFYING},
+    State.IDENTIFYING: {
+        Happening.IDENTIFIED: State.CONFIGURING,
+        Happening.UNIDENTIFIED: State.CONFIGURING,
+        Happening.REBOOTED: State.IDENTIFYING,
+        Happening.EXHAUSTED: State.FAILED,
+    },
+    State.CONFIGURING: {
+        Happening.CONFIGURED: State.READY,
+        Happening.REBOOTED: State.CONFIGURING,
+        Happening.EXHAUSTED: State.FAILED,
+    },
+    State.READY: {
+        Happening.REBOOTED: State.CONFIGURING,
+        Happening.EXHAUSTED: State.FAILED,
+    },
+    State.FAILED: {},
+    State.ENDED: {},
+}
+for _state in State:
+    TRANSITIONS[_state][Happening.CLOSED] = State.ENDED
+
+
+class Generation(Enum):
+    """What the coprocessor's behaviour tells of its firmware; there is no command to ask it."""
+
+    UNKNOWN = "unknown"
+    V1 = "1.0.0 or older"
+    V2 = "2.0.0 or newer"
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The coprocessor told who it is, for the first time in this life or differently."""
+
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Configured: reports count from here on.
+
+    `refused`: the ACK said 1. The coprocessor has applied what it could all the same: no channel
+    was enabled, or its chip has no coded PHY (firmware 2.0.0 then answers every SET_ALL so).
+    """
+
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Reports, in order of arrival. One event for all that a read brought."""
+
+    reports: list[Report]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebooted:
+    """GET_ALL: the coprocessor has started anew and waits for its configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The end of a command that was given with `HostSession.command`."""
+
+    command: HostMessage
+    reply: Message | None
+    """ACK, DEVICE_ID, or the echo of LED_CTRL; None: no answer, or a reboot came between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The link is down. Nothing follows; the session is spent."""
+
+    state: State
+    """The state that it was in."""
+    command: Command
+    """The command that was not answered last."""
+
+
+Event = Identified | Ready | Heard | Rebooted | Replied | Failed
+
+
+@dataclass(slots=True)
+class SessionCounters:
+    """What one life of a link has seen; `scanner` has the octets and frames."""
+
+    scanner: ScannerCounters = field(default_factory=ScannerCounters)
+    reports: int = 0
+    """Delivered in `Heard`."""
+    reports_unconfigured: int = 0
+    """Dropped: they came before SET_ALL was answered."""
+    lost_acks: int = 0
+    """Commands sent without an answer in time, each try counted."""
+    reboots: int = 0
+    unmatched_replies: int = 0
+    """Answers that nobody was waiting for; dropped."""
+    unexpected_messages: int = 0
+    """Intact frames that only a host sends; dropped."""
+
+
+@dataclass(slots=True)
+class _InFlight:
+    command: HostMessage
+    deadline: float
+    tries: int
+    by_caller: bool
+
+
+class HostSession:
+    """One life of a link, seen from the host. See the top of this file.
+
+    settings: the whole configuration of the coprocessor, sent as SET_ALL.
+    max_adv: longest advertising data to accept, in octets; longer reports are noise to it.
+    """
+
+    def __init__(
+        self, settings: SetAll, timing: Timing | None = None, max_adv: int = MAX_ADV_LEN
+    ) -> None:
+        if settings.max_adv_len > FIRMWARE_MAX_ADV_LEN:
+            raise LocalProtocolError(
+                f"max_adv_len must be 0..{FIRMWARE_MAX_ADV_LEN}, not {settings.max_adv_len}: "
+                "the firmware would write behind the end of a buffer"
+            )
+        self.state = State.NEW
+        self.device: DeviceId | None = None
+        self.generation = Generation.UNKNOWN
+        self.counters = SessionCounters()
+        self._settings = settings
+        self._timing = timing or Timing()
+        self._scanner: FrameScanner[Message] = FrameScanner(messages, max_adv)
+        self.counters.scanner = self._scanner.counters
+        self._short_form = False
+        self._output: list[bytes] = []
+        self._events: list[Event] = []
+        self._in_flight: _InFlight | None = None
+        self._timeouts = 0
+        self._answered_at = 0.0
+        self._received_at = 0.0
+        self._resume_at: float | None = None
+        self._reboots: deque[float] = deque(maxlen=self._timing.reboots_at_once)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` wants to be called; None: not before the next `receive`."""
+        times = []
+        if self._scanner.pending:
+            times.append(self._received_at + self._timing.idle)
+        if self._in_flight:
+            times.append(self._in_flight.deadline)
+        elif self._resume_at is not None:
+            times.append(self._resume_at)
+        elif self.state is State.READY:
+            times.append(self._answered_at + self._timing.heartbeat)
+        return min(times, default=None)
+
+    @property
+    def can_command(self) -> bool:
+        """May `command` be called now?"""
+        return self.state is State.READY and self._in_flight is None
+
+    def start(self, now: float) -> None:
+        """The port is open. Speaks first: the coprocessor may be running already."""
+        self._move(Happening.STARTED)
+        self._send_for_state(now)
+
+    def command(self, command: HostMessage, now: float) -> None:
+        """Send one command; `Replied` tells how it ended.
+
+        Raises LocalProtocolError unless `can_command`, and for SET_ALL: what the session was made
+        with is sent again after each reboot, so it must stay the only one.
+        """
+        if isinstance(command, SetAll):
+            raise LocalProtocolError("SET_ALL is the session's own; make a new session")
+        if not self.can_command:
+            ready = self.state is State.READY
+            why = "another command is in flight" if ready else self.state.value
+            raise LocalProtocolError(f"{command.command.name} cannot be sent now: {why}")
+        self._send(command, now, by_caller=True)
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """Octets from the port, cut anywhere."""
+        self._received_at = now
+        self._take(self._scanner.feed(data), now)
+        return self._take_events()
+
+    def tick(self, now: float) -> list[Event]:
+        """The deadline has come: retry, give up, flush the scanner, or ask for a sign of life."""
+        timing = self._timing
+        if self._scanner.pending and now >= self._received_at + timing.idle:
+            self._take(self._scanner.flush(), now)
+        if self._in_flight:
+            if now >= self._in_flight.deadline:
+                self._unanswered(self._in_flight, now)
+        elif self._resume_at is not None:
+            if now >= self._resume_at:
+                self._resume_at = None
+                self._reboots.append(now)
+                self._send_for_state(now)
+        elif self.state is State.READY and now >= self._answered_at + timing.heartbeat:
+            self._send(GetDeviceId(), now)
+        return self._take_events()
+
+    def end(self, now: float) -> list[Event]:
+        """The port is gone or about to be closed: what the scanner still holds back comes out."""
+        self._take(self._scanner.flush(), now)
+        self._in_flight = None
+        self._resume_at = None
+        self._output.clear()
+        self._move(Happening.CLOSED)
+        return self._take_events()
+
+    def take_output(self) -> bytes:
+        """What is to be written now; may be empty."""
+        output = b"".join(self._output)
+        self._output.clear()
+        return output
+
+    # --- what comes in
+
+    def _take(self, received: list[Message], now: float) -> None:
+        if self.state in (State.NEW, State.FAILED, State.ENDED):
+            return
+        reports: list[Report] = []
+        for message in received:
+            if type(message) is AdvRprt2 or type(message) is AdvRprt:
+                reports.append(message)
+                continue
+            if reports:  # keep the order of what came in one read
+                self._heard(reports)
+                reports = []
+            match message:
+                case Ack():
+                    self._acked(message, now)
+                case DeviceId():
+                    self._device_id(message, now)
+                case GetAll():
+                    self._rebooted(now)
+                case LedCtrl() if self._in_flight and self._in_flight.command == message:
+                    self.generation = Generation.V1
+                    self._answer(message, now)
+                case _:
+                    self.counters.unexpected_messages += 1
+        if reports:
+            self._heard(reports)
+
+    def _heard(self, reports: list[Report]) -> None:
+        self.generation = Generation.V2 if isinstance(reports[-1], AdvRprt2) else Generation.V1
+        if self.state is State.READY:
+            self.counters.reports += len(reports)
+            self._events.append(Heard(reports))
+        else:
+            self.counters.reports_unconfigured += len(reports)
+
+    def _acked(self, ack: Ack, now: float) -> None:
+        if self._in_flight is None or self._in_flight.command.command != ack.acked_cmd:
+            self.counters.unmatched_replies += 1
+            return
+        command = self._in_flight.command
+        if isinstance(command, LedCtrl):
+            self.generation = Generation.V2
+        elif isinstance(command, SetAll):
+            if command.max_adv_len:  # firmware 1.0.0 does not understand the long form
+                self.generation = Generation.V2
+            self._timeouts = 0
+            self._move(Happening.CONFIGURED)
+            self._events.append(Ready(refused=ack.state))
+        self._answer(ack, now)
+
+    def _device_id(self, device: DeviceId, now: float) -> None:
+        if not (self._in_flight and isinstance(self._in_flight.command, GetDeviceId)):
+            self.counters.unmatched_replies += 1
+            return
+        if device != self.device:
+            self.device = device
+            self._events.append(Identified(device))
+        if self.state is State.IDENTIFYING:
+            self._timeouts = 0
+            self._move(Happening.IDENTIFIED)
+        elif self.state is State.CONFIGURING and self.generation is not Generation.V2:
+            # It hears, and yet did not answer SET_ALL: old firmware knows the short form only.
+            self._short_form = not self._short_form
+        self._answer(device, now)
+
+    def _answer(self, reply: Message, now: float) -> None:
+        """The command in flight is answered; go on with what the state wants."""
+        done, self._in_flight = self._in_flight, None
+        self._answered_at = now
+        if self.state is State.READY:
+            self._timeouts = 0
+        if done and done.by_caller:
+            self._events.append(Replied(done.command, reply))
+        self._send_for_state(now)
+
+    def _rebooted(self, now: float) -> None:
+        self.counters.reboots += 1
+        if self._in_flight and self._in_flight.by_caller:
+            self._events.append(Replied(self._in_flight.command, None))
+        self._in_flight = None
+        self._timeouts = 0
+        self._move(Happening.REBOOTED)
+        self._events.append(Rebooted())
+        full = len(self._reboots) == self._reboots.maxlen
+        resume_at = self._reboots[0] + self._timing.reboot_window if full else now
+        if resume_at > now:
+            self._resume_at = resume_at
+        else:
+            self._reboots.append(now)
+            self._resume_at = None
+            self._send_for_state(now)
+
+    # --- what goes out
+
+    def _send_for_state(self, now: float) -> None:
+        if self._in_flight or self._resume_at is not None:
+            return
+        if self.state is State.IDENTIFYING:
+            self._send(GetDeviceId(), now)
+        elif self.state is State.CONFIGURING:
+            settings = self._settings
+            self._send(replace(settings, max_adv_len=0) if self._short_form else settings, now)
+
+    def _send(
+        self, command: HostMessage, now: float, tries: int = 1, *, by_caller: bool = False
+    ) -> None:
+        self._in_flight = _InFlight(command, now + self._timing.ack_timeout, tries, by_caller)
+        self._output.append(command.to_frame())
+
+    def _unanswered(self, lost: _InFlight, now: float) -> None:
+        self.counters.lost_acks += 1
+        self._timeouts += 1
+        self._in_flight = None
+        is_probe = isinstance(lost.command, GetDeviceId)
+        if self._timeouts >= self._timing.timeouts_to_fail:
+            if is_probe and self.state is State.READY and self.device is None:
+                # It never told who it is (firmware before 0.5): it cannot be probed so.
+                self._timeouts = 0
+                self._answered_at = now
+            else:
+                self._fail(lost)
+        elif lost.tries < self._timing.tries:
+            self._send(lost.command, now, lost.tries + 1, by_caller=lost.by_caller)
+        elif not is_probe:
+            if lost.by_caller:
+                self._events.append(Replied(lost.command, None))
+            self._send(GetDeviceId(), now)
+        elif self.state is State.READY:
+            self._send(lost.command, now)
+        else:
+            if self.state is State.IDENTIFYING:
+                self._move(Happening.UNIDENTIFIED)
+            self._send_for_state(now)
+
+    def _fail(self, lost: _InFlight) -> None:
+        if lost.by_caller:
+            self._events.append(Replied(lost.command, None))
+        self._events.append(Failed(self.state, lost.command.command))
+        self._move(Happening.EXHAUSTED)
+
+    def _move(self, happening: Happening) -> None:
+        following = TRANSITIONS[self.state].get(happening)
+        if following is None:
+            raise LocalProtocolError(f"{happening.value}: impossible while {self.state.value}")
+        self.state = following
+
+    def _take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events

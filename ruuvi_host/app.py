@@ -1,0 +1,153 @@
+"""Wires the rooms together: coprocessor → intake → table → relays; owns tasks and shutdown."""
+
+import asyncio
+import gc
+import logging
+
+from firmware_protocol.messages import DeviceId, Report
+from ruuvi_host.clock import Clock, SystemClock, WallClock
+from ruuvi_host.config import Config, Target
+from ruuvi_host.device.supervisor import Supervisor
+from ruuvi_host.errors import RuuviHostError, SpoolError
+from ruuvi_host.intake.batch import Batcher
+from ruuvi_host.intake.filter import AddressFilter
+from ruuvi_host.intake.intake import Intake
+from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.relay.gateway_json import BodyFacts
+from ruuvi_host.relay.http import HttpSink, public_url
+from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.state import StateDirectory
+from ruuvi_host.status import Counters
+
+log = logging.getLogger(__name__)
+
+GRACE = 3.0
+"""Seconds for the last deliveries when we are told to stop; five in all are promised."""
+
+CLOUD_PACE = 15.0
+"""Seconds between two posts of a backlog to Ruuvi Cloud, which refuses more."""
+
+CLOCK_CHECK = 1.0
+"""Seconds between two questions whether the clock is right."""
+
+
+class Host:
+    """The whole host, for one coprocessor. `run` lives until it is cancelled, then stops cleanly.
+
+    port: as for device.port.open_port.
+    """
+
+    def __init__(
+        self, port: str, config: Config, state: StateDirectory, *, trust_clock: bool
+    ) -> None:
+        self._clock: Clock = SystemClock()
+        self._wall = WallClock(self._clock, trusted=trust_clock)
+        self._config = config
+        self._state = state
+        self._table = AdvertisementTable()
+        self._intake = Intake(
+            self._table,
+            AddressFilter(config.filter_addresses, config.filter_allow),
+            use_timestamps=config.use_timestamps,
+        )
+        self._supervisor = Supervisor(port, config.scan, self, self._clock)
+        self._gateway = state.load_gateway()
+        self._configured = asyncio.Event()
+        self._identified = asyncio.Event()
+        self._relaying = False
+        if self._gateway:
+            self._identified.set()
+        nonces = Nonces()
+        self._relays = [self._relay(target, nonces) for target in config.targets]
+
+    def _relay(self, target: Target, nonces: Nonces) -> Relay:
+        batcher = Batcher(self._table.queue(), target.period, self._clock.monotonic())
+        facts = BodyFacts(self._config.coordinates, self._config.use_timestamps)
+        relay = Relay(
+            target.name, HttpSink(target), batcher, self._known_gateway, facts, nonces, self._clock
+        )
+        try:
+            relay.spool.load(self._state.undelivered(target.name))
+        except SpoolError as error:
+            log.error("%s; what could be read is kept", error)
+        log.info(
+            "%s: %s every %d s%s",
+            *(target.name, public_url(target.url), target.period),
+            f"; {len(relay.spool)} batches wait from before" if relay.spool else "",
+        )
+        return relay
+
+    async def run(self) -> None:
+        """Receive and relay. When cancelled: last batches out, the rest kept, then return."""
+        failures: list[BaseException] = []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._supervisor.run(), name="supervisor")
+                tasks.create_task(self._start_relays(tasks), name="start")
+        except* RuuviHostError as group:
+            failures.extend(group.exceptions)
+        finally:
+            await self._finish()
+        for failure in failures:
+            raise failure
+
+    async def _start_relays(self, tasks: asyncio.TaskGroup) -> None:
+        """Nothing is posted before clock, coprocessor and its identity are there."""
+        if self._config.use_timestamps and not self._wall.check():
+            log.warning(
+                "the clock is not synchronised: nothing is relayed until it is (--trust-clock "
+                "skips this)"
+            )
+            while not self._wall.check():  # noqa: ASYNC110 - the kernel tells only who asks
+                await asyncio.sleep(CLOCK_CHECK)
+            log.info("the clock is right")
+        await self._configured.wait()
+        await self._identified.wait()
+        self._relaying = True
+        for relay in self._relays:
+            tasks.create_task(relay.run(), name=relay.name)
+        # What lives until the end need not be looked at by the collector again and again.
+        gc.collect()
+        gc.freeze()
+
+    async def _finish(self) -> None:
+        if self._relaying:
+            async with asyncio.TaskGroup() as tasks:
+                for relay in self._relays:
+                    tasks.create_task(relay.finish(GRACE), name=f"finish {relay.name}")
+        for relay in self._relays:
+            try:
+                relay.spool.save(self._state.undelivered(relay.name))
+            except SpoolError as error:
+                log.error("%s: %d reports are lost", error, relay.spool.reports)
+            else:
+                if relay.spool:
+                    log.warning("%s: %d batches kept for next time", relay.name, len(relay.spool))
+        self._log_counters("received", self._supervisor.counters)
+        self._log_counters("taken in", self._intake.counters)
+        for relay in self._relays:
+            self._log_counters(relay.name, relay.counters)
+
+    def _log_counters(self, name: str, counters: Counters) -> None:
+        log.info("%s: %s", name, ", ".join(f"{k} {v}" for k, v in counters.nonzero().items()))
+
+    def _known_gateway(self) -> DeviceId:
+        assert self._gateway is not None
+        return self._gateway
+
+    # --- what the link tells
+
+    def heard(self, reports: list[Report], now: float) -> None:
+        self._intake.heard(reports, now, self._wall.utc())
+
+    def identified(self, device: DeviceId) -> None:
+        if device != self._gateway:
+            self._gateway = device
+            self._state.save_gateway(device)
+        self._identified.set()
+
+    def ready(self, *, refused: bool) -> None:
+        self._configured.set()
+
+    def rebooted(self) -> None:
+        pass

@@ -1,0 +1,109 @@
+"""What the host is told to do, and where it keeps its state.
+
+The gateway's own settings come from a gw_cfg.json (see gw_cfg.py); the rest from the command line.
+"""
+
+import os
+from base64 import b64encode
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from firmware_protocol.messages import SetAll
+from ruuvi_host.errors import ConfigError
+
+RUUVI_CLOUD_URL = "https://network.ruuvi.com/record"
+DEFAULT_PERIOD = 10
+"""Seconds between two posts."""
+MAX_PERIOD = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The Authorization header of a target. Never logged."""
+
+    value: str = field(repr=False)
+    basic: bool = False
+    """Of kind "basic": the gateway then writes the header behind the signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server that gets batches."""
+
+    name: str
+    url: str
+    """http or https, without user information."""
+    period: int = DEFAULT_PERIOD
+    """Seconds, 1..3600; the server may change it."""
+    authorization: Authorization | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that `run` needs to know; the defaults are the gateway's, without any target."""
+
+    scan: SetAll = field(default_factory=SetAll)
+    """What the coprocessor is configured with."""
+    filter_addresses: frozenset[bytes] = frozenset()
+    filter_allow: bool = False
+    """True: only the listed addresses pass; False: all but these."""
+    use_timestamps: bool = True
+    """False: a running number in place of the time, as a gateway without NTP does."""
+    coordinates: str = ""
+    """At most 63 octets."""
+    targets: tuple[Target, ...] = ()
+
+
+def basic_authorization(user: str, password: str) -> Authorization:
+    credentials = b64encode(f"{user}:{password}".encode()).decode("ascii")
+    return Authorization(f"Basic {credentials}", basic=True)
+
+
+def check_url(key: str, url: str) -> str:
+    """`url` if a batch can be posted to it. Raises ConfigError naming `key`.
+
+    key: the option or key as the user wrote it.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(key, f"not a usable address: {error}") from error
+    if parts.scheme not in ("http", "https"):
+        raise ConfigError(key, "the address must begin with http:// or https://")
+    if not parts.hostname:
+        raise ConfigError(key, "the address names no server, as in http://server:8000/record")
+    if port == 0:
+        raise ConfigError(key, "port 0 cannot be posted to")
+    if any(c.isspace() or not c.isprintable() for c in url):
+        raise ConfigError(key, "the address has white space or control characters in it")
+    return url
+
+
+def split_user(url: str) -> tuple[str, Authorization | None]:
+    """A URL without its user information, and that information as basic authorization."""
+    parts = urlsplit(url)
+    user_info, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    user, _, password = user_info.partition(":")
+    bare = parts._replace(netloc=host).geturl()
+    return bare, basic_authorization(unquote(user), unquote(password)) if user else None
+
+
+def state_directory(option: str | None, *, simulated: bool) -> Path:
+    """Where this instance keeps its state: option, $STATE_DIRECTORY, $XDG_STATE_HOME, home.
+
+    A simulated coprocessor gets a folder of its own, unless the option names one: its undelivered
+    batches must never be posted by a real gateway.
+    """
+    if option:
+        return Path(option)
+    if systemd := os.environ.get("STATE_DIRECTORY"):
+        path = Path(systemd.partition(":")[0])
+    elif xdg := os.environ.get("XDG_STATE_HOME"):
+        path = Path(xdg) / "ruuvi-host"
+    else:
+        path = Path.home() / ".local" / "state" / "ruuvi-host"
+    return path / "simulated" if simulated else path

@@ -1,0 +1,276 @@
+"""Reads a Ruuvi Gateway's gw_cfg.json.
+
+As on the gateway, a missing key keeps its default, and a value of the wrong type counts as
+missing. Where the gateway is silent we warn, naming the key; secrets are never repeated. Only a
+wish that would change where data goes or who may read it, and that this version cannot fulfil,
+is an error.
+"""
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+from firmware_protocol.messages import SetAll
+from ruuvi_host.config import (
+    DEFAULT_PERIOD,
+    MAX_PERIOD,
+    RUUVI_CLOUD_URL,
+    Authorization,
+    Config,
+    Target,
+    basic_authorization,
+    check_url,
+    split_user,
+)
+from ruuvi_host.errors import ConfigError
+from ruuvi_host.logs import printable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MAX_FILTER_ADDRESSES = 100
+MAX_COORDINATES = 63
+SHORTEST_POLITE_PERIOD = 10
+
+_ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+
+_NOT_YET = {
+    "http_use_ssl_client_cert": "client certificates",
+    "http_use_ssl_server_cert": "a server certificate of one's own",
+    "http_use_extra_http_path": "an extra path",
+    "http_use_extra_http_query": "an extra query",
+    "http_use_extra_http_headers": "extra headers",
+}
+
+_IGNORED = frozenset(
+    """
+    wifi_sta_config wifi_ap_config use_eth eth_dhcp eth_static_ip eth_netmask eth_gw eth_dns1
+    eth_dns2 auto_update_cycle auto_update_weekdays_bitmask auto_update_interval_from
+    auto_update_interval_to auto_update_tz_offset_hours fw_update_url fw_ver nrf52_fw_ver gw_mac
+    storage ntp_use_dhcp ntp_server1 ntp_server2 ntp_server3 ntp_server4 remote_cfg_use
+    remote_cfg_url remote_cfg_auth_type remote_cfg_auth_basic_user remote_cfg_auth_basic_pass
+    remote_cfg_auth_bearer_token remote_cfg_use_ssl_client_cert remote_cfg_use_ssl_server_cert
+    remote_cfg_refresh_interval_minutes use_http_stat http_stat_url http_stat_user http_stat_pass
+    http_stat_use_ssl_client_cert http_stat_use_ssl_server_cert use_mqtt
+    mqtt_disable_retained_messages mqtt_transport mqtt_data_format mqtt_server mqtt_port
+    mqtt_sending_interval mqtt_prefix mqtt_client_id mqtt_user mqtt_pass mqtt_use_ssl_client_cert
+    mqtt_use_ssl_server_cert lan_auth_type lan_auth_user lan_auth_pass lan_auth_api_key
+    lan_auth_api_key_rw lan_auth_api_key_use lan_auth_api_key_rw_use
+    """.split()
+)
+"""Keys of a gateway that mean nothing here, or nothing yet: accepted without a word."""
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file at `path`. Raises ConfigError when it cannot be used."""
+    name = str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(name, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(name, f"not UTF-8 text (at octet {error.start})") from error
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ConfigError(name, f"not JSON: {error.msg} at {where}") from error
+    except RecursionError as error:
+        raise ConfigError(name, "not JSON that can be read: nested too deeply") from error
+    if not isinstance(document, dict):
+        raise ConfigError(name, "must hold one JSON object")
+    return _config(_Keys(document))
+
+
+class _Keys:
+    """Typed access to the keys of a document, with a warning for what cannot be used."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._unread = set(document) - _IGNORED
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._document
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._take(key)
+        if isinstance(value, bool):
+            return value
+        return self._wrong(key, "true or false", default)
+
+    def text(self, key: str, default: str = "", limit: int | None = None) -> str:
+        """limit: octets; a longer text is refused, because a cut secret or address never works."""
+        value = self._take(key)
+        if not isinstance(value, str):
+            return self._wrong(key, "a text", default)
+        if limit is not None and len(value.encode("utf-8", "replace")) > limit:
+            raise ConfigError(key, f"longer than {limit} octets")
+        return value
+
+    def number(self, key: str, default: int, top: int, *, decimal_text: bool = False) -> int:
+        """A number, or a text "0x…" (or of decimal digits, where the gateway takes them)."""
+        value = self._take(key)
+        number: int | None = None
+        if isinstance(value, int) and not isinstance(value, bool):
+            number = value
+        elif isinstance(value, str):
+            pattern = (
+                r"0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,10}" if decimal_text else r"0[xX][0-9A-Fa-f]{1,8}"
+            )
+            if re.fullmatch(pattern, value):
+                number = int(value, 0) if value[:2] in ("0x", "0X") else int(value)
+        if number is not None and 0 <= number <= top:
+            return number
+        return self._wrong(key, f"a number from 0 to {top}", default)
+
+    def texts(self, key: str) -> list[str]:
+        value = self._take(key)
+        if isinstance(value, list):
+            return [item if isinstance(item, str) else json.dumps(item) for item in value]
+        return self._wrong(key, "a list of texts", [])
+
+    def warn_about_unread(self) -> None:
+        for key in sorted(self._unread):
+            log.warning("%s: unknown key, ignored", printable(key))
+
+    def _take(self, key: str) -> Any:
+        self._unread.discard(key)
+        return self._document.get(key)
+
+    def _wrong(self, key: str, wanted: str, default: T) -> T:
+        if key in self._document:
+            log.warning("%s: must be %s; ignored", key, wanted)
+        return default
+
+
+def _config(keys: _Keys) -> Config:
+    coordinates = keys.text("coordinates")
+    addresses, allow = _filter(keys)
+    targets = _targets(keys)
+    scan = _scan(keys)
+    use_timestamps = keys.flag("ntp_use", True)
+    keys.warn_about_unread()
+    return Config(
+        scan=scan,
+        filter_addresses=addresses,
+        filter_allow=allow,
+        use_timestamps=use_timestamps,
+        coordinates=_cut("coordinates", coordinates, MAX_COORDINATES),
+        targets=targets,
+    )
+
+
+def _cut(key: str, text: str, limit: int) -> str:
+    """At most `limit` octets of UTF-8, cut at the edge of a character."""
+    octets = text.encode("utf-8", "replace")
+    if len(octets) > limit:
+        log.warning("%s: cut at %d octets", key, limit)
+    return octets[:limit].decode("utf-8", "ignore")
+
+
+def _scan(keys: _Keys) -> SetAll:
+    gateway = SetAll()
+    # Up to v1.15 the 2M key had another name.
+    two_m = keys.flag("scan_extended_payload", gateway.use_2m_phy)
+    scan = SetAll(
+        fltr_id=keys.number("company_id", gateway.fltr_id, 0xFFFF),
+        fltr_tags=keys.flag("company_use_filtering", gateway.fltr_tags),
+        use_coded_phy=keys.flag("scan_coded_phy", gateway.use_coded_phy),
+        use_1m_phy=keys.flag("scan_1mbit_phy", gateway.use_1m_phy),
+        use_2m_phy=keys.flag("scan_2mbit_phy", two_m),
+        ch_37=keys.flag("scan_channel_37", gateway.ch_37),
+        ch_38=keys.flag("scan_channel_38", gateway.ch_38),
+        ch_39=keys.flag("scan_channel_39", gateway.ch_39),
+    )
+    # Without scan_default the given keys count: that is what the writer of the file meant.
+    if keys.flag("scan_default", False):
+        scan = SetAll(fltr_id=scan.fltr_id, fltr_tags=scan.fltr_tags)
+    if not (scan.use_1m_phy or scan.use_2m_phy or scan.use_coded_phy):
+        log.warning("scan_1mbit_phy: no PHY is enabled; nothing will be heard")
+    if not (scan.ch_37 or scan.ch_38 or scan.ch_39):
+        log.warning("scan_channel_37: no channel is enabled; nothing will be heard")
+    return scan
+
+
+def _filter(keys: _Keys) -> tuple[frozenset[bytes], bool]:
+    addresses = set()
+    listed = keys.texts("scan_filter_list")
+    if len(listed) > MAX_FILTER_ADDRESSES:
+        log.warning("scan_filter_list: only the first %d count", MAX_FILTER_ADDRESSES)
+    for text in listed[:MAX_FILTER_ADDRESSES]:
+        if _ADDRESS.fullmatch(text):
+            addresses.add(bytes.fromhex(text.replace(":", "")))
+        else:
+            log.warning("scan_filter_list: %s is no AA:BB:CC:DD:EE:FF; skipped", printable(text))
+    return frozenset(addresses), keys.flag("scan_filter_allow_listed", False)
+
+
+def _targets(keys: _Keys) -> tuple[Target, ...]:
+    use_ruuvi = keys.flag("use_http_ruuvi", True)
+    use_custom = keys.flag("use_http", False)
+    url = keys.text("http_url", RUUVI_CLOUD_URL, 255)
+    kind = keys.text("http_auth", "none")
+    data_format = keys.text("http_data_format", "ruuvi")
+    period = _period(keys)
+    wanted_but_missing = [key for key in _NOT_YET if keys.flag(key, False)]
+    authorization, url = _authorization(keys, kind, url, wanted=use_custom)
+    if use_custom and url == RUUVI_CLOUD_URL and data_format == "ruuvi" and authorization is None:
+        # How firmware that knew only one target wrote "Ruuvi's cloud".
+        use_ruuvi, use_custom = True, False
+    targets = []
+    if use_ruuvi:
+        targets.append(Target("ruuvi", RUUVI_CLOUD_URL))
+    if use_custom:
+        for key in wanted_but_missing:
+            raise ConfigError(key, f"this version does not support {_NOT_YET[key]} yet")
+        if data_format in ("ruuvi_raw_and_decoded", "ruuvi_decoded"):
+            log.warning("http_data_format: %s is not supported yet; sending ruuvi", data_format)
+        targets.append(Target("custom", check_url("http_url", url), period, authorization))
+    return tuple(targets)
+
+
+def _period(keys: _Keys) -> int:
+    period = keys.number("http_period", DEFAULT_PERIOD, 0xFFFFFFFF, decimal_text=True)
+    if period == 0:
+        log.warning("http_period: 0 is no period; taking %d s", DEFAULT_PERIOD)
+        return DEFAULT_PERIOD
+    if period > MAX_PERIOD:
+        log.warning("http_period: more than %d s; taking that", MAX_PERIOD)
+        return MAX_PERIOD
+    warn_if_short("http_period", period)
+    return period
+
+
+def warn_if_short(key: str, period: int) -> None:
+    """A period that the gateway's own page would not offer is taken, with a word about it."""
+    if period < SHORTEST_POLITE_PERIOD:
+        log.warning("%s: %d s is shorter than the 10 s a gateway offers; taken", key, period)
+
+
+def _authorization(
+    keys: _Keys, kind: str, url: str, *, wanted: bool
+) -> tuple[Authorization | None, str]:
+    """The Authorization of the custom target, and its URL without user information."""
+    user, password = keys.text("http_user", "", 50), keys.text("http_pass", "", 50)
+    token, api_key = keys.text("http_bearer_token", "", 255), keys.text("http_api_key", "", 255)
+    bare_url, from_url = split_user(url)
+    secrets = {"bearer": f"Bearer {token}", "token": f"Token {api_key}", "api_key": api_key}
+    match kind:
+        case "none":
+            return None, bare_url
+        case "basic":
+            # Not sent when the user is empty.
+            own = basic_authorization(user, password) if user else None
+            return from_url or own, bare_url
+        case "bearer" | "token" | "api_key":
+            if wanted and not (token if kind == "bearer" else api_key):
+                log.warning("http_auth: %s without its secret", kind)
+            if not secrets[kind].isprintable():
+                raise ConfigError("http_auth", "the secret has control characters in it")
+            return Authorization(secrets[kind]), bare_url
+        case _:
+            log.warning("http_auth: unknown kind; taken as none")
+            return None, bare_url

@@ -1,0 +1,1 @@
+"""What has been heard: from report to table to batch. Pure."""

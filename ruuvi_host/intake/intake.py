@@ -1,0 +1,80 @@
+"""From report to table: the checks and the stamp that each report gets, in the gateway's order.
+
+Source: ruuvi.gateway_esp.c adv_post.c. That the coprocessor is configured was checked before, in
+the session.
+"""
+
+from collections.abc import Iterable
+
+from firmware_protocol.messages import PHY_NOT_SET, TX_POWER_NOT_AVAILABLE, Report
+from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.intake.filter import AddressFilter
+from ruuvi_host.intake.table import AdvertisementTable
+
+MAX_ADV_LEN = 48
+"""Octets. The gateway's limit; the longest Ruuvi advertisement (format E1) has exactly this."""
+
+PHY_2M = 2
+PHY_CODED = 4
+
+
+class Intake:
+    """Stamps reports and puts them into the table.
+
+    use_timestamps: stamp with UTC seconds; else with the running number of legacy reports, which
+    is what a gateway without a clock does (`ntp_use` false).
+    """
+
+    def __init__(
+        self,
+        table: AdvertisementTable,
+        address_filter: AddressFilter | None = None,
+        *,
+        use_timestamps: bool = True,
+        max_adv_len: int = MAX_ADV_LEN,
+    ) -> None:
+        self.counters = table.counters
+        self._table = table
+        self._filter = address_filter or AddressFilter()
+        self._use_timestamps = use_timestamps
+        self._max_adv_len = max_adv_len
+
+    def heard(self, reports: Iterable[Report], now: float, utc: int | None) -> None:
+        """Take in what one read brought.
+
+        now: monotonic seconds. utc: whole seconds, or None while the clock is not known to be
+        right (reports are then dropped, unless no time is used at all).
+        """
+        counters = self.counters
+        put = self._table.put
+        passes = self._filter.passes if self._filter.addresses else None
+        limit = self._max_adv_len
+        new = tuple.__new__
+        for address, data, rssi, primary, secondary, channel, _, tx_power in reports:
+            counters.reports += 1
+            if not 0 < len(data) <= limit:
+                if data:
+                    counters.too_long += 1
+                else:
+                    counters.empty += 1
+                continue
+            if passes and not passes(address):
+                counters.filtered += 1
+                continue
+            stamp = utc if self._use_timestamps else counters.legacy
+            if stamp is None:
+                counters.clock_not_right += 1
+                continue
+            if secondary == PHY_NOT_SET:
+                counters.legacy += 1
+            elif secondary == PHY_2M:
+                counters.extended_2m += 1
+            elif secondary == PHY_CODED:
+                counters.coded += 1
+            power = None if tx_power == TX_POWER_NOT_AVAILABLE else tx_power
+            put(
+                new(
+                    Advertisement,
+                    (address, data, rssi, primary, secondary, channel, power, now, stamp),
+                )
+            )

@@ -1,0 +1,69 @@
+"""The life of a command that runs until it is told to stop: signals, helper threads, the end."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
+    """Run `main`; SIGINT or SIGTERM cancels it, and its clean-up then decides how it ends.
+
+    A second signal ends the process at once, for those who cannot wait. `main` need not catch
+    the cancellation.
+    """
+    with asyncio.Runner() as runner, suppress(asyncio.CancelledError):
+        runner.run(_stoppable(main))
+
+
+async def _stoppable(main: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(DaemonThreads())
+    task = asyncio.current_task()
+    assert task is not None
+    told = False
+
+    def stop(number: int) -> None:
+        nonlocal told
+        if told:
+            os._exit(128 + number)
+        told = True
+        task.cancel()
+
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    await main
+
+
+class DaemonThreads(ThreadPoolExecutor):
+    """An executor whose threads are not waited for at the end of the process.
+
+    A look-up of a name, or opening a port, can hang for half a minute in the system; the stop of
+    the host must not wait for it.
+    """
+
+    def submit(  # type: ignore[override]  # positional parameters as asyncio passes them
+        self, fn: Callable[..., T], *args: Any, **kwargs: Any
+    ) -> Future[T]:
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:  # handed to whoever waits, as every executor does
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=work, name="helper", daemon=True).start()
+        return future

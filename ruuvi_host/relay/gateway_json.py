@@ -1,0 +1,72 @@
+"""The body of a post, octet for octet as the Ruuvi Gateway makes it (format `ruuvi`: raw).
+
+The signature is over this very text, so it is made once per attempt and sent as it is. It is put
+together from templates: the gateway's own printer decides on spaces, order and digits, which no
+JSON library lets one choose. Strings are left to `json`.
+
+Source: ruuvi.gateway_esp.c http_json.c, json_stream_gen.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from firmware_protocol.messages import address_text
+from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.intake.batch import Batch
+
+_PHY_NAMES = {15: "1M", 2: "2M", 4: "Coded"}
+"""Secondary PHY → `ble_phy`; 15 is "none", so the primary one, 1M. Others: no such member."""
+
+TAGS_PER_SLICE = 200
+"""So many tags take a millisecond or two: the event loop gets a turn in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFacts:
+    """What a body tells besides its batch."""
+
+    coordinates: str = ""
+    """As configured; at most 63 octets."""
+    use_timestamps: bool = True
+    """False: a gateway without a clock. Tags then have a `counter` in place of the time."""
+
+
+def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
+    """The body of one attempt, made at `utc` (whole seconds), in pieces of some milliseconds."""
+    timestamp = f'    "timestamp": {utc},\n' if facts.use_timestamps else ""
+    head = (
+        "{\n"
+        '  "data": {\n'
+        f'    "coordinates": {json.dumps(facts.coordinates, ensure_ascii=False)},\n'
+        f"{timestamp}"
+        f'    "nonce": {batch.nonce},\n'
+        f'    "gw_mac": "{address_text(batch.gateway.addr)}",\n'
+        '    "tags": {'
+    )
+    yield head.encode()
+    advertisements = batch.advertisements
+    stamp_name = "timestamp" if facts.use_timestamps else "counter"
+    for first in range(0, len(advertisements), TAGS_PER_SLICE):
+        tags = [_tag(a, stamp_name) for a in advertisements[first : first + TAGS_PER_SLICE]]
+        text = ",".join(tags)
+        yield (text if first == 0 else "," + text).encode()
+    yield b"\n    }\n  }\n}" if advertisements else b"}\n  }\n}"
+
+
+def _tag(advertisement: Advertisement, stamp_name: str) -> str:
+    phy = _PHY_NAMES.get(advertisement.secondary_phy)
+    phy_line = f'        "ble_phy": "{phy}",\n' if phy else ""
+    power = advertisement.tx_power
+    # The firmware prints a negative power as an unsigned 32-bit number. Servers know it so.
+    power_line = "" if power is None else f'        "ble_tx_power": {power & 0xFFFFFFFF},\n'
+    return (
+        f'\n      "{address_text(advertisement.address)}": {{\n'
+        f'        "rssi": {advertisement.rssi},\n'
+        f'        "{stamp_name}": {advertisement.stamp},\n'
+        f"{phy_line}"
+        f'        "ble_chan": {advertisement.channel},\n'
+        f"{power_line}"
+        f'        "data": "{advertisement.data.hex().upper()}"\n'
+        "      }"
+    )

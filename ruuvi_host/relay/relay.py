@@ -1,0 +1,214 @@
+"""A relay: cuts batches at its beat, and delivers them to its sink until they are accepted.
+
+Two tasks. *fill* takes from the table at each beat, whatever the server does, so that intervals
+are never merged, and puts the batch into the spool. *drain* delivers: the newest batch first as
+long as it has not been tried, then the spool in order. A batch leaves the spool when the server
+has accepted it; a pause that grows with each failure lies between attempts. A server that is down
+is a normal state.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from contextlib import suppress
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.clock import Clock
+from ruuvi_host.intake.batch import Batch, Batcher
+from ruuvi_host.logs import Repeated
+from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+from ruuvi_host.relay.sink import Outcome, Sink, Verdict
+from ruuvi_host.relay.spool import Spool
+from ruuvi_host.status import RelayCounters
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 1.0
+"""Seconds after the first failure; doubles with each further one."""
+LONGEST_PAUSE = 60.0
+JITTER = 0.25
+"""A pause is so much shorter or longer, by chance: many hosts must not return at once when their
+server does."""
+BACKLOG_PACE = 0.05
+"""Seconds between two posts of a backlog: 20 a second are polite to a server that just recovered,
+and an hour of 10 s batches is through in under half a minute."""
+
+
+class Nonces:
+    """One running number for all relays, random at start, as on the gateway."""
+
+    def __init__(self) -> None:
+        self._last = random.getrandbits(32)
+
+    def next(self) -> int:
+        self._last = (self._last + 1) & 0xFFFFFFFF
+        return self._last
+
+
+class Relay:
+    """One target: its queue, timer, counters and failures are its own.
+
+    gateway: the coprocessor's identity once it is known.
+    first_pause: seconds until the first failed post is tried again.
+    pace: least seconds between two posts of a backlog.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sink: Sink,
+        batcher: Batcher,
+        gateway: Callable[[], DeviceId],
+        facts: BodyFacts,
+        nonces: Nonces,
+        clock: Clock,
+        *,
+        first_pause: float = FIRST_PAUSE,
+        pace: float = BACKLOG_PACE,
+    ) -> None:
+        self.name = name
+        self.counters = RelayCounters()
+        self.spool = Spool(self.counters)
+        self._sink = sink
+        self._batcher = batcher
+        self._gateway = gateway
+        self._facts = facts
+        self._nonces = nonces
+        self._clock = clock
+        self._pace = pace
+        self._period = batcher.period
+        self._untried: Batch | None = None
+        """The newest batch in the spool, as long as it has not been tried."""
+        self._work = asyncio.Event()
+        self._period_changed = asyncio.Event()
+        self._failures = 0
+        self._first_pause = first_pause
+        self._pause = first_pause
+        self._warned = Repeated()
+
+    async def run(self) -> None:
+        """Relay until cancelled. What is undelivered then is still here: see `finish`."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._fill(), name=f"{self.name} fill")
+            tasks.create_task(self._drain(), name=f"{self.name} drain")
+
+    async def finish(self, seconds: float) -> None:
+        """After `run`: cut the last batch, and try for so long to deliver all that is left."""
+        self._cut(last=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.spool and await self._deliver_next() is not Verdict.LATER:
+                    pass
+        self._untried = None
+        await self._sink.close()
+
+    async def _fill(self) -> None:
+        while True:
+            await self._until_due()
+            self._cut()
+            self._work.set()
+
+    async def _until_due(self) -> None:
+        while (pause := self._batcher.due - self._clock.monotonic()) > 0:
+            self._period_changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._period_changed.wait()
+
+    def _cut(self, *, last: bool = False) -> None:
+        advertisements = self._batcher.take(self._clock.monotonic())
+        if last and not advertisements:
+            return
+        if self._untried and not self._untried.advertisements:
+            self._drop_empty(self._untried)
+        self._untried = Batch(self._nonces.next(), self._gateway(), advertisements)
+        self.spool.append(self._untried)
+        self.counters.batches += 1
+
+    async def _drain(self) -> None:
+        while True:
+            if not self.spool:
+                self._work.clear()
+                await self._work.wait()
+            if await self._deliver_next() is Verdict.LATER:
+                await asyncio.sleep(self._pause)
+            elif self.spool:
+                await asyncio.sleep(self._pace)
+
+    async def _deliver_next(self) -> Verdict:
+        """One attempt: the newest batch if it has not been tried, else the oldest."""
+        batch = self._untried or self.spool.oldest()
+        self.counters.posts += 1
+        outcome = await self._sink.deliver(await self._body(batch), batch.gateway)
+        if self._untried is batch:
+            self._untried = None
+        if outcome.period is not None:
+            self._period = outcome.period
+        match outcome.verdict:
+            case Verdict.ACCEPTED:
+                self._accepted(batch)
+            case Verdict.LATER:
+                self._failed(batch, outcome)
+            case Verdict.REFUSED:
+                self._refused(batch, outcome)
+        return outcome.verdict
+
+    async def _body(self, batch: Batch) -> bytes:
+        pieces = []
+        for piece in body_slices(batch, self._facts, int(self._clock.wall())):
+            pieces.append(piece)
+            await asyncio.sleep(0)  # others get their turn during a large batch
+        return b"".join(pieces)
+
+    def _accepted(self, batch: Batch) -> None:
+        self.spool.remove(batch)
+        self.counters.accepted += 1
+        self.counters.accepted_reports += len(batch.advertisements)
+        if self.counters.accepted == 1 or self._failures:
+            after = f" after {self._failures} failed posts" if self._failures else ""
+            log.info("%s: batches are accepted%s; %s", self.name, after, self._waiting())
+        self._failures = 0
+        self._warned.reset()
+        if self._batcher.period != self._period:
+            log.info("%s: the server asks for a batch every %d s", self.name, self._period)
+            self._batcher.period = self._period
+            self._period_changed.set()
+
+    def _failed(self, batch: Batch, outcome: Outcome) -> None:
+        self.counters.failed += 1
+        self._pause = outcome.retry_after or self._backoff()
+        self._failures += 1
+        if not batch.advertisements:
+            self._drop_empty(batch)
+        if self._warned.due():
+            log.warning(
+                "%s: post failed (%s); %s, next try in %.0f s",
+                *(self.name, outcome.reason, self._waiting(), self._pause),
+                extra={"attempt": self._failures},
+            )
+
+    def _refused(self, batch: Batch, outcome: Outcome) -> None:
+        self.spool.remove(batch)
+        self.counters.failed += 1
+        self.counters.refused += 1
+        self.counters.refused_reports += len(batch.advertisements)
+        if count := self._warned.due():
+            log.error(
+                "%s: the server refuses the data (%s): %d batches dropped since the last message",
+                *(self.name, outcome.reason, count),
+            )
+
+    def _drop_empty(self, batch: Batch) -> None:
+        """A failed batch without reports is only a missed sign of life: nothing to keep."""
+        self.spool.remove(batch)
+        self.counters.empty_failed += 1
+
+    def _backoff(self) -> float:
+        pause = min(LONGEST_PAUSE, self._first_pause * 2.0 ** min(self._failures, 16))
+        return pause * random.uniform(1 - JITTER, 1 + JITTER)
+
+    def _waiting(self) -> str:
+        if not self.spool:
+            return "nothing waits"
+        return f"{self.spool.reports} reports in {len(self.spool)} batches wait"

@@ -1,0 +1,85 @@
+"""The folder in which one instance keeps what must outlive it, for itself alone.
+
+lock            held while the instance runs; names its process
+gateway.json    who the coprocessor was, so that data can be sent before it is heard again
+NAME.jsonl      undelivered batches of the target NAME (written by relay/spool.py)
+"""
+
+import fcntl
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Self
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+class StateDirectory:
+    """Made (0700) and locked by `open`, unlocked by `close` or by the end of the process."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Raises ConfigError when it cannot be made, or another instance has it."""
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            problem = f"cannot keep state in {path}: {error.strerror}"
+            raise ConfigError("--state-dir", problem) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.read(lock, 20).decode("ascii", "replace").strip()
+            os.close(lock)
+            problem = (
+                f"{path} is in use by another ruuvi-host (process {owner or 'unknown'}); "
+                "give each instance its own"
+            )
+            raise ConfigError("--state-dir", problem) from error
+        os.ftruncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        return cls(path, lock)
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+    def undelivered(self, target: str) -> Path:
+        """The file for the undelivered batches of a target."""
+        return self.path / f"{target}.jsonl"
+
+    def load_gateway(self) -> DeviceId | None:
+        """Who the coprocessor was when last heard; None: not known."""
+        path = self.path / "gateway.json"
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            device = DeviceId(bytes.fromhex(stored["id"]), bytes.fromhex(stored["addr"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("%s: cannot be used (%s); it is made anew", path, error)
+            return None
+        return device if len(device.id) == 8 and len(device.addr) == 6 else None
+
+    def save_gateway(self, device: DeviceId) -> None:
+        """Remember who the coprocessor is. Failing at it is only worth a warning."""
+        path = self.path / "gateway.json"
+        temporary = path.with_suffix(".new")
+        text = json.dumps({"id": device.id.hex(), "addr": device.addr.hex()}) + "\n"
+        try:
+            with open(temporary, "w", opener=_private) as file:
+                file.write(text)
+            temporary.replace(path)
+        except OSError as error:
+            log.warning("%s: cannot be written: %s", path, error.strerror)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,232 @@
+"""From report to batch: the table's rules, stamps and filters, and the beat."""
+
+from typing import Any
+
+import pytest
+from conftest import load_vectors
+
+from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, Report
+from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.intake.batch import Batch, Batcher
+from ruuvi_host.intake.filter import AddressFilter
+from ruuvi_host.intake.intake import Intake
+from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+
+HTTP = load_vectors("http.json")
+
+
+def report(address: int = 1, data: bytes = b"\x02\x01\x06", secondary: int = 15) -> Report:
+    return AdvRprt2(address.to_bytes(6, "big"), data, -60, 1, secondary, 37, False, -64)
+
+
+def report_of(adv: dict[str, Any]) -> Report:
+    """A report as the vectors describe it."""
+    power = adv["tx_power"]
+    return AdvRprt2(
+        bytes.fromhex(adv["mac"].replace(":", "")),
+        bytes.fromhex(adv["data"]),
+        adv["rssi"],
+        adv["primary_phy"],
+        adv["secondary_phy"],
+        adv["channel"],
+        adv["is_coded_phy"],
+        -64 if power is None else power,
+    )
+
+
+def advertisement_of(adv: dict[str, Any]) -> Advertisement:
+    report = report_of(adv)
+    stamp = adv["timestamp"] if "timestamp" in adv else adv["counter"]
+    return Advertisement(*report[:6], adv["tx_power"], 0.0, stamp)
+
+
+def body(advertisements: tuple[Advertisement, ...], gateway: dict[str, Any], utc: int) -> str:
+    device = DeviceId(bytes(8), bytes.fromhex(gateway["mac"].replace(":", "")))
+    facts = BodyFacts(gateway["coordinates"], gateway["use_timestamps"])
+    batch = Batch(gateway["nonce"], device, advertisements)
+    return b"".join(body_slices(batch, facts, utc)).decode()
+
+
+# -- bodies ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in HTTP["batch"] if c["format"] == "ruuvi"], ids=lambda c: str(c["name"])
+)
+def test_body_is_the_gateways_octet_for_octet(case: dict[str, Any]) -> None:
+    advertisements = tuple(map(advertisement_of, case["advs"]))
+    gateway = case["gateway"]
+    assert body(advertisements, gateway, gateway["time"]) == case["expected_body"]
+
+
+def test_body_of_more_tags_than_a_slice_holds() -> None:
+    import json
+
+    advertisements = tuple(
+        Advertisement(n.to_bytes(6, "big"), b"\xaa", -1, 1, 15, 37, None, 0.0, n)
+        for n in range(1001)
+    )
+    gateway = HTTP["batch"][0]["gateway"]
+    tags = json.loads(body(advertisements, gateway, 1))["data"]["tags"]
+    assert [tag["timestamp"] for tag in tags.values()] == list(range(1001))
+
+
+@pytest.mark.parametrize(
+    ("secondary", "expected"), [(15, "1M"), (2, "2M"), (4, "Coded"), (1, None), (0, None)]
+)
+def test_ble_phy_is_left_out_where_the_gateway_does(secondary: int, expected: str | None) -> None:
+    import json
+
+    heard = Advertisement(bytes(6), b"\xaa", -1, 1, secondary, 37, -4, 0.0, 5)
+    tags = json.loads(body((heard,), HTTP["batch"][0]["gateway"], 1))["data"]["tags"]
+    tag = tags["00:00:00:00:00:00"]
+    assert tag.get("ble_phy") == expected
+    assert tag["ble_tx_power"] == 4294967292  # the firmware prints -4 so
+
+
+def test_coordinates_are_escaped_as_the_gateway_does() -> None:
+    gateway = HTTP["batch"][0]["gateway"] | {"coordinates": 'a"\\\b\f\n\r\t\x1f/\x7fä'}
+    assert r'"a\"\\\b\f\n\r\t\u001f/' + '\x7fä"' in body((), gateway, 1)
+
+
+# -- sequences of the firmware's own table --------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", HTTP["sequence"], ids=lambda c: str(c["name"]))
+def test_sequence(case: dict[str, Any]) -> None:
+    table = AdvertisementTable()
+    intake = Intake(table)
+    queues = {"ruuvi": table.queue(), "custom": table.queue()}
+    for step in case["steps"]:
+        match step["op"]:
+            case "recv":
+                news = intake.counters.news
+                stamp = step["adv"]["timestamp"]
+                intake.heard([report_of(step["adv"])], float(stamp), stamp)
+                assert intake.counters.news - news == step["stored"]
+            case "post":
+                taken = queues[step["target"]].take()
+                expected = step["expected"]["data"]["tags"]
+                assert [a.address.hex(":").upper() for a in taken] == list(expected)
+                for heard, tag in zip(taken, expected.values(), strict=True):
+                    assert (heard.rssi, heard.stamp) == (tag["rssi"], tag["timestamp"])
+            case "history":
+                window = int(step["query"].get("time", 60))
+                shown = [a for a in table.newest_first() if a.stamp >= step["time"] - window]
+                expected = step["expected"]["data"]["tags"]
+                assert [a.address.hex(":").upper() for a in shown] == list(expected)
+            case "status":
+                samples = table.take_samples()
+                active = [(a.hex(":").upper(), str(n)) for a, n in samples if n]
+                inactive = [a.hex(":").upper() for a, n in samples if not n]
+                expected = step["expected"]
+                assert active == [(s["MAC"], s["COUNTER"]) for s in expected["ACTIVE_SENSORS"]]
+                assert inactive == expected["INACTIVE_SENSORS"]
+            case unknown:
+                pytest.fail(f"a step of an unknown kind: {unknown}")
+
+
+# -- the table ------------------------------------------------------------------------------------
+
+
+def test_legacy_data_replaces_a_longer_advertisement_only_after_a_minute() -> None:
+    table = AdvertisementTable()
+    intake = Intake(table)
+    intake.heard([report(data=bytes([5]) * 48, secondary=2)], 0.0, 1)
+    intake.heard([report(data=bytes(31))], 60.0, 2)
+    assert [len(a.data) for a in table.newest_first()] == [48]
+    assert intake.counters.shorter == 1
+    intake.heard([report(data=bytes(31))], 60.1, 3)
+    assert [len(a.data) for a in table.newest_first()] == [31]
+
+
+def test_a_full_table_loses_the_least_recently_changed_and_keeps_its_place_in_the_queue() -> None:
+    table = AdvertisementTable(max_sensors=2)
+    intake = Intake(table)
+    queue = table.queue()
+    intake.heard([report(1), report(2), report(1, b"new")], 0.0, 1)
+    intake.heard([report(3)], 0.0, 1)
+    assert [a.address[-1] for a in queue.take()] == [1, 3]
+    assert intake.counters.evicted == intake.counters.evicted_unsent == 1
+    assert intake.counters.replaced == 1
+    assert len(table) == 2
+
+
+def test_a_cleared_table_still_knows_its_sensors() -> None:
+    table = AdvertisementTable()
+    intake = Intake(table)
+    queue = table.queue()
+    intake.heard([report(1)], 0.0, 1)
+    table.clear()
+    assert not len(table)
+    assert queue.take() == ()
+    intake.heard([report(1), report(2)], 0.0, 1)
+    assert table.take_samples() == [(report(2).address, 0), (report(1).address, 1)]
+
+
+# -- from report to table -------------------------------------------------------------------------
+
+
+def test_what_the_gateway_drops_is_counted() -> None:
+    table = AdvertisementTable()
+    listed = AddressFilter(frozenset({report(9).address}))
+    intake = Intake(table, listed)
+    intake.heard([report(1), report(2, b""), report(3, bytes(49)), report(9)], 0.0, None)
+    intake.heard([report(4, bytes(48)), report(5, secondary=2), report(6, secondary=4)], 0.0, 7)
+    assert intake.counters.nonzero() == {
+        "reports": 7,
+        "clock_not_right": 1,
+        "empty": 1,
+        "too_long": 1,
+        "filtered": 1,
+        "legacy": 1,
+        "extended_2m": 1,
+        "coded": 1,
+        "news": 3,
+    }
+
+
+@pytest.mark.parametrize(("allow", "passes"), [(True, [1]), (False, [2])])
+def test_address_filter(allow: bool, passes: list[int]) -> None:
+    table = AdvertisementTable()
+    intake = Intake(table, AddressFilter(frozenset({report(1).address}), allow))
+    intake.heard([report(1), report(2)], 0.0, 1)
+    assert [a.address[-1] for a in table.newest_first()] == passes
+
+
+def test_an_empty_list_is_no_filter() -> None:
+    assert AddressFilter(allow=True).passes(bytes(6))
+
+
+def test_without_a_clock_the_stamp_is_the_number_of_legacy_reports() -> None:
+    table = AdvertisementTable()
+    intake = Intake(table, use_timestamps=False)
+    queue = table.queue()
+    intake.heard(
+        [report(1), report(2), report(3, secondary=2), report(4, secondary=2), report(5)], 0.0, None
+    )
+    assert [a.stamp for a in queue.take()] == [0, 1, 2, 2, 2]
+
+
+def test_reports_of_old_firmware() -> None:
+    table = AdvertisementTable()
+    Intake(table).heard([AdvRprt(bytes(6), b"\x01", -40)], 5.0, 9)
+    (heard,) = table.newest_first()
+    assert heard == Advertisement(bytes(6), b"\x01", -40, 15, 15, 255, None, 5.0, 9)
+
+
+# -- the beat -------------------------------------------------------------------------------------
+
+
+def test_the_beat_keeps_its_rhythm() -> None:
+    batcher = Batcher(AdvertisementTable().queue(), 10.0, 1000.0)
+    assert batcher.due == 1000.0, "the first batch goes out at once"
+    batcher.take(1000.5)
+    assert batcher.due == 1010.0
+    batcher.take(1010.2)
+    assert batcher.due == 1020.0
+    batcher.take(1047.0)  # two beats were missed
+    assert batcher.due == 1050.0
+    batcher.period = 60
+    assert batcher.due == 1100.0, "a new period counts from the last beat"

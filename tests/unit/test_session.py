@@ -1,0 +1,318 @@
+"""HostSession: identify, configure, retry, reboot, heartbeat; time is a number here."""
+
+import pytest
+
+from firmware_protocol.commands import Command
+from firmware_protocol.errors import LocalProtocolError
+from firmware_protocol.framing import decode
+from firmware_protocol.messages import (
+    Ack,
+    AdvRprt,
+    AdvRprt2,
+    DeviceId,
+    GetAll,
+    GetDeviceId,
+    LedCtrl,
+    Message,
+    SetAll,
+    SetFltrTags,
+    parse,
+)
+from firmware_protocol.session import (
+    TRANSITIONS,
+    Event,
+    Failed,
+    Generation,
+    Happening,
+    Heard,
+    HostSession,
+    Identified,
+    Ready,
+    Rebooted,
+    Replied,
+    State,
+    Timing,
+)
+
+DEVICE = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
+REPORT = AdvRprt2(bytes(6), b"\x02\x01\x06", -60, 1, 15, 37, False, -64)
+OLD_REPORT = AdvRprt(bytes(6), b"\x02\x01\x06", -60)
+ACKED = Ack(Command.SET_ALL, False)
+
+
+class Wire:
+    """A session, the time, and what it has sent."""
+
+    def __init__(self, settings: SetAll | None = None, timing: Timing | None = None) -> None:
+        self.now = 100.0
+        self.session = HostSession(settings or SetAll(), timing)
+        self.session.start(self.now)
+
+    def sent(self) -> list[Message]:
+        """What the session has to send, one message per write."""
+        output = self.session.take_output()
+        found = []
+        while output:
+            frame = decode(output)
+            found.append(parse(frame))
+            output = output[len(frame.payload) + 6 :]
+        return found
+
+    def receive(self, *messages: Message) -> list[Event]:
+        return self.session.receive(b"".join(m.to_frame() for m in messages), self.now)
+
+    def wait(self) -> list[Event]:
+        """Until the deadline."""
+        assert self.session.deadline is not None
+        self.now = self.session.deadline
+        return self.session.tick(self.now)
+
+    def make_ready(self) -> None:
+        self.receive(DEVICE)
+        self.receive(ACKED)
+        self.session.take_output()
+        assert self.session.state is State.READY
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def test_it_speaks_first_and_becomes_ready(wire: Wire) -> None:
+    assert wire.sent() == [GetDeviceId()]
+    assert wire.receive(DEVICE) == [Identified(DEVICE)]
+    assert wire.sent() == [SetAll()]
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+    assert wire.sent() == []
+    assert wire.receive(REPORT, REPORT) == [Heard([REPORT, REPORT])]
+
+
+def test_ack_1_to_set_all_still_means_configured(wire: Wire) -> None:
+    wire.receive(DEVICE)
+    assert wire.receive(Ack(Command.SET_ALL, True)) == [Ready(refused=True)]
+    assert wire.receive(REPORT) == [Heard([REPORT])]
+
+
+def test_reports_before_the_ack_are_dropped_and_counted(wire: Wire) -> None:
+    assert wire.receive(REPORT) == []
+    assert wire.receive(DEVICE, REPORT) == [Identified(DEVICE)]
+    assert wire.receive(REPORT, ACKED, REPORT) == [Ready(refused=False), Heard([REPORT])]
+    assert wire.session.counters.reports_unconfigured == 3
+    assert wire.session.counters.reports == 1
+
+
+def test_an_unanswered_command_is_sent_again_at_its_deadline(wire: Wire) -> None:
+    wire.sent()
+    assert wire.session.deadline == pytest.approx(wire.now + 0.25)
+    assert wire.session.tick(wire.now + 0.2) == []
+    assert wire.sent() == []
+    wire.wait()
+    assert wire.sent() == [GetDeviceId()]
+    assert wire.session.counters.lost_acks == 1
+
+
+def test_four_tries_then_get_device_id_then_the_short_form(wire: Wire) -> None:
+    """Firmware 1.0.0: hears SET_ALL in its long form, but does not understand it."""
+    wire.receive(DEVICE)
+    sent = wire.sent()[1:]
+    for _ in range(4):
+        wire.wait()
+        sent += wire.sent()
+    assert sent == [SetAll(), SetAll(), SetAll(), SetAll(), GetDeviceId()]
+    wire.receive(DEVICE)
+    assert wire.sent() == [SetAll(max_adv_len=0)]
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+    wire.receive(GetAll())
+    assert wire.sent() == [SetAll(max_adv_len=0)], "and it is remembered"
+    wire.receive(ACKED, OLD_REPORT)
+    assert wire.session.generation is Generation.V1
+
+
+def test_new_firmware_that_lost_its_acks_keeps_the_long_form(wire: Wire) -> None:
+    wire.receive(DEVICE, REPORT)  # only firmware 2 sends such a report
+    for _ in range(4):
+        wire.wait()
+    wire.sent()
+    wire.receive(DEVICE)
+    assert wire.sent() == [SetAll()]
+
+
+def test_ten_timeouts_in_a_row_fail(wire: Wire) -> None:
+    wire.receive(DEVICE)
+    events: list[Event] = []
+    waits = 0
+    while not events:
+        events = wire.wait()
+        waits += 1
+    assert waits == 10
+    assert events == [Failed(State.CONFIGURING, Command.SET_ALL)]
+    assert wire.session.state is State.FAILED
+    assert wire.session.deadline is None
+    assert wire.receive(GetAll(), ACKED, DEVICE, REPORT) == []
+
+
+def test_never_five_undecodable_set_all_in_a_row(wire: Wire) -> None:
+    """Five of them overflow the stack of the old firmware."""
+    wire.receive(DEVICE)
+    wire.sent()
+    in_a_row = longest = 1
+    while wire.session.state is State.CONFIGURING:
+        wire.wait()
+        for message in wire.sent():
+            in_a_row = in_a_row + 1 if isinstance(message, SetAll) else 0
+            longest = max(longest, in_a_row)
+            if isinstance(message, GetDeviceId):
+                wire.receive(DEVICE)
+    assert longest == 4
+
+
+def test_without_identity_it_configures_all_the_same(wire: Wire) -> None:
+    for _ in range(4):
+        wire.wait()
+    assert wire.sent()[-1] == SetAll()
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+    assert wire.receive(REPORT) == [Heard([REPORT])]
+    for _ in range(30):  # heartbeats without an answer do not end this link
+        assert wire.wait() == []
+    assert wire.session.state is State.READY
+    wire.receive(DEVICE)
+    assert wire.session.device == DEVICE
+
+
+def test_get_all_means_reboot_in_every_state(wire: Wire) -> None:
+    assert wire.receive(GetAll()) == [Rebooted()]
+    assert wire.sent() == [GetDeviceId(), GetDeviceId()], "it may not have heard the first"
+    wire.receive(DEVICE)
+    assert wire.receive(GetAll()) == [Rebooted()]
+    assert wire.sent() == [SetAll(), SetAll()]
+    wire.receive(ACKED)
+    assert wire.receive(REPORT, GetAll(), REPORT) == [Heard([REPORT]), Rebooted()]
+    assert wire.sent() == [SetAll()]
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+    assert wire.session.counters.reboots == 3
+
+
+def test_answers_to_get_all_are_rate_limited(wire: Wire) -> None:
+    wire.make_ready()
+    for _ in range(20):
+        wire.receive(GetAll())
+    assert wire.sent() == [SetAll()] * 3
+    assert wire.session.deadline == pytest.approx(wire.now + 3.0)
+    wire.wait()
+    assert wire.sent() == [SetAll()]
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+
+
+def test_an_ack_counts_only_for_the_command_in_flight(wire: Wire) -> None:
+    assert wire.receive(ACKED) == []
+    wire.receive(DEVICE)
+    assert wire.receive(Ack(Command.LED_CTRL, False), DEVICE) == []
+    assert wire.session.state is State.CONFIGURING
+    assert wire.session.counters.unmatched_replies == 3
+
+
+def test_what_only_a_host_sends_is_dropped(wire: Wire) -> None:
+    wire.make_ready()
+    assert wire.receive(SetAll(), LedCtrl(0), GetDeviceId()) == []
+    assert wire.session.counters.unexpected_messages == 3
+
+
+def test_commands_of_the_caller(wire: Wire) -> None:
+    with pytest.raises(LocalProtocolError, match="identifying"):
+        wire.session.command(LedCtrl(0), wire.now)
+    wire.make_ready()
+    command = SetFltrTags(False)
+    wire.session.command(command, wire.now)
+    with pytest.raises(LocalProtocolError, match="in flight"):
+        wire.session.command(command, wire.now)
+    assert wire.sent() == [command]
+    ack = Ack(Command.SET_FLTR_TAGS, True)
+    assert wire.receive(ack) == [Replied(command, ack)]
+    with pytest.raises(LocalProtocolError, match="SET_ALL"):
+        wire.session.command(SetAll(), wire.now)
+
+
+def test_a_command_without_an_answer_is_followed_by_a_probe(wire: Wire) -> None:
+    wire.make_ready()
+    wire.session.command(LedCtrl(1500), wire.now)
+    events = [event for _ in range(4) for event in wire.wait()]
+    assert events == [Replied(LedCtrl(1500), None)]
+    assert wire.sent() == [LedCtrl(1500)] * 4 + [GetDeviceId()]
+    wire.receive(DEVICE)
+    assert wire.session.can_command
+
+
+def test_a_reboot_ends_a_command(wire: Wire) -> None:
+    wire.make_ready()
+    wire.session.command(LedCtrl(0), wire.now)
+    assert wire.receive(GetAll()) == [Replied(LedCtrl(0), None), Rebooted()]
+
+
+def test_old_firmware_echoes_led_ctrl(wire: Wire) -> None:
+    wire.make_ready()
+    wire.session.command(LedCtrl(1500), wire.now)
+    assert wire.receive(LedCtrl(1500)) == [Replied(LedCtrl(1500), LedCtrl(1500))]
+    assert wire.session.generation is Generation.V1
+
+
+def test_heartbeat_although_reports_flow(wire: Wire) -> None:
+    """Reports alone do not prove that the coprocessor hears."""
+    wire.make_ready()
+    start = wire.now
+    while wire.now < start + 9:
+        wire.now += 1
+        wire.receive(REPORT)
+    assert wire.sent() == []
+    assert wire.session.deadline == pytest.approx(start + 10)
+    wire.wait()
+    assert wire.sent() == [GetDeviceId()]
+    wire.receive(DEVICE)
+    assert wire.session.deadline == pytest.approx(wire.now + 10)
+
+
+def test_a_deaf_coprocessor_is_given_up(wire: Wire) -> None:
+    wire.make_ready()
+    events: list[Event] = []
+    while not any(isinstance(e, Failed) for e in events):
+        events = wire.receive(REPORT)
+        assert events == [Heard([REPORT])]
+        events = wire.wait()
+    assert events == [Failed(State.READY, Command.GET_DEVICE_ID)]
+    assert wire.session.counters.lost_acks == 10
+
+
+def test_a_stray_stx_does_not_hold_back_an_answer_for_ever(wire: Wire) -> None:
+    wire.sent()
+    assert wire.session.receive(b"\xca\xf9\x12" + DEVICE.to_frame(), wire.now) == []
+    assert wire.session.deadline == pytest.approx(wire.now + 0.05)
+    assert wire.wait() == [Identified(DEVICE)]
+    assert wire.session.counters.scanner.idle_rescans > 0
+
+
+def test_the_end_of_a_link_loses_no_frame(wire: Wire) -> None:
+    wire.make_ready()
+    assert wire.session.receive(b"\xca\xf9\x12" + REPORT.to_frame(), wire.now) == []
+    assert wire.session.end(wire.now) == [Heard([REPORT])]
+    assert wire.session.deadline is None
+    assert wire.session.take_output() == b""
+
+
+def test_a_changed_identity_is_told(wire: Wire) -> None:
+    wire.make_ready()
+    wire.wait()
+    other = DeviceId(bytes(8), DEVICE.addr)
+    assert wire.receive(other) == [Identified(other)]
+
+
+@pytest.mark.parametrize("length", [193, 255])
+def test_settings_that_would_corrupt_the_memory_of_the_coprocessor(length: int) -> None:
+    with pytest.raises(LocalProtocolError, match="192"):
+        HostSession(SetAll(max_adv_len=length))
+
+
+def test_every_state_can_be_left_and_only_as_the_table_says(wire: Wire) -> None:
+    assert set(TRANSITIONS) == set(State)
+    assert all(Happening.CLOSED in row for row in TRANSITIONS.values())
+    with pytest.raises(LocalProtocolError, match="impossible while identifying"):
+        wire.session.start(wire.now)
