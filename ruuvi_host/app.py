@@ -3,16 +3,19 @@
 import asyncio
 import gc
 import logging
+from collections.abc import Coroutine
+from typing import Any
 
 from firmware_protocol.messages import DeviceId, Report
 from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config import Config, Target
 from ruuvi_host.device.supervisor import Supervisor
-from ruuvi_host.errors import RuuviHostError, SpoolError
+from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.lifetime import together
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http import HttpSink, public_url
 from ruuvi_host.relay.relay import Nonces, Relay
@@ -29,6 +32,22 @@ CLOUD_PACE = 15.0
 
 CLOCK_CHECK = 1.0
 """Seconds between two questions whether the clock is right."""
+
+
+async def run(
+    port: str | None, config: Config, state: StateDirectory, *, trust_clock: bool
+) -> None:
+    """Run a host on `port`, or on a simulated board when that is None, until cancelled."""
+    if port is not None:
+        await Host(port, config, state, trust_clock=trust_clock).run()
+        return
+    from ruuvi_host.simulator.board import Board
+    from ruuvi_host.simulator.pty import PtyServer
+
+    with PtyServer(Board()) as server:
+        log.info("simulated coprocessor on %s", server.path)
+        host = Host(server.path, config, state, trust_clock=True)
+        await host.run(board=server.run())
 
 
 class Host:
@@ -77,21 +96,17 @@ class Host:
         )
         return relay
 
-    async def run(self) -> None:
-        """Receive and relay. When cancelled: last batches out, the rest kept, then return."""
-        failures: list[BaseException] = []
+    async def run(self, **beside: Coroutine[Any, Any, None]) -> None:
+        """Receive and relay. When cancelled: last batches out, the rest kept, then return.
+
+        beside: what must run meanwhile: the simulated board, if there is one.
+        """
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._supervisor.run(), name="supervisor")
-                tasks.create_task(self._start_relays(tasks), name="start")
-        except* RuuviHostError as group:
-            failures.extend(group.exceptions)
+            await together(supervisor=self._supervisor.run(), relays=self._run_relays(), **beside)
         finally:
             await self._finish()
-        for failure in failures:
-            raise failure
 
-    async def _start_relays(self, tasks: asyncio.TaskGroup) -> None:
+    async def _run_relays(self) -> None:
         """Nothing is posted before clock, coprocessor and its identity are there."""
         if self._config.use_timestamps and not self._wall.check():
             log.warning(
@@ -104,17 +119,14 @@ class Host:
         await self._configured.wait()
         await self._identified.wait()
         self._relaying = True
-        for relay in self._relays:
-            tasks.create_task(relay.run(), name=relay.name)
         # What lives until the end need not be looked at by the collector again and again.
         gc.collect()
         gc.freeze()
+        await together(**{relay.name: relay.run() for relay in self._relays})
 
     async def _finish(self) -> None:
         if self._relaying:
-            async with asyncio.TaskGroup() as tasks:
-                for relay in self._relays:
-                    tasks.create_task(relay.finish(GRACE), name=f"finish {relay.name}")
+            await together(**{relay.name: relay.finish(GRACE) for relay in self._relays})
         for relay in self._relays:
             try:
                 relay.spool.save(self._state.undelivered(relay.name))

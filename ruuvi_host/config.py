@@ -81,6 +81,13 @@ def check_url(key: str, url: str) -> str:
     return url
 
 
+def refuse_ruuvi(url: str) -> None:
+    """Simulated readings must not reach Ruuvi's own servers, however they are named."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "ruuvi.com" or host.endswith(".ruuvi.com"):
+        raise ConfigError("--simulate", f"simulated data is never sent to Ruuvi ({host})")
+
+
 def split_user(url: str) -> tuple[str, Authorization | None]:
     """A URL without its user information, and that information as basic authorization."""
     parts = urlsplit(url)

@@ -43,6 +43,22 @@ async def _stoppable(main: Coroutine[Any, Any, None]) -> None:
     await main
 
 
+async def together(**parts: Coroutine[Any, Any, None]) -> None:
+    """Run all `parts`, each a task of its name, until one fails or we are cancelled.
+
+    The failure comes out as itself: a group of one would only hide it from who handles it.
+    """
+    failures: list[Exception] = []
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for name, part in parts.items():
+                tasks.create_task(part, name=name)
+    except* Exception as group:
+        failures.extend(group.exceptions)  # the rest was cancelled: nearly always there is one
+    if failures:
+        raise failures[0]
+
+
 class DaemonThreads(ThreadPoolExecutor):
     """An executor whose threads are not waited for at the end of the process.
 

@@ -14,22 +14,45 @@ Examples:
   ruuvi-host run --port /dev/ttyACM0 --config gw_cfg.json
   ruuvi-host run --simulate --url http://127.0.0.1:8000/"""
 )
-@click.option("--port", metavar="PORT", help="Serial port of the coprocessor: a device such as "
-              "/dev/ttyACM0 or /dev/serial/by-id/…, a pseudo-terminal, socket://host:port or "
-              "rfc2217://host:port.")
-@click.option("--simulate", is_flag=True, help="Use a simulated coprocessor instead of a port. "
-              "Implies --trust-clock; nothing is ever sent to Ruuvi.")
+@click.option(
+    "--port",
+    metavar="PORT",
+    help="Serial port of the coprocessor: a device such as "
+    "/dev/ttyACM0 or /dev/serial/by-id/…, a pseudo-terminal, socket://host:port or "
+    "rfc2217://host:port.",
+)
+@click.option(
+    "--simulate",
+    is_flag=True,
+    help="Use a simulated coprocessor instead of a port. "
+    "Implies --trust-clock; nothing is ever sent to Ruuvi.",
+)
 @click.option("--url", metavar="URL", help="Server to post to, in place of the one in --config.")
-@click.option("--interval", type=click.IntRange(MIN_INTERVAL, MAX_INTERVAL), metavar="S",
-              help="Seconds between posts to your own server, 1 to 3600. [default: 10]")
-@click.option("--config", "config_file", metavar="FILE",
-              type=click.Path(dir_okay=False, path_type=Path),
-              help="A gateway's gw_cfg.json: scanning, filters, servers. Ruuvi Cloud is on unless "
-              "the file says otherwise, as on a gateway.")
-@click.option("--trust-clock", is_flag=True, help="Take the system clock as right, though the "
-              "kernel does not call it synchronised.")
-@click.option("--state-dir", metavar="DIR", help="Where undelivered data is kept, for one "
-              "instance each. [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/ruuvi-host]")
+@click.option(
+    "--interval",
+    type=click.IntRange(MIN_INTERVAL, MAX_INTERVAL),
+    metavar="S",
+    help="Seconds between posts to your own server, 1 to 3600. [default: 10]",
+)
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A gateway's gw_cfg.json: scanning, filters, servers. Ruuvi Cloud is on unless "
+    "the file says otherwise, as on a gateway.",
+)
+@click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="Take the system clock as right, though the kernel does not call it synchronised.",
+)
+@click.option(
+    "--state-dir",
+    metavar="DIR",
+    help="Where undelivered data is kept, for one "
+    "instance each. [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/ruuvi-host]",
+)
 def command(
     port: str | None,
     simulate: bool,
@@ -47,12 +70,13 @@ def command(
     """
     from dataclasses import replace
 
-    from ruuvi_host import gw_cfg, logs
+    from ruuvi_host import app, gw_cfg, logs
     from ruuvi_host.config import (
         DEFAULT_PERIOD,
         Config,
         Target,
         check_url,
+        refuse_ruuvi,
         split_user,
         state_directory,
     )
@@ -78,9 +102,12 @@ def command(
         gw_cfg.warn_if_short("--interval", interval)
     if not targets:
         raise ConfigError("--url", "nowhere to send to: give --url, or --config with a server")
+    if simulate:
+        for target in targets.values():
+            refuse_ruuvi(target.url)
     config = replace(config, targets=tuple(targets.values()))
     state = StateDirectory.open(state_directory(state_dir, simulated=simulate))
     try:
-        run_until_stopped(_run(port, config, state, trust_clock=trust_clock or simulate))
+        run_until_stopped(app.run(port, config, state, trust_clock=trust_clock))
     finally:
         state.close()

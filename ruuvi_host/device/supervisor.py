@@ -140,7 +140,7 @@ class Supervisor:
         count = self._reboots.due()
         self._say_ready = count is not None
         if count:
-            log.info("coprocessor has rebooted (%d since the last message)", count)
+            log.info("coprocessor has booted%s", f" {count} times" if count > 1 else "")
         self._listener.rebooted()
 
 

@@ -1,0 +1,45 @@
+# Two commands on a fresh machine with Python 3.11 or newer:
+#   make run    the main job at once: simulated coprocessor, relay, local receiver
+#   make test   everything that is checked before a change lands
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check --require-virtualenv
+
+.PHONY: run test lint types tests bench clean
+
+run: $(VENV)/.run
+	@$(BIN)/python tools/demo.py
+
+test: lint types tests
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+tests: $(VENV)/.test
+	$(BIN)/pytest
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m tools.bench
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(PIP) install -c constraints.txt -e '.[encrypted,test]'
+	@touch $@
+
+# The peers are not pinned: what they cost today is the question.
+$(VENV)/.bench: $(VENV)/.run
+	$(PIP) install -e '.[bench]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache

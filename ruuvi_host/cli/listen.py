@@ -1,0 +1,161 @@
+"""`ruuvi-host listen`: show what is heard, decoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from firmware_protocol.messages import Report
+    from ruuvi_host.listening import Air, Sensor
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ruuvi-host listen --simulate
+  ruuvi-host listen --port /dev/ttyACM0 --json | head"""
+)
+@click.option("--port", metavar="PORT", help="Serial port of the coprocessor, as for `run`.")
+@click.option("--simulate", is_flag=True, help="Use a simulated coprocessor instead of a port.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per report, on stdout.")
+def command(port: str | None, simulate: bool, as_json: bool) -> None:
+    """Show what is heard, decoded, until Ctrl-C.
+
+    A live table on a terminal; elsewhere, or with --json, a line for each report.
+    """
+    import os
+    import sys
+
+    from ruuvi_host import logs
+    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.lifetime import run_until_stopped
+    from ruuvi_host.listening import listen
+
+    logs.configure()
+    if (port is None) is not simulate:
+        raise ConfigError("--port", "name the port, or use --simulate (one of them)")
+    if sys.stdout.isatty() and not as_json:
+        run_until_stopped(_show_table(port))
+        return
+    line_for = _json_line if as_json else _text_line
+
+    def heard(reports: list[Report], now: float) -> None:
+        sys.stdout.writelines(line_for(report) + "\n" for report in reports)
+        sys.stdout.flush()
+
+    try:
+        run_until_stopped(listen(port, heard))
+    except BrokenPipeError:  # the reader has seen enough; nothing may complain at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _json_line(report: Report) -> str:
+    import json
+    from time import time
+
+    from firmware_protocol.messages import TX_POWER_NOT_AVAILABLE, address_text
+    from ruuvi_host.errors import FormatError
+    from ruuvi_host.formats import decode, fields
+
+    power = report.tx_power
+    line: dict[str, Any] = {
+        "time": round(time(), 3),
+        "address": address_text(report.address),
+        "rssi": report.rssi,
+        "primary_phy": report.primary_phy,
+        "secondary_phy": report.secondary_phy,
+        "channel": report.channel,
+        "radio_tx_power": None if power == TX_POWER_NOT_AVAILABLE else power,
+        "adv": report.data.hex().upper(),
+    }
+    try:
+        return json.dumps(line | fields(decode(report.data)), ensure_ascii=False)
+    except FormatError as error:
+        return json.dumps(line | {"error": error.code})
+
+
+def _text_line(report: Report) -> str:
+    from firmware_protocol.messages import address_text
+    from ruuvi_host.errors import FormatError
+    from ruuvi_host.formats import decode
+
+    try:
+        reading = summary(decode(report.data))
+    except FormatError as error:
+        reading = error.code
+    return f"{address_text(report.address)} {report.rssi:4d} dBm  {reading}"
+
+
+_SUMMARY = (
+    ("temperature", "{:.2f} °C"),
+    ("humidity", "{:.1f} %RH"),
+    ("pressure", "{} Pa"),
+    ("co2", "CO2 {:.0f} ppm"),
+    ("pm2_5", "PM2.5 {:.1f} µg/m³"),
+    ("voc_index", "VOC {:.0f}"),
+    ("nox_index", "NOx {:.0f}"),
+    ("luminosity", "{:.0f} lx"),
+    ("battery_voltage", "{:.2f} V"),
+    ("movement_counter", "moved {}"),
+)
+
+
+def summary(measurement: Any) -> str:
+    """The values that people look for, those that this reading has."""
+    values = ((getattr(measurement, name, None), text) for name, text in _SUMMARY)
+    return "  ".join(text.format(value) for value, text in values if value is not None)
+
+
+async def _show_table(port: str | None) -> None:
+    import asyncio
+
+    from rich.console import Console
+    from rich.live import Live
+
+    from ruuvi_host.clock import SystemClock
+    from ruuvi_host.lifetime import together
+    from ruuvi_host.listening import Air, listen
+
+    air = Air()
+    clock = SystemClock()
+
+    async def redraw(live: Live) -> None:
+        while True:
+            live.update(_table(air, clock.monotonic()), refresh=True)
+            await asyncio.sleep(0.5)
+
+    # Log lines go to stderr and appear above the table.
+    with Live(console=Console(), auto_refresh=False) as live:
+        await together(listen=listen(port, air.take), redraw=redraw(live))
+
+
+def _table(air: Air, now: float) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("Sensor", "DF", "Reading", "dBm", "Age", "Lost", box=None, pad_edge=False)
+    for sensor in air.sensors.values():
+        # Text, not markup: names come from the air.
+        table.add_row(*(Text(cell) for cell in _row(sensor, now)))
+    return table
+
+
+def _row(sensor: Sensor, now: float) -> tuple[str, ...]:
+    from firmware_protocol.messages import address_text
+    from ruuvi_host.logs import printable
+
+    name = f" {printable(sensor.name, 24)}" if sensor.name else ""
+    measurement = sensor.measurement
+    total = sensor.measurements + sensor.lost
+    return (
+        address_text(sensor.address) + name,
+        f"{measurement.data_format:X}" if measurement else "-",
+        summary(measurement) if measurement else sensor.error or "",
+        f"{sensor.rssi}",
+        f"{now - sensor.heard:.0f} s",
+        f"{100 * sensor.lost / total:.0f} %" if total else "-",
+    )

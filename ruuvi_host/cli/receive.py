@@ -1,0 +1,192 @@
+"""`ruuvi-host receive`: serve the reference receiver, a line for each batch on stdout."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ruuvi_host.errors import ConfigError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ruuvi_host.receiver import Settings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on; 0 takes any free one.",
+)
+@click.option(
+    "--key",
+    "keys",
+    metavar="TEXT|@FILE",
+    multiple=True,
+    help="A key that may sign; by default a gateway's key is its device id, as XX:XX:XX:XX:XX:XX"
+    ":XX:XX. May be repeated. Without any, signatures cannot be verified.",
+)
+@click.option(
+    "--simulated",
+    metavar="SEED",
+    type=int,
+    multiple=True,
+    help="Take the key of the simulated gateway with this seed, too (1 unless it was told).",
+)
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="Serve HTTPS: PEM certificate.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="Its key, if in another file.")
+@click.option(
+    "--answer",
+    type=click.IntRange(200, 599),
+    default=200,
+    show_default=True,
+    metavar="STATUS",
+    help="What to answer to a good batch; from 300 on it plays an outage.",
+)
+@click.option("--hang", is_flag=True, help="Play an outage by reading and never answering.")
+@click.option(
+    "--fail-first",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="The outage meets the first N good batches only (503 if --answer names no other).",
+)
+@click.option(
+    "--fail-every",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="The outage meets every Nth good batch only.",
+)
+@click.option(
+    "--delay",
+    type=click.FloatRange(0, 3600),
+    default=0,
+    metavar="SECONDS",
+    help="Wait so long before answering a batch. It is accepted even if nobody waits.",
+)
+@click.option("--rate", metavar="N", help="Send X-Ruuvi-Gateway-Rate with this value.")
+@click.option(
+    "--new-key",
+    metavar="TEXT",
+    help="Send Ruuvi-HMAC-KEY, and expect this key of a gateway from its next post on.",
+)
+@click.option("--decode", is_flag=True, help="Show the readings of each tag, too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(
+    keys: tuple[str, ...],
+    simulated: tuple[int, ...],
+    rate: str | None,
+    new_key: str | None,
+    decode: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Run a small server that accepts and checks batches.
+
+    For trying out `ruuvi-host run`, or a gateway: it checks each body and its signature strictly,
+    and prints what it found, a line for each batch. The first line is the address to post to.
+
+    A failing network can be played with --answer, --hang, --delay, --fail-first and --fail-every.
+    """
+    import asyncio
+
+    from ruuvi_host.receiver import Settings
+
+    all_keys = [_read_key(key) for key in keys] + [_simulated_key(seed) for seed in simulated]
+    if not all_keys:
+        click.echo("Without --key it can only be checked that there is a signature.", err=True)
+    everything = Settings(
+        keys=tuple(all_keys),
+        rate=None if rate is None else _header_value("--rate", rate),
+        new_key=None if new_key is None else _header_value("--new-key", new_key).encode(),
+        **settings,
+    )
+    asyncio.run(_serve(everything, decode, as_json))
+
+
+async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
+    """Run until a signal, or until nobody reads what is printed."""
+    import asyncio
+    import json
+    import signal
+
+    from ruuvi_host.receiver import Receiver
+    from ruuvi_host.receiver.lines import json_line, json_totals, text_lines, text_totals
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    output = _Output(stop)
+
+    def on_signal(number: int, frame: object) -> None:
+        # Not loop.add_signal_handler: this one also runs while a line waits for its reader, and
+        # a second signal then ends the program.
+        signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stop.set)
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    line = json_line if as_json else text_lines
+    async with Receiver(
+        settings, lambda receipt: output.write(line(receipt, decode)), keep=0
+    ) as receiver:
+        url = receiver.url
+        output.write(json.dumps({"listening": url}) if as_json else f"Listening on {url}")
+        if receiver.is_public:
+            click.echo(f"Warning: any machine can post here that reaches {url}", err=True)
+        await stop.wait()
+    output.write(json_totals(receiver.totals) if as_json else text_totals(receiver.totals))
+
+
+class _Output:
+    """Standard output, whose end is the end of the program and no error."""
+
+    def __init__(self, closed: asyncio.Event) -> None:
+        self._closed = closed
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+
+    def write(self, lines: str) -> None:
+        try:
+            print(lines, flush=True)
+        except BrokenPipeError:
+            # What is still in the buffer would be written, and fail, again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._closed.set()
+
+
+def _read_key(text: str) -> bytes:
+    """The octets of --key: of the text itself, or of the file named after an @."""
+    from ruuvi_host.receiver.examine import KEY_LIMIT
+
+    key = text.encode("utf-8", "surrogateescape")
+    if text.startswith("@"):
+        try:
+            key = Path(text[1:]).read_bytes().rstrip(b"\r\n")
+        except OSError as error:
+            raise ConfigError("--key", f"cannot read {text[1:]}: {error.strerror}") from error
+    if not 1 <= len(key) <= KEY_LIMIT:
+        raise ConfigError("--key", f"must have 1 to {KEY_LIMIT} octets, and has {len(key)}")
+    return key
+
+
+def _simulated_key(seed: int) -> bytes:
+    """The default key of a gateway: its coprocessor's device id as text."""
+    from ruuvi_host.simulator.board import Board
+
+    return Board(tags=0, seed=seed).device.id.hex(":").upper().encode()
+
+
+def _header_value(option: str, text: str) -> str:
+    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", text):
+        raise ConfigError(option, f"{text!r} cannot be the value of an HTTP header")
+    return text

@@ -1,0 +1,159 @@
+"""`ruuvi-host simulate`: serve a simulated board on a pseudo-terminal until told to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from firmware_protocol.coprocessor import CoprocessorEvent
+    from firmware_protocol.messages import SetAll
+    from ruuvi_host.simulator.pty import PtyServer
+
+BAUD = 115200
+
+
+def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
+    if value and value < 1200:
+        raise click.BadParameter(f"{value} is too slow; 0, or 1200 and more")
+    return value
+
+
+@click.command(
+    epilog="\b\nExample, in two terminals:\n"
+    "  ruuvi-host simulate --tags 5 --link /tmp/ruuvi\n"
+    "  ruuvi-host listen --port /tmp/ruuvi"
+)
+@click.option(
+    "--tags",
+    type=click.IntRange(0, 10_000),
+    default=10,
+    show_default=True,
+    help="Tags in the air.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    help="Advertisements per second, of all tags together.  [default: as real tags, one in "
+    "1.29 s each]",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Decides the tags, their readings and who the board is.",
+)
+@click.option(
+    "--firmware",
+    type=click.Choice(["2.0.0", "1.0.0"]),
+    default="2.0.0",
+    show_default=True,
+    help="Generation to behave like.",
+)
+@click.option(
+    "--link",
+    type=click.Path(),
+    metavar="PATH",
+    help="Symbolic link to make to the pseudo-terminal, so that its name stays the same. Only "
+    "another symbolic link is replaced.",
+)
+@click.option(
+    "--baud",
+    type=click.IntRange(0, 12_000_000),
+    callback=_checked_baud,
+    help="Speed of the line; 0 takes no time.  [default: 115200, or 0 with --rate when "
+    "transmitting is ideal]",
+)
+@click.option(
+    "--transmit",
+    type=click.Choice(["ideal", "drop-if-busy", "faithful"]),
+    default="ideal",
+    show_default=True,
+    help="When reports come faster than the line takes them: ideal lets them wait, so that "
+    "nothing is missed by accident; drop-if-busy loses those that collide; faithful loses as "
+    "many as the real firmware.",
+)
+def command(
+    tags: int,
+    rate: float | None,
+    seed: int,
+    firmware: str,
+    link: str | None,
+    baud: int | None,
+    transmit: str,
+) -> None:
+    """Serve a simulated coprocessor on a pseudo-terminal.
+
+    Prints the path of the pseudo-terminal, then on stderr a line whenever the board boots or is
+    configured. A host opens the path like a serial port. Ctrl-C ends it.
+    """
+    from ruuvi_host.simulator.board import Board
+    from ruuvi_host.simulator.pty import PtyServer
+
+    if baud is None:
+        baud = 0 if rate and transmit == "ideal" else BAUD
+    board = Board(tags=tags, rate=rate, seed=seed, firmware=firmware, transmit=transmit, baud=baud)
+    server = PtyServer(board, link=link, on_event=_print_event)
+    _serve(server)
+    counters = board.counters
+    click.echo(
+        f"stopped: {counters.reports_sent} reports sent, {counters.reports_lost} lost for want "
+        f"of a free line, {server.octets_lost} octets not read by a host",
+        err=True,
+    )
+
+
+def _serve(server: PtyServer) -> None:
+    """Open the pty, print its path, and serve until SIGINT or SIGTERM."""
+    import asyncio
+    import signal
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        with server:
+            click.echo(server.path)
+            await server.run()
+
+    try:
+        asyncio.run(serve())
+    except asyncio.CancelledError:
+        return
+
+
+def _print_event(event: CoprocessorEvent) -> None:
+    from firmware_protocol.coprocessor import Booted, Cause
+
+    if isinstance(event, Booted):
+        what = {
+            Cause.POWER_ON: "booted",
+            Cause.WATCHDOG: "reset by its watchdog: nothing to report for too long",
+            Cause.CRASH: "crashed and booted: it was sent what its buffers cannot hold",
+        }[event.cause]
+        line = f"{what}; waits for SET_ALL"
+    else:
+        line = f"configured: {_describe(event.settings)}"
+        if event.refused:
+            line += "; answered with an error all the same"
+    click.echo(f"{event.at:10.3f} s  {line}", err=True)
+
+
+def _describe(settings: SetAll) -> str:
+    phys = {
+        "1M": settings.use_1m_phy,
+        "2M": settings.use_2m_phy,
+        "Coded": settings.use_coded_phy,
+    }
+    channels = {"37": settings.ch_37, "38": settings.ch_38, "39": settings.ch_39}
+    scanned = " and ".join(
+        f"{name} {' '.join(key for key, enabled in table.items() if enabled) or 'none'}"
+        for name, table in (("PHY", phys), ("channels", channels))
+    )
+    company = f"only company 0x{settings.fltr_id:04X}" if settings.fltr_tags else "every company"
+    limit = f"up to {settings.max_adv_len} octets" if settings.max_adv_len else "of any length"
+    return f"{scanned}, {company}, {limit}"

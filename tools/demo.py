@@ -1,0 +1,46 @@
+"""`make run`: the main job at once, on this machine alone.
+
+A simulated coprocessor and the relay in one process, a receiver in another; what both say goes to
+the terminal, until Ctrl-C.
+"""
+
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+COMMAND = str(Path(sys.executable).with_name("ruuvi-host"))
+INTERVAL = 5
+
+
+def main() -> int:
+    # In a session of its own Ctrl-C does not reach it: the relay's last batch must find it there.
+    receiver = subprocess.Popen(
+        [COMMAND, "receive", "--port", "0", "--simulated", "1", "--decode"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert receiver.stdout is not None
+    address = receiver.stdout.readline().split()[-1]
+    printer = subprocess.Popen(["cat"], stdin=receiver.stdout, start_new_session=True)
+    receiver.stdout.close()
+    print(f"A receiver listens on {address}; the relay posts to it every {INTERVAL} s.", flush=True)
+    print("Ctrl-C ends the demonstration.", flush=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with tempfile.TemporaryDirectory(prefix="ruuvi-host-") as state:
+        relay = subprocess.Popen(
+            [COMMAND, "run", "--simulate", "--url", address]
+            + ["--interval", str(INTERVAL), "--state-dir", state],
+        )
+        status = relay.wait()
+    receiver.terminate()
+    receiver.wait()
+    printer.wait()
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
