@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware_protocol.messages import DeviceId, Report
 from ruuvi_host.clock import Clock, SystemClock, WallClock
-from ruuvi_host.config import Config, Target
+from ruuvi_host.config import RUUVI, Config, Target
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batcher
@@ -18,7 +18,7 @@ from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.lifetime import together
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http import HttpSink, public_url
-from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.relay import BACKLOG_PACE, FIRST_PAUSE, Nonces, Relay
 from ruuvi_host.state import StateDirectory
 from ruuvi_host.status import Counters
 
@@ -28,7 +28,7 @@ GRACE = 3.0
 """Seconds for the last deliveries when we are told to stop; five in all are promised."""
 
 CLOUD_PACE = 15.0
-"""Seconds between two posts of a backlog to Ruuvi Cloud, which refuses more."""
+"""Least seconds between two posts that are not at the beat, to Ruuvi Cloud, which refuses more."""
 
 CLOCK_CHECK = 1.0
 """Seconds between two questions whether the clock is right."""
@@ -82,8 +82,17 @@ class Host:
     def _relay(self, target: Target, nonces: Nonces) -> Relay:
         batcher = Batcher(self._table.queue(), target.period, self._clock.monotonic())
         facts = BodyFacts(self._config.coordinates, self._config.use_timestamps)
+        is_cloud = target.name == RUUVI
         relay = Relay(
-            target.name, HttpSink(target), batcher, self._known_gateway, facts, nonces, self._clock
+            target.name,
+            HttpSink(target),
+            batcher,
+            self._known_gateway,
+            facts,
+            nonces,
+            self._clock,
+            first_pause=CLOUD_PACE if is_cloud else FIRST_PAUSE,
+            pace=CLOUD_PACE if is_cloud else BACKLOG_PACE,
         )
         try:
             relay.spool.load(self._state.undelivered(target.name))
@@ -141,7 +150,8 @@ class Host:
             self._log_counters(relay.name, relay.counters)
 
     def _log_counters(self, name: str, counters: Counters) -> None:
-        log.info("%s: %s", name, ", ".join(f"{k} {v}" for k, v in counters.nonzero().items()))
+        if counted := counters.nonzero():
+            log.info("%s: %s", name, ", ".join(f"{k} {v}" for k, v in counted.items()))
 
     def _known_gateway(self) -> DeviceId:
         assert self._gateway is not None

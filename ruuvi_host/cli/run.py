@@ -72,7 +72,9 @@ def command(
 
     from ruuvi_host import app, gw_cfg, logs
     from ruuvi_host.config import (
+        CUSTOM,
         DEFAULT_PERIOD,
+        RUUVI,
         Config,
         Target,
         check_url,
@@ -90,15 +92,15 @@ def command(
     config = gw_cfg.load(config_file) if config_file else Config()
     targets = {target.name: target for target in config.targets}
     if simulate:
-        targets.pop("ruuvi", None)
+        targets.pop(RUUVI, None)
     if url:
         bare, authorization = split_user(check_url("--url", url))
-        period = targets["custom"].period if "custom" in targets else DEFAULT_PERIOD
-        targets["custom"] = Target("custom", bare, period, authorization)
+        period = targets[CUSTOM].period if CUSTOM in targets else DEFAULT_PERIOD
+        targets[CUSTOM] = Target(CUSTOM, bare, period, authorization)
     if interval:
-        if "custom" not in targets:
+        if CUSTOM not in targets:
             raise ConfigError("--interval", "is for your own server: give --url too")
-        targets["custom"] = replace(targets["custom"], period=interval)
+        targets[CUSTOM] = replace(targets[CUSTOM], period=interval)
         gw_cfg.warn_if_short("--interval", interval)
     if not targets:
         raise ConfigError("--url", "nowhere to send to: give --url, or --config with a server")

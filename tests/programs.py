@@ -1,0 +1,108 @@
+"""Real processes for tests: start one, wait for what it says, stop it."""
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+COMMAND = str(Path(sys.executable).with_name("ruuvi-host"))
+PATIENCE = 30.0
+"""Seconds until a test gives up waiting; a slow machine is not a failure."""
+
+
+class Program:
+    """A running program whose lines can be waited for. A context manager: nothing stays behind."""
+
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self.arguments = arguments
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self._news: queue.Queue[None] = queue.Queue()
+        self._process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | (env or {}),
+        )
+        assert self._process.stdout
+        assert self._process.stderr
+        self._threads = [
+            threading.Thread(target=self._collect, args=pair)
+            for pair in ((self._process.stdout, self.out), (self._process.stderr, self.err))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._finish()
+
+    def wait_for(self, pattern: str, count: int = 1) -> re.Match[str]:
+        """The `count`th line, of stdout or stderr, in which `pattern` is found."""
+        while True:
+            found = [m for line in [*self.out, *self.err] if (m := re.search(pattern, line))]
+            if len(found) >= count:
+                return found[count - 1]
+            try:
+                self._news.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise AssertionError(f"no {pattern!r} from {self}") from None
+            if self._process.poll() is not None and not any(t.is_alive() for t in self._threads):
+                found = [m for line in [*self.out, *self.err] if (m := re.search(pattern, line))]
+                assert len(found) >= count, f"no {pattern!r} from {self}, which has ended"
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal it, and return its exit code."""
+        self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit code when it has ended by itself."""
+        code = self._process.wait(PATIENCE)
+        self._finish()
+        return code
+
+    def __str__(self) -> str:
+        lines = "\n".join([*self.out, *self.err])
+        return f"{' '.join(self.arguments)}:\n{lines}"
+
+    def _collect(self, stream: IO[str], lines: list[str]) -> None:
+        for line in stream:
+            lines.append(line.rstrip("\n"))
+            self._news.put(None)
+        self._news.put(None)
+
+    def _finish(self) -> None:
+        self._process.wait(PATIENCE)
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream:
+                stream.close()
+
+
+def ruuvi_host(*arguments: str, env: Mapping[str, str] | None = None) -> Program:
+    """The real command."""
+    return Program(COMMAND, *arguments, env=env)
