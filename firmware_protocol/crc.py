@@ -29,7 +29,7 @@ def crc16_stdlib(data: bytes) -> int:
 
 
 def has_fast_crcmod() -> bool:
-    """Was crcmod installed with its C extension?"""
+    """Was crcmod, which is always there, installed with its C extension?"""
     return find_spec("crcmod._crcfunext") is not None
 
 

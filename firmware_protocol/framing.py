@@ -105,13 +105,21 @@ class Candidate(NamedTuple, Generic[T]):
     build: Build[T]
 
 
+@cache
+def _unpack_from(length: int) -> Callable[[bytes, int], tuple[Any, ...]]:
+    """Takes a frame with this LEN apart; see Candidate. 256 of them are the most there can be."""
+    return Struct(f"<x{length + 2}sHB").unpack_from
+
+
 def _candidate(length: int, build: Build[T]) -> Candidate[T]:
-    return Candidate(length + OVERHEAD, Struct(f"<x{length + 2}sHB").unpack_from, build)
+    return Candidate(length + OVERHEAD, _unpack_from(length), build)
 
 
 @cache
 def candidates(reading: Reading[T], max_adv: int) -> dict[bytes, Candidate[T]]:
     """Header (STX, LEN, CMD) → its check, for every plausible header."""
+    if not 0 <= max_adv <= MAX_ADV_LEN:
+        raise LocalProtocolError(f"max_adv must be 0..{MAX_ADV_LEN}, not {max_adv}")
     table = {}
     for command in Command:
         for layout in concrete_layouts(command, max_adv):
@@ -120,11 +128,6 @@ def candidates(reading: Reading[T], max_adv: int) -> dict[bytes, Candidate[T]]:
                 header = bytes((STX, length, command))
                 table[header] = _candidate(length, reading(command, layout))
     return table
-
-
-@cache
-def _unknown_candidate(reading: Reading[T], length: int, command: int) -> Candidate[T]:
-    return _candidate(length, reading(command, ()))
 
 
 def _implausible(length: int, command: int) -> str:
@@ -147,8 +150,7 @@ def decode(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
         raise RemoteProtocolError("truncated")
     length, command = frame[1], frame[2]
     candidate: Candidate[Frame] | None = candidates(frames, max_adv).get(frame[:3])
-    known: Candidate[Frame] = candidate or _unknown_candidate(frames, length, command)
-    covered, crc, etx = known.unpack_from(frame, 0)
+    covered, crc, etx = _unpack_from(length)(frame, 0)
     if etx != ETX:
         raise RemoteProtocolError("bad_etx")
     if crc != crc16(covered):
@@ -175,7 +177,7 @@ class ScannerCounters:
     """Known command, impossible LEN (advertising data over the limit included)."""
     unknown_commands: int = 0
     idle_rescans: int = 0
-    """Incomplete candidates that were given up because the line had gone quiet."""
+    """Incomplete candidates that were given up by `flush`."""
     frames: list[int] = field(default_factory=lambda: [0] * 256)
     """Intact frames, indexed by command number."""
 
@@ -194,15 +196,16 @@ class FrameScanner(Generic[T]):
 
     reading: what to make of an intact frame: `frames`, or `messages` of messages.py.
     max_adv: longest advertising data to accept, in octets.
-    unknown: also deliver frames whose command is not known. Any LEN is then plausible behind such
-    a header, so noise can hold back the stream for up to 260 octets: for looking into captures.
+    unknown: also deliver frames whose command is not known (`frames` only). Any LEN is then
+    plausible behind such a header, so noise can hold back the stream for up to 260 octets: for
+    looking into captures.
     """
 
     def __init__(
         self, reading: Reading[T], max_adv: int = MAX_ADV_LEN, *, unknown: bool = False
     ) -> None:
-        if not 0 <= max_adv <= MAX_ADV_LEN:
-            raise LocalProtocolError(f"max_adv must be 0..{MAX_ADV_LEN}, not {max_adv}")
+        if unknown and reading is not frames:
+            raise LocalProtocolError("only the reading `frames` knows what to make of them")
         self.counters = ScannerCounters()
         self._reading = reading
         self._unknown = unknown
@@ -264,7 +267,7 @@ class FrameScanner(Generic[T]):
                     unknown += 1
                     position = start + 1
                     continue
-                candidate = _unknown_candidate(self._reading, header[1], header[2])
+                candidate = _candidate(header[1], self._reading(header[2], ()))
             total, unpack_from, build = candidate
             if start + total > end:
                 break

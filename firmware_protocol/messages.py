@@ -114,7 +114,7 @@ class _SetState(_Encoded):
         return cls(bool(payload[0] & 1))  # only bit 0 counts on receipt
 
     def payload(self) -> bytes:
-        return bytes((self.state, DELIMITER))
+        return bytes((bool(self.state), DELIMITER))
 
     def fields(self) -> Fields:
         return {"state": int(self.state)}
@@ -246,7 +246,7 @@ class SetAll(_Encoded):
         )
 
     def payload(self) -> bytes:
-        flags = sum(getattr(self, name) << bit for bit, name in enumerate(_SET_ALL_FLAGS))
+        flags = sum(bool(getattr(self, name)) << bit for bit, name in enumerate(_SET_ALL_FLAGS))
         short = _u16("fltr_id", self.fltr_id) + _COMMA + bytes((flags, DELIMITER))
         if self.max_adv_len == 0:
             return short
@@ -289,7 +289,7 @@ class Ack(_Encoded):
         return cls(payload[0], bool(payload[2] & 1))  # only bit 0 of the state counts
 
     def payload(self) -> bytes:
-        return _u8("acked_cmd", self.acked_cmd) + _COMMA + bytes((self.state, DELIMITER))
+        return _u8("acked_cmd", self.acked_cmd) + _COMMA + bytes((bool(self.state), DELIMITER))
 
     def fields(self) -> Fields:
         return {"acked_cmd": self.acked_cmd, "state": int(self.state)}
@@ -313,6 +313,8 @@ class AdvRprt(NamedTuple):
 
     def payload(self) -> bytes:
         """The fields as they stand in the frame, each followed by the delimiter."""
+        if self != AdvRprt(*self[:3]):
+            raise LocalProtocolError("ADV_RPRT tells address, data and rssi only")
         return _address_data_rssi(self)
 
     def to_frame(self) -> bytes:
@@ -354,7 +356,7 @@ class AdvRprt2(NamedTuple):
         if not -64 <= self.tx_power <= 63:
             raise LocalProtocolError(f"tx_power must be -64..63, not {self.tx_power}")
         phys = self.primary_phy << 4 | self.secondary_phy
-        tx = self.is_coded_phy << 7 | self.tx_power & 0x7F
+        tx = bool(self.is_coded_phy) << 7 | self.tx_power & 0x7F
         channel = _u8("channel", self.channel)
         return _address_data_rssi(self) + bytes((phys, *channel, tx, DELIMITER))
 
@@ -457,11 +459,15 @@ def parse(frame: Frame) -> Message:
 
     Raises RemoteProtocolError: unknown_cmd, or bad_len or bad_delimiter for a frame made by hand.
     """
+    if frame.command not in FACTS:
+        raise RemoteProtocolError("unknown_cmd")
+    if len(frame.payload) > 255:
+        raise RemoteProtocolError("bad_len")
     covered = bytes((len(frame.payload), frame.command)) + frame.payload
     table: dict[bytes, Candidate[Message]] = candidates(messages, MAX_ADV_LEN)
     candidate = table.get(bytes((STX, *covered[:2])))
     if candidate is None:
-        raise RemoteProtocolError("bad_len" if frame.command in FACTS else "unknown_cmd")
+        raise RemoteProtocolError("bad_len")
     message = candidate.build(covered, frame.offset)
     if message is None:
         raise RemoteProtocolError("bad_delimiter")

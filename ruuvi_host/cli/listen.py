@@ -82,32 +82,13 @@ def _text_line(report: Report) -> str:
     from firmware_protocol.messages import address_text
     from ruuvi_host.errors import FormatError
     from ruuvi_host.formats import decode
+    from ruuvi_host.formats.summary import summary
 
     try:
         reading = summary(decode(report.data))
     except FormatError as error:
         reading = error.code
     return f"{address_text(report.address)} {report.rssi:4d} dBm  {reading}"
-
-
-_SUMMARY = (
-    ("temperature", "{:.2f} °C"),
-    ("humidity", "{:.1f} %RH"),
-    ("pressure", "{} Pa"),
-    ("co2", "CO2 {:.0f} ppm"),
-    ("pm2_5", "PM2.5 {:.1f} µg/m³"),
-    ("voc_index", "VOC {:.0f}"),
-    ("nox_index", "NOx {:.0f}"),
-    ("luminosity", "{:.0f} lx"),
-    ("battery_voltage", "{:.2f} V"),
-    ("movement_counter", "moved {}"),
-)
-
-
-def summary(measurement: Any) -> str:
-    """The values that people look for, those that this reading has."""
-    values = ((getattr(measurement, name, None), text) for name, text in _SUMMARY)
-    return "  ".join(text.format(value) for value, text in values if value is not None)
 
 
 async def _show_table(port: str | None) -> None:
@@ -146,6 +127,7 @@ def _table(air: Air, now: float) -> Table:
 
 def _row(sensor: Sensor, now: float) -> tuple[str, ...]:
     from firmware_protocol.messages import address_text
+    from ruuvi_host.formats.summary import summary
     from ruuvi_host.logs import printable
 
     name = f" {printable(sensor.name, 24)}" if sensor.name else ""

@@ -1,0 +1,49 @@
+"""What several tests share: the known vectors, a clock that stands still, hypothesis settings.
+
+Import it by name: `from conftest import ManualClock, load_vectors`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+# A slow machine is not a failure.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("house")
+
+VECTORS = Path(__file__).parent / "vectors"
+
+
+def load_vectors(name: str) -> dict[str, Any]:
+    """The object in tests/vectors/`name`."""
+    loaded: dict[str, Any] = json.loads((VECTORS / name).read_text("utf-8"))
+    return loaded
+
+
+class ManualClock:
+    """A ruuvi_host.clock.Clock that stands still until the test moves it.
+
+    monotonic() begins at 0, wall() at `wall` (UTC, seconds).
+    """
+
+    def __init__(self, wall: float = 1_800_000_000.0, *, synchronised: bool = True) -> None:
+        self._passed = 0.0
+        self._wall_at_start = wall
+        self._synchronised = synchronised
+
+    def monotonic(self) -> float:
+        return self._passed
+
+    def wall(self) -> float:
+        return self._wall_at_start + self._passed
+
+    def synchronised(self) -> bool:
+        return self._synchronised
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        self._passed += seconds
