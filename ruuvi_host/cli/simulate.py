@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from ruuvi_host.simulator.pty import PtyServer
 
 BAUD = 115200
+HIGHEST_RATE = 100_000
+
+
+def _checked_rate(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 < value <= HIGHEST_RATE:  # "nan" is a number to click
+        raise click.BadParameter(f"{value} is not in the range 0<x<={HIGHEST_RATE}")
+    return value
 
 
 def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
@@ -34,7 +41,8 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 100_000, min_open=True),
+    type=float,
+    callback=_checked_rate,
     help="Advertisements per second, of all tags together.  [default: as real tags, one in "
     "1.29 s each]",
 )

@@ -1,0 +1,106 @@
+"""What the coprocessor's radio hears: one channel at a time, one PHY at a time.
+
+A scan period spends 7 s on each enabled channel, then a new one begins with the settings of that
+moment: on the other primary PHY if both 1M and Coded are wanted. Nothing is heard during the few
+milliseconds of the start. Scanning is passive.
+
+Source: ruuvi.gateway_nrf.c v2.0.0 `app_ble.c`.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from firmware_protocol.messages import PHY_NOT_SET, TX_POWER_NOT_AVAILABLE, SetAll
+
+PHY_1M = 1
+PHY_CODED = 4
+
+SCAN_INTERVAL = 7.0
+"""Seconds on each channel."""
+START_TIME = 0.005
+"""Seconds that the start takes: "milliseconds", not measured."""
+
+
+class AdvertisingEvent(NamedTuple):
+    """One advertising event of a tag: the same on all three primary channels."""
+
+    address: bytes
+    data: bytes
+    """Complete advertising data, 0..255 octets."""
+    rssi: int
+    primary_phy: int = PHY_1M
+    secondary_phy: int = PHY_NOT_SET
+    """15: legacy advertising, everything is on the primary channel."""
+    secondary_channel: int = 0
+    """Where extended advertising has its data, 0..36."""
+    tx_power: int = TX_POWER_NOT_AVAILABLE
+    """dBm, -63..63."""
+
+    @property
+    def is_legacy(self) -> bool:
+        return self.secondary_phy == PHY_NOT_SET
+
+
+class Scan(NamedTuple):
+    """One period of scanning: the settings that are in effect until it ends."""
+
+    begin: float
+    """When it hears something for the first time."""
+    end: float
+    channels: tuple[int, ...]
+    phy: int
+    """The primary one, 1M or Coded."""
+    legacy: bool
+    """Hears legacy advertising."""
+    extended: bool
+    """Follows extended advertising to its secondary channel."""
+
+    def hears(self, event: AdvertisingEvent, now: float) -> bool:
+        """Is the radio where this event is?"""
+        if event.primary_phy != self.phy or now < self.begin:
+            return False
+        return self.legacy if event.is_legacy else self.extended
+
+    def channel(self, now: float) -> int:
+        """The primary channel that is being listened to."""
+        step = int((now - self.begin) / SCAN_INTERVAL)
+        return self.channels[min(step, len(self.channels) - 1)]
+
+
+def enabled_channels(settings: SetAll) -> tuple[int, ...]:
+    """The primary channels in the order in which they are scanned."""
+    flags = ((37, settings.ch_37), (38, settings.ch_38), (39, settings.ch_39))
+    return tuple(channel for channel, enabled in flags if enabled)
+
+
+def start_scan(settings: SetAll, last_phy: int, now: float) -> Scan | None:
+    """The period that is started now; None if there is nothing to scan.
+
+    last_phy: primary PHY of the period before. With both kinds enabled they take turns.
+    """
+    channels = enabled_channels(settings)
+    coded = settings.use_coded_phy
+    # 2M is never a primary PHY: enabled without 1M it means 1M, but without legacy advertising.
+    uncoded = settings.use_1m_phy or settings.use_2m_phy
+    if not channels or not (coded or uncoded):
+        return None
+    phy = PHY_CODED if coded and not (uncoded and last_phy == PHY_CODED) else PHY_1M
+    return Scan(
+        begin=now + START_TIME,
+        end=now + START_TIME + SCAN_INTERVAL * len(channels),
+        channels=channels,
+        phy=phy,
+        legacy=phy == PHY_1M and settings.use_1m_phy,
+        extended=coded or settings.use_2m_phy,
+    )
+
+
+@lru_cache(maxsize=4096)
+def company_id(data: bytes) -> int:
+    """Company identifier of the first manufacturer specific AD structure; 0 if there is none."""
+    position = 0
+    while position + 1 < len(data) and data[position]:
+        if data[position + 1] == 0xFF:
+            return int.from_bytes(data[position + 2 : position + 4], "little")
+        position += 1 + data[position]
+    return 0

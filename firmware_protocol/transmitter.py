@@ -1,0 +1,204 @@
+"""The coprocessor's way to the wire: a line of a given speed, and what is lost before it.
+
+Firmware has no queue of frames. Its driver counts the octets that are left of the frame being
+sent; a frame that comes before the count is zero is thrown away, and so is the next one, because
+the count then runs below zero. `Faithful` does that, and with it loses as many reports as the
+firmware does. `DropIfBusy` loses only what really collides. `Ideal` has the queue that the
+firmware lacks.
+
+Every answer depends on the times of the frames alone, never on how often it was asked for.
+
+Source of the rule: ruuvi.drivers.c and ruuvi.gateway_nrf.c v2.0.0, read, not measured.
+"""
+
+from collections import deque
+from math import inf
+
+BITS_PER_OCTET = 10
+"""8N1: a start bit, eight data bits, a stop bit."""
+
+FIFO_SIZE = 212
+"""Octets that the firmware's transmit buffer takes: its longest frame."""
+
+QUEUE_SIZE = 64
+"""Frames that `Ideal` keeps waiting. At 115200 baud 0.3 s of ordinary reports: enough for every
+burst on a line that can carry the average, and little enough to stay near the present on one that
+cannot."""
+
+
+class Line:
+    """Octets on their way, one behind the other, each leaving at its time.
+
+    baud: bits per second; 0 takes no time at all.
+    """
+
+    def __init__(self, baud: int) -> None:
+        self.end = 0.0
+        """When the last octet given so far has left."""
+        self._octet_time = BITS_PER_OCTET / baud if baud else 0.0
+        self._given = 0
+        self._taken = 0
+        self._octets = bytearray()  # given, not taken
+        # Octets given without a gap are one run. Times are counted from its beginning and never
+        # added up, so that asking in between cannot change them.
+        self._run_begin = 0.0
+        self._run_base = 0
+
+    def give(self, octets: bytes, now: float) -> None:
+        """Put octets behind those that are on their way."""
+        if now >= self.end:
+            self._run_begin = now
+            self._run_base = self._given
+        self._octets += octets
+        self._given += len(octets)
+        self.end = self.when(self._given)
+
+    def when(self, count: int) -> float:
+        """When octet number `count` of all will have left; inf if it has not been given."""
+        if count > self._given:
+            return inf
+        return self._run_begin + (count - self._run_base) * self._octet_time
+
+    def sent(self, now: float) -> int:
+        """How many octets have left until now, of all that were ever given."""
+        if now >= self.end:
+            return self._given
+        return self._run_base + int((now - self._run_begin) / self._octet_time)
+
+    def room(self, now: float) -> int:
+        """How many octets the transmit buffer still takes."""
+        return FIFO_SIZE - (self._given - self.sent(now))
+
+    def take(self, now: float) -> bytes:
+        """The octets that have left since the last time."""
+        count = self.sent(now) - self._taken
+        octets = bytes(self._octets[:count])
+        del self._octets[:count]
+        self._taken += count
+        return octets
+
+    def cut(self, now: float) -> None:
+        """A reset: what has not left by now never will."""
+        self._given = self.sent(now)
+        del self._octets[self._given - self._taken :]
+        self._run_begin = self.end = min(self.end, now)
+        self._run_base = self._given
+
+    @property
+    def has_output(self) -> bool:
+        """Is there anything that was given and not yet taken?"""
+        return self._given > self._taken
+
+
+class Transmitter:
+    """What all modes share. `send` is where they differ."""
+
+    def __init__(self, baud: int) -> None:
+        self._line = Line(baud)
+
+    def send(self, frame: bytes, now: float, *, is_reply: bool = False) -> bool:
+        """Take a frame; False: it is lost."""
+        raise NotImplementedError
+
+    @property
+    def sent_at(self) -> float:
+        """When the driver reports the frame in progress as sent; inf: it will not by itself."""
+        return self._line.end
+
+    @property
+    def ready_at(self) -> float:
+        """When `take` is worth calling: the frame in progress has left then; inf if none."""
+        return self._line.end if self._line.has_output else inf
+
+    def take(self, now: float) -> bytes:
+        """The octets that have left the line since the last time."""
+        return self._line.take(now)
+
+    def reset(self, now: float) -> None:
+        """The chip starts anew: the frame in progress stays a stump."""
+        self._line.cut(now)
+
+
+class Ideal(Transmitter):
+    """Frames wait for their turn, replies before reports; lost only when the queue is full."""
+
+    def __init__(self, baud: int) -> None:
+        super().__init__(baud)
+        self._queue: deque[bytes] = deque()
+
+    def send(self, frame: bytes, now: float, *, is_reply: bool = False) -> bool:
+        self._advance(now)
+        if now >= self._line.end:
+            self._line.give(frame, now)
+        elif is_reply:
+            self._queue.appendleft(frame)
+        elif len(self._queue) < QUEUE_SIZE:
+            self._queue.append(frame)
+        else:
+            return False
+        return True
+
+    def take(self, now: float) -> bytes:
+        self._advance(now)
+        return super().take(now)
+
+    def reset(self, now: float) -> None:
+        self._advance(now)
+        self._queue.clear()
+        super().reset(now)
+
+    def _advance(self, now: float) -> None:
+        while self._queue and now >= self._line.end:
+            self._line.give(self._queue.popleft(), self._line.end)
+
+
+class DropIfBusy(Transmitter):
+    """A frame that meets another one on the line is lost."""
+
+    def send(self, frame: bytes, now: float, *, is_reply: bool = False) -> bool:
+        if now < self._line.end:
+            return False
+        self._line.give(frame, now)
+        return True
+
+
+class Faithful(Transmitter):
+    """The firmware's counter of octets left, with its mistakes."""
+
+    def __init__(self, baud: int) -> None:
+        super().__init__(baud)
+        self._left = 0  # when `_mark` octets had been sent
+        self._mark = 0
+        self._sent_at = 0.0
+
+    def send(self, frame: bytes, now: float, *, is_reply: bool = False) -> bool:
+        sent = self._line.sent(now)
+        left = (self._left - (sent - self._mark)) & 0xFFFF
+        self._mark = sent
+        if left:
+            self._left = 0
+            self._sent_at = now  # it says so, though nothing was
+            return False
+        # After a loss the count is zero for a moment while octets are still on their way. A frame
+        # that comes in that moment goes behind them, as much of it as there is room for.
+        self._line.give(frame[: self._line.room(now)], now)
+        self._left = len(frame)
+        self._sent_at = self._line.when(sent + len(frame))
+        return True
+
+    @property
+    def sent_at(self) -> float:
+        return self._sent_at
+
+    def reset(self, now: float) -> None:
+        super().reset(now)
+        self._left = 0
+        self._mark = self._line.sent(now)
+        self._sent_at = now
+
+
+TRANSMIT_MODES: dict[str, type[Transmitter]] = {
+    "ideal": Ideal,
+    "drop-if-busy": DropIfBusy,
+    "faithful": Faithful,
+}

@@ -1,0 +1,229 @@
+"""Serves a board on a pseudo-terminal, in real time: a serial port for a host to open.
+
+    with PtyServer(Board(tags=5)) as server:      opens the pty; server.path is what a host opens
+        await server.run()                        serves until cancelled
+
+For tests: `unplug()` takes the pty away, as if the cable were pulled; `replug()` powers the board
+again and gives it a new pty, to which the link then points. Both may be called while it runs.
+
+As on a real line nothing waits for a reader: octets that nobody has opened the port for, and
+those that a slow reader leaves no room for, are lost and counted. A host may come and go as it
+likes; the board does not notice, but `host_present` tells.
+"""
+
+import asyncio
+import errno
+import os
+import secrets
+import termios
+import tty
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from firmware_protocol.coprocessor import CoprocessorEvent
+from ruuvi_host.clock import Clock, SystemClock
+from ruuvi_host.errors import ConfigError, PortError
+from ruuvi_host.simulator.board import Board
+
+SHORTEST_WAIT = 0.001
+"""Work is done in batches of a millisecond: one wake-up for all that has come due in it."""
+
+LOOK_FOR_HOST = 0.02
+"""Nothing tells that a host has opened the pty, so it is looked for so often."""
+
+LONGEST_STEP = 0.25
+"""If this process was stopped for longer, the board was too, instead of making up for it."""
+
+READ_SIZE = 4096
+
+
+class PtyServer:
+    """A board on a pty. See the top of this file.
+
+    link: path of a symbolic link to the pty, made by `open` and removed by `close`.
+    on_event: called with what the coprocessor does, as it happens.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        *,
+        link: str | None = None,
+        on_event: Callable[[CoprocessorEvent], None] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.board = board
+        self.path = ""
+        """The pty while it is open, else empty."""
+        self.host_present = False
+        """Has a host opened the pty? Known while it runs."""
+        self.octets_lost = 0
+        """Left the line and were not read by any host."""
+        self._link = link
+        self._on_event = on_event
+        self._clock = clock or SystemClock()
+        self._master = -1
+        self._wake = asyncio.Event()
+        self._then = 0.0  # by the clock
+        self._now = 0.0  # by the board
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Make the pty and the link. Raises PortError, or ConfigError if the link cannot be."""
+        try:
+            self._master, slave = os.openpty()
+        except OSError as error:
+            raise PortError("pty", f"no pseudo-terminal to be had: {error.strerror}") from error
+        self.path = os.ttyname(slave)
+        tty.setraw(slave)
+        os.set_blocking(self._master, False)
+        # Not kept open: so a read tells whether a host has opened it, and what is sent without
+        # one can be thrown away instead of being an old story for the next.
+        os.close(slave)
+        if self._link is not None:
+            try:
+                make_link(self._link, self.path)
+            except ConfigError:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Take the pty and our link away. A host that has it open loses it."""
+        if not self.path:
+            return
+        self._set_host_present(False)
+        if self._link is not None:
+            remove_link(self._link, self.path)
+        os.close(self._master)
+        self.path = ""
+
+    def unplug(self) -> None:
+        """Pull the cable. Without power, no time passes for the board."""
+        self.close()
+
+    def replug(self) -> None:
+        """Plug it in again: a new pty, and the board boots."""
+        self.open()
+        self.board.restart(self._now)
+        self._then = self._clock.monotonic()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        loop = asyncio.get_running_loop()
+        self._then = self._clock.monotonic()
+        try:
+            while True:
+                self._wake.clear()
+                timer = loop.call_later(self._serve(), self._wake.set) if self.path else None
+                await self._wake.wait()
+                if timer:
+                    timer.cancel()
+        finally:
+            self._set_host_present(False)
+
+    def _serve(self) -> float:
+        """Hand over what both sides have to say, and return how long there is nothing to do."""
+        board = self.board
+        then, self._then = self._then, self._clock.monotonic()
+        self._now += min(self._then - then, LONGEST_STEP)
+        received = self._read()
+        if received:
+            board.receive(received, self._now)
+        output = board.advance(self._now)
+        if output:
+            self.octets_lost += len(output) - self._write(output)
+        for event in board.take_events():
+            if self._on_event:
+                self._on_event(event)
+        wait = board.deadline - self._now
+        if not self.host_present:
+            wait = min(wait, LOOK_FOR_HOST)
+        return max(wait, SHORTEST_WAIT)
+
+    def _read(self) -> bytes:
+        try:
+            data = os.read(self._master, READ_SIZE)
+        except BlockingIOError:
+            data = b""
+        except OSError as error:
+            if error.errno != errno.EIO:  # EIO: no host has it open
+                raise PortError(self.path, f"the pty has failed: {error.strerror}") from error
+            if self.host_present:
+                self._set_host_present(False)
+                self._discard_unread()
+            return b""
+        self._set_host_present(True)
+        return data
+
+    def _write(self, output: bytes) -> int:
+        """How many of the octets a host can read."""
+        if not self.host_present:
+            return 0
+        try:
+            return os.write(self._master, output)
+        except BlockingIOError:  # it is there and does not read
+            return 0
+        except OSError as error:
+            if error.errno != errno.EIO:  # EIO: it has gone this very moment
+                raise PortError(self.path, f"the pty has failed: {error.strerror}") from error
+            return 0
+
+    def _set_host_present(self, present: bool) -> None:
+        """Be woken when the host writes, but only while there is one: else the loop would spin."""
+        if present == self.host_present:
+            return
+        self.host_present = present
+        loop = asyncio.get_running_loop()
+        if present:
+            loop.add_reader(self._master, self._wake.set)
+        else:
+            loop.remove_reader(self._master)
+
+    def _discard_unread(self) -> None:
+        """What the last host has not read is not for the next one."""
+        with suppress(OSError, termios.error):
+            slave = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            try:
+                termios.tcflush(slave, termios.TCIFLUSH)
+            finally:
+                os.close(slave)
+
+
+def make_link(link: str, target: str) -> None:
+    """Let the symbolic link point to target, in one step. Raises ConfigError.
+
+    A link that is there is replaced; anything else that is there is left alone.
+    """
+    if os.path.lexists(link) and not os.path.islink(link):
+        raise ConfigError("--link", f"{link} exists and is no symbolic link; choose another path")
+    temporary = f"{link}.{secrets.token_hex(4)}"
+    try:
+        os.symlink(target, temporary)
+        try:
+            os.replace(temporary, link)
+        except OSError:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise ConfigError("--link", f"cannot make {link!r}: {error.strerror}") from error
+
+
+def remove_link(link: str, target: str) -> None:
+    """Remove the link if it still is ours."""
+    with suppress(OSError):
+        if os.readlink(link) == target:
+            os.unlink(link)
