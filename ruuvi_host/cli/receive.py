@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ruuvi_host.errors import ConfigError
+from ruuvi_host.errors import ConfigError, RuuviHostError
 
 if TYPE_CHECKING:
     import asyncio
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="Send Ruuvi-HMAC-KEY, and expect this key of a gateway from its next post on.",
 )
-@click.option("--decode", is_flag=True, help="Show the readings of each tag, too.")
+@click.option("--decode", is_flag=True, help="Show the readings of each accepted batch.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
     keys: tuple[str, ...],
@@ -104,8 +104,6 @@ def command(
     from ruuvi_host.receiver import Settings
 
     all_keys = [_read_key(key) for key in keys] + [_simulated_key(seed) for seed in simulated]
-    if not all_keys:
-        click.echo("Without --key it can only be checked that there is a signature.", err=True)
     everything = Settings(
         keys=tuple(all_keys),
         rate=None if rate is None else _header_value("--rate", rate),
@@ -126,15 +124,18 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     output = _Output(stop)
+    loop.set_exception_handler(_Complaints())
 
     def on_signal(number: int, frame: object) -> None:
         # Not loop.add_signal_handler: this one also runs while a line waits for its reader, and
         # a second signal then ends the program.
-        signal.signal(number, signal.SIG_DFL)
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
         loop.call_soon_threadsafe(stop.set)
 
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for each in signals:
+        signal.signal(each, on_signal)
     line = json_line if as_json else text_lines
     async with Receiver(
         settings, lambda receipt: output.write(line(receipt, decode)), keep=0
@@ -143,25 +144,45 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
         output.write(json.dumps({"listening": url}) if as_json else f"Listening on {url}")
         if receiver.is_public:
             click.echo(f"Warning: any machine can post here that reaches {url}", err=True)
+        if not settings.keys:
+            click.echo("Without --key it can only be checked that there is a signature.", err=True)
         await stop.wait()
     output.write(json_totals(receiver.totals) if as_json else text_totals(receiver.totals))
+    # That nobody reads any further (`| head`) is no error.
+    if output.error is not None and not isinstance(output.error, BrokenPipeError):
+        raise RuuviHostError(f"standard output: {output.error.strerror}") from output.error
 
 
 class _Output:
-    """Standard output, whose end is the end of the program and no error."""
+    """Standard output. When it cannot be written any more, that is the end of the program."""
 
-    def __init__(self, closed: asyncio.Event) -> None:
-        self._closed = closed
+    def __init__(self, ended: asyncio.Event) -> None:
+        self._ended = ended
+        self.error: OSError | None = None
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
 
     def write(self, lines: str) -> None:
         try:
             print(lines, flush=True)
-        except BrokenPipeError:
+        except OSError as error:
             # What is still in the buffer would be written, and fail, again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self._closed.set()
+            self.error = error
+            self._ended.set()
+
+
+class _Complaints:
+    """What asyncio has to say, such as that there are no file descriptors left: once each."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        line = f"Warning: {context['message']}: {context.get('exception')!r}"
+        if line not in self._said and len(self._said) < 100:
+            self._said.add(line)
+            click.echo(line, err=True)
 
 
 def _read_key(text: str) -> bytes:

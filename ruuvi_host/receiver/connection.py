@@ -1,0 +1,127 @@
+"""HTTP/1.1 connections: uvicorn's, and the bounds that it leaves to a proxy in front of it.
+
+The one module that knows uvicorn. Of it only the protocol of a connection is used: its Server
+takes over signals, exits the process on errors and polls ten times a second, which no test wants
+from the other end of a relay.
+
+uvicorn waits for a request's head for ever, lets any number of connections wait, and closes on a
+client that ends its sending side before the answer. Where it cannot read what it gets, it answers
+even if an answer is under way, which h11 then takes for a fault of ours.
+"""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeAlias, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from ruuvi_host.receiver.app import App
+from ruuvi_host.receiver.settings import Settings
+
+HEAD_LIMIT = 16_384
+"""Octets of a request's head."""
+
+Client: TypeAlias = tuple[str, int] | None
+TurnedAway: TypeAlias = Callable[[Client, int, str], None]
+"""Told of each client that got an answer without the app: status and reason."""
+
+
+class Connections:
+    """Makes the connections of a server, and knows those that are open."""
+
+    def __init__(self, app: App, settings: Settings, turned_away: TurnedAway) -> None:
+        self._settings = settings
+        self._turned_away = turned_away
+        self._state = ServerState()
+        self._config = Config(
+            cast(Any, app),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            workers=1,
+            proxy_headers=False,
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            h11_max_incomplete_event_size=HEAD_LIMIT,
+        )
+        self._config.load()
+
+    def make(self) -> asyncio.Protocol:
+        """The protocol of a new connection."""
+        return _Connection(self._config, self._state, self._settings, self._turned_away)
+
+    async def drop(self) -> None:
+        """End all of them: whoever still waits gets no answer."""
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        while self._state.tasks:
+            await asyncio.wait(self._state.tasks)
+
+
+class _Connection(H11Protocol):
+    """uvicorn's connection, bounded."""
+
+    def __init__(
+        self, config: Config, state: ServerState, settings: Settings, turned_away: TurnedAway
+    ) -> None:
+        super().__init__(config, state, app_state={})
+        self._settings = settings
+        self._turned_away = turned_away
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(self._settings.head_timeout, self._head_is_late)
+        if len(self.connections) > self._settings.max_connections:
+            self._turn_away(503, f"more than {self._settings.max_connections} connections")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection if a complete request has still to be answered. (TLS cannot.)
+
+        But where an answer has to wait, it is the client that has lost its patience: a client
+        that ends its sending side looks the same as one that leaves.
+        """
+        waits = self._settings.hang or self._settings.delay > 0
+        cycle = self._cycle()
+        return cycle is not None and not cycle.more_body and not waits and self.scheme == "http"
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP; called by uvicorn."""
+        if self._cycle() is None:
+            self._turn_away(400, f"no HTTP request, or one with a head over {HEAD_LIMIT} bytes")
+        else:
+            # The head was good, only what follows is not: the app answers, and closes.
+            self.flow.pause_reading()
+
+    def _head_is_late(self) -> None:
+        if self._cycle() is None and not self.transport.is_closing():
+            limit = self._settings.head_timeout
+            self._turn_away(408, f"no complete request head within {limit:g} s")
+
+    def _turn_away(self, status: int, reason: str) -> None:
+        """Answer and close, without the app."""
+        self._turned_away(self.client, status, reason)
+        self.transport.write(
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+            "Connection: close\r\n"
+            "Content-Type: text/plain; charset=utf-8\r\n"
+            f"Content-Length: {len(reason) + 1}\r\n"
+            f"\r\n{reason}\n".encode()
+        )
+        self.transport.close()
+
+    def _cycle(self) -> RequestResponseCycle | None:
+        """The request under way, if its head was complete (uvicorn's type denies the None)."""
+        return cast("RequestResponseCycle | None", self.cycle)

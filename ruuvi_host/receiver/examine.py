@@ -1,0 +1,189 @@
+"""Is this post what a gateway sends? The receiver's judgement: head, signature, nonce.
+
+Pure: headers and octets in, a Verdict out. Headers are as ASGI has them, names in lower case.
+Sources: the request and its signature, ruuvi.gateway_esp.c http.c and hmac_sha256.c; 403 for a
+wrong signature and 400 for a bad body, ruuvi-network-serverless; the other codes, RFC 9110.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias, TypeVar
+
+from ruuvi_host.receiver.body import BadBody, Batch, read_batch
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+BODY_LIMIT = 1 << 20
+"""Octets. A hundred tags with everything decoded are under 100 kB."""
+
+KEY_LIMIT = 63
+"""Octets; a gateway keeps its old key when it is offered a longer one."""
+
+NONCES_KEPT = 10_000
+"""A day of posts every ten seconds is 8,640."""
+
+GATEWAYS_KEPT = 1_000
+
+_CONTENT_TYPE = re.compile(rb"application/json\s*(;.*)?", re.IGNORECASE)
+_SIGNATURE_NAME = b"ruuvi-hmac-sha256"
+_SIGNATURE = re.compile(rb"[0-9a-f]{64}")
+
+
+class Result(StrEnum):
+    """What became of a post."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    """A batch that was accepted before: the answer to the first delivery was lost."""
+    FAILED = "failed"
+    """A good batch, turned away because the settings ask for it."""
+    REFUSED = "refused"
+
+
+class Signature(StrEnum):
+    """What is known about a signature."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"
+    """Well formed, and without a key nobody can tell."""
+    WRONG = "WRONG"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement on one post."""
+
+    result: Result
+    status: int
+    """The HTTP status to answer."""
+    reason: str = ""
+    """Why not ACCEPTED; may hold text from the network."""
+    signature: Signature | None = None
+    """None when it did not come to that."""
+    batch: Batch | None = None
+    offer_key: bool = False
+    """The sender has proved (or, without a key, need not prove) that it may have a new key."""
+
+
+def refused(status: int, reason: str) -> Verdict:
+    """The verdict on what never got as far as a batch."""
+    return Verdict(Result.REFUSED, status, reason)
+
+
+def refuse_head(method: str, headers: Headers) -> Verdict | None:
+    """Judge a request before its body is read; None when there is nothing to object to."""
+    if method != "POST":
+        return refused(405, f"{method}: a batch comes by POST")
+    names = [name for name, _ in headers]
+    for name in (b"content-type", b"content-encoding", _SIGNATURE_NAME):
+        if names.count(name) > 1:
+            return refused(400, f"{name.decode()}: comes twice")
+    fields = dict(headers)
+    length = fields.get(b"content-length", b"")
+    if b"transfer-encoding" in fields or not length.isdigit():
+        return refused(411, "no Content-Length: a gateway knows the length and sends no chunks")
+    if len(length) > 19 or int(length) > BODY_LIMIT:
+        return refused(413, f"{length.decode()} bytes of body: at most {BODY_LIMIT} are taken")
+    if b"content-encoding" in fields:
+        coding = fields[b"content-encoding"].decode("latin-1")
+        return refused(415, f"Content-Encoding {coding}: a body comes as it is")
+    content_type = fields.get(b"content-type", b"")
+    if not _CONTENT_TYPE.fullmatch(content_type):
+        said = content_type.decode("latin-1") or "missing"
+        return refused(415, f"Content-Type {said}: must be application/json")
+    if _SIGNATURE_NAME not in fields:
+        return refused(400, "Ruuvi-HMAC-SHA256 missing: the body is not signed")
+    if not _SIGNATURE.fullmatch(fields[_SIGNATURE_NAME]):
+        return refused(400, "Ruuvi-HMAC-SHA256: must be 64 hex digits in lower case")
+    return None
+
+
+def sign(key: bytes, body: bytes) -> bytes:
+    """The signature of a body: HMAC-SHA256 over its exact octets, as 64 lower-case hex digits."""
+    return hmac.new(key, body, hashlib.sha256).hexdigest().encode()
+
+
+class Examiner:
+    """Judges bodies, and remembers what it takes to judge the next: nonces, and keys handed out.
+
+    Memory is bounded: the oldest nonce and the oldest gateway are forgotten first.
+    """
+
+    def __init__(self, keys: Sequence[bytes] = (), new_key: bytes | None = None) -> None:
+        """`keys`: any of them may sign; none = not known. `new_key`: offered with the answers."""
+        self._keys = tuple(keys)
+        self._new_key = new_key
+        self._handed_out: dict[str, bytes] = {}
+        self._accepted: dict[tuple[str, int], bytes] = {}
+
+    def examine(self, headers: Headers, body: bytes) -> Verdict:
+        """Judge a body whose head refuse_head() has passed. Remembers nothing."""
+        try:
+            batch = read_batch(body)
+        except BadBody as error:
+            return refused(400, str(error))
+        claimed = dict(headers)[_SIGNATURE_NAME]
+        keys = self._keys
+        if batch.gateway in self._handed_out:
+            keys = (self._handed_out[batch.gateway],)
+        signature = _verify(keys, body, claimed)
+        if signature is not Signature.WRONG:
+            return Verdict(Result.ACCEPTED, 200, "", signature, batch, self._new_key is not None)
+        reason = "not signed with the key"
+        if batch.gateway in self._handed_out:
+            reason = "not signed with the new key"
+        # A gateway that has restarted is back at its first key, and must be told the new one again.
+        restarted = _verify(self._keys, body, claimed) is not Signature.WRONG
+        return Verdict(Result.REFUSED, 403, reason, signature, batch, restarted)
+
+    def hand_out_key(self, gateway: str) -> None:
+        """The answer that offers the new key goes out: the gateway's next post is signed with it.
+
+        A key too long for a gateway changes nothing: it keeps its old one.
+        """
+        if self._new_key is not None and len(self._new_key) <= KEY_LIMIT:
+            self._handed_out[gateway] = self._new_key
+            _forget(self._handed_out, GATEWAYS_KEPT)
+
+    def accept(self, verdict: Verdict, batch: Batch) -> Verdict:
+        """Take in the batch of a good verdict, unless its nonce has been accepted before.
+
+        The same nonce with the same tags is the same batch, of which the first answer was lost:
+        DUPLICATE, and a success, so that the sender lets go of it. Only `tags` is compared: the
+        time stamp of a batch that is posted again is that of the attempt.
+        """
+        tags = hashlib.sha256(json.dumps(batch.tags, sort_keys=True).encode()).digest()
+        known = self._accepted.get((batch.gateway, batch.nonce))
+        if known is None:
+            self._accepted[batch.gateway, batch.nonce] = tags
+            _forget(self._accepted, NONCES_KEPT)
+            return verdict
+        if known == tags:
+            return replace(verdict, result=Result.DUPLICATE, reason="the same batch came before")
+        return replace(
+            verdict,
+            result=Result.REFUSED,
+            status=409,
+            reason="the nonce came before, with other tags",
+        )
+
+
+def _verify(keys: Sequence[bytes], body: bytes, claimed: bytes) -> Signature:
+    if not keys:
+        return Signature.UNKNOWN
+    right = any([hmac.compare_digest(sign(key, body), claimed) for key in keys])
+    return Signature.OK if right else Signature.WRONG
+
+
+def _forget(memory: dict[_K, _V], limit: int) -> None:
+    """Drop the oldest entry of a dict that has grown beyond its limit."""
+    if len(memory) > limit:
+        del memory[next(iter(memory))]

@@ -1,0 +1,69 @@
+"""What a server needs before it can start: a listening socket and, if wanted, a TLS context.
+
+Whatever does not work is a ConfigError under the command line's name of the setting.
+"""
+
+import errno
+import socket
+import ssl
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from ruuvi_host.errors import ConfigError
+from ruuvi_host.receiver.settings import Settings
+
+
+def bind(settings: Settings) -> socket.socket:
+    """A listening socket, on the first address that the host name stands for."""
+    host, port = settings.host, settings.port
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(cast(Any, address), family=family)
+    except (socket.gaierror, UnicodeError) as error:
+        raise ConfigError("--host", f"{host!r} is no address of this machine") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError("--port", f"{port} is in use; 0 takes any free one") from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise ConfigError("--port", f"no permission for {port}; take one over 1023") from error
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError("--host", f"{host!r} is no address of this machine") from error
+        raise ConfigError("--host", f"cannot listen on {host!r}: {error.strerror}") from error
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """The server's side of TLS 1.2 and 1.3, or None for plain HTTP."""
+    cert = settings.tls_cert
+    if cert is None:
+        if settings.tls_key is not None:
+            raise ConfigError("--tls-key", "needs --tls-cert, too")
+        return None
+    key, key_option = settings.tls_key or cert, "--tls-key" if settings.tls_key else "--tls-cert"
+    # OpenSSL does not tell which of the two files it could not read.
+    _expect("--tls-cert", cert, b"-----BEGIN CERTIFICATE-----", "certificate")
+    _expect(key_option, key, b"PRIVATE KEY-----", "private key")
+
+    def refuse_password() -> NoReturn:
+        raise ConfigError(key_option, f"{key} is protected by a password; write it out without")
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # Without a function here, OpenSSL would ask for the password on the terminal.
+        context.load_cert_chain(cert, key, password=refuse_password)
+    except ssl.SSLError as error:
+        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
+            problem = f"{key} is not the key of the certificate {cert}"
+        else:
+            problem = f"OpenSSL cannot use {cert} and {key}; one of them is damaged"
+        raise ConfigError(key_option, problem) from error
+    return context
+
+
+def _expect(option: str, path: Path, mark: bytes, what: str) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(option, f"cannot read {path}: {error.strerror}") from error
+    if mark not in content:
+        raise ConfigError(option, f"{path} holds no {what} in PEM form")

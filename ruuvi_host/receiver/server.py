@@ -1,0 +1,105 @@
+"""The receiver as something to start, to look at and to stop."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+
+from ruuvi_host.clock import Clock, SystemClock
+from ruuvi_host.receiver.app import App, client_name
+from ruuvi_host.receiver.connection import Client, Connections
+from ruuvi_host.receiver.examine import Result, refused
+from ruuvi_host.receiver.listen import bind, tls_context
+from ruuvi_host.receiver.receipt import Receipt
+from ruuvi_host.receiver.settings import Settings
+
+TLS_CLOSING = 3.0
+"""Seconds for a client to agree to the end of a TLS connection."""
+
+
+class Receiver:
+    """A server for batches, between `async with` and its end.
+
+        async with Receiver(Settings()) as receiver:
+            ...                          # somebody posts to receiver.url
+            await receiver.accepted(1)
+            print(receiver.batches[0].body)
+
+    Entering raises ConfigError, with the command line's name of the setting that does not work.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        report: Callable[[Receipt], None] = lambda receipt: None,
+        keep: int = 100,
+        clock: Clock | None = None,
+    ) -> None:
+        """`report` is called for each request; the newest `keep` receipts are kept to look at."""
+        self._settings = settings
+        self._report = report
+        self._clock = clock or SystemClock()
+        app = App(settings, self._clock, self._receive)
+        self._connections = Connections(app, settings, self._turned_away)
+        self._news = asyncio.Event()
+        self.receipts: deque[Receipt] = deque(maxlen=keep)
+        """What became of the newest requests, oldest first."""
+        self.totals: Counter[Result] = Counter()
+        """How many requests had which result since the start."""
+        self.url = ""
+        """Where to post, ending in a slash."""
+        self.address = ""
+        """The numeric address that is listened on."""
+
+    @property
+    def batches(self) -> list[Receipt]:
+        """The receipts of accepted batches, oldest first."""
+        return [each for each in self.receipts if each.verdict.result is Result.ACCEPTED]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether other machines can reach it."""
+        return not ip_address(self.address.partition("%")[0]).is_loopback
+
+    async def accepted(self, count: int) -> None:
+        """Wait until so many batches have been accepted since the start."""
+        while self.totals[Result.ACCEPTED] < count:
+            self._news.clear()
+            await self._news.wait()
+
+    async def __aenter__(self) -> Self:
+        context = tls_context(self._settings)
+        listener = bind(self._settings)
+        self.address, port = listener.getsockname()[:2]
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        self.url = f"{'https' if context else 'http'}://{host}:{port}/"
+        self._server = await asyncio.get_running_loop().create_server(
+            self._connections.make,
+            sock=listener,
+            ssl=context,
+            ssl_handshake_timeout=self._settings.head_timeout if context else None,
+            ssl_shutdown_timeout=TLS_CLOSING if context else None,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop listening, and drop every connection: whoever still waits gets no answer."""
+        self._server.close()
+        await self._connections.drop()
+
+    def _turned_away(self, client: Client, status: int, reason: str) -> None:
+        verdict = refused(status, reason)
+        self._receive(Receipt(self._clock.wall(), client_name(client), "", verdict))
+
+    def _receive(self, receipt: Receipt) -> None:
+        self.totals[receipt.verdict.result] += 1
+        self.receipts.append(receipt)
+        self._news.set()
+        self._report(receipt)
