@@ -7,9 +7,11 @@ from firmware_protocol.messages import DeviceId, Report, SetAll
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import FormatError
-from ruuvi_host.formats import Measurement, decode
+from ruuvi_host.formats import Keys, Measurement, decode
 from ruuvi_host.formats.ad import parse
+from ruuvi_host.formats.encryption import NO_KEYS
 from ruuvi_host.lifetime import together
+from ruuvi_host.status import ListeningCounters
 
 SEQUENCE_LENGTHS = {
     0x05: 0xFFFF,
@@ -26,6 +28,17 @@ SEQUENCE_LENGTHS = {
 
 LONGEST_GAP = 1000
 """A larger jump in the sequence is a tag that was restarted, not a loss."""
+
+AIR_EXTENDED, AIR_LEGACY = 0xE1, 0x06
+EXTENDED_WINS = 60.0
+"""Seconds after a format E1 in which format 6 of the same address is dropped: an Air sends both,
+and they are the same samples, with less in the latter."""
+
+ENCRYPTED = frozenset({0x08, 0xFA})
+RESTART_SILENCE = 60.0
+RESTART_BELOW = 100
+"""An encrypted reading must have a later sequence number than the one before, or somebody replays
+it. A tag that was silent for so long may have been restarted, and then begins with low numbers."""
 
 
 @dataclass(slots=True)
@@ -45,54 +58,105 @@ class Sensor:
     """Different ones that were received."""
     lost: int = 0
     """Missing in the sequence between them."""
+    measured: float = 0.0
+    """Monotonic seconds of the last measurement that was new."""
 
-    def take(self, report: Report, now: float) -> None:
-        self.reports += 1
-        self.heard = now
-        self.rssi = report.rssi
-        self.name = parse(report.data).local_name or self.name
-        try:
-            measurement = decode(report.data)
-        except FormatError as error:
-            self.error = error.code if self.measurement is None else None
-            return
-        self.error = None
-        self._count(self.measurement, measurement)
-        self.measurement = measurement
 
-    def _count(self, before: Measurement | None, now: Measurement) -> None:
-        """Losses, from the gap between two sequence numbers of one data format."""
-        length = SEQUENCE_LENGTHS.get(now.data_format)
-        old: int | None = getattr(before, "measurement_sequence", None)
-        new: int | None = getattr(now, "measurement_sequence", None)
-        comparable = before is not None and before.data_format == now.data_format
-        if not comparable or length is None or old is None or new is None:
-            self.measurements += 1
-            return
-        step = (new - old) % length
-        if step:
-            self.measurements += 1
-            self.lost += step - 1 if step <= LONGEST_GAP else 0
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one report says: a measurement, or the reason why there is none (`error`).
+
+    error: a code of the formats room; or "superseded" (an Air's format 6 beside its E1), or
+    "replayed" (an encrypted reading that is not newer than the last one).
+    """
+
+    report: Report
+    measurement: Measurement | None
+    error: str | None = None
+    duplicate: bool = False
+    """The same measurement as the one before, advertised again."""
 
 
 class Air:
     """All advertisers heard, in order of their first report.
 
+    keys: for encrypted readings.
     max_sensors: when there are more, the one that was heard least recently leaves.
     """
 
-    def __init__(self, max_sensors: int = 1000) -> None:
+    def __init__(self, keys: Keys = NO_KEYS, max_sensors: int = 1000) -> None:
         self.sensors: dict[bytes, Sensor] = {}
+        self.counters = ListeningCounters()
+        self._keys = keys
         self._max_sensors = max_sensors
 
-    def take(self, reports: list[Report], now: float) -> None:
-        for report in reports:
-            sensor = self.sensors.get(report.address)
-            if sensor is None:
-                if len(self.sensors) >= self._max_sensors:
-                    del self.sensors[min(self.sensors.values(), key=lambda s: s.heard).address]
-                sensor = self.sensors[report.address] = Sensor(report.address)
-            sensor.take(report, now)
+    def take(self, report: Report, now: float) -> Reading:
+        """Take in one report, heard at monotonic `now`."""
+        self.counters.reports += 1
+        sensor = self._sensor(report.address)
+        sensor.heard = now
+        sensor.reports += 1
+        sensor.rssi = report.rssi
+        sensor.name = parse(report.data).local_name or sensor.name
+        try:
+            measurement = decode(report.data, self._keys)
+        except FormatError as error:
+            self.counters.not_decoded += 1
+            sensor.error = error.code if sensor.measurement is None else None
+            return Reading(report, None, error.code)
+        sensor.error = None
+        last = sensor.measurement
+        if (
+            measurement.data_format == AIR_LEGACY
+            and last is not None
+            and last.data_format == AIR_EXTENDED
+            and now - sensor.measured <= EXTENDED_WINS
+        ):
+            self.counters.superseded += 1
+            return Reading(report, None, "superseded")
+        step = _step(last, measurement)
+        if measurement.data_format in ENCRYPTED and step is not None and step < 0:
+            silent = now - sensor.measured >= RESTART_SILENCE
+            if not (silent and _sequence(measurement) < RESTART_BELOW):
+                self.counters.replayed += 1
+                return Reading(report, None, "replayed")
+        sensor.measurement = measurement
+        if step == 0:
+            self.counters.duplicates += 1
+            return Reading(report, measurement, duplicate=True)
+        sensor.measured = now
+        sensor.measurements += 1
+        self.counters.measurements += 1
+        if step is not None and 0 < step <= LONGEST_GAP:
+            sensor.lost += step - 1
+            self.counters.lost += step - 1
+        return Reading(report, measurement)
+
+    def _sensor(self, address: bytes) -> Sensor:
+        sensor = self.sensors.get(address)
+        if sensor is None:
+            if len(self.sensors) >= self._max_sensors:
+                del self.sensors[min(self.sensors.values(), key=lambda s: s.heard).address]
+            sensor = self.sensors[address] = Sensor(address)
+        return sensor
+
+
+def _sequence(measurement: Measurement) -> int:
+    number: int | None = getattr(measurement, "measurement_sequence", None)
+    return -1 if number is None else number
+
+
+def _step(last: Measurement | None, measurement: Measurement) -> int | None:
+    """How far the sequence has moved since the last measurement of the same format: forward, 0,
+    or backward (negative), whichever is shorter. None: it cannot be told."""
+    length = SEQUENCE_LENGTHS.get(measurement.data_format)
+    if last is None or last.data_format != measurement.data_format or length is None:
+        return None
+    old, new = _sequence(last), _sequence(measurement)
+    if old < 0 or new < 0:
+        return None
+    step = (new - old) % length
+    return step if step <= length // 2 else step - length
 
 
 class _Ears:

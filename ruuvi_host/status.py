@@ -92,3 +92,22 @@ class RelayCounters(Counters):
     overflowed_reports: int = 0
     empty_failed: int = 0
     """Empty batches that failed; nothing is lost with them."""
+
+
+@dataclass(slots=True)
+class ListeningCounters(Counters):
+    """Readings shown one by one, without a relay."""
+
+    reports: int = 0
+    not_decoded: int = 0
+    """No Ruuvi payload, or one that cannot be read."""
+    measurements: int = 0
+    """Different ones."""
+    duplicates: int = 0
+    """The same measurement, advertised again."""
+    lost: int = 0
+    """Missing in the sequence of measurements."""
+    superseded: int = 0
+    """Format 6 of an Air whose E1 was heard within the last minute."""
+    replayed: int = 0
+    """Encrypted readings that were not newer than the last one; dropped."""

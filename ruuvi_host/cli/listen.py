@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from firmware_protocol.messages import Report
-    from ruuvi_host.listening import Air, Sensor
+    from ruuvi_host.listening import Air, Reading, Sensor
 
 
 @click.command(
@@ -33,18 +33,20 @@ def command(port: str | None, simulate: bool, as_json: bool) -> None:
     from ruuvi_host import logs
     from ruuvi_host.errors import ConfigError
     from ruuvi_host.lifetime import run_until_stopped
-    from ruuvi_host.listening import listen
+    from ruuvi_host.listening import Air, listen
 
     logs.configure()
     if (port is None) is not simulate:
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
+    air = Air()
     if sys.stdout.isatty() and not as_json:
-        run_until_stopped(_show_table(port))
+        run_until_stopped(_show_table(port, air))
         return
     line_for = _json_line if as_json else _text_line
 
     def heard(reports: list[Report], now: float) -> None:
-        sys.stdout.writelines(line_for(report) + "\n" for report in reports)
+        lines = [line_for(air.take(report, now)) + "\n" for report in reports]
+        sys.stdout.write("".join(lines))
         sys.stdout.flush()
 
     try:
@@ -53,14 +55,14 @@ def command(port: str | None, simulate: bool, as_json: bool) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _json_line(report: Report) -> str:
+def _json_line(reading: Reading) -> str:
     import json
     from time import time
 
     from firmware_protocol.messages import TX_POWER_NOT_AVAILABLE, address_text
-    from ruuvi_host.errors import FormatError
-    from ruuvi_host.formats import decode, fields
+    from ruuvi_host.formats import fields
 
+    report = reading.report
     power = report.tx_power
     line: dict[str, Any] = {
         "time": round(time(), 3),
@@ -72,26 +74,22 @@ def _json_line(report: Report) -> str:
         "radio_tx_power": None if power == TX_POWER_NOT_AVAILABLE else power,
         "adv": report.data.hex().upper(),
     }
-    try:
-        return json.dumps(line | fields(decode(report.data)), ensure_ascii=False)
-    except FormatError as error:
-        return json.dumps(line | {"error": error.code})
+    if reading.measurement is None:
+        return json.dumps(line | {"error": reading.error})
+    return json.dumps(line | {"duplicate": reading.duplicate} | fields(reading.measurement))
 
 
-def _text_line(report: Report) -> str:
+def _text_line(reading: Reading) -> str:
     from firmware_protocol.messages import address_text
-    from ruuvi_host.errors import FormatError
-    from ruuvi_host.formats import decode
     from ruuvi_host.formats.summary import summary
 
-    try:
-        reading = summary(decode(report.data))
-    except FormatError as error:
-        reading = error.code
-    return f"{address_text(report.address)} {report.rssi:4d} dBm  {reading}"
+    report = reading.report
+    what = summary(reading.measurement) if reading.measurement else reading.error
+    again = "  (again)" if reading.duplicate else ""
+    return f"{address_text(report.address)} {report.rssi:4d} dBm  {what}{again}"
 
 
-async def _show_table(port: str | None) -> None:
+async def _show_table(port: str | None, air: Air) -> None:
     import asyncio
 
     from rich.console import Console
@@ -99,9 +97,8 @@ async def _show_table(port: str | None) -> None:
 
     from ruuvi_host.clock import SystemClock
     from ruuvi_host.lifetime import together
-    from ruuvi_host.listening import Air, listen
+    from ruuvi_host.listening import listen
 
-    air = Air()
     clock = SystemClock()
 
     async def redraw(live: Live) -> None:
@@ -109,9 +106,13 @@ async def _show_table(port: str | None) -> None:
             live.update(_table(air, clock.monotonic()), refresh=True)
             await asyncio.sleep(0.5)
 
+    def heard(reports: list[Report], now: float) -> None:
+        for report in reports:
+            air.take(report, now)
+
     # Log lines go to stderr and appear above the table.
     with Live(console=Console(), auto_refresh=False) as live:
-        await together(listen=listen(port, air.take), redraw=redraw(live))
+        await together(listen=listen(port, heard), redraw=redraw(live))
 
 
 def _table(air: Air, now: float) -> Table:
