@@ -1,0 +1,301 @@
+"""`ruuvi-host decode`: advertising data, or a recording of the UART, as text or JSON lines.
+
+Both commands stream: input is read in blocks, as it comes, and what a block completes is written
+at once. Memory does not grow with the input. Everything goes through file descriptors: nothing is
+buffered that could fail a second time, loudly, when the interpreter shuts down.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from stat import S_ISREG
+from typing import TYPE_CHECKING
+
+import click
+
+from ruuvi_host.errors import ConfigError, FormatError, RuuviHostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from firmware_protocol.framing import Frame, ScannerCounters
+    from ruuvi_host.formats import Keys, Measurement
+    from ruuvi_host.formats.measurement import Value
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+BLOCK = 65536
+"""Octets to read at a time."""
+MAX_LINE = 4096
+"""Characters that a line of hex may have; advertising data never needs as many."""
+SHOWN = 64
+"""Characters that are repeated of a line that has more."""
+MAX_KEY_FILE = 1 << 20
+
+
+@click.group("decode")
+def command() -> None:
+    """Decode advertising data, or a recording of the UART."""
+
+
+@command.command()
+@click.argument("hexes", metavar="[HEX...|-]", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--derived", is_flag=True, help="Add computed values: dew point, air quality ...")
+@click.option(
+    "--key",
+    "key_options",
+    metavar="[MAC=]HEX|@FILE",
+    multiple=True,
+    help="A key for the encrypted formats 8 and FA, or a file with one a line. Repeatable.",
+)
+def adv(hexes: tuple[str, ...], as_json: bool, derived: bool, key_options: tuple[str, ...]) -> None:
+    """Decode advertising data: each HEX, or each line of standard input (-).
+
+    Encrypted readings are tried with the keys in their order. Prefer a file of keys: everybody on
+    this machine can see the command line.
+    """
+    if not hexes:
+        if os.isatty(STDIN):
+            raise click.UsageError("Give HEX, or lines of it on standard input.")
+        hexes = ("-",)
+    answer = _json_answer(derived) if as_json else _text_answer(derived)
+    read = _reader(_keys(key_options), answer)
+    with suppress(BrokenPipeError):  # whoever reads this has seen enough
+        for text in hexes:
+            # As octets, so that an argument that is no UTF-8 is treated like such a line.
+            batches = _lines() if text == "-" else [[os.fsencode(text)]]
+            for lines in batches:
+                _write(STDOUT, "".join(map(read, lines)))
+
+
+@command.command()
+@click.argument("path", metavar="FILE|-")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--unknown", is_flag=True, help="Look for frames with unknown commands, too.")
+def uart(path: str, as_json: bool, unknown: bool) -> None:
+    """Find the frames in a recording of the UART, and say what they mean.
+
+    What stands between the frames is skipped. At the end, counters on standard error.
+    """
+    from firmware_protocol.framing import FrameScanner, frames
+
+    scanner = FrameScanner(frames, unknown=unknown)
+    show = _frame_text(as_json)
+    with suppress(BrokenPipeError):
+        for block in _blocks(path):
+            _write(STDOUT, "".join(map(show, scanner.feed(block))))
+        _write(STDOUT, "".join(map(show, scanner.flush())))
+        _write(STDERR, _counters(scanner.counters))
+
+
+# Input and output
+
+
+def _write(fd: int, text: str) -> None:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # None: started without a stdout
+    data = memoryview(text.encode(encoding, "replace"))
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
+
+
+def _blocks(path: str) -> Iterator[bytes]:
+    """What a file, or standard input (-), gives at each read."""
+    try:
+        fd = STDIN if path == "-" else os.open(path, os.O_RDONLY)
+        try:
+            while block := os.read(fd, BLOCK):
+                yield block
+        finally:
+            if fd != STDIN:
+                os.close(fd)
+    except OSError as error:
+        name = "standard input" if path == "-" else path
+        raise ConfigError(name, str(error.strerror)) from error
+
+
+def _lines() -> Iterator[list[bytes]]:
+    """The lines that each read of standard input completes.
+
+    Of a line that is too long only so much is kept that it can be told: UTF-8 has up to four
+    octets a character.
+    """
+    tail = b""
+    for block in _blocks("-"):
+        *lines, tail = (tail + block).split(b"\n")
+        tail = tail[: 4 * MAX_LINE + 2]
+        yield lines
+    if tail:
+        yield [tail]
+
+
+# Advertising data
+
+Answer = Callable[[str, "Measurement | FormatError"], str]
+"""(a line as the answer repeats it, what it says) → the text to print. To the codes of the formats
+come two for lines that are no octets at all: bad_hex, too_long."""
+
+
+def _reader(keys: Keys, answer: Answer) -> Callable[[bytes], str]:
+    """How to answer one line, or one argument."""
+    from ruuvi_host.formats import decode
+
+    def read(octets: bytes) -> str:
+        line = octets.decode("utf-8", "replace").removesuffix("\r")
+        if len(line) > MAX_LINE:
+            error = FormatError("too_long", f"a line of more than {MAX_LINE} characters")
+            return answer(line[:SHOWN], error)
+        line = line.strip()
+        try:
+            data = bytes.fromhex(line)
+        except ValueError:
+            return answer(line, FormatError("bad_hex", "not a row of hexadecimal octets"))
+        shown = data.hex().upper()
+        try:
+            return answer(shown, decode(data, keys))
+        except FormatError as error:
+            return answer(shown, error)
+
+    return read
+
+
+def _json_answer(derived: bool) -> Answer:
+    from ruuvi_host.formats import fields
+    from ruuvi_host.formats.derived import derive
+
+    to_json = _json_encoder()
+
+    def answer(shown: str, reading: Measurement | FormatError) -> str:
+        if isinstance(reading, FormatError):
+            return to_json({"adv": shown, "error": reading.code}) + "\n"
+        named = fields(reading)
+        if derived:
+            return to_json({"adv": shown, **named, "derived": derive(named)}) + "\n"
+        return to_json({"adv": shown, **named}) + "\n"
+
+    return answer
+
+
+def _text_answer(derived: bool) -> Answer:
+    from ruuvi_host.formats import fields, name_of
+    from ruuvi_host.formats.derived import QUANTITIES as DERIVED
+    from ruuvi_host.formats.derived import derive
+    from ruuvi_host.formats.measurement import QUANTITIES
+
+    quantities = QUANTITIES | DERIVED
+
+    def row(name: str, value: Value) -> str:
+        unit, meaning = quantities[name]
+        match value:
+            case None:
+                text = "not available"
+            case bool():
+                text = "yes" if value else "no"
+            case float():
+                text = f"{round(value, 4)} {unit}"
+            case _:
+                text = f"{value} {unit}"
+        return f"  {name:<28}{text:<20}{meaning}\n"
+
+    def answer(shown: str, reading: Measurement | FormatError) -> str:
+        # Text from outside: nothing in it may steer the terminal.
+        title = shown.encode("unicode_escape").decode() or "(empty)"
+        if isinstance(reading, FormatError):
+            return f"{title}\n  {reading.code}: {reading}\n\n"
+        named = fields(reading)
+        shown_as = named | {"data_format": name_of(reading.data_format)}
+        rows = [row(name, value) for name, value in shown_as.items()]
+        if derived:
+            rows += [row(name, value) for name, value in derive(named).items() if value is not None]
+        return f"{title}\n{''.join(rows)}\n"
+
+    return answer
+
+
+def _json_encoder() -> Callable[[object], str]:
+    from json import JSONEncoder
+
+    return JSONEncoder(separators=(",", ":")).encode
+
+
+def _keys(options: tuple[str, ...]) -> Keys:
+    from ruuvi_host.formats import Keys
+    from ruuvi_host.formats.encryption import parse_key
+
+    def entry(where: str, text: str) -> tuple[bytes | None, bytes]:
+        try:
+            return parse_key(text)
+        except ValueError as error:
+            raise ConfigError(where, str(error)) from error
+
+    entries = []
+    for option in options:
+        if not option.startswith("@"):
+            entries.append(entry("--key", option))
+            continue
+        path = option[1:]
+        for number, line in enumerate(_key_file(path).splitlines(), start=1):
+            if line.strip() and not line.lstrip().startswith("#"):
+                entries.append(entry(f"{path}, line {number}", line))
+    return Keys(entries)
+
+
+def _key_file(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(MAX_KEY_FILE + 1)
+    except OSError as error:
+        raise ConfigError(path, str(error.strerror)) from error
+    if len(text) > MAX_KEY_FILE:
+        raise ConfigError(path, "too large for a file of keys")
+    if S_ISREG(mode) and mode & 0o077:
+        _write(STDERR, f"Warning: others can read the keys in {path}; chmod 600 keeps them out.\n")
+    return text.decode("utf-8", "replace")
+
+
+# Frames
+
+
+def _frame_text(as_json: bool) -> Callable[[Frame], str]:
+    """How to print one frame."""
+    from firmware_protocol.commands import Command
+    from firmware_protocol.framing import encode_frame
+    from firmware_protocol.messages import Fields, parse
+
+    names = {command.value: command.name for command in Command}
+    to_json = _json_encoder()
+
+    def show(frame: Frame) -> str:
+        name = names.get(frame.command)
+        # What the fields of an unknown command are is not known either; the octets are in "hex".
+        fields: Fields = parse(frame).fields() if name else {}
+        name = name or f"0x{frame.command:02X}"
+        octets = encode_frame(frame.command, frame.payload).hex()
+        if as_json:
+            line = {"offset": frame.offset, "hex": octets, "command": name, "fields": fields}
+            return to_json(line) + "\n"
+        text = " ".join(f"{field}={value}" for field, value in fields.items())
+        return f"{frame.offset:>10}  {name:<15} {text or octets}\n"
+
+    return show
+
+
+def _counters(counters: ScannerCounters) -> str:
+    frames = ", ".join(f"{n} {name}" for name, n in counters.frames_by_name().items()) or "none"
+    return (
+        f"Octets: {counters.bytes_received} received, {counters.bytes_in_frames} in frames, "
+        f"{counters.bytes_skipped} skipped\n"
+        f"Rejected: {counters.crc_errors} CRC, {counters.etx_errors} ETX, "
+        f"{counters.delimiter_errors} delimiter, {counters.length_errors} length, "
+        f"{counters.unknown_commands} unknown command; "
+        f"{counters.idle_rescans} idle rescans\n"
+        f"Frames: {frames}\n"
+    )

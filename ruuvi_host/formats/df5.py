@@ -1,0 +1,126 @@
+"""Data format 5 (RAWv2): what every RuuviTag sends.
+
+Source: docs.ruuvi.com "Data format 5"; ruuvi.endpoints.c ruuvi_endpoint_5.c.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from struct import Struct, error
+from typing import Literal, NamedTuple, TypeVar, cast
+
+from ruuvi_host.formats.coding import (
+    ACCELERATION,
+    HUMIDITY,
+    MACS,
+    PRESSURE,
+    TEMPERATURE,
+    TX_POWERS,
+    U8,
+    U16,
+    VOLTAGES,
+    encode_mac,
+    encode_power,
+    wrong_length,
+)
+from ruuvi_host.formats.encryption import NO_KEYS, Keys
+
+LENGTH = 24
+_HEADER = bytes.fromhex("020106 1BFF9904 05")
+"""How a RuuviTag's advertising data begins: flags, manufacturer specific data, the format octet."""
+
+_ADVERT = Struct(">8shHHhhhHBH6s")
+_unpack = _ADVERT.unpack_from  # whatever follows the first structures is not looked at
+_new = tuple.__new__
+
+Decoder = TypeVar("Decoder", bound=Callable[..., object])
+
+
+class Format5(NamedTuple):
+    """A reading of data format 5. A field whose sensor is missing is None."""
+
+    data_format: Literal[5] = 5
+    temperature: float | None = None
+    humidity: float | None = None
+    pressure: int | None = None
+    acceleration_x: float | None = None
+    acceleration_y: float | None = None
+    acceleration_z: float | None = None
+    battery_voltage: float | None = None
+    tx_power: int | None = None
+    movement_counter: int | None = None
+    measurement_sequence: int | None = None
+    mac: str | None = None
+
+
+def usual_first(otherwise: Decoder) -> Decoder:
+    """Decorate a decoder of advertising data, (advertising data, keys) → reading.
+
+    Nearly all that is heard begins just as a RuuviTag's advertising data does; that is decoded
+    here, at once, and everything else is left to the decorated function. One unpack for
+    structures and payload, the arithmetic written out, and no call at all take a third of the
+    time. The numbers are those of the building blocks, which the tests compare.
+    """
+
+    @wraps(otherwise)
+    def decode(advertising_data: bytes, keys: Keys = NO_KEYS) -> object:
+        try:
+            header, t, h, p, x, y, z, power, movements, sequence, mac = _unpack(advertising_data)
+        except error:  # too short; asking for the length first would take longer
+            return otherwise(advertising_data, keys)
+        if header != _HEADER:
+            return otherwise(advertising_data, keys)
+        return _new(
+            Format5,
+            (
+                5,
+                None if t == -0x8000 else t / 200,
+                None if h == 0xFFFF else h / 400,
+                None if p == 0xFFFF else p + 50000,
+                None if x == -0x8000 else x / 1000,
+                None if y == -0x8000 else y / 1000,
+                None if z == -0x8000 else z / 1000,
+                VOLTAGES[power >> 5],
+                TX_POWERS[power & 31],
+                None if movements == 0xFF else movements,
+                None if sequence == 0xFFFF else sequence,
+                MACS[mac],
+            ),
+        )
+
+    return cast("Decoder", decode)
+
+
+@usual_first
+def decode_advert(advertising_data: bytes, keys: Keys = NO_KEYS) -> Format5 | None:
+    """Decode advertising data that begins as a RuuviTag's does; None for any other."""
+    return None
+
+
+def decode(payload: bytes) -> Format5:
+    """Decode data format 5.
+
+    payload: 24 octets from the format octet (0x05) on.
+    Raises FormatError: bad_length.
+    """
+    reading = decode_advert(_HEADER + payload[1:])
+    if reading is None or len(payload) != LENGTH:
+        raise wrong_length(payload, LENGTH)
+    return reading
+
+
+def encode(measurement: Format5) -> bytes:
+    """The 24 octets of a reading; values outside the range are clipped."""
+    m = measurement
+    return _ADVERT.pack(
+        _HEADER,
+        TEMPERATURE.encode(m.temperature),
+        HUMIDITY.encode(m.humidity),
+        PRESSURE.encode(m.pressure),
+        ACCELERATION.encode(m.acceleration_x),
+        ACCELERATION.encode(m.acceleration_y),
+        ACCELERATION.encode(m.acceleration_z),
+        encode_power(m.battery_voltage, m.tx_power),
+        U8.encode(m.movement_counter),
+        U16.encode(m.measurement_sequence),
+        encode_mac(m.mac, 6),
+    )[-LENGTH:]

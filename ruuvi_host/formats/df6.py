@@ -1,0 +1,99 @@
+"""Data format 6: Ruuvi Air in legacy advertising.
+
+Source: docs.ruuvi.com "Data format 6"; ruuvi.endpoints.c ruuvi_endpoint_6.c for the octets and
+flags that the documentation calls reserved (sound, button, clock).
+"""
+
+from struct import Struct
+from typing import Literal, NamedTuple
+
+from ruuvi_host.formats.coding import (
+    AIR_INDEX,
+    HUMIDITY,
+    MACS,
+    PARTICLES,
+    PRESSURE,
+    SOUND,
+    TEMPERATURE,
+    U16,
+    Logarithmic,
+    Whole,
+    encode_bits,
+    encode_mac,
+    wrong_length,
+)
+
+_LAYOUT = Struct(">BhHHHHBBBBBB3s")
+_LUMINOSITY = Logarithmic(65536, minus=1)
+_SEQUENCE = Whole(0, 255)
+
+
+class Format6(NamedTuple):
+    """A reading of data format 6. A field whose sensor is missing is None."""
+
+    data_format: Literal[6] = 6
+    temperature: float | None = None
+    humidity: float | None = None
+    pressure: int | None = None
+    pm2_5: float | None = None
+    co2: int | None = None
+    voc_index: int | None = None
+    nox_index: int | None = None
+    luminosity: float | None = None
+    sound_average: float | None = None
+    measurement_sequence: int = 0
+    """The low octet of the number that format E1 carries; always available."""
+    calibration_in_progress: bool = False
+    button_pressed: bool = False
+    rtc_running_on_boot: bool = False
+    mac_suffix: str | None = None
+
+
+def decode(payload: bytes) -> Format6:
+    """Decode data format 6.
+
+    payload: 20 octets from the format octet (0x06) on.
+    Raises FormatError: bad_length.
+    """
+    if len(payload) != _LAYOUT.size:
+        raise wrong_length(payload, _LAYOUT.size)
+    _, t, h, p, pm2_5, co2, voc, nox, light, sound, sequence, flags, mac = _LAYOUT.unpack(payload)
+    return Format6(
+        temperature=TEMPERATURE.decode(t),
+        humidity=HUMIDITY.decode(h),
+        pressure=PRESSURE.decode(p),
+        pm2_5=PARTICLES.decode(pm2_5),
+        co2=U16.decode(co2),
+        voc_index=AIR_INDEX.decode(voc << 1 | flags >> 6 & 1),
+        nox_index=AIR_INDEX.decode(nox << 1 | flags >> 7),
+        luminosity=_LUMINOSITY.decode(light),
+        sound_average=SOUND.decode(sound << 1 | flags >> 4 & 1),
+        measurement_sequence=sequence,
+        calibration_in_progress=bool(flags & 1),
+        button_pressed=bool(flags & 2),
+        rtc_running_on_boot=bool(flags & 4),
+        mac_suffix=MACS[mac],
+    )
+
+
+def encode(measurement: Format6) -> bytes:
+    """The 20 octets of a reading; values outside the range are clipped."""
+    m = measurement
+    voc, nox = AIR_INDEX.encode(m.voc_index), AIR_INDEX.encode(m.nox_index)
+    sound = SOUND.encode(m.sound_average)
+    flags = (m.calibration_in_progress, m.button_pressed, m.rtc_running_on_boot)
+    return _LAYOUT.pack(
+        6,
+        TEMPERATURE.encode(m.temperature),
+        HUMIDITY.encode(m.humidity),
+        PRESSURE.encode(m.pressure),
+        PARTICLES.encode(m.pm2_5),
+        U16.encode(m.co2),
+        voc >> 1,
+        nox >> 1,
+        _LUMINOSITY.encode(m.luminosity),
+        sound >> 1,
+        _SEQUENCE.encode(m.measurement_sequence),
+        encode_bits(*flags, 0, sound, 0, voc, nox),
+        encode_mac(m.mac_suffix, 3),
+    )

@@ -1,0 +1,123 @@
+"""Keys of the encrypted data formats 8 and FA: whose they are, and how they open one AES block.
+
+AES comes from the package `cryptography`, an extra; it is imported when a key is first used.
+Source: docs.ruuvi.com "Data format 8"; ruuvi.endpoints.c ruuvi_endpoint_8.c, ruuvi_endpoint_fa.c.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Literal
+
+from ruuvi_host.errors import FormatError
+
+KEY_LENGTH = 16
+EXTRA = "ruuvi-host[encrypted]"
+
+
+class Keys:
+    """Which keys open the readings of which device, in the order in which they are tried.
+
+    Shows nothing of them: not in repr, not in errors.
+    """
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, entries: Iterable[tuple[bytes | None, bytes]] = ()) -> None:
+        """entries: (address of the device, six octets, or None for every device; key, 16 octets).
+
+        Raises ValueError for a key or an address of another length.
+        """
+        self._entries = tuple(entries)
+        for address, key in self._entries:
+            if len(key) != KEY_LENGTH:
+                raise ValueError(f"a key has {KEY_LENGTH} octets, and this one has {len(key)}")
+            if address is not None and len(address) != 6:
+                raise ValueError(f"an address has 6 octets, and this one has {len(address)}")
+
+    def __repr__(self) -> str:
+        return f"<Keys: {len(self._entries)}>"
+
+    def of(self, address: bytes) -> list[bytes]:
+        """The keys to try for the device with this address (six octets)."""
+        return [key for owner, key in self._entries if owner is None or owner == address]
+
+
+NO_KEYS = Keys()
+
+
+def parse_key(text: str) -> tuple[bytes | None, bytes]:
+    """An entry for Keys from text: `[MAC=]HEX`, a final key of 32 hexadecimal digits.
+
+    Raises ValueError; its message does not repeat the text, which holds a secret.
+    """
+    mac, equals, digits = text.strip().rpartition("=")
+    try:
+        key = bytes.fromhex(digits)
+    except ValueError:
+        raise ValueError("a key is written as 32 hexadecimal digits") from None
+    if len(key) != KEY_LENGTH:
+        raise ValueError(f"a key has 32 hexadecimal digits, and this one has {2 * len(key)}")
+    if not equals:
+        return None, key
+    try:
+        address = bytes.fromhex(mac.replace(":", ""))
+    except ValueError:
+        address = b""
+    if len(address) != 6:
+        raise ValueError("what stands before = is no address like AA:BB:CC:DD:EE:FF")
+    return address, key
+
+
+def derive_key(
+    password: bytes, device_id: bytes, order: Literal["msb_first", "lsb_first"]
+) -> bytes:
+    """The key of format 8: the first half of the password mixed with the device's identifier.
+
+    password: 16 octets. device_id: 8 octets as printed, most significant first.
+    order: how the identifier is mixed in. The documentation says msb_first; the tag's firmware
+    does lsb_first.
+    """
+    if len(password) != KEY_LENGTH or len(device_id) != 8:
+        raise ValueError("a password has 16 octets, and a device identifier has 8")
+    mixed_in = device_id if order == "msb_first" else device_id[::-1]
+    return bytes(p ^ i for p, i in zip(password, mixed_in, strict=False)) + password[8:]
+
+
+Decrypt = Callable[[bytes, bytes], bytes]
+"""(key, ciphertext block) → plaintext block."""
+
+
+@cache
+def _aes() -> Decrypt | None:
+    """AES-128 of one block; None, and one warning, where the extra is not installed."""
+    try:
+        from cryptography.hazmat.primitives.ciphers import Cipher
+        from cryptography.hazmat.primitives.ciphers.algorithms import AES
+        from cryptography.hazmat.primitives.ciphers.modes import ECB
+    except ImportError:
+        import logging
+
+        logging.getLogger(__name__).warning(
+            "encrypted readings cannot be opened: install the extra %s", EXTRA
+        )
+        return None
+
+    def decrypt(key: bytes, block: bytes) -> bytes:
+        return Cipher(AES(key), ECB()).decryptor().update(block)
+
+    return decrypt
+
+
+def plaintexts(ciphertext: bytes, address: bytes, keys: Keys) -> Iterator[bytes]:
+    """The block (16 octets) as each key of the device opens it; which is right, its check tells.
+
+    Raises FormatError: key_required, when the device has no key or the extra is not installed.
+    """
+    candidates = keys.of(address)
+    if not candidates:
+        raise FormatError("key_required", "encrypted, and there is no key for this device")
+    decrypt = _aes()
+    if decrypt is None:
+        raise FormatError("key_required", f"encrypted; opening it needs the extra {EXTRA}")
+    for key in candidates:
+        yield decrypt(key, ciphertext)

@@ -1,0 +1,175 @@
+"""What holds for every advertisement: only FormatError, nothing invented, round trips exact."""
+
+import json
+import math
+from collections.abc import Callable
+
+import pytest
+from conftest import load_vectors
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from ruuvi_host.formats import (
+    ENCRYPTED,
+    FORMATS,
+    FormatError,
+    Keys,
+    Measurement,
+    decode,
+    decode_payload,
+    encode,
+    fields,
+)
+from ruuvi_host.formats.ad import parse
+from ruuvi_host.formats.derived import derive
+from ruuvi_host.formats.df5 import usual_first
+from ruuvi_host.formats.dfe0 import FormatE0
+
+CODES = {
+    *("malformed_ad", "not_ruuvi", "bad_length", "bad_encoding"),
+    *("unknown_format", "key_required", "decrypt_failed", "bad_crc"),
+}
+KEYS = Keys([(None, b"RuuviComRuuviTag"), (bytes.fromhex("AABBCCDDEEFF"), bytes(16))])
+CASES = load_vectors("formats.json")["cases"]
+ADVERTS = [bytes.fromhex(case["adv_hex"]) for case in CASES]
+LENGTHS = {3: 14, 5: 24, 6: 20, 7: 20, 8: 24, 0xC5: 18, 0xE0: 40, 0xE1: 40, 0xF0: 20, 0xFA: 23}
+TEXT = st.text("ruvi./#QAw-_+=\x00\u00e5", max_size=20).map(str.encode)
+
+payloads = st.sampled_from(sorted(LENGTHS)).flatmap(
+    lambda number: st.binary(min_size=LENGTHS[number] - 1, max_size=LENGTHS[number] - 1).map(
+        lambda rest: bytes([number]) + rest
+    )
+)
+"""Payloads of the right length, of any content."""
+
+
+Decoder = Callable[[bytes, Keys], Measurement]
+
+
+def structure(type_: int, data: bytes) -> bytes:
+    return bytes([len(data) + 1, type_]) + data
+
+
+structures = st.one_of(
+    st.builds(structure, st.integers(0, 255), st.binary(max_size=254)),
+    st.builds(structure, st.just(0xFF), payloads.map(lambda payload: b"\x99\x04" + payload)),
+    st.builds(structure, st.just(0x16), TEXT.map(lambda text: b"\xaa\xfe\x10\0\3ruu.vi/#" + text)),
+)
+advertising_data = st.one_of(
+    st.binary(max_size=300),
+    st.lists(structures, max_size=4).map(b"".join),
+    st.builds(
+        lambda advert, cut, more: advert[:cut] + more,
+        *(st.sampled_from(ADVERTS), st.integers(0, 60), st.binary(max_size=3)),
+    ),
+)
+
+
+def outcome(how: Decoder, data: bytes) -> Measurement | str:
+    """The reading, or the code of the error."""
+    try:
+        return how(data, KEYS)
+    except FormatError as error:
+        return error.code
+
+
+@given(advertising_data)
+@example(b"")
+def test_a_reading_or_one_of_the_eight_codes(data: bytes) -> None:
+    found = outcome(decode, data)
+    if isinstance(found, str):
+        assert found in CODES
+    else:
+        check(found)
+
+
+@given(payloads)
+def test_any_payload_of_the_right_length(payload: bytes) -> None:
+    found = outcome(decode_payload, payload)
+    if isinstance(found, str):
+        assert found in {"bad_crc", "decrypt_failed"}
+    else:
+        check(found)
+
+
+def check(reading: Measurement) -> None:
+    """What every reading is: finite, without -0.0, and JSON."""
+    named = fields(reading)
+    assert named["data_format"] == reading.data_format
+    for value in [*named.values(), *derive(named).values()]:
+        if isinstance(value, float):
+            assert math.isfinite(value)
+            assert value != 0 or math.copysign(1, value) > 0
+    assert json.loads(json.dumps(named)) == named
+
+
+@given(payloads)
+def test_a_payload_of_another_length(payload: bytes) -> None:
+    for other in (payload[:-1], payload + b"\0"):
+        if other[0] == 3 and len(other) > 14:
+            assert decode_payload(other) == decode_payload(payload)
+        else:
+            with pytest.raises(FormatError) as caught:
+                decode_payload(other, KEYS)
+            assert caught.value.code == "bad_length"
+
+
+@given(advertising_data)
+def test_the_short_way_is_no_other_way(data: bytes) -> None:
+    """`decode` takes what most tags send in one step. Without that step it is the same."""
+
+    assert outcome(decode, data) == outcome(WITHOUT_THE_STEP, data)
+
+
+WITHOUT_THE_STEP: Decoder = decode.__wrapped__  # type: ignore[attr-defined]
+
+
+@given(st.lists(structures, max_size=5))
+def test_structures_are_found_again(sent: list[bytes]) -> None:
+    found = parse(b"".join(sent))
+    assert not found.malformed
+    assert [structure(*pair) for pair in found.structures] == sent
+
+
+@given(st.binary(max_size=300))
+def test_parsing_never_raises_and_stays_within(data: bytes) -> None:
+    found = parse(data)
+    rebuilt = b"".join(structure(*pair) for pair in found.structures)
+    assert data.startswith(rebuilt)
+    rest = data[len(rebuilt) :]
+    assert found.malformed == (rest[:1] not in (b"", b"\0"))
+    assert found.local_name is None or isinstance(found.local_name, str)
+
+
+WITH_ENCODER = [number for number, known in FORMATS.items() if known.encode]
+
+
+@given(payloads.filter(lambda payload: payload[0] in WITH_ENCODER))
+def test_round_trip(payload: bytes) -> None:
+    reading = decode_payload(payload)
+    if isinstance(reading, FormatE0):  # two octets for an index, of which 0..510 make sense
+        assume((reading.voc_index or 0) <= 510 and (reading.nox_index or 0) <= 510)
+    assert decode_payload(encode(reading)) == reading
+
+
+@given(st.binary(min_size=24, max_size=24), st.binary(min_size=18, max_size=18))
+def test_every_octet_of_a_tag_comes_back(five: bytes, cut: bytes) -> None:
+    """Formats 5 and C5 have no reserved octets."""
+    for payload in (b"\x05" + five[1:], b"\xc5" + cut[1:]):
+        assert encode(decode_payload(payload)) == payload
+
+
+def test_the_lengths_here_are_all_there_are() -> None:
+    assert LENGTHS.keys() == FORMATS.keys() | ENCRYPTED.keys()
+
+
+def test_the_step_hands_over_what_is_not_its_own() -> None:
+    seen = []
+
+    @usual_first
+    def otherwise(data: bytes, keys: Keys) -> None:
+        seen.append((data, keys))
+
+    for data in (b"", b"\x02\x01\x06", bytes(31)):
+        otherwise(data, KEYS)
+        assert seen[-1] == (data, KEYS)

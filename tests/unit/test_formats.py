@@ -1,0 +1,197 @@
+"""Every known advertisement decodes to its known reading, and encodes back to its octets."""
+
+from typing import Any
+
+import pytest
+from conftest import load_vectors
+
+from ruuvi_host.formats import (
+    ENCRYPTED,
+    FORMATS,
+    FormatError,
+    Keys,
+    Measurement,
+    decode,
+    decode_payload,
+    encode,
+    fields,
+    name_of,
+)
+from ruuvi_host.formats.ad import parse
+from ruuvi_host.formats.df2_4 import find_fragment
+from ruuvi_host.formats.df5 import Format5
+from ruuvi_host.formats.measurement import QUANTITIES
+
+VECTORS = load_vectors("formats.json")
+CASES = {case["name"]: case for case in VECTORS["cases"]}
+READINGS = [name for name, case in CASES.items() if "fields" in case]
+ERRORS = [name for name, case in CASES.items() if "error" in case]
+FLAGS = "020106"
+TAG = CASES["df5-official-valid"]
+
+
+def keys_of(case: dict[str, Any]) -> Keys:
+    return Keys([(None, bytes.fromhex(key)) for key in case.get("keys_hex", [])])
+
+
+def assert_reading(measurement: Measurement, case: dict[str, Any]) -> None:
+    """The names, types and values are those of the case; floats within its tolerance."""
+    decoded = fields(measurement)
+    assert decoded.keys() == case["fields"].keys()
+    for name, expected in case["fields"].items():
+        value = decoded[name]
+        assert type(value) is type(expected), name
+        if isinstance(expected, float):
+            tolerance = case.get("tolerance", {}).get(name, VECTORS["default_tolerance"])
+            assert value == pytest.approx(expected, rel=0, abs=tolerance), name
+            assert str(value) != "-0.0", name
+        else:
+            assert value == expected, name
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_a_reading(name: str) -> None:
+    case = CASES[name]
+    measurement = decode(bytes.fromhex(case["adv_hex"]), keys_of(case))
+    assert_reading(measurement, case)
+    assert f"{measurement.data_format:X}" == case["format"]
+    assert next(iter(fields(measurement))) == "data_format"
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_no_reading(name: str) -> None:
+    case = CASES[name]
+    with pytest.raises(FormatError) as caught:
+        decode(bytes.fromhex(case["adv_hex"]), keys_of(case))
+    assert caught.value.code == case["error"]
+    assert str(caught.value) != case["error"], "people want a sentence"
+
+
+@pytest.mark.parametrize("name", [n for n in READINGS if CASES[n]["format"] not in ("2", "4")])
+def test_the_payload_alone_is_enough(name: str) -> None:
+    case = CASES[name]
+    assert_reading(decode_payload(bytes.fromhex(case["payload_hex"]), keys_of(case)), case)
+
+
+@pytest.mark.parametrize("name", [n for n in READINGS if "encode" in CASES[n]])
+def test_encoding(name: str) -> None:
+    case = CASES[name]
+    read = type(decode(bytes.fromhex(case["adv_hex"])))
+    measurement: Measurement = read(**case["fields"])
+    assert (encode(measurement).hex().upper() == case["payload_hex"]) is case["encode"]
+
+
+@pytest.mark.parametrize("case", VECTORS["ad_cases"], ids=lambda case: str(case["name"]))
+def test_structures(case: dict[str, Any]) -> None:
+    found = parse(bytes.fromhex(case["adv_hex"]))
+    structures = [{"type": t, "data_hex": data.hex().upper()} for t, data in found.structures]
+    assert structures == case["structures"]
+    assert found.malformed is case["malformed"]
+    assert found.local_name == case["local_name"]
+
+
+@pytest.mark.parametrize(
+    ("adv_hex", "name"),
+    [
+        ("0208410209420208430209440416FFFFFF", "B"),  # the first complete one
+        ("02084103085A5A", "A"),
+        ("040941FF42", "A\ufffdB"),
+    ],
+)
+def test_the_name_in_the_air(adv_hex: str, name: str) -> None:
+    assert parse(bytes.fromhex(adv_hex)).local_name == name
+
+
+@pytest.mark.parametrize(
+    "adv_hex",
+    [
+        TAG["adv_hex"] + "0609527575766907",  # a scan response behind it, itself cut
+        TAG["adv_hex"].removeprefix(FLAGS),  # no flags
+        TAG["adv_hex"].replace(FLAGS, "020104"),
+        "02FF99" + "05FF4C000215" + TAG["adv_hex"],  # too short for a company; another company
+        "0409525576" + TAG["adv_hex"].removeprefix(FLAGS) + FLAGS,
+        TAG["adv_hex"] + "1BFF990406" + "00" * 23,  # the first structure of ours decides
+        CASES["df4-official"]["adv_hex"] + TAG["adv_hex"],  # before any URL, wherever it stands
+    ],
+)
+def test_the_order_of_structures_is_free(adv_hex: str) -> None:
+    assert_reading(decode(bytes.fromhex(adv_hex)), TAG)
+
+
+@pytest.mark.parametrize(
+    ("adv_hex", "code"),
+    [
+        ("04FF990405" + TAG["adv_hex"], "bad_length"),  # decides, although a good one follows
+        ("04FF99040A" + TAG["adv_hex"], "unknown_format"),
+        ("03FF9904" + CASES["df4-official"]["adv_hex"], "bad_length"),
+        ("0716AAFE10F60267" + "FF", "malformed_ad"),  # another site, and cut behind it
+        ("00" + TAG["adv_hex"], "not_ruuvi"),
+        ("FF", "malformed_ad"),
+        ("1BFF980405" + TAG["payload_hex"][2:], "not_ruuvi"),  # the next company
+    ],
+)
+def test_what_is_rejected(adv_hex: str, code: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        decode(bytes.fromhex(adv_hex))
+    assert caught.value.code == code
+
+
+def url(fragment: bytes, *, head: bytes = b"\xaa\xfe\x10\xf6\x03") -> bytes:
+    data = head + b"ruu.vi/#" + fragment
+    return bytes([len(data) + 1, 0x16]) + data
+
+
+@pytest.mark.parametrize(
+    ("fragment", "code"),
+    [
+        (b"BFwaAMjlQQ", "bad_length"),
+        (b"", "bad_length"),
+        (b"BFwa!", "bad_length"),  # the length comes before the alphabet
+        (b"A1wa!MjlQ", "bad_encoding"),  # and the alphabet before the format
+        (b"BFwaAMjl=", "bad_encoding"),
+        (b"BFwaAMjl\n", "bad_encoding"),
+        (b"BFwaAMj\xe5Q", "not_ruuvi"),  # no ASCII, so no URL
+    ],
+)
+def test_urls_that_hold_no_reading(fragment: bytes, code: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        decode(url(fragment))
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("head", ["AAFE20F603", "AAFE10F604", "AAFD10F603", "AAFE10F6", ""])
+def test_service_data_of_others(head: str) -> None:
+    assert find_fragment(bytes.fromhex(head) + b"ruu.vi/#BFwaAMjlQ") is None
+
+
+def test_another_url_may_stand_before_ours() -> None:
+    other = bytes.fromhex("0C16AAFE10F603") + b"x.org/"
+    reading = decode(other + url(b"BFwaAMjlQ", head=b"\xaa\xfe\x10\xf6\x00"))
+    assert_reading(reading, CASES["df4-official"])
+
+
+def test_every_field_is_explained() -> None:
+    names = {name for case in READINGS for name in CASES[case]["fields"]}
+    assert names == QUANTITIES.keys()
+
+
+def test_the_registry_knows_what_it_decodes() -> None:
+    decoded = {CASES[name]["fields"]["data_format"] for name in READINGS}
+    assert decoded == {2, 4, *FORMATS, *ENCRYPTED}
+    assert name_of(0xC5).startswith("C5 (")
+    assert name_of(4) == "4 (URL)"
+    assert name_of(8) == "8 (encrypted environmental)"
+
+
+def test_a_format_without_an_encoder() -> None:
+    reading = decode(bytes.fromhex(CASES["df7-reference-valid"]["adv_hex"]))
+    with pytest.raises(FormatError, match="7 has no encoder"):
+        encode(reading)
+
+
+def test_readings_are_immutable_and_forget_nothing() -> None:
+    reading = Format5(temperature=21.0)
+    with pytest.raises(AttributeError):
+        reading.temperature = 22.0  # type: ignore[misc]
+    assert reading.humidity is None
+    assert decode_payload(encode(reading)) == reading
