@@ -20,6 +20,9 @@ Why it behaves as it does (ruuvi.gateway_nrf.c v2.0.0):
   undecodable SET_ALL in a row would overflow its stack.
 * Frames found inside a damaged one may be forged by whoever advertises. So GET_ALL causes no more
   than a rate-limited SET_ALL, and an ACK counts only for the command in flight.
+* A coprocessor that has just asked with GET_ALL waits for 42 s. So a GET_ALL that comes while the
+  session is still identifying or configuring changes nothing: the command in flight, or its next
+  try, is what it asks for. No flood can thus keep a session from becoming READY or FAILED.
 """
 
 from collections import deque
@@ -64,7 +67,7 @@ class Timing:
     reports alone do not prove that the coprocessor still hears."""
     reboots_at_once: int = 3
     reboot_window: float = 3.0
-    """At most so many GET_ALL are answered at once within so many seconds; later ones wait."""
+    """At most so many GET_ALL are answered at once within so many seconds; a later one waits."""
 
 
 class State(Enum):
@@ -158,7 +161,8 @@ class Replied:
 
     command: HostMessage
     reply: Message | None
-    """ACK, DEVICE_ID, or the echo of LED_CTRL; None: no answer, or a reboot came between."""
+    """ACK, DEVICE_ID, or the echo of LED_CTRL; None: there was no answer before a reboot, or the
+    end, or the last try's time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ class SessionCounters:
     reports: int = 0
     """Delivered in `Heard`."""
     reports_unconfigured: int = 0
-    """Dropped: they came before SET_ALL was answered."""
+    """Dropped: they came before SET_ALL was answered, or after the session had failed."""
     lost_acks: int = 0
     """Commands sent without an answer in time, each try counted."""
     reboots: int = 0
@@ -224,7 +228,7 @@ class HostSession:
         self._scanner: FrameScanner[Message] = FrameScanner(messages, max_adv)
         self.counters.scanner = self._scanner.counters
         self._short_form = False
-        self._output: list[bytes] = []
+        self._output = b""
         self._events: list[Event] = []
         self._in_flight: _InFlight | None = None
         self._timeouts = 0
@@ -286,10 +290,7 @@ class HostSession:
             if now >= self._in_flight.deadline:
                 self._unanswered(self._in_flight, now)
         elif self._resume_at is not None:
-            if now >= self._resume_at:
-                self._resume_at = None
-                self._reboots.append(now)
-                self._send_for_state(now)
+            self._resume(now)
         elif self.state is State.READY and now >= self._answered_at + timing.heartbeat:
             self._send(GetDeviceId(), now)
         return self._take_events()
@@ -297,23 +298,20 @@ class HostSession:
     def end(self, now: float) -> list[Event]:
         """The port is gone or about to be closed: what the scanner still holds back comes out."""
         self._take(self._scanner.flush(), now)
-        self._in_flight = None
+        self._abandon()
         self._resume_at = None
-        self._output.clear()
+        self._output = b""
         self._move(Happening.CLOSED)
         return self._take_events()
 
     def take_output(self) -> bytes:
         """What is to be written now; may be empty."""
-        output = b"".join(self._output)
-        self._output.clear()
+        output, self._output = self._output, b""
         return output
 
     # --- what comes in
 
     def _take(self, received: list[Message], now: float) -> None:
-        if self.state in (State.NEW, State.FAILED, State.ENDED):
-            return
         reports: list[Report] = []
         for message in received:
             if type(message) is AdvRprt2 or type(message) is AdvRprt:
@@ -329,7 +327,7 @@ class HostSession:
                     self._device_id(message, now)
                 case GetAll():
                     self._rebooted(now)
-                case LedCtrl() if self._in_flight and self._in_flight.command == message:
+                case LedCtrl() if message == self._awaited:
                     self.generation = Generation.V1
                     self._answer(message, now)
                 case _:
@@ -345,11 +343,16 @@ class HostSession:
         else:
             self.counters.reports_unconfigured += len(reports)
 
+    @property
+    def _awaited(self) -> HostMessage | None:
+        """What an answer can be for: a command that has been written and not been answered."""
+        return self._in_flight.command if self._in_flight and not self._output else None
+
     def _acked(self, ack: Ack, now: float) -> None:
-        if self._in_flight is None or self._in_flight.command.command != ack.acked_cmd:
+        command = self._awaited
+        if command is None or command.command != ack.acked_cmd:
             self.counters.unmatched_replies += 1
             return
-        command = self._in_flight.command
         if isinstance(command, LedCtrl):
             self.generation = Generation.V2
         elif isinstance(command, SetAll):
@@ -361,7 +364,7 @@ class HostSession:
         self._answer(ack, now)
 
     def _device_id(self, device: DeviceId, now: float) -> None:
-        if not (self._in_flight and isinstance(self._in_flight.command, GetDeviceId)):
+        if not isinstance(self._awaited, GetDeviceId):
             self.counters.unmatched_replies += 1
             return
         if device != self.device:
@@ -386,69 +389,69 @@ class HostSession:
         self._send_for_state(now)
 
     def _rebooted(self, now: float) -> None:
+        if Happening.REBOOTED not in TRANSITIONS[self.state]:
+            return
         self.counters.reboots += 1
-        if self._in_flight and self._in_flight.by_caller:
-            self._events.append(Replied(self._in_flight.command, None))
-        self._in_flight = None
-        self._timeouts = 0
+        if self.state is State.READY:
+            self._abandon()
+            self._timeouts = 0
+            full = len(self._reboots) == self._reboots.maxlen
+            self._resume_at = self._reboots[0] + self._timing.reboot_window if full else now
         self._move(Happening.REBOOTED)
         self._events.append(Rebooted())
-        full = len(self._reboots) == self._reboots.maxlen
-        resume_at = self._reboots[0] + self._timing.reboot_window if full else now
-        if resume_at > now:
-            self._resume_at = resume_at
-        else:
-            self._reboots.append(now)
-            self._resume_at = None
-            self._send_for_state(now)
+        self._resume(now)
 
     # --- what goes out
 
+    def _resume(self, now: float) -> None:
+        """Answer a GET_ALL, unless too many have been answered a moment ago."""
+        if self._resume_at is not None and now >= self._resume_at:
+            self._resume_at = None
+            self._reboots.append(now)
+            self._send_for_state(now)
+
     def _send_for_state(self, now: float) -> None:
-        if self._in_flight or self._resume_at is not None:
-            return
         if self.state is State.IDENTIFYING:
             self._send(GetDeviceId(), now)
         elif self.state is State.CONFIGURING:
+            short = self._short_form and self.generation is not Generation.V2
             settings = self._settings
-            self._send(replace(settings, max_adv_len=0) if self._short_form else settings, now)
+            self._send(replace(settings, max_adv_len=0) if short else settings, now)
 
     def _send(
         self, command: HostMessage, now: float, tries: int = 1, *, by_caller: bool = False
     ) -> None:
         self._in_flight = _InFlight(command, now + self._timing.ack_timeout, tries, by_caller)
-        self._output.append(command.to_frame())
+        self._output = command.to_frame()
 
     def _unanswered(self, lost: _InFlight, now: float) -> None:
         self.counters.lost_acks += 1
         self._timeouts += 1
-        self._in_flight = None
         is_probe = isinstance(lost.command, GetDeviceId)
+        if self._timeouts < self._timing.timeouts_to_fail and lost.tries < self._timing.tries:
+            self._send(lost.command, now, lost.tries + 1, by_caller=lost.by_caller)
+            return
+        self._abandon()
         if self._timeouts >= self._timing.timeouts_to_fail:
             if is_probe and self.state is State.READY and self.device is None:
                 # It never told who it is (firmware before 0.5): it cannot be probed so.
                 self._timeouts = 0
                 self._answered_at = now
             else:
-                self._fail(lost)
-        elif lost.tries < self._timing.tries:
-            self._send(lost.command, now, lost.tries + 1, by_caller=lost.by_caller)
-        elif not is_probe:
-            if lost.by_caller:
-                self._events.append(Replied(lost.command, None))
+                self._events.append(Failed(self.state, lost.command.command))
+                self._move(Happening.EXHAUSTED)
+        elif self.state is State.READY or not is_probe:
             self._send(GetDeviceId(), now)
-        elif self.state is State.READY:
-            self._send(lost.command, now)
         else:
             if self.state is State.IDENTIFYING:
                 self._move(Happening.UNIDENTIFIED)
             self._send_for_state(now)
 
-    def _fail(self, lost: _InFlight) -> None:
-        if lost.by_caller:
+    def _abandon(self) -> None:
+        """Nobody waits any longer for an answer to the command in flight."""
+        lost, self._in_flight = self._in_flight, None
+        if lost and lost.by_caller:
             self._events.append(Replied(lost.command, None))
-        self._events.append(Failed(self.state, lost.command.command))
-        self._move(Happening.EXHAUSTED)
 
     def _move(self, happening: Happening) -> None:
         following = TRANSITIONS[self.state].get(happening)

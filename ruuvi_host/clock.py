@@ -1,6 +1,7 @@
 """Time, as a thing that can be passed in, and the question whether the wall clock is right."""
 
 import ctypes
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -40,7 +41,7 @@ class SystemClock:
             return False
         # long offset, freq, maxerror, esterror; then int status
         longs = ctypes.sizeof(ctypes.c_long)
-        status = int.from_bytes(buffer.raw[5 * longs : 5 * longs + 4], "little")
+        status = int.from_bytes(buffer.raw[5 * longs : 5 * longs + 4], sys.byteorder)
         return state >= 0 and not status & _STA_UNSYNC
 
 

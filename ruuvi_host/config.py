@@ -5,12 +5,16 @@ The gateway's own settings come from a gw_cfg.json (see gw_cfg.py); the rest fro
 
 import os
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.errors import ConfigError
+
+RUUVI, CUSTOM = "ruuvi", "custom"
+"""The names of the two targets of a gateway."""
 
 RUUVI_CLOUD_URL = "https://network.ruuvi.com/record"
 DEFAULT_PERIOD = 10
@@ -32,8 +36,8 @@ class Target:
     """A server that gets batches."""
 
     name: str
-    url: str
-    """http or https, without user information."""
+    url: str = field(repr=False)
+    """http or https, without user information. Its query may hold a secret: never logged."""
     period: int = DEFAULT_PERIOD
     """Seconds, 1..3600; the server may change it."""
     authorization: Authorization | None = None
@@ -65,27 +69,40 @@ def check_url(key: str, url: str) -> str:
 
     key: the option or key as the user wrote it.
     """
+    if any(c.isspace() or not c.isprintable() for c in url):
+        raise ConfigError(key, "the address has white space or control characters in it")
     try:
         parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigError(key, f"not a usable address: {error}") from error
+    except ValueError:  # its text may hold a password, so it is not repeated
+        raise ConfigError(key, "the address cannot be read: its host name is malformed") from None
     if parts.scheme not in ("http", "https"):
         raise ConfigError(key, "the address must begin with http:// or https://")
     if not parts.hostname:
         raise ConfigError(key, "the address names no server, as in http://server:8000/record")
-    if port == 0:
-        raise ConfigError(key, "port 0 cannot be posted to")
-    if any(c.isspace() or not c.isprintable() for c in url):
-        raise ConfigError(key, "the address has white space or control characters in it")
+    try:
+        usable = parts.port != 0
+    except ValueError:  # likewise
+        usable = False
+    if not usable:
+        raise ConfigError(
+            key,
+            "the port must be a number from 1 to 65535 (in a user name or password, write / as "
+            "%2F and : as %3A)",
+        )
     return url
 
 
 def refuse_ruuvi(url: str) -> None:
     """Simulated readings must not reach Ruuvi's own servers, however they are named."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    if host == "ruuvi.com" or host.endswith(".ruuvi.com"):
-        raise ConfigError("--simulate", f"simulated data is never sent to Ruuvi ({host})")
+    host = urlsplit(url).hostname or ""
+    with suppress(UnicodeError):  # no host name at all: it will not be found either
+        if is_ruuvi(host.encode("idna").decode("ascii")):
+            raise ConfigError("--simulate", f"simulated data is never sent to Ruuvi ({host})")
+
+
+def is_ruuvi(host: str) -> bool:
+    """Is it one of Ruuvi's own servers? host: ASCII, in lower case."""
+    return f".{host.rstrip('.')}".endswith(".ruuvi.com")
 
 
 def split_user(url: str) -> tuple[str, Authorization | None]:
@@ -102,6 +119,8 @@ def split_user(url: str) -> tuple[str, Authorization | None]:
 def state_directory(option: str | None, *, simulated: bool) -> Path:
     """Where this instance keeps its state: option, $STATE_DIRECTORY, $XDG_STATE_HOME, home.
 
+    Raises ConfigError when there is none of them.
+
     A simulated coprocessor gets a folder of its own, unless the option names one: its undelivered
     batches must never be posted by a real gateway.
     """
@@ -109,8 +128,11 @@ def state_directory(option: str | None, *, simulated: bool) -> Path:
         return Path(option)
     if systemd := os.environ.get("STATE_DIRECTORY"):
         path = Path(systemd.partition(":")[0])
-    elif xdg := os.environ.get("XDG_STATE_HOME"):
+    elif os.path.isabs(xdg := os.environ.get("XDG_STATE_HOME", "")):  # others do not count
         path = Path(xdg) / "ruuvi-host"
     else:
-        path = Path.home() / ".local" / "state" / "ruuvi-host"
+        try:
+            path = Path.home() / ".local" / "state" / "ruuvi-host"
+        except RuntimeError as error:
+            raise ConfigError("--state-dir", "no home folder: name a folder to use") from error
     return path / "simulated" if simulated else path

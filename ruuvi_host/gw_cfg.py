@@ -9,13 +9,16 @@ is an error.
 import json
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.config import (
+    CUSTOM,
     DEFAULT_PERIOD,
     MAX_PERIOD,
+    RUUVI,
     RUUVI_CLOUD_URL,
     Authorization,
     Config,
@@ -34,8 +37,13 @@ T = TypeVar("T")
 MAX_FILTER_ADDRESSES = 100
 MAX_COORDINATES = 63
 SHORTEST_POLITE_PERIOD = 10
+MAX_FILE = 1 << 20
+"""Octets. A gateway's file has some thousand."""
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+
+_FORMATS = ("ruuvi", "ruuvi_raw_and_decoded", "ruuvi_decoded")
+_KINDS = ("none", "basic", "bearer", "token", "api_key")
 
 _NOT_YET = {
     "http_use_ssl_client_cert": "client certificates",
@@ -63,21 +71,30 @@ _IGNORED = frozenset(
 )
 """Keys of a gateway that mean nothing here, or nothing yet: accepted without a word."""
 
+_CREDENTIALS = frozenset("http_user http_pass http_bearer_token http_api_key".split())
+"""Read only when they are used, as on the gateway."""
+
 
 def load(path: Path) -> Config:
     """The configuration in the file at `path`. Raises ConfigError when it cannot be used."""
     name = str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with open(path, "rb") as file:
+            octets = file.read(MAX_FILE + 1)
+        text = octets.decode("utf-8-sig")  # editors of another system begin a file with a mark
     except OSError as error:
         raise ConfigError(name, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(name, f"not UTF-8 text (at octet {error.start})") from error
+    if len(octets) > MAX_FILE:
+        raise ConfigError(name, f"longer than {MAX_FILE} octets: not a gateway's configuration")
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ConfigError(name, f"not JSON: {error.msg} at {where}") from error
+    except ValueError as error:
+        raise ConfigError(name, "holds a number of thousands of digits") from error
     except RecursionError as error:
         raise ConfigError(name, "not JSON that can be read: nested too deeply") from error
     if not isinstance(document, dict):
@@ -85,12 +102,23 @@ def load(path: Path) -> Config:
     return _config(_Keys(document))
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as the gateway reads it: of a key that is there twice, the first counts."""
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            log.warning("%s: given more than once; the first counts", printable(key))
+        else:
+            members[key] = value
+    return members
+
+
 class _Keys:
     """Typed access to the keys of a document, with a warning for what cannot be used."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
-        self._unread = set(document) - _IGNORED
+        self._unread = set(document) - _IGNORED - _CREDENTIALS
 
     def __contains__(self, key: str) -> bool:
         return key in self._document
@@ -106,25 +134,31 @@ class _Keys:
         value = self._take(key)
         if not isinstance(value, str):
             return self._wrong(key, "a text", default)
-        if limit is not None and len(value.encode("utf-8", "replace")) > limit:
+        octets = value.encode("utf-8", "replace")  # JSON can hold halves of characters
+        if limit is not None and len(octets) > limit:
             raise ConfigError(key, f"longer than {limit} octets")
-        return value
+        return octets.decode()
+
+    def choice(self, key: str, choices: Sequence[str]) -> str:
+        """One of `choices`; the first stands for everything else."""
+        value = self.text(key, choices[0])
+        if value in choices:
+            return value
+        log.warning("%s: must be one of %s; taking %s", key, ", ".join(choices), choices[0])
+        return choices[0]
 
     def number(self, key: str, default: int, top: int, *, decimal_text: bool = False) -> int:
         """A number, or a text "0x…" (or of decimal digits, where the gateway takes them)."""
         value = self._take(key)
-        number: int | None = None
-        if isinstance(value, int) and not isinstance(value, bool):
-            number = value
-        elif isinstance(value, str):
-            pattern = (
-                r"0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,10}" if decimal_text else r"0[xX][0-9A-Fa-f]{1,8}"
-            )
-            if re.fullmatch(pattern, value):
-                number = int(value, 0) if value[:2] in ("0x", "0X") else int(value)
-        if number is not None and 0 <= number <= top:
-            return number
-        return self._wrong(key, f"a number from 0 to {top}", default)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        elif isinstance(value, str) and re.fullmatch("0[xX][0-9A-Fa-f]{1,8}", value):
+            value = int(value, 16)
+        elif isinstance(value, str) and decimal_text and re.fullmatch("[0-9]{1,10}", value):
+            value = int(value)
+        if type(value) is int and 0 <= value <= top:  # a bool is no number
+            return value
+        return self._wrong(key, f"a whole number from 0 to {top}", default)
 
     def texts(self, key: str) -> list[str]:
         value = self._take(key)
@@ -205,30 +239,34 @@ def _filter(keys: _Keys) -> tuple[frozenset[bytes], bool]:
             addresses.add(bytes.fromhex(text.replace(":", "")))
         else:
             log.warning("scan_filter_list: %s is no AA:BB:CC:DD:EE:FF; skipped", printable(text))
+    if listed and not addresses:
+        log.warning("scan_filter_list: no address can be used, so nothing is filtered")
     return frozenset(addresses), keys.flag("scan_filter_allow_listed", False)
 
 
 def _targets(keys: _Keys) -> tuple[Target, ...]:
     use_ruuvi = keys.flag("use_http_ruuvi", True)
     use_custom = keys.flag("use_http", False)
-    url = keys.text("http_url", RUUVI_CLOUD_URL, 255)
-    kind = keys.text("http_auth", "none")
-    data_format = keys.text("http_data_format", "ruuvi")
+    # What is not used is read too, to warn about it, but is no reason to refuse the file.
+    url = keys.text("http_url", RUUVI_CLOUD_URL, 255 if use_custom else None)
+    kind = keys.choice("http_auth", _KINDS)
+    data_format = keys.choice("http_data_format", _FORMATS)
     period = _period(keys)
     wanted_but_missing = [key for key in _NOT_YET if keys.flag(key, False)]
-    authorization, url = _authorization(keys, kind, url, wanted=use_custom)
-    if use_custom and url == RUUVI_CLOUD_URL and data_format == "ruuvi" and authorization is None:
+    if use_custom and (url, data_format, kind) == (RUUVI_CLOUD_URL, "ruuvi", "none"):
         # How firmware that knew only one target wrote "Ruuvi's cloud".
         use_ruuvi, use_custom = True, False
     targets = []
     if use_ruuvi:
-        targets.append(Target("ruuvi", RUUVI_CLOUD_URL))
+        targets.append(Target(RUUVI, RUUVI_CLOUD_URL))
     if use_custom:
         for key in wanted_but_missing:
             raise ConfigError(key, f"this version does not support {_NOT_YET[key]} yet")
-        if data_format in ("ruuvi_raw_and_decoded", "ruuvi_decoded"):
+        if data_format != "ruuvi":
             log.warning("http_data_format: %s is not supported yet; sending ruuvi", data_format)
-        targets.append(Target("custom", check_url("http_url", url), period, authorization))
+        bare_url, from_url = split_user(check_url("http_url", url))
+        authorization = _authorization(keys, kind, from_url)
+        targets.append(Target(CUSTOM, bare_url, period, authorization))
     return tuple(targets)
 
 
@@ -250,27 +288,26 @@ def warn_if_short(key: str, period: int) -> None:
         log.warning("%s: %d s is shorter than the 10 s a gateway offers; taken", key, period)
 
 
-def _authorization(
-    keys: _Keys, kind: str, url: str, *, wanted: bool
-) -> tuple[Authorization | None, str]:
-    """The Authorization of the custom target, and its URL without user information."""
-    user, password = keys.text("http_user", "", 50), keys.text("http_pass", "", 50)
-    token, api_key = keys.text("http_bearer_token", "", 255), keys.text("http_api_key", "", 255)
-    bare_url, from_url = split_user(url)
-    secrets = {"bearer": f"Bearer {token}", "token": f"Token {api_key}", "api_key": api_key}
-    match kind:
-        case "none":
-            return None, bare_url
-        case "basic":
-            # Not sent when the user is empty.
-            own = basic_authorization(user, password) if user else None
-            return from_url or own, bare_url
-        case "bearer" | "token" | "api_key":
-            if wanted and not (token if kind == "bearer" else api_key):
-                log.warning("http_auth: %s without its secret", kind)
-            if not secrets[kind].isprintable():
-                raise ConfigError("http_auth", "the secret has control characters in it")
-            return Authorization(secrets[kind]), bare_url
-        case _:
-            log.warning("http_auth: unknown kind; taken as none")
-            return None, bare_url
+def _authorization(keys: _Keys, kind: str, from_url: Authorization | None) -> Authorization | None:
+    """The Authorization of the custom target.
+
+    from_url: user and password in its address; they count for "basic" alone.
+    """
+    if kind == "none":
+        return None
+    if kind == "basic":
+        user, password = keys.text("http_user", "", 50), keys.text("http_pass", "", 50)
+        if from_url or user:
+            return from_url or basic_authorization(user, password)
+        log.warning("http_user: empty, so no Authorization is sent")
+        return None
+    key = "http_bearer_token" if kind == "bearer" else "http_api_key"
+    secret = keys.text(key, "", 255)
+    if not secret:
+        log.warning("%s: empty, so no Authorization is sent", key)
+        return None
+    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
+        problem = "must be printable ASCII without spaces at its ends: it goes into a header"
+        raise ConfigError(key, problem)
+    scheme = {"bearer": "Bearer ", "token": "Token ", "api_key": ""}[kind]
+    return Authorization(scheme + secret)

@@ -10,7 +10,8 @@ _LONGEST = 120
 
 def printable(text: str, longest: int = _LONGEST) -> str:
     """Text from outside as it may be printed: control characters escaped, cut."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    start = text[: longest + 1]
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in start)
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 

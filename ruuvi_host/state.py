@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -29,23 +30,26 @@ class StateDirectory:
     def open(cls, path: Path) -> Self:
         """Raises ConfigError when it cannot be made, or another instance has it."""
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(path)
             lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             problem = f"cannot keep state in {path}: {error.strerror}"
             raise ConfigError("--state-dir", problem) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            owner = os.read(lock, 20).decode("ascii", "replace").strip()
+        except OSError as error:
+            owner = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
             os.close(lock)
-            problem = (
-                f"{path} is in use by another ruuvi-host (process {owner or 'unknown'}); "
-                "give each instance its own"
-            )
+            problem = f"{path} cannot be locked: {error.strerror}"
+            if isinstance(error, BlockingIOError):
+                problem = (
+                    f"{path} is in use by another ruuvi-host (process {owner}); "
+                    "give each instance its own"
+                )
             raise ConfigError("--state-dir", problem) from error
-        os.ftruncate(lock, 0)
-        os.write(lock, f"{os.getpid()}\n".encode())
+        with suppress(OSError):  # a full disk is no reason not to relay
+            os.ftruncate(lock, 0)
+            os.write(lock, f"{os.getpid()}\n".encode())
         return cls(path, lock)
 
     def close(self) -> None:
@@ -59,14 +63,16 @@ class StateDirectory:
         """Who the coprocessor was when last heard; None: not known."""
         path = self.path / "gateway.json"
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = json.loads(path.read_bytes())
             device = DeviceId(bytes.fromhex(stored["id"]), bytes.fromhex(stored["addr"]))
+            if (len(device.id), len(device.addr)) != (8, 6):
+                raise ValueError("id or address of a wrong length")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             log.warning("%s: cannot be used (%s); it is made anew", path, error)
             return None
-        return device if len(device.id) == 8 and len(device.addr) == 6 else None
+        return device
 
     def save_gateway(self, device: DeviceId) -> None:
         """Remember who the coprocessor is. Failing at it is only worth a warning."""
@@ -79,6 +85,14 @@ class StateDirectory:
             temporary.replace(path)
         except OSError as error:
             log.warning("%s: cannot be written: %s", path, error.strerror)
+
+
+def _make(path: Path) -> None:
+    """Make a folder for this user alone, and so those above it that are missing: pathlib's own
+    `parents` leaves them to the umask, and the next instance may live in one of them."""
+    if not path.parent.exists():
+        _make(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,6 +1,5 @@
 """One life of an open port: moves octets between the port and a HostSession."""
 
-import asyncio
 from math import inf
 from typing import Protocol, assert_never
 
@@ -14,6 +13,7 @@ from firmware_protocol.session import (
     Ready,
     Rebooted,
     Replied,
+    State,
 )
 from ruuvi_host.clock import Clock
 from ruuvi_host.device.port import Port
@@ -51,41 +51,23 @@ class Link:
         Raises PortError or HandshakeError.
         """
         session = self.session
-        session.start(self._clock.monotonic())
+        monotonic = self._clock.monotonic
+        session.start(monotonic())
         self._port.write(session.take_output())
         try:
             while True:
-                try:
-                    async with asyncio.timeout(None) as alarm:
-                        await self._read(alarm)
-                except TimeoutError:
-                    now = self._clock.monotonic()
+                deadline = session.deadline
+                data = await self._port.read(inf if deadline is None else deadline - monotonic())
+                now = monotonic()
+                if data:
+                    self._deliver(session.receive(data, now), now)
+                if deadline is not None and now >= deadline:
                     self._deliver(session.tick(now), now)
         finally:
-            now = self._clock.monotonic()
-            self._deliver(session.end(now), now)
-
-    async def _read(self, alarm: asyncio.Timeout) -> None:
-        session = self.session
-        monotonic = self._clock.monotonic
-        armed = self._arm(alarm)
-        while True:
-            data = await self._port.read()
             now = monotonic()
-            self._deliver(session.receive(data, now), now)
-            # An alarm that comes too early is harmless, and moving it costs more than a read.
-            deadline = session.deadline
-            if deadline is not None and deadline < armed:
-                armed = self._arm(alarm)
-
-    def _arm(self, alarm: asyncio.Timeout) -> float:
-        deadline = self.session.deadline
-        if deadline is None:
-            alarm.reschedule(None)
-            return inf
-        wait = deadline - self._clock.monotonic()
-        alarm.reschedule(asyncio.get_running_loop().time() + wait)
-        return deadline
+            for event in session.end(now):
+                if isinstance(event, Heard):  # the rest is no news any more
+                    self._listener.heard(event.reports, now)
 
     def _deliver(self, events: list[Event], now: float) -> None:
         self._port.write(self.session.take_output())
@@ -100,12 +82,22 @@ class Link:
                 case Rebooted():
                     self._listener.rebooted()
                 case Failed(state, command):
-                    raise HandshakeError(
-                        state.value,
-                        self.session.counters.lost_acks,
-                        f"the coprocessor does not answer {command.name} (while {state.value})",
+                    problem = (
+                        f"{self._port.path}: {self._silence(state)} (no answer to {command.name})"
                     )
+                    raise HandshakeError(state.value, self.session.counters.lost_acks, problem)
                 case Replied():
                     pass  # nobody gives commands through a link yet
                 case _:
                     assert_never(event)
+
+    def _silence(self, state: State) -> str:
+        """What kind of silence it is, and what to look at."""
+        seen = self.session.counters.scanner
+        if state is State.READY:
+            return "the coprocessor has stopped answering"
+        if seen.bytes_received == 0:
+            return "nothing comes from the coprocessor; is this its port, and does it have power?"
+        if seen.bytes_in_frames == 0:
+            return "what comes in is not CA-UART; is this the port of a coprocessor?"
+        return "the coprocessor can be heard, but does not answer"

@@ -1,56 +1,144 @@
 """Open serial ports, exclusively; the one module that knows pyserial and pyserial-asyncio.
 
-Local ports, ptys and socket:// go through pyserial-asyncio. rfc2217:// has no file descriptor
-that the event loop could wait for, so a thread reads it.
+A local port or pty goes through pyserial-asyncio, socket:// is a plain TCP connection of asyncio's
+own, and rfc2217:// is pyserial's client, which a thread reads because it has no file descriptor
+that the event loop could wait for. All three tell a `Port` what has come in.
 
 What must be known of pyserial-asyncio 0.6, and is dealt with here: it takes no lock; opening
 blocks; `write(b"")` makes the loop spin in an assertion; `close()` waits for a peer that may never
-read, and the drain behind it blocks the loop; a failed write is logged with a traceback; and when
-a loss and an abort meet, `connection_lost` is called twice, the second time on None.
+read, and then drains and closes inside the loop, which a USB adapter can hold up for half a minute;
+a failed write is logged with a traceback; and when a loss and an abort meet, the second one finds
+that the port is None. And of pyserial 3.5: closing a network port sleeps 0.3 s, and forgets the
+socket when the peer has reset the connection.
 """
 
 import asyncio
 import errno
 import fcntl
 import os
-import stat
+import socket
 import termios
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Protocol
+from math import inf
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import serial
 import serial_asyncio
+from serial import rfc2217
+from serial.tools.list_ports import comports
 
+from ruuvi_host.device.trouble import describe, why_not_opened
 from ruuvi_host.errors import PortError
 
 BAUD = 115200
 """8 data bits, no parity, 1 stop bit, no flow control: what every board of the firmware uses."""
 
 READ_SIZE = 4096
+_CONNECT_TIMEOUT = 5.0
 _CLOSE_TIMEOUT = 1.0
+_POLL_TIMEOUT = 0.1
 _PTY_MAJORS = range(136, 144)
 
+A = TypeVar("A")
+D = TypeVar("D")
 
-class Port(Protocol):
-    """An open port: octets both ways."""
 
-    path: str
-    is_network: bool
-    """Delays are those of a network: quiet lines say less about incomplete frames."""
+class Port(asyncio.Protocol):
+    """An open port: octets both ways. Made by `open_port`; one reader at a time.
 
-    async def read(self) -> bytes:
-        """At least one octet. Raises PortError when the port is lost."""
-        ...
+    It is the asyncio protocol of its transport, and its own stream: a StreamReader would throw
+    away what has come in before a loss, and cannot tell "nothing came" without losing track of
+    what did.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.is_network = "://" in path
+        """Delays are those of a network: quiet lines say less about incomplete frames."""
+        self.release: Callable[[], None] | None = None
+        """Gives the port back to the system. May block, so it is called in a thread."""
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._received: list[bytes] = []
+        self._loss: PortError | None = None
+        self._lost = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def read(self, timeout: float = inf) -> bytes:
+        """All that has come in; waits until there is something.
+
+        b"": nothing came for `timeout` seconds.
+        Raises PortError when the port is lost, after the last octets have been read.
+        """
+        until = self._loop.time() + timeout
+        while not self._received and self._loss is None:
+            if self._loop.time() >= until:
+                return b""
+            self._set_alarm(until)
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        if self._received:
+            data = b"".join(self._received)
+            self._received.clear()
+            return data
+        assert self._loss is not None
+        raise self._loss
 
     def write(self, data: bytes) -> None:
-        """Queue `data` for sending; never waits."""
-        ...
+        """Queue `data` for sending; never waits. Without effect when the port is lost."""
+        if data and self._transport:
+            self._transport.write(data)
 
     async def close(self) -> None:
-        """Close at once; what has not been sent is dropped."""
-        ...
+        """Close at once; what has not been sent is dropped. Takes at most a second."""
+        if self._alarm:
+            self._alarm.cancel()
+        if self._transport:
+            self._transport.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._lost.wait()
+                if self.release:
+                    await self._loop.run_in_executor(None, self.release)
+
+    def _set_alarm(self, until: float) -> None:
+        """Be woken at `until` or earlier: moving the alarm at each read would cost as much as a
+        read, so one that comes too early is left to ring."""
+        if self._alarm:
+            if self._alarm.when() <= until:
+                return
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(until, self._ring) if until < inf else None
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # --- what the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received.append(data)
+        self._wake()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._loss is None:
+            why = describe(exc) if exc else "unplugged, or closed by the other end"
+            self._loss = PortError(self.path, f"lost: {why}")
+            self._loss.__cause__ = exc
+        self._lost.set()
+        self._wake()
 
 
 async def open_port(path: str, baud: int = BAUD) -> Port:
@@ -58,33 +146,56 @@ async def open_port(path: str, baud: int = BAUD) -> Port:
 
     Raises PortError that says what is wrong and what to do about it.
     """
-    opening = asyncio.ensure_future(asyncio.to_thread(_open, path, baud))
-    try:
-        port = await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        # The thread cannot be stopped; whatever it still opens must not stay locked.
-        opening.add_done_callback(_close_result)
-        raise
-    try:
-        port.fileno()
-    except (OSError, ValueError):  # io.UnsupportedOperation is both
-        return _ThreadPort(path, port)
-    return _SerialPort(path, port)
-
-
-def _open(path: str, baud: int) -> serial.Serial:
-    try:
-        if "://" in path:
-            return serial.serial_for_url(path, baudrate=baud, timeout=0.2)
-        port = serial.Serial(path, baudrate=baud, timeout=0, exclusive=True)
-    except (serial.SerialException, OSError, ValueError) as error:
-        raise PortError(path, _why(path, error)) from error
-    try:
-        _finish_setup(port.fd)
-    except (termios.error, OSError) as error:
-        port.close()
-        raise PortError(path, f"cannot be set up: {error}") from error
+    if "://" not in path:
+        device = await _in_thread(lambda: _open_local(path, baud), _close_local)
+        port = Port(path)
+        port.release = lambda: _close_local(device)
+        _SerialTransport(port, device)
+        return port
+    scheme, host, number = _address(path)
+    if scheme == "socket":
+        return await _connect(path, host, number)
+    client = await _in_thread(lambda: _open_rfc2217(path, baud), _Rfc2217Client.close)
+    port = Port(path)
+    _Rfc2217Transport(port, client)
     return port
+
+
+def port_names() -> list[str]:
+    """The serial ports of this machine, as paths; ptys are not among them."""
+    return sorted(port.device for port in comports())
+
+
+async def _in_thread(open_it: Callable[[], D], close_it: Callable[[D], None]) -> D:
+    """Call `open_it`, which may block, in a thread."""
+    opening = asyncio.get_running_loop().run_in_executor(None, open_it)
+
+    def close_what_was_opened(opened: "asyncio.Future[D]") -> None:
+        if not opened.cancelled() and opened.exception() is None:
+            threading.Thread(target=close_it, args=(opened.result(),), daemon=True).start()
+
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread cannot be stopped; what it still opens must not stay open and locked.
+        opening.add_done_callback(close_what_was_opened)
+        raise
+
+
+# --- devices and ptys
+
+
+def _open_local(path: str, baud: int) -> serial.Serial:
+    try:
+        device = serial.Serial(path, baudrate=baud, timeout=0, write_timeout=0, exclusive=True)
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise PortError(path, why_not_opened(path, error, port_names)) from error
+    try:
+        _finish_setup(device.fd)
+    except (termios.error, OSError) as error:
+        device.close()
+        raise PortError(path, f"cannot be set up: {error}") from error
+    return device
 
 
 def _finish_setup(fd: int | None) -> None:
@@ -101,172 +212,129 @@ def _finish_setup(fd: int | None) -> None:
         fcntl.ioctl(fd, termios.TIOCEXCL)
 
 
-def _close_result(opening: "asyncio.Future[serial.Serial]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+def _close_local(device: serial.Serial) -> None:
+    # Unsent octets would make close wait for a peer that may never read.
+    with suppress(serial.SerialException, termios.error, OSError):
+        device.reset_output_buffer()
+    with suppress(OSError):
+        device.close()
 
 
-class _Transport(serial_asyncio.SerialTransport):  # type: ignore[misc]  # untyped upstream
+class _SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]  # untyped upstream
+    """pyserial-asyncio's transport, without its traps; it never closes the device."""
+
+    _serial: serial.Serial
+    _protocol: Port
+
+    def __init__(self, port: Port, device: serial.Serial) -> None:
+        port.connection_made(self)
+        super().__init__(asyncio.get_running_loop(), port, device)
+
+    def _read_ready(self) -> None:
+        # Upstream makes two system calls of it, and reads no more than 1,024 octets at once.
+        try:
+            data = os.read(self._serial.fileno(), READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._abort(None if error.errno == errno.EIO else error)  # EIO: unplugged
+            return
+        if data:
+            self._protocol.data_received(data)
+        else:
+            self._abort(None)
+
     def _fatal_error(self, exc: BaseException, message: str = "") -> None:
         self._abort(exc)  # the reader is told; no traceback in the log
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
-        if self._serial is not None:
-            super()._call_connection_lost(exc)
+        self._protocol.connection_lost(exc)
 
 
-class _Protocol(asyncio.StreamReaderProtocol):
-    def __init__(self, reader: asyncio.StreamReader) -> None:
-        super().__init__(reader)
-        self.lost = asyncio.Event()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self.lost.set()
+# --- socket:// and rfc2217://
 
 
-class _SerialPort:
-    """A port whose file descriptor the event loop waits for."""
-
-    def __init__(self, path: str, port: serial.Serial) -> None:
-        self.path = path
-        self.is_network = "://" in path
-        self._serial = port
-        self._reader = asyncio.StreamReader()
-        self._protocol = _Protocol(self._reader)
-        self._transport = _Transport(asyncio.get_running_loop(), self._protocol, port)
-
-    async def read(self) -> bytes:
-        try:
-            data = await self._reader.read(READ_SIZE)
-        except (serial.SerialException, OSError) as error:
-            raise PortError(self.path, f"lost: {_detail(error)}") from error
-        if not data:
-            raise PortError(self.path, "lost: closed by the other end")
-        return data
-
-    def write(self, data: bytes) -> None:
-        if data:
-            self._transport.write(data)
-
-    async def close(self) -> None:
-        if not self._protocol.lost.is_set():
-            # Unsent octets in the driver would make the drain inside pyserial-asyncio wait.
-            with suppress(serial.SerialException, termios.error, OSError):
-                self._serial.reset_output_buffer()
-            self._transport.abort()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await self._protocol.lost.wait()
+def _address(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port number of a URL."""
+    scheme = url.partition("://")[0]
+    if scheme not in ("socket", "rfc2217"):
+        raise PortError(
+            url, "unknown kind of port; network ports begin with socket:// or rfc2217://"
+        )
+    try:
+        parts = urlsplit(url)
+        host, number = parts.hostname, parts.port
+    except ValueError:
+        host = number = None
+    if not host or not number:
+        raise PortError(url, f"not an address; write {scheme}://host:port")
+    return scheme, host, number
 
 
-class _ThreadPort:
-    """A port that can only be read by waiting inside pyserial."""
+async def _connect(url: str, host: str, number: int) -> Port:
+    port = Port(url)
+    try:
+        async with asyncio.timeout(_CONNECT_TIMEOUT):
+            await asyncio.get_running_loop().create_connection(lambda: port, host, number)
+    except (TimeoutError, OSError) as error:
+        raise PortError(url, f"cannot be opened: {describe(error)}") from error
+    return port
 
-    def __init__(self, path: str, port: serial.Serial) -> None:
-        self.path = path
-        self.is_network = True
-        self._serial = port
+
+class _Rfc2217Client(rfc2217.Serial):
+    _socket: socket.socket | None  # not in the stubs
+
+    def close(self) -> None:
+        connection = self._socket
+        super().close()
+        if connection:
+            connection.close()  # which pyserial forgets when the peer has reset it
+
+
+def _open_rfc2217(url: str, baud: int) -> _Rfc2217Client:
+    client = _Rfc2217Client(baudrate=baud, timeout=_POLL_TIMEOUT)
+    client.port = url
+    try:
+        client.open()
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise PortError(url, f"cannot be opened: {describe(error.__context__ or error)}") from error
+    return client
+
+
+class _Rfc2217Transport(asyncio.Transport):
+    """Reads pyserial's client in a thread."""
+
+    def __init__(self, port: Port, client: _Rfc2217Client) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
-        self._reader = asyncio.StreamReader()
-        self._closing = False
-        threading.Thread(target=self._pump, name=f"read {path}", daemon=True).start()
+        self._port = port
+        self._client = client
+        self._aborted = False
+        port.connection_made(self)
+        threading.Thread(target=self._read, name=f"read {port.path}", daemon=True).start()
 
-    async def read(self) -> bytes:
-        try:
-            data = await self._reader.read(READ_SIZE)
-        except (serial.SerialException, OSError) as error:
-            raise PortError(self.path, f"lost: {_detail(error)}") from error
-        if not data:
-            raise PortError(self.path, "lost: closed by the other end")
-        return data
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        # Blocks only when the socket's buffer is full, for which a session writes too little.
+        with suppress(serial.SerialException):  # the thread notices it too
+            self._client.write(data)
 
-    def write(self, data: bytes) -> None:
-        if data:
-            self._loop.run_in_executor(None, self._write, data)
+    def abort(self) -> None:
+        self._aborted = True
 
-    async def close(self) -> None:
-        self._closing = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await asyncio.to_thread(self._serial.close)
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self._serial.write(data)
-        except (serial.SerialException, OSError) as error:
-            self._tell(self._reader.set_exception, error)
-
-    def _pump(self) -> None:
-        while not self._closing:
+    def _read(self) -> None:
+        loss: Exception | None = None
+        while not self._aborted:
             try:
-                data = self._serial.read(1)
-                if data:
-                    data += self._serial.read(self._serial.in_waiting)
-                    self._tell(self._reader.feed_data, data)
-            except (serial.SerialException, OSError, TypeError, AttributeError) as error:
-                # The latter two: pyserial's own fields vanish when close() overtakes a read.
-                self._tell(self._reader.set_exception, serial.SerialException(str(error)))
-                return
+                data = self._client.read(1)
+                data += self._client.read(self._client.in_waiting)
+            except serial.SerialException as error:
+                loss = error
+                break
+            if data:
+                self._tell(self._port.data_received, data)
+        self._client.close()
+        self._tell(self._port.connection_lost, loss)
 
-    def _tell(self, function: Any, argument: object) -> None:
+    def _tell(self, function: Callable[[A], None], argument: A) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(function, argument)
-
-
-# --- what went wrong, in words
-
-
-def _why(path: str, error: Exception) -> str:
-    """Why a port cannot be opened, and what to do."""
-    if "://" in path:
-        return f"cannot be opened: {_detail(error)}"
-    number = getattr(error, "errno", None)
-    if number == errno.ENOENT:
-        return f"there is no such port. {_ports_here()}"
-    if number in (errno.EACCES, errno.EPERM):
-        return f"no permission to open it. {_permission_advice(path)}"
-    if number in (errno.EBUSY, errno.EAGAIN):
-        return f"in use by {_holder(path)}. Stop it, or choose another port"
-    with suppress(OSError):
-        if not stat.S_ISCHR(os.stat(path).st_mode):
-            return "not a serial port"
-    if number is None and "configure port" in str(error):
-        return "not a serial port"
-    return f"cannot be opened: {_detail(error)}"
-
-
-def _detail(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _ports_here() -> str:
-    from serial.tools.list_ports import comports
-
-    names = [port.device for port in comports()]
-    return f"Ports here: {', '.join(names)}" if names else "This machine has no serial port"
-
-
-def _permission_advice(path: str) -> str:
-    import grp
-
-    try:
-        group = grp.getgrgid(os.stat(path).st_gid).gr_name
-    except (OSError, KeyError):
-        return "Ask the owner of the device"
-    if group == "root":
-        return (
-            f"It belongs to root: give it a group with a udev rule, or run `sudo chmod a+rw {path}`"
-        )
-    return f"Join its group: `sudo usermod -aG {group} $USER`, then log in again"
-
-
-def _holder(path: str) -> str:
-    """Who has `path` open, as far as this user may know."""
-    real = os.path.realpath(path)
-    holders = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if any(os.path.realpath(fd) == real for fd in (process / "fd").iterdir()):
-                holders.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
-    return " and ".join(holders) or "another process (run as root to see which)"

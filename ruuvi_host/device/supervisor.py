@@ -5,21 +5,22 @@
        └──── cannot be opened ────────────────────────────────────▲
 
 The pause doubles from 0.5 s to 30 s and starts over once the coprocessor is ready. A port that has
-vanished is looked for at least every second.
+vanished is looked for every second, and opened as soon as it is back.
 """
 
 import asyncio
 import logging
 import os
-import random
+from collections.abc import Callable
 from dataclasses import fields
+from random import uniform
 
 from firmware_protocol.messages import DeviceId, Report, SetAll, address_text
 from firmware_protocol.session import HostSession, SessionCounters, Timing
 from ruuvi_host.clock import Clock
 from ruuvi_host.device.link import Link, Listener
 from ruuvi_host.device.port import BAUD, Port, open_port
-from ruuvi_host.errors import DeviceError
+from ruuvi_host.errors import DeviceError, PortError
 from ruuvi_host.logs import Repeated
 from ruuvi_host.status import LinkCounters
 
@@ -28,12 +29,34 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 JITTER = 0.25
-VANISHED_PAUSE = 1.0
-"""Seconds between two looks for a port that is not there."""
+LOOK = 1.0
+"""Seconds between two looks for a port that has vanished."""
+
+REBOOTS_TOLD = 600.0
+"""A coprocessor that hears nothing reboots every 42 s: no fault, and not worth a line each time."""
 
 LOCAL_TIMING = Timing()
 NETWORK_TIMING = Timing(ack_timeout=1.0, idle=0.5)
 """For socket:// and rfc2217://."""
+
+
+class BackOff:
+    """How long to wait before the next attempt: 0.5 s, doubling to 30 s, each a quarter more or
+    less by chance but never outside these two."""
+
+    def __init__(self, random: Callable[[float, float], float] = uniform) -> None:
+        self._random = random
+        self._pause = FIRST_PAUSE
+
+    def next(self) -> float:
+        """Seconds."""
+        pause = self._pause * self._random(1 - JITTER, 1 + JITTER)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        return min(max(pause, FIRST_PAUSE), LONGEST_PAUSE)
+
+    def reset(self) -> None:
+        """There was a success: begin with the shortest again."""
+        self._pause = FIRST_PAUSE
 
 
 class Supervisor:
@@ -56,10 +79,12 @@ class Supervisor:
         self._settings = settings
         self._listener = listener
         self._clock = clock
-        self._pause = FIRST_PAUSE
+        self._back_off = BackOff()
         self._failures = Repeated()
-        self._reboots = Repeated()
+        self._reboots = Repeated(REBOOTS_TOLD)
+        self._device: DeviceId | None = None
         self._refused_before = False
+        self._is_ready = False
         self._say_ready = True
         self._past = LinkCounters()
         self._session: HostSession | None = None
@@ -78,20 +103,22 @@ class Supervisor:
         Raises PortError when the port cannot be opened the very first time: that is a mistake to
         be told at once, not a fault to be waited for.
         """
-        port: Port | None = await open_port(self._path, self._baud)
+        port = await open_port(self._path, self._baud)
         while True:
             try:
-                await self._one_life(port or await open_port(self._path, self._baud))
+                await self._one_life(port)
             except DeviceError as error:
-                self._report_failure(error)
-            port = None
-            await asyncio.sleep(self._next_pause())
+                self._past.lost += 1
+                self._warn(error)
+            port = await self._reopen()
 
     async def _one_life(self, port: Port) -> None:
-        log.info("%s: opened", self._path)
+        if self._failures.total == 0:
+            log.info("%s: opened", self._path)
         timing = NETWORK_TIMING if port.is_network else LOCAL_TIMING
         session = HostSession(self._settings, timing)
         self._session = session
+        self._is_ready = False
         self._say_ready = True
         self._past.opened += 1
         try:
@@ -101,17 +128,34 @@ class Supervisor:
             _add(self._past, session.counters)
             await port.close()
 
-    def _report_failure(self, error: DeviceError) -> None:
-        self._past.lost += 1
-        if self._failures.due():
-            log.warning("%s; trying again", error)
+    async def _reopen(self) -> Port:
+        while True:
+            await self._pause()
+            try:
+                return await open_port(self._path, self._baud)
+            except PortError as error:
+                self._warn(error)
 
-    def _next_pause(self) -> float:
-        pause = self._pause * random.uniform(1 - JITTER, 1 + JITTER)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        if "://" not in self._path and not os.path.exists(self._path):
-            return min(pause, VANISHED_PAUSE)
-        return pause
+    async def _pause(self) -> None:
+        """Wait for the next attempt; a port that has vanished ends the wait when it is back."""
+        left = self._back_off.next()
+        while left > 0:
+            vanished = self._vanished()
+            await asyncio.sleep(min(left, LOOK))
+            left -= LOOK
+            if vanished and not self._vanished():
+                self._back_off.reset()
+                return
+
+    def _vanished(self) -> bool:
+        return "://" not in self._path and not os.path.exists(self._path)
+
+    def _warn(self, error: DeviceError) -> None:
+        count = self._failures.due()
+        if count == 1:
+            log.warning("%s; trying again", error)
+        elif count:
+            log.warning("%s; trying again (%d attempts since the last message)", error, count)
 
     # --- what a link tells; all of it is passed on
 
@@ -119,11 +163,13 @@ class Supervisor:
         self._listener.heard(reports, now)
 
     def identified(self, device: DeviceId) -> None:
-        log.info("coprocessor %s", address_text(device.addr))
+        if device != self._device:
+            self._device = device
+            log.info("coprocessor %s", address_text(device.addr))
         self._listener.identified(device)
 
     def ready(self, *, refused: bool) -> None:
-        self._pause = FIRST_PAUSE
+        self._back_off.reset()
         self._failures.reset()
         if refused and not self._refused_before:
             log.warning(
@@ -131,16 +177,20 @@ class Supervisor:
                 "channel is enabled, or its chip has no coded PHY"
             )
         self._refused_before = refused
+        self._is_ready = True
         if self._say_ready:
             log.info("coprocessor configured; listening")
         self._listener.ready(refused=refused)
 
     def rebooted(self) -> None:
-        # It does so every 42 s while it hears nothing: no fault, and not worth a line each time.
-        count = self._reboots.due()
-        self._say_ready = count is not None
-        if count:
-            log.info("coprocessor has booted%s", f" {count} times" if count > 1 else "")
+        if self._is_ready:  # else it has just been switched on, and says so
+            count = self._reboots.due()
+            self._say_ready = count is not None
+            if count == 1:
+                log.info("coprocessor has rebooted")
+            elif count:
+                log.info("coprocessor has rebooted %d times since the last message", count)
+        self._is_ready = False
         self._listener.rebooted()
 
 

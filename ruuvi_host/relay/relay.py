@@ -79,13 +79,17 @@ class Relay:
         self._pace = pace
         self._period = batcher.period
         self._untried: Batch | None = None
-        """The newest batch in the spool, as long as it has not been tried."""
+        """The newest batch, as long as it has not been tried. It is in the spool too, unless it
+        is empty: that one is only a sign of life, and nothing is lost with it."""
         self._work = asyncio.Event()
         self._period_changed = asyncio.Event()
         self._failures = 0
         self._first_pause = first_pause
         self._pause = first_pause
-        self._warned = Repeated()
+        self._failure = Repeated(clock=clock.monotonic)
+        self._refusal = Repeated(clock=clock.monotonic)
+        self._said_failing = False
+        """The last word in the log was that posts fail."""
 
     async def run(self) -> None:
         """Relay until cancelled. What is undelivered then is still here: see `finish`."""
@@ -94,13 +98,20 @@ class Relay:
             tasks.create_task(self._drain(), name=f"{self.name} drain")
 
     async def finish(self, seconds: float) -> None:
-        """After `run`: cut the last batch, and try for so long to deliver all that is left."""
-        self._cut(last=True)
+        """After `run`: cut the last batch, and try for so long to deliver all that is left.
+
+        No empty batch is sent any more. What is not delivered is in the spool.
+        """
+        self._cut()
+        if self._untried and not self._untried.advertisements:
+            self._untried = None
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.spool and await self._deliver_next() is not Verdict.LATER:
-                    pass
-        self._untried = None
+                while self.spool:
+                    if await self._deliver_next() is Verdict.LATER:
+                        break
+                    if self.spool:
+                        await asyncio.sleep(self._pace)
         await self._sink.close()
 
     async def _fill(self) -> None:
@@ -116,19 +127,18 @@ class Relay:
                 async with asyncio.timeout(pause):
                     await self._period_changed.wait()
 
-    def _cut(self, *, last: bool = False) -> None:
+    def _cut(self) -> None:
         advertisements = self._batcher.take(self._clock.monotonic())
-        if last and not advertisements:
-            return
         if self._untried and not self._untried.advertisements:
-            self._drop_empty(self._untried)
+            self.counters.empty_failed += 1  # its time is over before it could be tried
         self._untried = Batch(self._nonces.next(), self._gateway(), advertisements)
-        self.spool.append(self._untried)
         self.counters.batches += 1
+        if advertisements:
+            self.spool.append(self._untried)
 
     async def _drain(self) -> None:
         while True:
-            if not self.spool:
+            if not self._untried and not self.spool:
                 self._work.clear()
                 await self._work.wait()
             if await self._deliver_next() is Verdict.LATER:
@@ -138,11 +148,10 @@ class Relay:
 
     async def _deliver_next(self) -> Verdict:
         """One attempt: the newest batch if it has not been tried, else the oldest."""
-        batch = self._untried or self.spool.oldest()
+        batch, self._untried = self._untried or self.spool.oldest(), None
+        body = await self._body(batch)
         self.counters.posts += 1
-        outcome = await self._sink.deliver(await self._body(batch), batch.gateway)
-        if self._untried is batch:
-            self._untried = None
+        outcome = await self._sink.deliver(body, batch.gateway)
         if outcome.period is not None:
             self._period = outcome.period
         match outcome.verdict:
@@ -162,14 +171,14 @@ class Relay:
         return b"".join(pieces)
 
     def _accepted(self, batch: Batch) -> None:
-        self.spool.remove(batch)
         self.counters.accepted += 1
-        self.counters.accepted_reports += len(batch.advertisements)
-        if self.counters.accepted == 1 or self._failures:
+        if self.spool.remove(batch):  # else the full queue pushed it out, and it was counted there
+            self.counters.accepted_reports += len(batch.advertisements)
+        if self.counters.accepted == 1 or self._said_failing:
             after = f" after {self._failures} failed posts" if self._failures else ""
             log.info("%s: batches are accepted%s; %s", self.name, after, self._waiting())
         self._failures = 0
-        self._warned.reset()
+        self._said_failing = False
         if self._batcher.period != self._period:
             log.info("%s: the server asks for a batch every %d s", self.name, self._period)
             self._batcher.period = self._period
@@ -177,32 +186,32 @@ class Relay:
 
     def _failed(self, batch: Batch, outcome: Outcome) -> None:
         self.counters.failed += 1
-        self._pause = outcome.retry_after or self._backoff()
+        self.counters.empty_failed += not batch.advertisements
+        self._pause = self._backoff()
+        if outcome.retry_after:
+            self._pause = max(outcome.retry_after, self._first_pause)
         self._failures += 1
-        if not batch.advertisements:
-            self._drop_empty(batch)
-        if self._warned.due():
+        # A server that goes up and down all the time gets no more lines than one that stays down.
+        if count := self._failure.due():
+            self._said_failing = True
             log.warning(
-                "%s: post failed (%s); %s, next try in %.0f s",
-                *(self.name, outcome.reason, self._waiting(), self._pause),
+                "%s: post failed (%s)%s; %s, next try in %.0f s",
+                *(self.name, outcome.reason),
+                f", {count} times since the last message" if count > 1 else "",
+                *(self._waiting(), self._pause),
                 extra={"attempt": self._failures},
             )
 
     def _refused(self, batch: Batch, outcome: Outcome) -> None:
-        self.spool.remove(batch)
         self.counters.failed += 1
         self.counters.refused += 1
-        self.counters.refused_reports += len(batch.advertisements)
-        if count := self._warned.due():
+        if self.spool.remove(batch):
+            self.counters.refused_reports += len(batch.advertisements)
+        if count := self._refusal.due():
             log.error(
                 "%s: the server refuses the data (%s): %d batches dropped since the last message",
                 *(self.name, outcome.reason, count),
             )
-
-    def _drop_empty(self, batch: Batch) -> None:
-        """A failed batch without reports is only a missed sign of life: nothing to keep."""
-        self.spool.remove(batch)
-        self.counters.empty_failed += 1
 
     def _backoff(self) -> float:
         pause = min(LONGEST_PAUSE, self._first_pause * 2.0 ** min(self._failures, 16))

@@ -8,6 +8,7 @@ import hmac
 from firmware_protocol.messages import DeviceId
 
 MAX_KEY_OCTETS = 63
+"""The gateway's own limit; a server that sends more finds that it keeps signing as before."""
 
 
 def default_key(device: DeviceId) -> str:
@@ -30,7 +31,8 @@ class Signer:
         return hmac.new(key, body, "sha256").hexdigest()
 
     def replace_key(self, key: bytes) -> bool:
-        """Take the value of `Ruuvi-HMAC-KEY`, as it is. False: too long, the old one stays."""
+        """Take the value of `Ruuvi-HMAC-KEY`, as it is. False: too long or empty, the old one
+        stays."""
         if not 0 < len(key) <= MAX_KEY_OCTETS:
             return False
         self._key = key

@@ -1,11 +1,14 @@
 """Where bodies go, and how a delivery can end."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config import DEFAULT_PERIOD, MAX_PERIOD
+
+_RATE = re.compile(r"\s*\+?0*([1-9][0-9]{0,3})(?![0-9])", re.ASCII)
 
 
 class Verdict(Enum):
@@ -47,11 +50,6 @@ def parse_rate(value: str) -> int:
     Leading digits count (white space and a sign may stand before them); anything outside 1..3600
     means 10 s. So the gateway does it.
     """
-    text = value.strip()
-    sign = text[:1] if text[:1] in ("+", "-") else ""
-    digits = text[len(sign) :]
-    end = next((i for i, c in enumerate(digits) if c not in "0123456789"), len(digits))
-    if not 0 < end <= 9 or sign == "-":
-        return DEFAULT_PERIOD
-    seconds = int(digits[:end])
+    digits = _RATE.match(value)
+    seconds = int(digits[1]) if digits else 0
     return seconds if 1 <= seconds <= MAX_PERIOD else DEFAULT_PERIOD

@@ -7,6 +7,7 @@ again at the next start. (Surviving `kill -9` is the next step of this room.)
 import json
 import os
 from collections import deque
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ MAX_REPORTS = 100_000
 
 
 class Spool:
-    """Batches in order of age.
+    """Batches with reports in them, in order of age.
 
-    max_reports: bound on the advertisements in all batches together.
+    max_reports: bound on the advertisements in all batches together. The youngest batch is kept
+    even if it alone is larger.
     """
 
     def __init__(self, counters: RelayCounters, max_reports: int = MAX_REPORTS) -> None:
@@ -49,8 +51,8 @@ class Spool:
     def oldest(self) -> Batch:
         return self._batches[0]
 
-    def remove(self, batch: Batch) -> None:
-        """Take a batch out: delivered, or dropped by whoever counts it. None that has left."""
+    def remove(self, batch: Batch) -> bool:
+        """Take a batch out: delivered, or dropped by whoever counts it. False: it has left."""
         if self._batches and self._batches[-1] is batch:
             self._batches.pop()
         elif self._batches and self._batches[0] is batch:
@@ -59,11 +61,15 @@ class Spool:
             try:
                 self._batches.remove(batch)
             except ValueError:
-                return  # the bound has pushed it out meanwhile
+                return False
         self.reports -= len(batch.advertisements)
+        return True
 
     def save(self, path: Path) -> None:
-        """Write all batches to `path` (0600), replacing it in one step; remove it when empty."""
+        """Write all batches to `path` (0600), replacing it in one step; remove it when empty.
+
+        Raises SpoolError; the file is then as it was.
+        """
         try:
             if not self._batches:
                 path.unlink(missing_ok=True)
@@ -80,20 +86,38 @@ class Spool:
             ) from error
 
     def load(self, path: Path) -> None:
-        """Append what `save` wrote. A damaged line ends it: raises SpoolError, what was before
-        it is kept."""
+        """Append what `save` wrote.
+
+        Raises SpoolError if anything of it cannot be read. What can be has been appended then,
+        and the file is set aside under another name, so that `save` does not overwrite it.
+        """
+        damaged = []
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(path, "rb") as file:
                 for number, line in enumerate(file, 1):
                     try:
-                        batch = _from_json(json.loads(line))
-                    except (ValueError, TypeError, KeyError, AttributeError) as error:
-                        raise SpoolError(str(path), f"line {number} is damaged") from error
-                    self.append(batch)
+                        self.append(_from_json(json.loads(line)))
+                    except (ValueError, TypeError, KeyError, RecursionError):
+                        damaged.append(number)
         except FileNotFoundError:
             return
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpoolError(str(path), f"cannot read undelivered data: {error}") from error
+        except OSError as error:
+            problem = f"undelivered data cannot be read: {error.strerror}; {_set_aside(path)}"
+            raise SpoolError(str(path), problem) from error
+        if damaged:
+            lines = f"line {damaged[0]} is" if len(damaged) == 1 else f"{len(damaged)} lines are"
+            raise SpoolError(str(path), f"{lines} damaged; {_set_aside(path)}")
+
+
+def _set_aside(path: Path) -> str:
+    """Give a file another name; what became of it, in words."""
+    asides = (path.with_suffix(f".damaged{n}") for n in count(1))
+    try:
+        aside = next(a for a in asides if not a.exists())
+        path.rename(aside)
+    except OSError as error:
+        return f"it cannot be set aside either: {error.strerror}"
+    return f"it was set aside as {aside.name}"
 
 
 def _private(path: str, flags: int) -> int:
@@ -112,22 +136,21 @@ def _to_json(batch: Batch) -> dict[str, Any]:
     }
 
 
-def _from_json(value: dict[str, Any]) -> Batch:
-    advertisements = tuple(
-        Advertisement(
-            bytes.fromhex(address),
-            bytes.fromhex(data),
-            rssi,
-            primary,
-            secondary,
-            channel,
-            power,
-            0.0,
-            stamp,
-        )
-        for address, data, rssi, primary, secondary, channel, power, stamp in value[
-            "advertisements"
-        ]
-    )
+def _from_json(value: Any) -> Batch:
     gateway = DeviceId(bytes.fromhex(value["id"]), bytes.fromhex(value["addr"]))
-    return Batch(value["nonce"], gateway, advertisements)
+    advertisements = tuple(_advertisement(*row) for row in value["advertisements"])
+    nonce = value["nonce"]
+    if (len(gateway.id), len(gateway.addr), type(nonce)) != (8, 6, int) or not advertisements:
+        raise ValueError("not a batch")
+    return Batch(nonce, gateway, advertisements)
+
+
+def _advertisement(address: str, data: str, *numbers: Any) -> Advertisement:
+    rssi, primary, secondary, channel, power, stamp = numbers
+    octets = bytes.fromhex(address)
+    whole = (rssi, primary, secondary, channel, 0 if power is None else power, stamp)
+    if len(octets) != 6 or any(type(number) is not int for number in whole):
+        raise ValueError("not an advertisement")
+    return Advertisement(
+        octets, bytes.fromhex(data), rssi, primary, secondary, channel, power, 0.0, stamp
+    )

@@ -12,6 +12,7 @@ from firmware_protocol.messages import (
     DeviceId,
     GetAll,
     GetDeviceId,
+    HostMessage,
     LedCtrl,
     Message,
     SetAll,
@@ -41,36 +42,52 @@ ACKED = Ack(Command.SET_ALL, False)
 
 
 class Wire:
-    """A session, the time, and what it has sent."""
+    """A session, the time, and what it has written."""
 
     def __init__(self, settings: SetAll | None = None, timing: Timing | None = None) -> None:
         self.now = 100.0
         self.session = HostSession(settings or SetAll(), timing)
+        self._written: list[Message] = []
         self.session.start(self.now)
+        self.write()
+
+    def write(self) -> None:
+        """What a link does after each call: hand the output to the port."""
+        output = self.session.take_output()
+        if output:
+            self._written.append(parse(decode(output)))
+            assert self._written[-1].to_frame() == output, "one command in one write"
 
     def sent(self) -> list[Message]:
-        """What the session has to send, one message per write."""
-        output = self.session.take_output()
-        found = []
-        while output:
-            frame = decode(output)
-            found.append(parse(frame))
-            output = output[len(frame.payload) + 6 :]
-        return found
+        """What has been written since the last time."""
+        written, self._written = self._written, []
+        return written
 
     def receive(self, *messages: Message) -> list[Event]:
-        return self.session.receive(b"".join(m.to_frame() for m in messages), self.now)
+        return self.receive_octets(b"".join(m.to_frame() for m in messages))
+
+    def receive_octets(self, octets: bytes) -> list[Event]:
+        events = self.session.receive(octets, self.now)
+        self.write()
+        return events
+
+    def command(self, command: HostMessage) -> None:
+        self.session.command(command, self.now)
+        self.write()
 
     def wait(self) -> list[Event]:
         """Until the deadline."""
         assert self.session.deadline is not None
+        assert self.session.deadline > self.now, "a deadline that is over makes a link spin"
         self.now = self.session.deadline
-        return self.session.tick(self.now)
+        events = self.session.tick(self.now)
+        self.write()
+        return events
 
     def make_ready(self) -> None:
         self.receive(DEVICE)
         self.receive(ACKED)
-        self.session.take_output()
+        self.sent()
         assert self.session.state is State.READY
 
 
@@ -138,6 +155,18 @@ def test_new_firmware_that_lost_its_acks_keeps_the_long_form(wire: Wire) -> None
     assert wire.sent() == [SetAll()]
 
 
+def test_the_short_form_is_given_up_when_the_firmware_proves_to_be_new(wire: Wire) -> None:
+    """It had lost four ACKs and was taken for old; the long form has the limit on data."""
+    wire.receive(DEVICE)
+    for _ in range(4):
+        wire.wait()
+    wire.receive(DEVICE)
+    wire.receive(ACKED, REPORT)
+    assert wire.sent()[-1] == SetAll(max_adv_len=0)
+    wire.receive(GetAll())
+    assert wire.sent() == [SetAll()]
+
+
 def test_ten_timeouts_in_a_row_fail(wire: Wire) -> None:
     wire.receive(DEVICE)
     events: list[Event] = []
@@ -149,7 +178,11 @@ def test_ten_timeouts_in_a_row_fail(wire: Wire) -> None:
     assert events == [Failed(State.CONFIGURING, Command.SET_ALL)]
     assert wire.session.state is State.FAILED
     assert wire.session.deadline is None
+    wire.sent()
     assert wire.receive(GetAll(), ACKED, DEVICE, REPORT) == []
+    assert wire.sent() == []
+    assert wire.session.counters.reports_unconfigured == 1
+    assert wire.session.end(wire.now) == []
 
 
 def test_never_five_undecodable_set_all_in_a_row(wire: Wire) -> None:
@@ -180,28 +213,55 @@ def test_without_identity_it_configures_all_the_same(wire: Wire) -> None:
     assert wire.session.device == DEVICE
 
 
-def test_get_all_means_reboot_in_every_state(wire: Wire) -> None:
-    assert wire.receive(GetAll()) == [Rebooted()]
-    assert wire.sent() == [GetDeviceId(), GetDeviceId()], "it may not have heard the first"
+def test_get_all_means_reboot_and_is_answered(wire: Wire) -> None:
+    wire.make_ready()
+    assert wire.receive(REPORT, GetAll(), REPORT) == [Heard([REPORT]), Rebooted()]
+    assert wire.sent() == [SetAll()]
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+    assert wire.session.counters.reboots == 1
+
+
+def test_get_all_before_ready_changes_nothing(wire: Wire) -> None:
+    """What it asks for is on its way already; if it was not heard, its time-out sends it again."""
+    assert wire.receive(GetAll(), GetAll()) == [Rebooted(), Rebooted()]
+    assert wire.sent() == [GetDeviceId()]
     wire.receive(DEVICE)
     assert wire.receive(GetAll()) == [Rebooted()]
-    assert wire.sent() == [SetAll(), SetAll()]
-    wire.receive(ACKED)
-    assert wire.receive(REPORT, GetAll(), REPORT) == [Heard([REPORT]), Rebooted()]
+    assert wire.sent() == [SetAll()]
+    wire.wait()
     assert wire.sent() == [SetAll()]
     assert wire.receive(ACKED) == [Ready(refused=False)]
     assert wire.session.counters.reboots == 3
 
 
 def test_answers_to_get_all_are_rate_limited(wire: Wire) -> None:
+    """Forged ones: the coprocessor is configured all the time, and answers each SET_ALL."""
     wire.make_ready()
     for _ in range(20):
         wire.receive(GetAll())
+        wire.receive(ACKED)
     assert wire.sent() == [SetAll()] * 3
     assert wire.session.deadline == pytest.approx(wire.now + 3.0)
     wire.wait()
     assert wire.sent() == [SetAll()]
     assert wire.receive(ACKED) == [Ready(refused=False)]
+    wire.now += 3.0
+    for _ in range(20):
+        wire.receive(GetAll())
+        wire.receive(ACKED)
+    assert wire.sent() == [SetAll()] * 3
+
+
+def test_a_flood_of_get_all_cannot_keep_it_from_failing(wire: Wire) -> None:
+    wire.receive(DEVICE)
+    start = wire.now
+    while wire.session.state is State.CONFIGURING:
+        wire.now += 0.01
+        wire.receive(GetAll())
+        wire.session.tick(wire.now)
+        wire.write()
+    assert wire.session.state is State.FAILED
+    assert wire.now - start == pytest.approx(10 * 0.25, abs=0.2)
 
 
 def test_an_ack_counts_only_for_the_command_in_flight(wire: Wire) -> None:
@@ -210,6 +270,20 @@ def test_an_ack_counts_only_for_the_command_in_flight(wire: Wire) -> None:
     assert wire.receive(Ack(Command.LED_CTRL, False), DEVICE) == []
     assert wire.session.state is State.CONFIGURING
     assert wire.session.counters.unmatched_replies == 3
+
+
+def test_nothing_answers_a_command_that_is_not_yet_written(wire: Wire) -> None:
+    assert wire.receive(DEVICE, ACKED) == [Identified(DEVICE)]
+    assert wire.session.state is State.CONFIGURING
+    assert wire.session.counters.unmatched_replies == 1
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+
+
+def test_a_command_that_a_reboot_overtakes_is_not_written(wire: Wire) -> None:
+    wire.make_ready()
+    wire.session.command(LedCtrl(0), wire.now)
+    wire.receive(GetAll())
+    assert wire.sent() == [SetAll()]
 
 
 def test_what_only_a_host_sends_is_dropped(wire: Wire) -> None:
@@ -223,7 +297,7 @@ def test_commands_of_the_caller(wire: Wire) -> None:
         wire.session.command(LedCtrl(0), wire.now)
     wire.make_ready()
     command = SetFltrTags(False)
-    wire.session.command(command, wire.now)
+    wire.command(command)
     with pytest.raises(LocalProtocolError, match="in flight"):
         wire.session.command(command, wire.now)
     assert wire.sent() == [command]
@@ -235,7 +309,7 @@ def test_commands_of_the_caller(wire: Wire) -> None:
 
 def test_a_command_without_an_answer_is_followed_by_a_probe(wire: Wire) -> None:
     wire.make_ready()
-    wire.session.command(LedCtrl(1500), wire.now)
+    wire.command(LedCtrl(1500))
     events = [event for _ in range(4) for event in wire.wait()]
     assert events == [Replied(LedCtrl(1500), None)]
     assert wire.sent() == [LedCtrl(1500)] * 4 + [GetDeviceId()]
@@ -243,15 +317,43 @@ def test_a_command_without_an_answer_is_followed_by_a_probe(wire: Wire) -> None:
     assert wire.session.can_command
 
 
+def test_a_question_of_the_caller_without_an_answer(wire: Wire) -> None:
+    wire.make_ready()
+    wire.command(GetDeviceId())
+    events = [event for _ in range(4) for event in wire.wait()]
+    assert events == [Replied(GetDeviceId(), None)]
+    assert wire.sent() == [GetDeviceId()] * 5, "the fifth is the session's own"
+
+
+def test_a_deaf_coprocessor_is_noticed_by_a_command_too(wire: Wire) -> None:
+    wire.make_ready()
+    for _ in range(1 + 7):
+        wire.wait()
+    wire.receive(DEVICE)  # the row of time-outs ends here
+    wire.command(LedCtrl(0))
+    events: list[Event] = []
+    while wire.session.state is State.READY:
+        events += wire.wait()
+    failed = Failed(State.READY, Command.GET_DEVICE_ID)
+    assert events == [Replied(LedCtrl(0), None), failed]
+    assert wire.session.counters.lost_acks == 7 + 10
+
+
+def test_the_end_of_a_link_ends_a_command(wire: Wire) -> None:
+    wire.make_ready()
+    wire.command(LedCtrl(0))
+    assert wire.session.end(wire.now) == [Replied(LedCtrl(0), None)]
+
+
 def test_a_reboot_ends_a_command(wire: Wire) -> None:
     wire.make_ready()
-    wire.session.command(LedCtrl(0), wire.now)
+    wire.command(LedCtrl(0))
     assert wire.receive(GetAll()) == [Replied(LedCtrl(0), None), Rebooted()]
 
 
 def test_old_firmware_echoes_led_ctrl(wire: Wire) -> None:
     wire.make_ready()
-    wire.session.command(LedCtrl(1500), wire.now)
+    wire.command(LedCtrl(1500))
     assert wire.receive(LedCtrl(1500)) == [Replied(LedCtrl(1500), LedCtrl(1500))]
     assert wire.session.generation is Generation.V1
 
@@ -284,7 +386,7 @@ def test_a_deaf_coprocessor_is_given_up(wire: Wire) -> None:
 
 def test_a_stray_stx_does_not_hold_back_an_answer_for_ever(wire: Wire) -> None:
     wire.sent()
-    assert wire.session.receive(b"\xca\xf9\x12" + DEVICE.to_frame(), wire.now) == []
+    assert wire.receive_octets(b"\xca\xf9\x12" + DEVICE.to_frame()) == []
     assert wire.session.deadline == pytest.approx(wire.now + 0.05)
     assert wire.wait() == [Identified(DEVICE)]
     assert wire.session.counters.scanner.idle_rescans > 0
@@ -292,7 +394,7 @@ def test_a_stray_stx_does_not_hold_back_an_answer_for_ever(wire: Wire) -> None:
 
 def test_the_end_of_a_link_loses_no_frame(wire: Wire) -> None:
     wire.make_ready()
-    assert wire.session.receive(b"\xca\xf9\x12" + REPORT.to_frame(), wire.now) == []
+    assert wire.receive_octets(b"\xca\xf9\x12" + REPORT.to_frame()) == []
     assert wire.session.end(wire.now) == [Heard([REPORT])]
     assert wire.session.deadline is None
     assert wire.session.take_output() == b""

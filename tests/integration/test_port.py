@@ -1,0 +1,571 @@
+"""Ports, on real ptys and sockets: open exclusively, nothing translated, nothing left behind."""
+
+import asyncio
+import fcntl
+import os
+import re
+import socket
+import struct
+import sys
+import termios
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Event
+
+import pytest
+from lines import Pty, open_fds, run, until
+from programs import Program
+from rfc2217_server import Rfc2217Server
+
+from ruuvi_host.device.port import Port, open_port, port_names
+from ruuvi_host.errors import PortError
+from ruuvi_host.lifetime import DaemonThreads
+
+COMM = Path("/proc/self/comm").read_text().strip()
+EVERY_OCTET = bytes(range(256))
+
+# pyserial 3.5 calls Thread.setDaemon and setName
+pyserial_is_old = pytest.mark.filterwarnings(r"ignore:set(Daemon|Name)\(\):DeprecationWarning")
+
+
+@asynccontextmanager
+async def opened(path: str) -> AsyncIterator[Port]:
+    port = await open_port(path)
+    try:
+        yield port
+    finally:
+        await port.close()
+
+
+async def read(port: Port, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += await port.read()
+    return data
+
+
+async def refusal(path: str) -> str:
+    """The sentence that a user gets."""
+    with pytest.raises(PortError) as caught:
+        await open_port(path)
+    assert caught.value.path == path
+    problem = caught.value.problem
+    assert str(caught.value) == f"{path}: {problem}"
+    assert not re.search(r"\n|Errno|\[", problem), "that is no sentence"
+    return problem
+
+
+# --- the line
+
+
+def test_the_line_is_raw() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            attributes = termios.tcgetattr(pty.master)
+            attributes[0] |= termios.BRKINT | termios.ICRNL | termios.IXON | termios.ISTRIP
+            attributes[1] |= termios.OPOST | termios.ONLCR
+            attributes[2] |= termios.HUPCL | termios.CRTSCTS | termios.PARENB
+            attributes[3] |= termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN
+            termios.tcsetattr(pty.master, termios.TCSANOW, attributes)
+            async with opened(pty.path):
+                iflag, oflag, cflag, lflag, ispeed, ospeed, _ = termios.tcgetattr(pty.master)
+                assert (
+                    not iflag
+                    & (*(termios.BRKINT | termios.ICRNL | termios.INLCR | termios.IGNCR,),)[0]
+                )
+                mappings = termios.ICRNL | termios.INLCR | termios.IGNCR
+                marks = termios.BRKINT | termios.PARMRK | termios.ISTRIP
+                assert not iflag & (mappings | marks | termios.IXON | termios.IXOFF)
+                assert not oflag & termios.OPOST
+                assert cflag & termios.CLOCAL
+                assert cflag & termios.CREAD
+                assert cflag & termios.CSIZE == termios.CS8
+                assert not cflag & (termios.HUPCL | termios.CRTSCTS | termios.CSTOPB)
+                assert not lflag & (termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
+                assert ispeed == ospeed == termios.B115200
+
+    run(main())
+
+
+def test_nothing_is_translated_or_swallowed() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                pty.send(EVERY_OCTET * 3)
+                assert await read(port, 768) == EVERY_OCTET * 3
+                port.write(EVERY_OCTET)
+                port.write(EVERY_OCTET)
+                assert await pty.receive(512) == EVERY_OCTET * 2
+                assert not pty.has_octets(), "nothing is echoed"
+
+    run(main())
+
+
+def test_what_came_before_the_port_was_opened_is_not_read() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
+            pty.send(b"old\n")
+            await until(lambda: unread(other))
+            async with opened(pty.path) as port:
+                assert await port.read(0.01) == b""
+                pty.send(b"new")
+                assert await read(port, 3) == b"new"
+            os.close(other)
+
+    run(main())
+
+
+def test_another_speed() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            port = await open_port(pty.path, 9600)
+            assert termios.tcgetattr(pty.master)[5] == termios.B9600
+            await port.close()
+
+    run(main())
+
+
+def test_an_empty_write_is_harmless() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                port.write(b"")
+                await asyncio.sleep(0)
+                port.write(b"a")
+                assert await pty.receive(1) == b"a"
+
+    run(main())
+
+
+# --- reading with a time limit
+
+
+def test_a_read_ends_when_nothing_comes() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                start = time.monotonic()
+                assert await port.read(0.03) == b""
+                assert time.monotonic() - start >= 0.03
+                assert await port.read(0) == b""
+                assert await port.read(-1) == b""
+                pty.send(b"a")
+                assert await port.read() == b"a"
+
+    run(main())
+
+
+def test_what_comes_while_the_loop_is_busy_is_not_taken_for_silence() -> None:
+    """A reader that is told "nothing came" gives up half a frame; the rest may be here already."""
+
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                reading = asyncio.create_task(port.read(0.02))
+                await asyncio.sleep(0)
+                pty.send(b"here")
+                time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and octets are both due
+                assert await reading == b"here"
+
+    run(main())
+
+
+def test_an_alarm_of_an_earlier_read_ends_no_later_one() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                for limit in (0.02, 30):
+                    reading = asyncio.create_task(port.read(limit))
+                    await asyncio.sleep(0.05 if limit == 30 else 0)  # beyond the first limit
+                    assert not reading.done()
+                    pty.send(b"a")
+                    assert await reading == b"a"
+                assert await port.read(0.01) == b"", "and one that is due earlier is heard"
+
+    run(main())
+
+
+def test_a_cancelled_read_loses_nothing() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                reading = asyncio.create_task(port.read())
+                await asyncio.sleep(0)
+                pty.send(b"here")
+                reading.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await reading
+                assert await port.read() == b"here"
+
+    run(main())
+
+
+# --- for us alone
+
+
+def test_a_second_open_names_who_has_it() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                sentence = await refusal(pty.path)
+                assert sentence == (
+                    f"in use by {COMM} (process {os.getpid()}). Stop it, or choose another port"
+                )
+                port.write(b"a")  # and the first is none the worse
+                assert await pty.receive(1) == b"a"
+            async with opened(pty.path):
+                pass
+
+    run(main())
+
+
+def test_another_process_that_has_it_is_named() -> None:
+    hold = (
+        "import fcntl, os, signal, sys; fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); "
+        "fcntl.flock(fd, fcntl.LOCK_EX); print('held', flush=True); signal.pause()"
+    )
+    with Pty() as pty, Program(sys.executable, "-c", hold, pty.path) as holder:
+        holder.wait_for("held")
+
+        async def main() -> None:
+            assert f"(process {holder.pid})" in await refusal(pty.path)
+
+        run(main())
+
+
+def test_a_pty_is_locked_but_not_made_exclusive() -> None:
+    """TIOCEXCL stays with the terminal as long as the board's end keeps it open."""
+
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path):
+                assert not pty.is_exclusive()
+                other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
+                with pytest.raises(BlockingIOError):
+                    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.close(other)
+            other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.close(other)
+
+    run(main())
+
+
+# --- loss and close
+
+
+def test_an_unplug_is_told_after_the_last_octets() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
+                pty.send(b"the last")
+                while not unread(other):
+                    time.sleep(0.001)  # noqa: ASYNC251 - it is here before the loop can see it
+                await until(lambda: not unread(other))  # and now the port has taken it
+                os.close(other)
+                pty.unplug()
+                for _ in range(10):  # the loop notices
+                    await asyncio.sleep(0)
+                assert await port.read() == b"the last"
+                for _ in range(2):
+                    with pytest.raises(PortError, match="lost: unplugged"):
+                        await port.read()
+
+    run(main())
+
+
+def unread(fd: int) -> int:
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), "little")
+
+
+def test_an_unplug_ends_a_read_that_waits() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                reading = asyncio.create_task(port.read())
+                await asyncio.sleep(0)
+                pty.unplug()
+                with pytest.raises(PortError):
+                    await reading
+
+    run(main())
+
+
+def test_everything_after_a_loss_or_a_close_is_harmless() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            port = await open_port(pty.path)
+            pty.unplug()
+            port.write(b"to nobody")
+            with pytest.raises(PortError):
+                await port.read()
+            port.write(b"to nobody")
+            await port.close()
+            port.write(b"to nobody")
+            await port.close()
+            with pytest.raises(PortError):
+                await port.read()
+
+    run(main())
+
+
+def test_a_failed_write_is_no_traceback() -> None:
+    """The writer may notice the loss before the reader does."""
+
+    async def main() -> None:
+        with Pty() as pty:
+            port = await open_port(pty.path)
+            port.write(bytes(100_000))  # more than the terminal takes: a writer waits for room
+            await asyncio.sleep(0)
+            pty.unplug()
+            with pytest.raises(PortError):
+                await port.read()
+            await port.close()
+
+    run(main())
+
+
+def test_close_does_not_wait_for_a_peer_that_does_not_read() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            port = await open_port(pty.path)
+            port.write(bytes(1_000_000))
+            await until(pty.has_octets)
+            before = open_fds()
+            async with asyncio.timeout(0.9):  # before it gives up by itself
+                await port.close()
+            assert len(open_fds()) < len(before)
+            async with opened(pty.path):
+                pass
+
+    run(main())
+
+
+def test_close_at_once_after_open() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            await (await open_port(pty.path)).close()
+            async with opened(pty.path):
+                pass
+
+    run(main())
+
+
+def test_a_cancelled_open_leaves_nothing_open() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        with Pty() as pty:
+            held_up = Event()
+            blocker = loop.run_in_executor(None, held_up.wait)
+            opening = asyncio.create_task(open_port(pty.path))
+            await asyncio.sleep(0)
+            before = open_fds()
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            held_up.set()
+            await blocker
+            # The thread opens it now, for nobody.
+            await loop.run_in_executor(None, int)
+            await until(lambda: open_fds() == before)
+            async with opened(pty.path):
+                pass
+
+    run(main())
+
+
+def test_opening_again_and_again_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(DaemonThreads())
+        with Pty() as pty:
+            before = open_fds()
+            for _ in range(10):
+                async with opened(pty.path) as port:
+                    pty.send(b"a")
+                    assert await port.read() == b"a"
+                assert open_fds() == before
+
+    run(main())
+
+
+# --- what cannot be opened
+
+
+def test_what_is_no_port_gets_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+
+    async def main() -> None:
+        before = open_fds()
+        nowhere = await refusal(str(tmp_path / "nowhere"))
+        assert nowhere.startswith("there is no such port. ")
+        assert all(name in nowhere for name in port_names())
+        assert await refusal(str(file)) == "not a serial port"
+        assert await refusal(str(tmp_path)) == "not a serial port"
+        assert await refusal("/dev/null") == "not a serial port, or no hardware behind it"
+        assert await refusal(f"{file}/x") == "cannot be opened: Not a directory"
+        assert (await refusal("")).startswith("there is no such port")
+        assert open_fds() == before
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://host:1", "unknown kind of port; network ports begin with socket:// or rfc2217://"),
+        ("socket://host", "not an address; write socket://host:port"),
+        ("socket://:1", "not an address; write socket://host:port"),
+        ("socket://host:99999", "not an address; write socket://host:port"),
+        ("socket://host:one", "not an address; write socket://host:port"),
+        ("socket://[::1", "not an address; write socket://host:port"),
+        ("rfc2217:///dev/tty", "not an address; write rfc2217://host:port"),
+    ],
+)
+def test_what_is_no_address_gets_one_sentence(url: str, sentence: str) -> None:
+    async def main() -> None:
+        assert await refusal(url) == sentence
+
+    run(main())
+
+
+@pyserial_is_old
+@pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
+def test_nobody_listens_there(scheme: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"{scheme}://127.0.0.1:{unused.getsockname()[1]}"
+
+        async def main() -> None:
+            assert await refusal(url) == "cannot be opened: Connection refused"
+
+        run(main())
+
+
+@pyserial_is_old
+def test_who_listens_there_does_not_speak_rfc2217() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"rfc2217://127.0.0.1:{server.getsockname()[1]}?timeout=0.2"
+
+        async def main() -> None:
+            assert await refusal(url) == (
+                "cannot be opened: Remote does not seem to support RFC2217 or BINARY mode"
+            )
+
+        run(main())
+
+
+# --- over the network
+
+
+@asynccontextmanager
+async def tcp_pair() -> AsyncIterator[tuple[Port, socket.socket]]:
+    """A socket:// port and the other end of its connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = await open_port(f"socket://127.0.0.1:{server.getsockname()[1]}")
+        connection, _ = server.accept()
+    with connection:
+        connection.setblocking(False)
+        yield port, connection
+        await port.close()
+
+
+def test_socket_carries_every_octet_both_ways() -> None:
+    async def main() -> None:
+        async with tcp_pair() as (port, connection):
+            assert port.is_network
+            loop = asyncio.get_running_loop()
+            port.write(EVERY_OCTET)
+            port.write(b"")
+            received = b""
+            while len(received) < 256:
+                received += await loop.sock_recv(connection, 4096)
+            assert received == EVERY_OCTET
+            connection.send(EVERY_OCTET)
+            assert await read(port, 256) == EVERY_OCTET
+
+    run(main())
+
+
+@pytest.mark.parametrize("linger", [None, 0])
+def test_socket_tells_a_loss_after_the_last_octets(linger: int | None) -> None:
+    async def main() -> None:
+        async with tcp_pair() as (port, connection):
+            connection.send(b"the last")
+            if linger is not None:  # reset instead of an orderly end
+                assert await read(port, 8) == b"the last"
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+            if linger is None:
+                assert await read(port, 8) == b"the last"
+            with pytest.raises(PortError, match=r"lost: (unplugged|Connection reset)"):
+                await port.read()
+            port.write(b"to nobody")
+
+    run(main())
+
+
+def test_socket_closes_though_the_other_end_does_not_read() -> None:
+    async def main() -> None:
+        async with tcp_pair() as (port, _):
+            port.write(bytes(10_000_000))
+            async with asyncio.timeout(0.9):
+                await port.close()
+
+    run(main())
+
+
+@pyserial_is_old
+def test_rfc2217_carries_every_octet_both_ways_and_sets_the_speed() -> None:
+    async def main() -> None:
+        with Pty() as pty, Rfc2217Server(pty.path) as server:
+            port = await open_port(server.url, 57600)
+            assert port.is_network
+            assert termios.tcgetattr(pty.master)[5] == termios.B57600
+            pty.send(EVERY_OCTET)
+            assert await read(port, 256) == EVERY_OCTET
+            port.write(EVERY_OCTET)
+            port.write(b"")
+            assert await pty.receive(256) == EVERY_OCTET
+            async with asyncio.timeout(0.9):
+                await port.close()
+
+    run(main())
+
+
+@pyserial_is_old
+def test_rfc2217_tells_a_loss() -> None:
+    async def main() -> None:
+        with Pty() as pty, Rfc2217Server(pty.path) as server:
+            port = await open_port(server.url)
+            server.hang_up()
+            with pytest.raises(PortError, match="lost: "):
+                await port.read()
+            port.write(b"to nobody")
+            await port.close()
+            await port.close()
+
+    run(main())
+
+
+@pyserial_is_old
+def test_a_cancelled_rfc2217_open_leaves_nothing_open() -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            before = open_fds()
+            url = f"rfc2217://127.0.0.1:{server.getsockname()[1]}?timeout=0.3"
+            opening = asyncio.create_task(open_port(url))
+            connection = await asyncio.to_thread(server.accept)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            connection[0].close()
+            await until(lambda: open_fds() == before)
+
+    run(main())

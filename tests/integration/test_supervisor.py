@@ -1,0 +1,437 @@
+"""Supervisor: many lives of a link, through unplugging, reboots, silence and other programs."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from threading import Event
+
+import pytest
+from lines import PATIENCE, run, until
+from peer import (
+    GET_ALL,
+    GET_DEVICE_ID,
+    SET_ALL,
+    Peer,
+    ack,
+    frame,
+    obliging,
+    report,
+    silent,
+)
+from rfc2217_server import Rfc2217Server
+from test_link import Ears
+from test_port import pyserial_is_old
+
+from firmware_protocol.messages import SetAll
+from ruuvi_host.clock import SystemClock
+from ruuvi_host.device import supervisor as supervisor_module
+from ruuvi_host.device.port import Port, open_port
+from ruuvi_host.device.supervisor import Supervisor
+from ruuvi_host.errors import PortError
+from ruuvi_host.simulator.board import Board
+from ruuvi_host.simulator.pty import PtyServer
+from ruuvi_host.status import LinkCounters
+
+STOP_AT_ONCE = 1.5
+"""Seconds: more than closing a port may take, less than any time-out or pause on the way."""
+
+
+class Supervised:
+    """A supervisor that runs, and what it tells."""
+
+    def __init__(self, path: str) -> None:
+        self.ears = Ears()
+        self.supervisor = Supervisor(path, SetAll(), self.ears, SystemClock())
+        self.running = asyncio.create_task(self.supervisor.run())
+
+    @property
+    def counters(self) -> LinkCounters:
+        return self.supervisor.counters
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        await until(lambda: self.running.done() or condition())
+        assert not self.running.done(), self.running
+
+    async def ready(self, times: int = 1) -> None:
+        await self.until(lambda: self.ears.told.count("ready") >= times)
+
+    async def heard(self, count: int) -> None:
+        await self.until(lambda: len(self.ears.reports) >= count)
+        assert len(self.ears.reports) == count
+
+    async def stop(self) -> None:
+        self.running.cancel()
+        async with asyncio.timeout(STOP_AT_ONCE):
+            with suppress(asyncio.CancelledError):
+                await self.running
+
+
+@asynccontextmanager
+async def supervised(path: str | Path) -> AsyncIterator[Supervised]:
+    host = Supervised(str(path))
+    try:
+        yield host
+    finally:
+        await host.stop()
+        counters = host.counters
+        assert counters.bytes_received == counters.bytes_in_frames + counters.bytes_skipped
+        assert counters.reports == len(host.ears.reports)
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> Path:
+    return tmp_path / "tty"
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    with caplog.at_level(logging.INFO, "ruuvi_host"):
+        yield caplog
+
+
+def lines(log: pytest.LogCaptureFixture) -> list[str]:
+    """What a user has read."""
+    assert not any(record.exc_info for record in log.records)
+    return [f"{record.levelname} {record.getMessage()}" for record in log.records]
+
+
+# --- the normal life
+
+
+def test_a_port_that_cannot_be_opened_at_the_start_is_an_error(tmp_path: Path) -> None:
+    async def main() -> None:
+        with pytest.raises(PortError, match="there is no such port"):
+            await Supervised(str(tmp_path / "nowhere")).running
+
+    run(main())
+
+
+def test_few_and_clear_lines(link: Path, log: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with supervised(link) as host:
+                await host.ready()
+                peer.send(report(1))
+                await host.heard(1)
+                peer.send(frame(GET_ALL))
+                await host.ready(2)
+                for times in (3, 4):  # one line for all of these, in ten minutes
+                    peer.send(frame(GET_ALL))
+                    await host.ready(times)
+                peer.unplug()
+                await host.until(lambda: host.counters.lost)
+                peer.plug_in()
+                await host.ready(5)
+        assert lines(log) == [
+            f"INFO {link}: opened",
+            "INFO coprocessor C8:25:2D:8E:9C:2C",
+            "INFO coprocessor configured; listening",
+            "INFO coprocessor has rebooted",
+            "INFO coprocessor configured; listening",
+            f"WARNING {link}: lost: unplugged, or closed by the other end; trying again",
+            "INFO coprocessor configured; listening",
+        ]
+
+    run(main())
+
+
+def test_a_boot_before_it_is_configured_is_no_reboot(
+    link: Path, log: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        def booting(command: int, payload: bytes) -> bytes:
+            return frame(GET_ALL) + obliging(command, payload)
+
+        with Peer(link, booting) as peer:
+            async with supervised(link) as host:
+                await peer.got(SET_ALL)
+                await host.ready()
+        assert "INFO coprocessor has rebooted" not in lines(log)
+
+    run(main())
+
+
+def test_refused_settings_are_told_once(link: Path, log: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        def refusing(command: int, payload: bytes) -> bytes:
+            return ack(SET_ALL, 1) if command == SET_ALL else obliging(command, payload)
+
+        with Peer(link, refusing) as peer:
+            async with supervised(link) as host:
+                for times in (1, 2, 3):
+                    await host.until(lambda: host.ears.told.count("refused") >= times)  # noqa: B023
+                    peer.send(frame(GET_ALL))
+                await peer.got(SET_ALL, 3)
+        assert sum("refused part of its settings" in line for line in lines(log)) == 1
+
+    run(main())
+
+
+# --- loss and return
+
+
+def test_reports_and_counters_survive_unplugging(link: Path) -> None:
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with supervised(link) as host:
+                for life in (1, 2, 3):
+                    await host.ready(life)
+                    peer.send(b"\xca" + report(life) + b"\x00")
+                    await host.heard(life)
+                    peer.unplug()
+                    await host.until(lambda: host.counters.lost == life)  # noqa: B023
+                    peer.plug_in()
+                await host.ready(4)
+                assert host.ears.numbers == [1, 2, 3]
+                counters = host.counters
+                assert (counters.opened, counters.lost, counters.reports) == (4, 3, 3)
+                assert counters.bytes_skipped == 6
+
+    run(main())
+
+
+def test_a_simulated_board_is_unplugged_in_full_flow(link: Path) -> None:
+    async def main() -> None:
+        with PtyServer(Board(tags=5, rate=300.0, baud=0), link=str(link)) as server:
+            serving = asyncio.create_task(server.run())
+            async with supervised(link) as host:
+                await host.until(lambda: len(host.ears.reports) > 50)
+                server.unplug()
+                await host.until(lambda: host.counters.lost)
+                server.replug()
+                await host.ready(2)
+                before = len(host.ears.reports)
+                await host.until(lambda: len(host.ears.reports) > before + 50)
+                assert host.counters.lost == 1
+            assert host.counters.bytes_skipped < 100  # what was cut off at the unplug and the end
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    run(main())
+
+
+def test_a_port_that_has_vanished_is_looked_for_every_second(
+    link: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the pause has become."""
+    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE", 600.0)
+
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with supervised(link) as host:
+                await host.ready()
+                peer.unplug()
+                await host.until(lambda: host.counters.lost)
+                peer.plug_in()
+                await host.ready(2)
+
+    run(main())
+
+
+def test_a_silent_peer_is_left_and_tried_again(link: Path, log: pytest.LogCaptureFixture) -> None:
+    """Also a coprocessor that appears only later."""
+
+    async def main() -> None:
+        with Peer(link, silent) as peer:
+            async with supervised(link) as host:
+                await host.until(lambda: host.counters.opened == 2)
+                assert host.counters.lost == 1
+                assert host.counters.lost_acks == 10
+                peer.answers = obliging
+                await host.ready()
+        assert lines(log) == [
+            f"INFO {link}: opened",
+            f"WARNING {link}: nothing comes from the coprocessor; is this its port, and does it "
+            "have power? (no answer to GET_DEVICE_ID); trying again",
+            "INFO coprocessor C8:25:2D:8E:9C:2C",
+            "INFO coprocessor configured; listening",
+        ]
+
+    run(main())
+
+
+def test_a_port_that_another_program_took_meanwhile(
+    link: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+
+    async def counted(path: str, baud: int) -> Port:
+        nonlocal attempts
+        attempts += 1
+        return await open_port(path, baud)
+
+    monkeypatch.setattr(supervisor_module, "open_port", counted)
+
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with supervised(link) as host:
+                await host.ready()
+                peer.unplug()
+                peer.plug_in()
+                thief = os.open(peer.path, os.O_RDWR | os.O_NOCTTY)
+                fcntl.flock(thief, fcntl.LOCK_EX)
+                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: attempts == 3)
+                os.close(thief)
+                await host.ready(2)
+                assert (host.counters.opened, host.counters.lost) == (2, 1)
+        assert len(lines(log)) == 5  # the failed attempts are no news
+
+    run(main())
+
+
+def test_two_hosts_on_one_port(link: Path) -> None:
+    async def main() -> None:
+        with Peer(link):
+            async with supervised(link) as host:
+                await host.ready()
+                with pytest.raises(PortError, match="in use by"):
+                    await Supervised(str(link)).running
+                assert host.ears.told.count("ready") == 1
+
+    run(main())
+
+
+# --- over the network
+
+
+class TcpBoard:
+    """A simulated board behind a TCP server, one connection at a time."""
+
+    def __init__(self) -> None:
+        self.board = Board(tags=5, rate=100.0)
+        self.connections = 0
+        self._server: asyncio.Server | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        assert self._server
+        self._server.close()
+        if self._writer:
+            self._writer.close()
+            with suppress(ConnectionError):
+                await self._writer.wait_closed()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.connections += 1
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        self.board = Board(tags=5, rate=100.0)
+        while not writer.is_closing():
+            writer.write(self.board.advance(clock() - start))
+            try:
+                async with asyncio.timeout(0.005):
+                    data = await reader.read(4096)
+            except TimeoutError:
+                continue
+            if not data:
+                break
+            self.board.receive(data, clock() - start)
+        writer.close()
+
+
+def test_a_board_behind_a_tcp_server_that_restarts() -> None:
+    async def main() -> None:
+        board = TcpBoard()
+        await board.start()
+        async with supervised(f"socket://127.0.0.1:{board.port}") as host:
+            await host.until(lambda: len(host.ears.reports) > 20)
+            await board.stop()
+            await host.until(lambda: host.counters.lost)
+            await board.start()
+            before = len(host.ears.reports)
+            await host.until(lambda: len(host.ears.reports) > before + 20)
+            assert board.connections == 2
+        await board.stop()
+
+    run(main())
+
+
+@pyserial_is_old
+def test_a_board_behind_an_rfc2217_server() -> None:
+    async def main() -> None:
+        with PtyServer(Board(tags=5, rate=100.0)) as server:
+            serving = asyncio.create_task(server.run())
+            with Rfc2217Server(server.path) as remote:
+                async with supervised(remote.url) as host:
+                    await host.until(lambda: len(host.ears.reports) > 20)
+                    assert host.counters.bytes_skipped == 0
+                    remote.hang_up()
+                    await host.until(lambda: host.counters.lost)
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    run(main())
+
+
+# --- the end
+
+
+def test_it_can_be_stopped_while_the_port_is_being_opened() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        held_up = Event()
+        blocker = loop.run_in_executor(None, held_up.wait)
+        with Peer() as peer:
+            host = Supervised(peer.path)
+            await asyncio.sleep(0)
+            await host.stop()
+            held_up.set()
+            await blocker
+            await loop.run_in_executor(None, int)
+
+    run(main())
+
+
+def test_it_can_be_stopped_while_a_server_says_nothing() -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=1) as server:
+            host = Supervised(f"socket://127.0.0.1:{server.getsockname()[1]}")
+            await host.until(lambda: host.counters.opened)
+            await host.stop()
+
+    run(main())
+
+
+@pytest.mark.parametrize("moment", [GET_DEVICE_ID, SET_ALL])
+def test_it_can_be_stopped_during_the_handshake(moment: int) -> None:
+    async def main() -> None:
+        def silent_from(command: int, payload: bytes) -> bytes:
+            return b"" if command == moment else obliging(command, payload)
+
+        with Peer(answers=silent_from) as peer:
+            host = Supervised(peer.path)
+            await peer.got(moment)
+            await host.stop()
+
+    run(main())
+
+
+def test_it_can_be_stopped_during_the_pause(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", PATIENCE)
+
+    async def main() -> None:
+        with Peer(link) as peer:
+            host = Supervised(str(link))
+            await host.ready()
+            peer.unplug()
+            await host.until(lambda: host.counters.lost)
+            await host.stop()
+            assert host.counters.opened == 1
+
+    run(main())

@@ -1,0 +1,83 @@
+"""A small RFC 2217 server for tests: one client, one serial port, pyserial's protocol."""
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Self
+
+import serial
+from serial import rfc2217
+
+
+class _PtyDevice(serial.Serial):
+    """A pty has no modem lines; what is set and asked of them has no effect."""
+
+    cts = dsr = ri = cd = False
+
+    def _update_rts_state(self) -> None: ...
+
+    def _update_dtr_state(self) -> None: ...
+
+
+class Rfc2217Server:
+    """Serves the serial port `path` on a port of loopback. A context manager."""
+
+    def __init__(self, path: str) -> None:
+        self._device = _PtyDevice(path, timeout=0.02)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"rfc2217://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._connection: socket.socket | None = None
+        self._manager: rfc2217.PortManager | None = None
+        self._ended = False
+        self._threads = [
+            threading.Thread(target=work) for work in (self._to_device, self._to_client)
+        ]
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.hang_up()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        if self._connection:
+            self._connection.close()
+        self._device.close()
+
+    def hang_up(self) -> None:
+        """End the connection."""
+        if self._connection:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+    def write(self, data: bytes) -> None:
+        """What pyserial's PortManager wants of a connection."""
+        assert self._connection
+        with suppress(OSError):
+            self._connection.sendall(data)
+
+    def _to_device(self) -> None:
+        try:
+            self._connection, _ = self._listener.accept()
+        except OSError:  # nobody came
+            return
+        self._manager = rfc2217.PortManager(self._device, self)  # type: ignore[arg-type]  # stubs are wrong
+        self._threads[1].start()
+        with suppress(OSError):
+            while data := self._connection.recv(4096):
+                self._device.write(b"".join(self._manager.filter(data)))
+        self._ended = True
+
+    def _to_client(self) -> None:
+        assert self._manager
+        with suppress(OSError):
+            while not self._ended:
+                data = self._device.read(self._device.in_waiting or 1)
+                if data:
+                    self.write(b"".join(self._manager.escape(data)))

@@ -1,0 +1,84 @@
+"""Log lines: what they look like, what cannot get into them, and how many there are."""
+
+import logging
+import sys
+from io import StringIO
+
+import pytest
+
+from ruuvi_host import logs
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("Grüße, 世界", "Grüße, 世界"),
+        ("a\nb\r\x1b[31m\x00", r"a\nb\r\x1b[31m\x00"),
+        ("\u202etxt", r"\u202etxt"),
+        ("\ud800", r"\ud800"),
+    ],
+)
+def test_foreign_text_is_made_printable(text: str, shown: str) -> None:
+    assert logs.printable(text) == shown
+    assert logs.printable(text).isprintable()
+
+
+def test_foreign_text_is_cut() -> None:
+    assert logs.printable("x" * 120) == "x" * 120
+    assert logs.printable("x" * 121) == "x" * 119 + "…"
+    assert len(logs.printable("\x00" * 1_000_000)) == 120
+    assert logs.printable("abcd", 3) == "ab…"
+
+
+def test_the_first_of_a_row_then_one_a_minute() -> None:
+    now = 0.0
+    events = logs.Repeated(60.0, lambda: now)
+    assert events.due() == 1
+    assert [events.due(), events.due()] == [None, None]
+    now = 59.9
+    assert events.due() is None
+    now = 60.0
+    assert events.due() == 4
+    assert events.total == 5
+    now = 61.0
+    assert events.due() is None
+    events.reset()
+    assert events.due() == 1
+    assert events.total == 1
+
+
+def test_a_single_event_after_a_long_time_is_let_through() -> None:
+    now = 0.0
+    events = logs.Repeated(60.0, lambda: now)
+    events.due()
+    now = 1000.0
+    assert events.due() == 1
+
+
+def test_lines_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    root = logging.getLogger()
+    ours = [logging.getLogger(name) for name in ("ruuvi_host", "firmware_protocol")]
+    levels = [logger.level for logger in (root, *ours)]
+    before = list(root.handlers)
+    try:
+        logs.configure()
+        ours[0].info("a %s changed", "state")
+        ours[0].warning("something was lost")
+        ours[1].error("a person is needed")
+        ours[0].debug("not shown")
+        logging.getLogger("httpcore").info("not shown")
+    finally:
+        for handler in [handler for handler in root.handlers if handler not in before]:
+            root.removeHandler(handler)
+        for logger, level in zip((root, *ours), levels, strict=True):
+            logger.setLevel(level)
+    lines = [line.partition(" ") for line in stderr.getvalue().splitlines()]
+    assert all(len(time) == len("12:34:56") for time, _, _ in lines)
+    assert [text for _, _, text in lines] == [
+        "a state changed",
+        "WARNING: something was lost",
+        "ERROR: a person is needed",
+    ]

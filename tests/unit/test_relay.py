@@ -1,0 +1,630 @@
+"""The relay's two tasks, in a world where time jumps: beats, retries, order, and what is counted.
+
+The sink is played by the test, from a script. HttpSink and real servers: tests/integration.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import selectors
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain, pairwise, repeat
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.intake.batch import Batcher
+from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.relay.gateway_json import BodyFacts
+from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.sink import Outcome, Verdict
+from ruuvi_host.relay.spool import Spool
+
+T = TypeVar("T")
+
+GATEWAY = DeviceId(bytes(range(8)), bytes(6))
+START = 1_800_000_000
+"""Wall seconds at the beginning."""
+
+ACCEPTED = Outcome(Verdict.ACCEPTED)
+LATER = Outcome(Verdict.LATER, "status 503")
+REFUSED = Outcome(Verdict.REFUSED, "status 400")
+
+
+# -- a loop that does not wait: it jumps to the time of its next timer ----------------------------
+
+
+class JumpingSelector(selectors.SelectSelector):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "nothing will ever happen again"
+        self.now += max(timeout, 0.0)
+        return super().select(0)
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._jumping = JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+def jump_through(main: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        return runner.run(main)
+
+
+def now() -> float:
+    return round(asyncio.get_running_loop().time(), 6)
+
+
+class LoopClock:
+    """A ruuvi_host.clock.Clock that shows the time of the loop."""
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall(self) -> float:
+        return START + self.monotonic()
+
+    def synchronised(self) -> bool:
+        return True
+
+
+# -- the world of a relay -------------------------------------------------------------------------
+
+
+@dataclass
+class Post:
+    time: float
+    nonce: int
+    timestamp: int
+    tags: list[int]
+
+
+@dataclass
+class ScriptedSink:
+    """Answers from `script`, then as its last answer; each after `takes` seconds."""
+
+    script: Iterator[Outcome]
+    takes: Iterator[float] = field(default_factory=lambda: repeat(0.0))
+    posts: list[Post] = field(default_factory=list)
+    accepted: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    closed: bool = False
+
+    async def deliver(self, body: bytes, gateway: DeviceId) -> Outcome:
+        assert gateway == GATEWAY
+        data = json.loads(body)["data"]
+        tags = [int(address.replace(":", ""), 16) for address in data["tags"]]
+        self.posts.append(Post(now(), data["nonce"], data["timestamp"], tags))
+        await asyncio.sleep(next(self.takes))
+        outcome = next(self.script)
+        if outcome.verdict is Verdict.ACCEPTED:
+            self.accepted += tags
+        elif outcome.verdict is Verdict.REFUSED:
+            self.refused += tags
+        return outcome
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @property
+    def times(self) -> list[float]:
+        return [post.time for post in self.posts]
+
+    @property
+    def tags(self) -> list[list[int]]:
+        return [post.tags for post in self.posts]
+
+
+class World:
+    """A relay with all it needs. Made inside the loop."""
+
+    def __init__(
+        self,
+        script: Iterable[Outcome],
+        *,
+        takes: Iterable[float] = repeat(0.0),
+        period: float = 10.0,
+        pace: float = 0.05,
+        first_pause: float = 1.0,
+        max_reports: int = 100_000,
+    ) -> None:
+        self.table = AdvertisementTable(max_sensors=10_000)
+        self.sink = ScriptedSink(iter(script), iter(takes))
+        clock = LoopClock()
+        self.relay = Relay(
+            "custom",
+            self.sink,
+            Batcher(self.table.queue(), period, clock.monotonic()),
+            lambda: GATEWAY,
+            BodyFacts(),
+            Nonces(),
+            clock,
+            first_pause=first_pause,
+            pace=pace,
+        )
+        self.relay.spool = Spool(self.relay.counters, max_reports)
+        self.counters = self.relay.counters
+
+    def hear(self, address: int) -> None:
+        octets = address.to_bytes(6, "big")
+        stamp = int(LoopClock().wall())
+        self.table.put(Advertisement(octets, b"\x01", -60, 1, 15, 37, None, now(), stamp))
+
+    def hear_each(self, seconds: float, count: int) -> None:
+        """Sensor 0 is heard at once, then another just before each beat."""
+        loop = asyncio.get_running_loop()
+        self.hear(0)
+        for n in range(1, count):
+            loop.call_at((n - 0.05) * seconds, self.hear, n)
+
+    async def run(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.relay.run()
+
+
+def log_of(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= level]
+
+
+@pytest.fixture(autouse=True)
+def _all_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+
+# -- when -----------------------------------------------------------------------------------------
+
+
+def test_the_first_batch_goes_out_at_once_and_then_one_at_each_beat() -> None:
+    async def main() -> None:
+        world = World(repeat(ACCEPTED), takes=repeat(3.0))
+        world.hear_each(10, 3)
+        await world.run(35)
+        assert world.sink.times == [0, 10, 20, 30]
+        assert world.sink.tags == [[0], [1], [2], []]  # an empty one is posted like any other
+        assert world.counters.nonzero() == {
+            "batches": 4,
+            "posts": 4,
+            "accepted": 4,
+            "accepted_reports": 3,
+        }
+
+    jump_through(main())
+
+
+def test_a_slow_server_does_not_merge_intervals() -> None:
+    async def main() -> None:
+        world = World(repeat(ACCEPTED), takes=chain([25.0], repeat(1.0)))
+        world.hear_each(10, 3)
+        await world.run(29)
+        # While the first post was under way two beats have passed: the newest goes first.
+        assert [(post.time, post.tags) for post in world.sink.posts] == [
+            (0, [0]),
+            (25.05, [2]),
+            (26.1, [1]),
+        ]
+
+    jump_through(main())
+
+
+def test_a_server_sets_the_period_with_its_next_success() -> None:
+    async def main() -> None:
+        longer = Outcome(Verdict.LATER, "status 429", period=60)
+        world = World(chain([longer], repeat(ACCEPTED)))
+        await world.run(125)
+        # Failed at 0, and an empty batch is not tried again: 10 is still the old beat.
+        assert world.sink.times == [0, 10, 70]
+
+    jump_through(main())
+
+
+def test_a_shorter_period_counts_from_the_last_beat() -> None:
+    async def main() -> None:
+        shorter = Outcome(Verdict.ACCEPTED, period=2)
+        world = World(repeat(shorter), takes=chain([3.0], repeat(0.0)), period=3600)
+        await world.run(7)
+        assert world.sink.times == [0, 3, 4, 6]
+
+    jump_through(main())
+
+
+def test_a_period_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        await World(repeat(Outcome(Verdict.ACCEPTED, period=20))).run(100)
+
+    jump_through(main())
+    assert log_of(caplog) == [
+        "custom: batches are accepted; nothing waits",
+        "custom: the server asks for a batch every 20 s",
+    ]
+
+
+# -- again ----------------------------------------------------------------------------------------
+
+
+def test_a_failed_batch_is_posted_again_as_it_was_but_for_the_time() -> None:
+    async def main() -> None:
+        world = World([LATER, LATER, ACCEPTED], first_pause=2.0)
+        world.hear(7)
+        await world.run(9)
+        first, second, third = world.sink.posts
+        assert first.tags == second.tags == third.tags == [7]
+        assert first.nonce == second.nonce == third.nonce
+        assert first.timestamp < second.timestamp < third.timestamp
+        for post in world.sink.posts:
+            assert post.timestamp == START + int(post.time)
+        assert world.counters.failed == 2
+        assert not world.relay.spool
+
+    jump_through(main())
+
+
+def test_after_an_outage_the_newest_goes_first_then_the_rest_in_order() -> None:
+    async def main() -> None:
+        failure = Outcome(Verdict.LATER, "no answer", retry_after=2.0)
+        script, takes = chain([failure], repeat(ACCEPTED)), chain([35.0], repeat(0.0))
+        world = World(script, takes=takes, pace=0.5)
+        world.hear_each(10, 4)
+        await world.run(39)
+        assert [(post.time, post.tags) for post in world.sink.posts] == [
+            (0, [0]),
+            (37, [3]),  # after the pause; all that follows is the backlog, at its pace
+            (37.5, [0]),
+            (38, [1]),
+            (38.5, [2]),
+        ]
+        assert world.sink.posts[2].nonce == world.sink.posts[0].nonce
+
+    jump_through(main())
+
+
+def test_new_data_does_not_wait_behind_a_backlog() -> None:
+    async def main() -> None:
+        failure = Outcome(Verdict.LATER, "no answer", retry_after=1.0)
+        script, takes = chain([failure], repeat(ACCEPTED)), chain([58.0], repeat(0.0))
+        world = World(script, takes=takes, pace=0.4)
+        world.hear_each(10, 7)
+        await world.run(61)
+        assert world.sink.tags == [[0], [5], [0], [1], [6], [2]]
+
+    jump_through(main())
+
+
+def test_retry_after_is_honoured() -> None:
+    async def main() -> None:
+        asked = [Outcome(Verdict.LATER, "status 503", retry_after=s) for s in (120.0, 0.001, 7.0)]
+        world = World(chain(asked, repeat(ACCEPTED)), period=3600, first_pause=1.0)
+        world.hear(1)
+        await world.run(200)
+        # A server that asks for next to nothing gets the first pause.
+        assert world.sink.times == [0, 120, 121, 128]
+
+    jump_through(main())
+
+
+def pauses_of_a_dead_server() -> list[float]:
+    async def main() -> list[float]:
+        world = World(repeat(LATER), period=3600, first_pause=1.0)
+        world.hear(1)
+        await world.run(1800)
+        times = world.sink.times
+        return [later - earlier for earlier, later in pairwise(times)]
+
+    return jump_through(main())
+
+
+def test_pauses_grow_vary_and_are_bounded() -> None:
+    pauses = pauses_of_a_dead_server()
+    assert len(pauses) > 20
+    for n, pause in enumerate(pauses):
+        due = min(60.0, 2.0**n)
+        assert 0.75 * due - 1e-6 <= pause <= 1.25 * due + 1e-6
+    assert pauses != pauses_of_a_dead_server(), "many hosts must not come back at once"
+
+
+def test_pauses_start_over_after_a_success() -> None:
+    async def main() -> None:
+        script = chain(repeat(LATER, 5), [ACCEPTED], repeat(LATER))
+        world = World(script, period=100)
+        world.hear(1)
+        asyncio.get_running_loop().call_at(99, world.hear, 2)
+        await world.run(102)
+        assert 0.75 <= world.sink.times[-1] - world.sink.times[-2] <= 1.25
+
+    jump_through(main())
+
+
+def test_an_empty_batch_that_failed_is_not_kept() -> None:
+    async def main() -> None:
+        world = World(chain([LATER], repeat(ACCEPTED)))
+        await world.run(15)
+        first, second = world.sink.posts
+        assert second.time == 10
+        assert second.nonce != first.nonce
+        assert world.counters.nonzero() == {
+            "batches": 2,
+            "posts": 2,
+            "accepted": 1,
+            "failed": 1,
+            "empty_failed": 1,
+        }
+
+    jump_through(main())
+
+
+def test_an_empty_batch_that_could_not_be_tried_in_its_time_is_counted_once() -> None:
+    async def main() -> None:
+        script, takes = repeat(ACCEPTED), chain([25.0], repeat(0.0))
+        world = World(script, takes=takes)
+        await world.run(29)
+        assert world.sink.times == [0, 25]
+        assert world.counters.nonzero() == {
+            "batches": 3,
+            "posts": 2,
+            "accepted": 2,
+            "empty_failed": 1,
+        }
+
+    jump_through(main())
+
+
+def test_what_the_server_refuses_is_dropped_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        world = World([REFUSED, ACCEPTED, REFUSED])
+        world.hear_each(10, 3)
+        await world.run(25)
+        assert world.sink.tags == [[0], [1], [2]]
+        assert not world.relay.spool
+        assert world.counters.refused == world.counters.refused_reports == 2
+        assert world.counters.accepted_reports == 1
+
+    jump_through(main())
+    (error,) = log_of(caplog, logging.ERROR)
+    assert error == (
+        "custom: the server refuses the data (status 400): 1 batches dropped since the last message"
+    )
+
+
+# -- bounds ---------------------------------------------------------------------------------------
+
+
+def test_a_full_spool_loses_the_oldest_and_counts_it() -> None:
+    async def main() -> None:
+        world = World(repeat(LATER), max_reports=3)
+        world.hear_each(10, 7)
+        await world.run(65)
+        assert world.relay.spool.reports == 3
+        assert world.counters.overflowed == world.counters.overflowed_reports == 4
+        world.sink.script = repeat(ACCEPTED)
+        await world.relay.finish(10)
+        assert world.sink.accepted == [4, 5, 6]
+
+    jump_through(main())
+
+
+@pytest.mark.parametrize("outcome", [ACCEPTED, REFUSED])
+def test_a_batch_pushed_out_while_it_is_on_its_way_is_counted_once(outcome: Outcome) -> None:
+    async def main() -> None:
+        world = World(repeat(outcome), takes=chain([35.0], repeat(0.0)), max_reports=2)
+        world.hear_each(10, 4)
+        await world.run(39)
+        counters = world.counters
+        assert counters.overflowed_reports == 2  # 0, on its way, and 1
+        assert counters.accepted + counters.refused == 3
+        assert counters.accepted_reports + counters.refused_reports == 2
+
+    jump_through(main())
+
+
+# -- the end --------------------------------------------------------------------------------------
+
+
+def test_the_last_batch_is_delivered_at_the_end() -> None:
+    async def main() -> None:
+        world = World(repeat(ACCEPTED))
+        await world.run(5)
+        world.hear(1)
+        await world.relay.finish(3)
+        assert world.sink.tags == [[], [1]]
+        assert world.sink.closed
+        assert not world.relay.spool
+
+    jump_through(main())
+
+
+def test_no_empty_batch_is_posted_at_the_end() -> None:
+    async def main() -> None:
+        # Empty ones are on their way and waiting when the end comes, before a backlog.
+        failure = Outcome(Verdict.LATER, "no answer", retry_after=8.0)
+        script, takes = chain([failure], repeat(ACCEPTED)), chain([5.0], repeat(25.0))
+        world = World(script, takes=takes)
+        world.hear(1)
+        await world.run(22)
+        await world.relay.finish(100)
+        assert world.sink.tags == [[1], [], [1]]
+        assert not world.relay.spool
+
+    jump_through(main())
+
+
+@pytest.mark.parametrize(
+    ("script", "takes"), [(repeat(ACCEPTED), 100.0), (repeat(LATER), 0.0)], ids=["hangs", "is down"]
+)
+def test_what_cannot_be_delivered_in_time_stays(script: Iterator[Outcome], takes: float) -> None:
+    async def main() -> None:
+        world = World(script, takes=repeat(takes))
+        world.hear_each(10, 2)
+        await world.run(15)
+        world.hear(2)
+        before = now()
+        await world.relay.finish(3)
+        assert now() - before <= 3
+        assert world.relay.spool.reports == 3
+        assert world.sink.closed
+
+    jump_through(main())
+
+
+def test_the_backlog_is_delivered_at_its_pace_to_the_end() -> None:
+    async def main() -> None:
+        world = World(chain([LATER], repeat(ACCEPTED)), takes=chain([35.0], repeat(0.0)), pace=1.0)
+        world.hear_each(10, 4)
+        await world.run(35.5)
+        world.hear(4)
+        await world.relay.finish(3.0)
+        assert world.sink.tags[1:] == [[4], [0], [1]]
+        assert [batch[0] for batch in left(world)] == [2, 3]
+
+    jump_through(main())
+
+
+def left(world: World) -> list[list[int]]:
+    """The sensors of each batch in the spool; empties it."""
+    batches = []
+    while world.relay.spool:
+        batch = world.relay.spool.oldest()
+        batches.append([int.from_bytes(a.address, "big") for a in batch.advertisements])
+        world.relay.spool.remove(batch)
+    return batches
+
+
+def test_a_fault_in_the_sink_is_not_swallowed() -> None:
+    async def main() -> None:
+        world = World([])  # a script that ends: next() raises, as a faulty sink would
+        world.hear(1)
+        with pytest.raises(ExceptionGroup):
+            await world.run(5)
+        assert world.relay.spool.reports == 1
+
+    jump_through(main())
+
+
+# -- nothing is lost silently ---------------------------------------------------------------------
+
+verdicts = st.sampled_from([Verdict.ACCEPTED, Verdict.LATER, Verdict.LATER, Verdict.REFUSED])
+outcomes = st.builds(
+    Outcome,
+    verdicts,
+    period=st.none() | st.integers(1, 40),
+    retry_after=st.none() | st.floats(0, 50),
+)
+
+
+@given(
+    heard=st.lists(st.floats(0, 200), max_size=60),
+    script=st.lists(outcomes, max_size=40),
+    takes=st.lists(st.sampled_from([0.0, 0.01, 4.0, 30.0]), max_size=40),
+    last=outcomes,
+    max_reports=st.integers(1, 60),
+    stop=st.floats(1, 250),
+    grace=st.floats(0.1, 60),
+)
+def test_every_report_is_accounted_for(
+    heard: list[float],
+    script: list[Outcome],
+    takes: list[float],
+    last: Outcome,
+    max_reports: int,
+    stop: float,
+    grace: float,
+) -> None:
+    async def main() -> None:
+        world = World(
+            chain(script, repeat(last)), takes=chain(takes, repeat(0.5)), max_reports=max_reports
+        )
+        loop = asyncio.get_running_loop()
+        reports = [time for time in heard if time < stop]
+        for sensor, time in enumerate(reports):
+            loop.call_at(time, world.hear, sensor)
+        await world.run(stop)
+        await world.relay.finish(grace)
+        counters, spool, sink = world.counters, world.relay.spool, world.sink
+        assert counters.posts == len(sink.posts)
+        assert len(reports) == (
+            counters.accepted_reports
+            + counters.refused_reports
+            + counters.overflowed_reports
+            + spool.reports
+        )
+        done = sink.accepted + sink.refused
+        assert len(done) == len(set(done)), "nothing goes out again after a final answer"
+        waiting = [sensor for batch in left(world) for sensor in batch]
+        assert waiting == sorted(waiting, key=lambda sensor: reports[sensor])
+        assert not set(waiting) & set(done)
+        if not counters.overflowed:
+            assert sorted(done + waiting) == list(range(len(reports)))
+        tags_of: dict[int, list[int]] = {}
+        for post in sink.posts:
+            assert tags_of.setdefault(post.nonce, post.tags) == post.tags
+
+    jump_through(main())
+
+
+# -- what is said about it ------------------------------------------------------------------------
+
+
+def test_a_dead_server_gets_at_most_a_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> float:
+        world = World(chain(repeat(LATER, 200), repeat(ACCEPTED)), period=3600)
+        world.hear(1)
+        await world.run(20_000)
+        return world.sink.times[200]
+
+    end = jump_through(main())
+    first, *others = log_of(caplog)
+    pause = first.rpartition("next try in ")[2]
+    assert first == (
+        "custom: post failed (status 503); 1 reports in 1 batches wait, next try in " + pause
+    )
+    again = [line for line in others if "post failed" in line]
+    assert 10 < len(again) <= end / 60
+    # Within a minute: 1 + 2 + 4 + 8 + 16 + 32 s, more or less.
+    assert re.search("[67] times since the last message", again[0])
+    assert others[-1] == "custom: batches are accepted after 200 failed posts; nothing waits"
+
+
+def test_a_server_that_comes_and_goes_does_not_flood_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        world = World(chain.from_iterable(repeat([LATER, REFUSED, ACCEPTED])), period=0.5)
+        world.hear_each(0.5, 2000)
+        await world.run(1000)
+        assert world.counters.failed > 500
+
+    jump_through(main())
+    lines = log_of(caplog)
+    assert len(lines) <= 3 * (1000 / 60 + 2)
+    assert sum("post failed" in line for line in lines) >= 10
+    assert sum("refuses" in line for line in lines) >= 10
+
+
+# -- nonces ---------------------------------------------------------------------------------------
+
+
+def test_nonces_run_on_and_start_over() -> None:
+    nonces = Nonces()
+    first = nonces.next()
+    assert 0 <= first < 2**32
+    assert nonces.next() == (first + 1) % 2**32
+    nonces._last = 0xFFFFFFFF
+    assert [nonces.next(), nonces.next()] == [0, 1]
+
+
+def test_nonces_begin_anywhere() -> None:
+    assert len({Nonces().next() for _ in range(5)}) > 1

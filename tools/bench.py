@@ -1,0 +1,224 @@
+"""Measures how fast and how small ruuvi-host is, against others and against its targets.
+
+    python tools/bench.py                  everything, some minutes
+    python tools/bench.py --only bellows   one figure (repeatable; patterns such as 'line-*' work)
+
+All in one process, the benchmarks taking turns, so that a busy moment of the machine hits them all
+alike. Trust ratios and medians; a single time says little. The peers come with
+`pip install 'ruuvi-host[bench]'`; without them their figures are skipped.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from statistics import median
+
+from figures import chain, line, parsing, process
+from figures.figure import Benchmark, Figure, Result, Round, Unavailable
+
+from firmware_protocol.crc import has_fast_crcmod
+
+ROUNDS = 7
+
+
+def _line(rate: int, cpu: float, p99: float | None = 1.0) -> Benchmark:
+    at = f"{rate:,} reports/s through a pty"
+    figures = (
+        Figure(f"line-{rate}-lost", f"{at}: lost", "", at_most=0, in_every_round=True),
+        Figure(f"line-{rate}-p99", f"{at}: p99 from write to listener", "ms", at_most=p99),
+        Figure(f"line-{rate}-p99-bare", f"{at}: p99 of a bare read loop", "ms"),
+        Figure(f"line-{rate}-cpu", f"{at}: CPU of one core", "%", at_most=cpu),
+        Figure(f"line-{rate}-rate", f"{at}: really sent", "/s"),
+    )
+    return Benchmark(figures, partial(line.line, rate))
+
+
+BENCHMARKS = (
+    Benchmark(
+        (Figure("bellows", "octets to reports, against bellows' ASH", at_least=7),),
+        parsing.bellows,
+    ),
+    Benchmark((Figure("zigpy-znp", "the same against zigpy-znp", at_least=18),), parsing.zigpy_znp),
+    Benchmark((Figure("bumble", "the same against bumble's H4", at_least=10),), parsing.bumble),
+    Benchmark(
+        (Figure("damage", "1 % damaged frames: time against clean", at_most=1.15),),
+        parsing.damage,
+    ),
+    Benchmark(
+        (Figure("garbage", "worst garbage, in USB full speed", at_least=2),), parsing.garbage
+    ),
+    Benchmark(
+        (Figure("format-5", "decode format 5, against ruuvitag-sensor", at_least=10),),
+        parsing.format_5,
+    ),
+    Benchmark(
+        (Figure("batches", "octets to raw JSON batches, in USB full speed", at_least=25),),
+        chain.batches,
+    ),
+    Benchmark(
+        (Figure("every-report", "every report to decoded JSON, in USB full speed", at_least=6),),
+        chain.every_report,
+    ),
+    _line(200, cpu=4),
+    _line(2_000, cpu=12),
+    _line(20_000, cpu=35, p99=None),
+    Benchmark(
+        (Figure("stall", "longest stall, raw batch of 10,000 tags", "ms", at_most=10),),
+        chain.stall,
+    ),
+    Benchmark(
+        (Figure("help", "--help against python -c pass", at_most=4.5),),
+        partial(process.start, "--help"),
+    ),
+    Benchmark(
+        (Figure("version", "--version against python -c pass", at_most=1.3),),
+        partial(process.start, "--version"),
+    ),
+    Benchmark(
+        (
+            Figure("idle-memory", "RSS of an idle run on a port", "MiB", at_most=34),
+            Figure("idle-memory-ratio", "the same against python -c pass"),
+            Figure("idle-memory-board", "the same with run --simulate, board included", "MiB"),
+            Figure(
+                "disk", "written to disk, extrapolated", "B/day", at_most=0, in_every_round=True
+            ),
+        ),
+        process.idle,
+    ),
+    Benchmark(
+        (
+            Figure("table", "octets per sensor, 100,000 raw (traced)", "B", at_most=350),
+            Figure("table-before-batch", "the same while a relay's queue is full", "B"),
+        ),
+        chain.table_memory,
+    ),
+)
+
+
+@dataclass(slots=True)
+class Running:
+    """A benchmark while it is measured."""
+
+    benchmark: Benchmark
+    once: Round | None = None
+    rounds: list[tuple[float, ...]] = field(default_factory=list)
+    skipped: str = ""
+
+    def step(self) -> None:
+        """Prepare it the first time, then run a round each time."""
+        if self.skipped:
+            return
+        try:
+            if self.once is None:
+                self.once = self.benchmark.prepare()
+            else:
+                self.rounds.append(self.once())
+        except Unavailable as error:
+            self.skipped = str(error)
+
+    def results(self) -> list[Result]:
+        figures = self.benchmark.figures
+        if self.skipped:
+            return [Result(figure, skipped=self.skipped) for figure in figures]
+        return list(map(Result, figures, zip(*self.rounds, strict=True)))
+
+
+def measure(benchmarks: Iterable[Benchmark], rounds: int) -> list[Result]:
+    """Prepare all, then let them take turns, `rounds` times."""
+    running = [Running(benchmark) for benchmark in benchmarks]
+    for number in range(rounds + 1):
+        for one in running:
+            show_progress(f"round {number} of {rounds}: {one.benchmark.figures[0].name}")
+            one.step()
+    show_progress("")
+    return [result for one in running for result in one.results()]
+
+
+def show_progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def table(results: Iterable[Result]) -> Iterator[str]:
+    yield f"{'figure':<20} {'median':>9} {'min':>9} {'max':>9}       {'target':<10}"
+    for result in results:
+        figure = result.figure
+        if result.skipped:
+            yield f"{figure.name:<20} skipped: {result.skipped}"
+            continue
+        numbers = (median(result.values), min(result.values), max(result.values))
+        row = " ".join(f"{number:>9.4g}" for number in numbers)
+        verdict = {None: "", True: "met", False: "MISSED"}[figure.met(result.values)]
+        yield (
+            f"{figure.name:<20} {row} {figure.unit:<5} {figure.target:<8} {verdict:<7} "
+            f"{figure.what}"
+        ).rstrip()
+
+
+def as_json(result: Result) -> dict[str, object]:
+    figure = result.figure
+    about: dict[str, object] = {"name": figure.name, "what": figure.what, "unit": figure.unit}
+    if result.skipped:
+        return about | {"skipped": result.skipped}
+    return about | {
+        "median": median(result.values),
+        "min": min(result.values),
+        "max": max(result.values),
+        "values": result.values,
+        "at_least": figure.at_least,
+        "at_most": figure.at_most,
+        "met": figure.met(result.values),
+    }
+
+
+def machine() -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "crc": "crcmod" if has_fast_crcmod() else "binascii",
+    }
+
+
+def main() -> None:
+    names = [figure.name for benchmark in BENCHMARKS for figure in benchmark.figures]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", action="append", metavar="NAME", help="this figure only")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="default: 7")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--list", action="store_true", help="name the figures, and stop")
+    options = parser.parse_args()
+    patterns: list[str] = options.only or ["*"]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            parser.error(f"there is no figure {pattern!r}; --list names them")
+    if options.rounds < 1:
+        parser.error("--rounds must be 1 or more")
+
+    def wanted(figure: Figure) -> bool:
+        return any(fnmatchcase(figure.name, pattern) for pattern in patterns)
+
+    chosen = [b for b in BENCHMARKS if any(map(wanted, b.figures))]
+    if options.list:
+        for benchmark in chosen:
+            for figure in filter(wanted, benchmark.figures):
+                print(f"{figure.name:<20} {figure.what}")
+        return
+    results = [r for r in measure(chosen, options.rounds) if wanted(r.figure)]
+    if options.json:
+        about = machine() | {"rounds": options.rounds}
+        print(json.dumps(about | {"figures": [as_json(r) for r in results]}, indent=2))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in machine().items()))
+        print("\n".join(table(results)))
+
+
+if __name__ == "__main__":
+    main()
