@@ -24,11 +24,12 @@ tests: $(VENV)/.test
 	$(BIN)/pytest
 
 bench: $(VENV)/.bench
-	$(BIN)/python -m tools.bench
+	$(BIN)/python tools/bench.py
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
 	$(PIP) install -c constraints.txt -e .
 	@touch $@
 

@@ -242,7 +242,6 @@ class FrameScanner(Generic[T]):
         found: list[T] = []
         counters = self.counters
         tally = counters.frames
-        find = data.find
         candidate_for = self._candidates.get
         look_for_unknown = self._unknown
         known = _KNOWN
@@ -250,44 +249,47 @@ class FrameScanner(Generic[T]):
         end = len(data)
         position = framed = unknown = 0
         while True:
-            start = find(_STX, position)
-            if start < 0:
-                start = end
-                break
-            header = data[start : start + 3]
+            header = data[position : position + 3]
             candidate = candidate_for(header)
             if candidate is None:
-                if start + 3 > end:
+                start = data.find(_STX, position)
+                if start < 0:
+                    position = end
+                    break
+                if start > position:
+                    position = start
+                    continue
+                if position + 3 > end:
                     break
                 if header[2] in known:
                     counters.length_errors += 1
-                    position = start + 1
+                    position += 1
                     continue
                 if not look_for_unknown:
                     unknown += 1
-                    position = start + 1
+                    position += 1
                     continue
                 candidate = _candidate(header[1], self._reading(header[2], ()))
             total, unpack_from, build = candidate
-            if start + total > end:
+            if position + total > end:
                 break
-            covered, crc, etx = unpack_from(data, start)
+            covered, crc, etx = unpack_from(data, position)
             if etx != ETX:
                 counters.etx_errors += 1
             elif crc != crc16(covered):
                 counters.crc_errors += 1
-            elif (value := build(covered, offset + start)) is None:
+            elif (value := build(covered, offset + position)) is None:
                 counters.delimiter_errors += 1
             else:
                 found.append(value)
                 tally[header[2]] += 1
                 framed += total
-                position = start + total
+                position += total
                 continue
-            position = start + 1
-        self._tail = data[start:]
-        self._tail_offset = offset + start
+            position += 1
+        self._tail = data[position:]
+        self._tail_offset = offset + position
         counters.unknown_commands += unknown
         counters.bytes_in_frames += framed
-        counters.bytes_skipped += start - framed
+        counters.bytes_skipped += position - framed
         return found

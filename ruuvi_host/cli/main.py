@@ -7,10 +7,10 @@ module exports `command`; what it needs of the house it imports inside its funct
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from ruuvi_host import __version__
 
+TYPE_CHECKING = False  # typing has it too, but importing that is most of what --version takes
 if TYPE_CHECKING:
     import click
 

@@ -4,7 +4,7 @@ Source: ruuvi.gateway_esp.c adv_post.c. That the coprocessor is configured was c
 the session.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from firmware_protocol.messages import PHY_NOT_SET, TX_POWER_NOT_AVAILABLE, Report
 from ruuvi_host.advertisement import Advertisement
@@ -39,19 +39,21 @@ class Intake:
         self._use_timestamps = use_timestamps
         self._max_adv_len = max_adv_len
 
-    def heard(self, reports: Iterable[Report], now: float, utc: int | None) -> None:
+    def heard(self, reports: Sequence[Report], now: float, utc: int | None) -> None:
         """Take in what one read brought.
 
         now: monotonic seconds. utc: whole seconds, or None while the clock is not known to be
         right (reports are then dropped, unless no time is used at all).
         """
         counters = self.counters
-        put = self._table.put
+        taken: list[Advertisement] = []
         passes = self._filter.passes if self._filter.addresses else None
+        use_timestamps = self._use_timestamps
         limit = self._max_adv_len
+        legacy = counters.legacy
         new = tuple.__new__
+        counters.reports += len(reports)
         for address, data, rssi, primary, secondary, channel, _, tx_power in reports:
-            counters.reports += 1
             if not 0 < len(data) <= limit:
                 if data:
                     counters.too_long += 1
@@ -61,20 +63,22 @@ class Intake:
             if passes and not passes(address):
                 counters.filtered += 1
                 continue
-            stamp = utc if self._use_timestamps else counters.legacy
+            stamp = utc if use_timestamps else legacy
             if stamp is None:
                 counters.clock_not_right += 1
                 continue
             if secondary == PHY_NOT_SET:
-                counters.legacy += 1
+                legacy += 1
             elif secondary == PHY_2M:
                 counters.extended_2m += 1
             elif secondary == PHY_CODED:
                 counters.coded += 1
             power = None if tx_power == TX_POWER_NOT_AVAILABLE else tx_power
-            put(
+            taken.append(
                 new(
                     Advertisement,
                     (address, data, rssi, primary, secondary, channel, power, now, stamp),
                 )
             )
+        counters.legacy = legacy
+        self._table.put(taken)

@@ -4,7 +4,7 @@ The rules are those of the gateway's own table (ruuvi.gateway_esp.c, adv_table.c
 their effect as the order and the content of batches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.status import IntakeCounters
@@ -52,35 +52,42 @@ class AdvertisementTable:
         self._queues.append(queue)
         return ChangeQueue(queue)
 
-    def put(self, advertisement: Advertisement) -> bool:
-        """Take in one advertisement. True: it is news."""
+    def put(self, advertisements: Iterable[Advertisement]) -> None:
+        """Take in what one read brought, in order."""
         entries = self._entries
+        queues = self._queues
         counters = self.counters
-        address = advertisement[0]
-        entry = entries.get(address)
-        if entry is None:
-            entry = self._new_entry(advertisement)
-        else:
-            entry.samples += 1
-            old = entry.advertisement
-            data, old_data = advertisement[1], old[1]
-            if data == old_data:
-                counters.repeats += 1
-                return False
-            if (
-                len(data) <= LONGEST_LEGACY < len(old_data)
-                and advertisement.heard - old.heard <= LONGER_GIVES_WAY
-            ):
-                counters.shorter += 1
-                return False
-            counters.replaced += any(entry in queue for queue in self._queues)
-            entry.advertisement = advertisement
-            del entries[address]  # to come back as the most recently changed one
-        entries[address] = entry
-        counters.news += 1
-        for queue in self._queues:
-            queue.setdefault(entry)
-        return True
+        for advertisement in advertisements:
+            address = advertisement[0]
+            entry = entries.get(address)
+            if entry is None:
+                entry = self._new_entry(advertisement)
+                for queue in queues:
+                    queue.setdefault(entry)
+            else:
+                entry.samples += 1
+                old = entry.advertisement
+                data, old_data = advertisement[1], old[1]
+                if data == old_data:
+                    counters.repeats += 1
+                    continue
+                if (
+                    len(data) <= LONGEST_LEGACY < len(old_data)
+                    and advertisement.heard - old.heard <= LONGER_GIVES_WAY
+                ):
+                    counters.shorter += 1
+                    continue
+                entry.advertisement = advertisement
+                unsent = False
+                for queue in queues:
+                    if entry in queue:
+                        unsent = True
+                    else:
+                        queue[entry] = None
+                counters.replaced += unsent
+                del entries[address]  # to come back as the most recently changed one
+            entries[address] = entry
+            counters.news += 1
 
     def newest_first(self) -> Iterator[Advertisement]:
         """All that the table holds, the most recently changed one first."""

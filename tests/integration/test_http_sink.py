@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import logging
 import random
+import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -467,6 +468,24 @@ def test_authorization_does_not_go_to_another_port_and_that_one_has_no_say() -> 
     asyncio.run(main())
 
 
+def test_the_connection_that_redirected_us_is_closed() -> None:
+    async def main() -> None:
+        hung_up = asyncio.Event()
+
+        async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            writer.write(answer(307, f"Location: {other.url()}"))
+            await reader.read()
+            hung_up.set()
+
+        async with answering(OK) as other, serving(redirect) as port:
+            async with sink_for(Server("http", port)) as sink:
+                assert await sink.deliver(BODY, GATEWAY) == Outcome(Verdict.ACCEPTED)
+                await hung_up.wait()
+
+    asyncio.run(main())
+
+
 def test_user_information_in_a_redirect_is_not_used() -> None:
     async def main() -> None:
         async with answering(OK) as other:
@@ -537,6 +556,23 @@ def test_no_server_there() -> None:
     asyncio.run(main())
 
 
+def test_no_server_at_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with serving(never) as port:
+            pass
+        sink = HttpSink(Target("custom", f"http://server.example:{port}/"))
+        outcome = await sink.deliver(BODY, GATEWAY)
+        assert outcome == Outcome(Verdict.LATER, "Connection refused")
+
+    def resolve(host: bytes, port: int, *_: object, **__: object) -> list[Any]:
+        assert host == b"server.example"
+        addresses = ("127.0.0.1", "127.0.0.2")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    asyncio.run(main())
+
+
 def test_a_name_that_does_not_exist() -> None:
     async def main() -> Outcome:
         sink = HttpSink(Target("custom", "http://" + "a" * 64 + "/"))  # too long to exist
@@ -591,7 +627,7 @@ def test_a_body_that_never_ends_does_not_change_what_the_status_said(
 ) -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
-        writer.write(f"HTTP/1.1 {status} OK\r\nContent-Length: 1000\r\n\r\n".encode())
+        writer.write(f"HTTP/1.1 {status} OK\r\nContent-Length: 60000\r\n\r\n".encode())
         while "total_timeout" in options:
             writer.write(b"x")
             await asyncio.sleep(SOON / 20)
@@ -686,12 +722,21 @@ def test_a_huge_answer_is_cut() -> None:
         nonlocal sent
         await read_request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2000000000\r\n\r\n")
-        while sent < 2_000_000_000:
-            writer.write(bytes(1 << 20))
-            await writer.drain()
-            sent += 1 << 20
+        try:
+            while sent < 2_000_000_000:
+                writer.write(bytes(1 << 20))
+                await writer.drain()
+                sent += 1 << 20
+        finally:
+            hung_up.set()
 
-    assert outcome_of(flood) == Outcome(Verdict.ACCEPTED)
+    async def main() -> None:
+        async with serving(flood) as port, sink_for(Server("http", port)) as sink:
+            assert await sink.deliver(BODY, GATEWAY) == Outcome(Verdict.ACCEPTED)
+            await hung_up.wait()  # by the delivery, not only by the end of the sink
+
+    hung_up = asyncio.Event()
+    asyncio.run(main())
     assert sent < 100 << 20  # what fits into the buffers on the way
 
 

@@ -259,7 +259,9 @@ def test_who_stops_answering_is_given_up_although_reports_flow() -> None:
             async with linked(peer, timing) as link:
                 await link.ready()
                 await peer.got(GET_DEVICE_ID, 3)
-                peer.answers = reporting
+                peer.answers = silent
+                while not link.running.done():
+                    await peer.pour(report(1))
                 error = await link.end()
                 assert str(error).endswith(
                     "the coprocessor has stopped answering (no answer to GET_DEVICE_ID)"

@@ -53,7 +53,7 @@ class World:
         address = sensor.to_bytes(6, "big")
         stamp = int(SystemClock().wall())
         data = TAG_DATA + address[1:]
-        self.table.put(Advertisement(address, data, -60, 1, 15, 37, None, 0.0, stamp))
+        self.table.put([Advertisement(address, data, -60, 1, 15, 37, None, 0.0, stamp)])
 
     async def run(self, while_: Coroutine[Any, Any, None]) -> None:
         """Relay while this runs."""

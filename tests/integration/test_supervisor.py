@@ -14,8 +14,10 @@ from threading import Event
 import pytest
 from lines import PATIENCE, run, until
 from peer import (
+    DEVICE_ID,
     GET_ALL,
     GET_DEVICE_ID,
+    IDENTITY,
     SET_ALL,
     Peer,
     ack,
@@ -176,7 +178,7 @@ def test_refused_settings_are_told_once(link: Path, log: pytest.LogCaptureFixtur
 # --- loss and return
 
 
-def test_reports_and_counters_survive_unplugging(link: Path) -> None:
+def test_reports_and_counters_survive_unplugging(link: Path, log: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         with Peer(link) as peer:
             async with supervised(link) as host:
@@ -192,6 +194,7 @@ def test_reports_and_counters_survive_unplugging(link: Path) -> None:
                 counters = host.counters
                 assert (counters.opened, counters.lost, counters.reports) == (4, 3, 3)
                 assert counters.bytes_skipped == 6
+        assert sum(line.startswith("WARNING") for line in lines(log)) == 3
 
     run(main())
 
@@ -342,6 +345,30 @@ class TcpBoard:
                 break
             self.board.receive(data, clock() - start)
         writer.close()
+
+
+def test_a_network_may_take_its_time() -> None:
+    async def main() -> None:
+        left = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for answer in (frame(DEVICE_ID, IDENTITY), ack(SET_ALL)):
+                await reader.readuntil(b"\n")
+                await asyncio.sleep(0.4)  # longer than a serial line is given
+                writer.write(answer)
+            await reader.read()
+            writer.close()
+            left.set()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with supervised(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}") as host:
+            await host.ready()
+            assert host.counters.lost_acks == 0
+        await left.wait()
+        server.close()
+        await server.wait_closed()
+
+    run(main())
 
 
 def test_a_board_behind_a_tcp_server_that_restarts() -> None:

@@ -32,4 +32,5 @@ def test_chance_moves_it_by_a_quarter_and_never_out_of_its_bounds(calls: list[st
 
 def test_two_hosts_do_not_keep_step() -> None:
     first, second = BackOff(), BackOff()
-    assert any(first.next() != second.next() for _ in range(20))
+    pauses = [(first.next(), second.next()) for _ in range(40)]
+    assert all(any(a != b for a, b in part) for part in (pauses[:20], pauses[20:]))

@@ -8,18 +8,22 @@ from conftest import load_vectors
 from ruuvi_host.formats import (
     ENCRYPTED,
     FORMATS,
+    URL,
     FormatError,
     Keys,
     Measurement,
     decode,
     decode_payload,
+    df2_4,
     encode,
     fields,
     name_of,
+    sequence_length,
 )
 from ruuvi_host.formats.ad import parse
 from ruuvi_host.formats.df2_4 import find_fragment
 from ruuvi_host.formats.df5 import Format5
+from ruuvi_host.formats.df8 import Format8
 from ruuvi_host.formats.measurement import QUANTITIES
 
 VECTORS = load_vectors("formats.json")
@@ -177,16 +181,72 @@ def test_every_field_is_explained() -> None:
 
 def test_the_registry_knows_what_it_decodes() -> None:
     decoded = {CASES[name]["fields"]["data_format"] for name in READINGS}
-    assert decoded == {2, 4, *FORMATS, *ENCRYPTED}
+    assert decoded == {*URL, *FORMATS, *ENCRYPTED}
+    for name in READINGS:
+        reading = decode(bytes.fromhex(CASES[name]["adv_hex"]), keys_of(CASES[name]))
+        number = reading.data_format
+        known = FORMATS.get(number) or ENCRYPTED.get(number)
+        assert type(reading) is (known.reading if known else df2_4.FormatUrl)
+        assert (sequence_length(number) is None) is ("measurement_sequence" not in fields(reading))
     assert name_of(0xC5).startswith("C5 (")
     assert name_of(4) == "4 (URL)"
     assert name_of(8) == "8 (encrypted environmental)"
 
 
-def test_a_format_without_an_encoder() -> None:
-    reading = decode(bytes.fromhex(CASES["df7-reference-valid"]["adv_hex"]))
-    with pytest.raises(FormatError, match="7 has no encoder"):
-        encode(reading)
+LOSSY = {
+    "df2-fraction-above-99",  # 112 hundredths come back as one degree and 12
+    "df4-standard-base64-alphabet",  # we write the one for URLs
+}
+
+
+@pytest.mark.parametrize("name", [n for n in READINGS if "encode" not in CASES[n]])
+def test_encoding_the_formats_that_have_no_vectors_for_it(name: str) -> None:
+    """Formats 2, 4, 7, 8 and FA: what was decoded is encoded to the same octets."""
+    case = CASES[name]
+    adv = bytes.fromhex(case["adv_hex"])
+    reading = decode(adv, keys_of(case))
+    if case["format"] in ("2", "4"):
+        expected = adv[adv.index(b"#") + 1 :]
+    else:
+        expected = bytes.fromhex(case["payload_hex"])
+    keys = [bytes.fromhex(key) for key in case.get("keys_hex", [])]
+    octets = {encode(reading, key) for key in keys} if keys else {encode(reading)}
+    assert (expected in octets) is (name not in LOSSY)
+
+
+def test_format_4_has_whole_degrees_and_format_2_no_identifier() -> None:
+    for temperature, sent in ((21.6, 22.0), (-0.4, 0.0), (-200.0, -127.0), (None, 0.0)):
+        reading = df2_4.decode(encode(df2_4.FormatUrl(4, temperature, 40.0, 101_325, "x")))
+        assert reading == df2_4.FormatUrl(4, sent, 40.0, 101_325, "x")
+    reading = df2_4.decode(encode(df2_4.FormatUrl(2, -21.61, 40.0, 101_325, "x")))
+    assert reading == df2_4.FormatUrl(2, -21.61, 40.0, 101_325, None)
+
+
+def test_what_cannot_be_encoded() -> None:
+    with pytest.raises(FormatError) as caught:
+        encode(Format8())
+    assert caught.value.code == "key_required"
+    with pytest.raises(FormatError) as caught:
+        encode(Format5(data_format=9))  # type: ignore[arg-type]
+    assert caught.value.code == "unknown_format"
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_a_format_that_is_switched_off(name: str) -> None:
+    case = CASES[name]
+    adv, keys = bytes.fromhex(case["adv_hex"]), keys_of(case)
+    number = case["fields"]["data_format"]
+    with pytest.raises(FormatError) as caught:
+        decode(adv, keys, {number})
+    assert caught.value.code == "unknown_format"
+    assert decode(adv, keys, {2, 3, 4, 5, 6, 7, 8, 0xC5, 0xE0, 0xE1, 0xF0, 0xFA} - {number})
+
+
+def test_what_is_switched_off_needs_no_length_and_no_key() -> None:
+    for payload in (b"\xfa", b"\xfa" + bytes(22), b"\xf0"):
+        with pytest.raises(FormatError) as caught:
+            decode_payload(payload, without=(0xF0, 0xFA))
+        assert caught.value.code == "unknown_format"
 
 
 def test_readings_are_immutable_and_forget_nothing() -> None:

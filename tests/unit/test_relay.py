@@ -163,7 +163,7 @@ class World:
     def hear(self, address: int) -> None:
         octets = address.to_bytes(6, "big")
         stamp = int(LoopClock().wall())
-        self.table.put(Advertisement(octets, b"\x01", -60, 1, 15, 37, None, now(), stamp))
+        self.table.put([Advertisement(octets, b"\x01", -60, 1, 15, 37, None, now(), stamp)])
 
     def hear_each(self, seconds: float, count: int) -> None:
         """Sensor 0 is heard at once, then another just before each beat."""
@@ -471,9 +471,10 @@ def test_what_cannot_be_delivered_in_time_stays(script: Iterator[Outcome], takes
         world.hear_each(10, 2)
         await world.run(15)
         world.hear(2)
-        before = now()
+        before, posts = now(), len(world.sink.posts)
         await world.relay.finish(3)
         assert now() - before <= 3
+        assert len(world.sink.posts) == posts + 1, "a server that is down is not asked again"
         assert world.relay.spool.reports == 3
         assert world.sink.closed
 

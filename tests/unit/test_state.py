@@ -63,7 +63,9 @@ def test_a_second_instance_is_told_which_process_has_it(tmp_path: Path) -> None:
 
 def test_closing_frees_it(tmp_path: Path) -> None:
     StateDirectory.open(tmp_path).close()
+    (tmp_path / "lock").write_text("a longer number from before\n")
     StateDirectory.open(tmp_path).close()
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_two_folders_are_two_instances(tmp_path: Path) -> None:
