@@ -81,7 +81,7 @@ class Host:
 
     def _relay(self, target: Target, nonces: Nonces) -> Relay:
         batcher = Batcher(self._table.queue(), target.period, self._clock.monotonic())
-        facts = BodyFacts(self._config.coordinates, self._config.use_timestamps)
+        facts = BodyFacts(self._config.coordinates, self._config.use_timestamps, target.data_format)
         is_cloud = target.name == RUUVI
         relay = Relay(
             target.name,

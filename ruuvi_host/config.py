@@ -7,6 +7,7 @@ import os
 from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,15 @@ RUUVI_CLOUD_URL = "https://network.ruuvi.com/record"
 DEFAULT_PERIOD = 10
 """Seconds between two posts."""
 MAX_PERIOD = 3600
+
+
+class DataFormat(Enum):
+    """What a batch tells of each tag. The values are those of `http_data_format`."""
+
+    RAW = "ruuvi"
+    """The advertising data, in hex."""
+    RAW_AND_DECODED = "ruuvi_raw_and_decoded"
+    DECODED = "ruuvi_decoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,7 @@ class Target:
     period: int = DEFAULT_PERIOD
     """Seconds, 1..3600; the server may change it."""
     authorization: Authorization | None = None
+    data_format: DataFormat = DataFormat.RAW
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ruuvi_host.config import (
     RUUVI_CLOUD_URL,
     Authorization,
     Config,
+    DataFormat,
     Target,
     basic_authorization,
     check_url,
@@ -42,7 +43,6 @@ MAX_FILE = 1 << 20
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
-_FORMATS = ("ruuvi", "ruuvi_raw_and_decoded", "ruuvi_decoded")
 _KINDS = ("none", "basic", "bearer", "token", "api_key")
 
 _NOT_YET = {
@@ -250,10 +250,10 @@ def _targets(keys: _Keys) -> tuple[Target, ...]:
     # What is not used is read too, to warn about it, but is no reason to refuse the file.
     url = keys.text("http_url", RUUVI_CLOUD_URL, 255 if use_custom else None)
     kind = keys.choice("http_auth", _KINDS)
-    data_format = keys.choice("http_data_format", _FORMATS)
+    data_format = DataFormat(keys.choice("http_data_format", [f.value for f in DataFormat]))
     period = _period(keys)
     wanted_but_missing = [key for key in _NOT_YET if keys.flag(key, False)]
-    if use_custom and (url, data_format, kind) == (RUUVI_CLOUD_URL, "ruuvi", "none"):
+    if use_custom and (url, data_format, kind) == (RUUVI_CLOUD_URL, DataFormat.RAW, "none"):
         # How firmware that knew only one target wrote "Ruuvi's cloud".
         use_ruuvi, use_custom = True, False
     targets = []
@@ -262,11 +262,9 @@ def _targets(keys: _Keys) -> tuple[Target, ...]:
     if use_custom:
         for key in wanted_but_missing:
             raise ConfigError(key, f"this version does not support {_NOT_YET[key]} yet")
-        if data_format != "ruuvi":
-            log.warning("http_data_format: %s is not supported yet; sending ruuvi", data_format)
         bare_url, from_url = split_user(check_url("http_url", url))
         authorization = _authorization(keys, kind, from_url)
-        targets.append(Target(CUSTOM, bare_url, period, authorization))
+        targets.append(Target(CUSTOM, bare_url, period, authorization, data_format))
     return tuple(targets)
 
 

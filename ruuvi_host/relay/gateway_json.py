@@ -1,4 +1,4 @@
-"""The body of a post, octet for octet as the Ruuvi Gateway makes it (format `ruuvi`: raw).
+"""The body of a post, octet for octet as the Ruuvi Gateway makes it: raw, decoded or both.
 
 The signature is over this very text, so it is made once per attempt and sent as it is. It is put
 together from templates: the gateway's own printer decides on spaces, order and digits, which no
@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.config import DataFormat
+from ruuvi_host.formats.gateway import gateway_members
 from ruuvi_host.intake.batch import Batch
 
 _PHY_NAMES = {15: "1M", 2: "2M", 4: "Coded"}
 """Secondary PHY → `ble_phy`; 15 is "none", so the primary one, 1M. Others: no such member."""
 
-TAGS_PER_SLICE = 200
-"""So many tags take a millisecond or two: the event loop gets a turn in between."""
+TAGS_PER_SLICE = 100
+"""So many tags, decoded, take a millisecond or two: the event loop gets a turn in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class BodyFacts:
     """As configured; at most 63 octets."""
     use_timestamps: bool = True
     """False: a gateway without a clock. Tags then have a `counter` in place of the time."""
+    data_format: DataFormat = DataFormat.RAW
 
 
 def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
@@ -48,25 +51,32 @@ def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
     advertisements = batch.advertisements
     stamp_name = "timestamp" if facts.use_timestamps else "counter"
     for first in range(0, len(advertisements), TAGS_PER_SLICE):
-        tags = [_tag(a, stamp_name) for a in advertisements[first : first + TAGS_PER_SLICE]]
-        text = ",".join(tags)
+        part = advertisements[first : first + TAGS_PER_SLICE]
+        text = ",".join([_tag(a, stamp_name, facts.data_format) for a in part])
         yield (text if first == 0 else "," + text).encode()
     yield b"\n    }\n  }\n}" if advertisements else b"}\n  }\n}"
 
 
-def _tag(advertisement: Advertisement, stamp_name: str) -> str:
+def _tag(advertisement: Advertisement, stamp_name: str, data_format: DataFormat) -> str:
     phy = _PHY_NAMES.get(advertisement.secondary_phy)
     phy_line = f'        "ble_phy": "{phy}",\n' if phy else ""
     power = advertisement.tx_power
     # The firmware prints a negative power as an unsigned 32-bit number. Servers know it so.
-    power_line = "" if power is None else f'        "ble_tx_power": {power & 0xFFFFFFFF},\n'
+    power_line = "" if power is None else f',\n        "ble_tx_power": {power & 0xFFFFFFFF}'
+    data = advertisement.data
+    data_line = decoded_lines = ""
+    if data_format is not DataFormat.DECODED:
+        data_line = f',\n        "data": "{data.hex().upper()}"'
+    if data_format is not DataFormat.RAW:
+        # What cannot be decoded stays in the batch, without these.
+        members = gateway_members(data)
+        decoded_lines = "".join([f',\n        "{name}": {text}' for name, text in members])
     return (
         f'\n      "{address_text(advertisement.address)}": {{\n'
         f'        "rssi": {advertisement.rssi},\n'
         f'        "{stamp_name}": {advertisement.stamp},\n'
         f"{phy_line}"
-        f'        "ble_chan": {advertisement.channel},\n'
-        f"{power_line}"
-        f'        "data": "{advertisement.data.hex().upper()}"\n'
+        f'        "ble_chan": {advertisement.channel}'
+        f"{power_line}{data_line}{decoded_lines}\n"
         "      }"
     )

@@ -296,3 +296,32 @@ def test_listen_in_a_pipe_ends_with_its_reader() -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["data_format"] for line in lines] == [5, 5, 5]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("data_format", ["ruuvi", "ruuvi_raw_and_decoded", "ruuvi_decoded"])
+def test_a_gateways_configuration(state: str, tmp_path: Path, data_format: str) -> None:
+    with receiver("--decode") as (server, url):
+        configuration = tmp_path / "gw_cfg.json"
+        configuration.write_text(
+            json.dumps(
+                {
+                    "use_http_ruuvi": False,
+                    "use_http_stat": False,
+                    "use_http": True,
+                    "http_url": url,
+                    "http_period": 1,
+                    "http_data_format": data_format,
+                    "http_auth": "bearer",
+                    "http_bearer_token": "s3cret",
+                    "coordinates": "60.17,24.94",
+                }
+            )
+        )
+        with run(state, "--simulate", "--config", str(configuration)) as host:
+            batch = json.loads(server.wait_for('.*"accepted".*"tags": [1-9].*').string)
+            assert host.stop() == 0
+            assert "s3cret" not in str(host)
+    reading = next(iter(batch["readings"].values()))
+    own_names = {"dataFormat", "measurementSequenceNumber"}
+    assert (own_names <= set(reading)) is (data_format == "ruuvi_decoded")
+    assert batch["signature"] == "ok"

@@ -7,6 +7,7 @@ from conftest import load_vectors
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, Report
 from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.config import DataFormat
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
@@ -41,9 +42,14 @@ def advertisement_of(adv: dict[str, Any]) -> Advertisement:
     return Advertisement(*report[:6], adv["tx_power"], 0.0, stamp)
 
 
-def body(advertisements: tuple[Advertisement, ...], gateway: dict[str, Any], utc: int) -> str:
+def body(
+    advertisements: tuple[Advertisement, ...],
+    gateway: dict[str, Any],
+    utc: int,
+    data_format: DataFormat = DataFormat.RAW,
+) -> str:
     device = DeviceId(bytes(8), bytes.fromhex(gateway["mac"].replace(":", "")))
-    facts = BodyFacts(gateway["coordinates"], gateway["use_timestamps"])
+    facts = BodyFacts(gateway["coordinates"], gateway["use_timestamps"], data_format)
     batch = Batch(gateway["nonce"], device, advertisements)
     return b"".join(body_slices(batch, facts, utc)).decode()
 
@@ -51,13 +57,12 @@ def body(advertisements: tuple[Advertisement, ...], gateway: dict[str, Any], utc
 # -- bodies ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in HTTP["batch"] if c["format"] == "ruuvi"], ids=lambda c: str(c["name"])
-)
+@pytest.mark.parametrize("case", HTTP["batch"], ids=lambda c: str(c["name"]))
 def test_body_is_the_gateways_octet_for_octet(case: dict[str, Any]) -> None:
     advertisements = tuple(map(advertisement_of, case["advs"]))
     gateway = case["gateway"]
-    assert body(advertisements, gateway, gateway["time"]) == case["expected_body"]
+    made = body(advertisements, gateway, gateway["time"], DataFormat(case["format"]))
+    assert made == case["expected_body"]
 
 
 def test_body_of_more_tags_than_a_slice_holds() -> None:
