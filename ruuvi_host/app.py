@@ -134,20 +134,25 @@ class Host:
         await together(**{relay.name: relay.run() for relay in self._relays})
 
     async def _finish(self) -> None:
-        if self._relaying:
-            await together(**{relay.name: relay.finish(GRACE) for relay in self._relays})
-        for relay in self._relays:
-            try:
-                relay.spool.save(self._state.undelivered(relay.name))
-            except SpoolError as error:
-                log.error("%s: %d reports are lost", error, relay.spool.reports)
-            else:
-                if relay.spool:
-                    log.warning("%s: %d batches kept for next time", relay.name, len(relay.spool))
-        self._log_counters("received", self._supervisor.counters)
-        self._log_counters("taken in", self._intake.counters)
-        for relay in self._relays:
-            self._log_counters(relay.name, relay.counters)
+        try:
+            if self._relaying:
+                await together(**{relay.name: relay.finish(GRACE) for relay in self._relays})
+        finally:
+            for relay in self._relays:
+                self._keep_undelivered(relay)
+            self._log_counters("received", self._supervisor.counters)
+            self._log_counters("taken in", self._intake.counters)
+            for relay in self._relays:
+                self._log_counters(relay.name, relay.counters)
+
+    def _keep_undelivered(self, relay: Relay) -> None:
+        try:
+            relay.spool.save(self._state.undelivered(relay.name))
+        except SpoolError as error:
+            log.error("%s: %d reports are lost", error, relay.spool.reports)
+        else:
+            if relay.spool:
+                log.warning("%s: %d batches kept for next time", relay.name, len(relay.spool))
 
     def _log_counters(self, name: str, counters: Counters) -> None:
         if counted := counters.nonzero():

@@ -53,6 +53,11 @@ _NOT_YET = {
     "http_use_extra_http_headers": "extra headers",
 }
 
+_NOT_YET_BESIDE = {
+    "use_mqtt": "MQTT is not served",
+    "remote_cfg_use": "the remote configuration is not fetched",
+}
+
 _IGNORED = frozenset(
     """
     wifi_sta_config wifi_ap_config use_eth eth_dhcp eth_static_ip eth_netmask eth_gw eth_dns1
@@ -186,6 +191,11 @@ def _config(keys: _Keys) -> Config:
     targets = _targets(keys)
     scan = _scan(keys)
     use_timestamps = keys.flag("ntp_use", True)
+    for key, missing in _NOT_YET_BESIDE.items():
+        if keys.flag(key, False):
+            log.warning("%s: %s by this version yet", key, missing)
+    if keys.flag("use_http_stat", False):  # on in every gateway's file, so not worth a warning
+        log.info("use_http_stat: statistics are not sent by this version yet")
     keys.warn_about_unread()
     return Config(
         scan=scan,

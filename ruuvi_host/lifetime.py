@@ -7,18 +7,21 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from math import inf
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SAME_SIGNAL = 0.5
+"""Seconds in which further signals are taken for the same wish to stop."""
 
 
 def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
     """Run `main`; SIGINT or SIGTERM cancels it, and its clean-up then decides how it ends.
 
-    A second signal ends the process at once, for those who cannot wait. `main` need not catch
-    the cancellation.
+    A second signal ends the process at once, for those who cannot wait; not one that comes with
+    the first, as when a shell and its child are both told. `main` need not catch the cancellation.
     """
     with asyncio.Runner() as runner, suppress(asyncio.CancelledError):
         runner.run(_stoppable(main))
@@ -29,14 +32,15 @@ async def _stoppable(main: Coroutine[Any, Any, None]) -> None:
     loop.set_default_executor(DaemonThreads())
     task = asyncio.current_task()
     assert task is not None
-    told = False
+    told_at = inf
 
     def stop(number: int) -> None:
-        nonlocal told
-        if told:
+        nonlocal told_at
+        if loop.time() > told_at + SAME_SIGNAL:
             os._exit(128 + number)
-        told = True
-        task.cancel()
+        if told_at == inf:
+            told_at = loop.time()
+            task.cancel()
 
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)

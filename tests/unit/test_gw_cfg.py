@@ -102,7 +102,7 @@ SHOWN = """{
 """What a gateway adds where it shows its configuration, and a key of old firmware."""
 
 
-def test_a_gateways_saved_file_is_taken_without_a_word(
+def test_a_gateways_saved_file_is_taken_with_a_word_on_statistics_only(
     load: Load, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = load(SAVED.encode())
@@ -112,7 +112,7 @@ def test_a_gateways_saved_file_is_taken_without_a_word(
     assert (target.url, target.period) == ("https://user.example/record?key=SECRET", 30)
     assert target.authorization
     assert target.authorization.value == "Bearer SECRET"
-    assert not caplog.records
+    assert [r.getMessage().split(":")[0] for r in caplog.records] == ["use_http_stat"]
     assert "SECRET" not in repr(config)
 
 
@@ -583,3 +583,14 @@ def test_coordinates_are_cut_at_the_edge_of_a_character(
 
 def test_without_a_clock(load: Load) -> None:
     assert load({"ntp_use": False}) == Config(use_timestamps=False, targets=(CLOUD,))
+
+
+@pytest.mark.parametrize("key", ["use_mqtt", "remote_cfg_use"])
+def test_what_this_version_cannot_do_is_told(
+    load: Load, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    load(f'{{"{key}": true}}'.encode())
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [key]
+    caplog.clear()
+    load(f'{{"{key}": false}}'.encode())
+    assert not caplog.records

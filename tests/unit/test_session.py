@@ -358,6 +358,15 @@ def test_old_firmware_echoes_led_ctrl(wire: Wire) -> None:
     assert wire.session.generation is Generation.V1
 
 
+def test_new_firmware_acknowledges_led_ctrl() -> None:
+    wire = Wire(SetAll(max_adv_len=0))  # the ACK to a short form tells nothing
+    wire.make_ready()
+    wire.command(LedCtrl(1500))
+    ack = Ack(Command.LED_CTRL, False)
+    assert wire.receive(ack) == [Replied(LedCtrl(1500), ack)]
+    assert wire.session.generation is Generation.V2
+
+
 def test_heartbeat_although_reports_flow(wire: Wire) -> None:
     """Reports alone do not prove that the coprocessor hears."""
     wire.make_ready()

@@ -1,0 +1,89 @@
+"""Stopping: a signal cancels, a second one ends at once, and what failed comes out as itself."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from ruuvi_host.lifetime import DaemonThreads, together
+
+PROGRAM = """
+import asyncio, os, signal
+from ruuvi_host import lifetime
+
+async def main():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+    finally:
+        {clean_up}
+        print("clean", flush=True)
+
+lifetime.SAME_SIGNAL = {same_signal}
+lifetime.run_until_stopped(main())
+"""
+
+
+def run(clean_up: str, same_signal: float) -> tuple[int, str]:
+    program = PROGRAM.format(clean_up=clean_up, same_signal=same_signal)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout
+
+
+def test_a_signal_cancels_and_the_clean_up_decides() -> None:
+    assert run("await asyncio.sleep(0)", 0.5) == (0, "clean\n")
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    again = "os.kill(os.getpid(), signal.SIGTERM); await asyncio.sleep(60)"
+    assert run(again, -1.0) == (128 + signal.SIGTERM, "")
+
+
+def test_a_signal_that_comes_with_the_first_is_the_same_wish() -> None:
+    """`timeout` and terminals tell both a process and its group."""
+    again = "os.kill(os.getpid(), signal.SIGINT); await asyncio.sleep(0.01)"
+    assert run(again, 3600.0) == (0, "clean\n")
+
+
+def test_together_ends_with_the_failure_itself() -> None:
+    ended = []
+
+    async def fails() -> None:
+        raise LookupError("of its own")
+
+    async def lives() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("lives")
+
+    with pytest.raises(LookupError, match="of its own"):
+        asyncio.run(together(lives=lives(), fails=fails()))
+    assert ended == ["lives"]
+
+
+def test_a_thread_that_hangs_does_not_hold_up_the_end() -> None:
+    program = (
+        "import asyncio, time\n"
+        "from ruuvi_host.lifetime import run_until_stopped\n"
+        "async def main():\n"
+        "    asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)\n"
+        "run_until_stopped(main())\n"
+    )
+    begun = time.monotonic()
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    assert time.monotonic() - begun < 60
+
+
+def test_daemon_threads_hand_over_results_and_failures() -> None:
+    threads = DaemonThreads()
+    assert threads.submit(os.path.basename, "/a/b").result() == "b"
+    assert threads.submit(lambda: threading.current_thread().daemon).result()
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(lambda: 1 // 0).result()
