@@ -20,9 +20,18 @@ class _PtyDevice(serial.Serial):
 
 
 class Rfc2217Server:
-    """Serves the serial port `path` on a port of loopback. A context manager."""
+    """Serves the serial port `path` on a port of loopback. A context manager.
 
-    def __init__(self, path: str) -> None:
+    hesitant: a client is accepted, and then waits until `go_on`.
+    """
+
+    def __init__(self, path: str, *, hesitant: bool = False) -> None:
+        self.accepted = threading.Event()
+        self.go_on = threading.Event()
+        self.left = threading.Event()
+        """The client has come and gone, as a client that was served."""
+        if not hesitant:
+            self.go_on.set()
         self._device = _PtyDevice(path, timeout=0.02)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"rfc2217://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -39,6 +48,7 @@ class Rfc2217Server:
 
     def __exit__(self, *_: object) -> None:
         self._ended = True
+        self.go_on.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -67,11 +77,14 @@ class Rfc2217Server:
             self._connection, _ = self._listener.accept()
         except OSError:  # nobody came
             return
+        self.accepted.set()
+        self.go_on.wait()
         self._manager = rfc2217.PortManager(self._device, self)  # type: ignore[arg-type]  # stubs are wrong
         self._threads[1].start()
         with suppress(OSError):
             while data := self._connection.recv(4096):
                 self._device.write(b"".join(self._manager.filter(data)))
+            self.left.set()
         self._ended = True
 
     def _to_client(self) -> None:

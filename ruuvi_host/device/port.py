@@ -13,7 +13,6 @@ socket when the peer has reset the connection.
 """
 
 import asyncio
-import errno
 import fcntl
 import os
 import socket
@@ -95,8 +94,6 @@ class Port(asyncio.Protocol):
 
     async def close(self) -> None:
         """Close at once; what has not been sent is dropped. Takes at most a second."""
-        if self._alarm:
-            self._alarm.cancel()
         if self._transport:
             self._transport.abort()
         with suppress(TimeoutError):
@@ -237,7 +234,7 @@ class _SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]  #
         except BlockingIOError:
             return
         except OSError as error:
-            self._abort(None if error.errno == errno.EIO else error)  # EIO: unplugged
+            self._abort(error)
             return
         if data:
             self._protocol.data_received(data)

@@ -20,6 +20,7 @@ from lines import Pty, open_fds, run, until
 from programs import Program
 from rfc2217_server import Rfc2217Server
 
+from ruuvi_host.device import port as port_module
 from ruuvi_host.device.port import Port, open_port, port_names
 from ruuvi_host.errors import PortError
 from ruuvi_host.lifetime import DaemonThreads
@@ -252,6 +253,18 @@ def test_a_pty_is_locked_but_not_made_exclusive() -> None:
             other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.close(other)
+
+    run(main())
+
+
+def test_a_real_terminal_is_made_exclusive_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As nearly as a pty can show it: as if it were none."""
+    monkeypatch.setattr(port_module, "_PTY_MAJORS", range(0))
+
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path):
+                assert pty.is_exclusive()
 
     run(main())
 

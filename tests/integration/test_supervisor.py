@@ -371,6 +371,29 @@ def test_a_network_may_take_its_time() -> None:
     run(main())
 
 
+def test_the_pause_is_short_again_after_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE", 1000.0)
+
+    async def main() -> None:
+        async def serve_and_leave(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            for answer in (frame(DEVICE_ID, IDENTITY), ack(SET_ALL)):
+                await reader.readuntil(b"\n")
+                writer.write(answer)
+            writer.close()
+
+        server = await asyncio.start_server(serve_and_leave, "127.0.0.1", 0)
+        async with supervised(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}") as host:
+            await host.ready(15)  # the fifteenth pause of a row would last five minutes
+            server.close()
+            await host.until(lambda: host.counters.lost == host.counters.opened)
+        await server.wait_closed()
+
+    run(main())
+
+
 def test_a_board_behind_a_tcp_server_that_restarts() -> None:
     async def main() -> None:
         board = TcpBoard()
