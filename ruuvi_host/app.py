@@ -101,7 +101,7 @@ class Host:
         log.info(
             "%s: %s every %d s%s",
             *(target.name, public_url(target.url), target.period),
-            f"; {len(relay.spool)} batches wait from before" if relay.spool else "",
+            f"; waiting from before: batches {len(relay.spool)}" if relay.spool else "",
         )
         return relay
 
@@ -152,7 +152,7 @@ class Host:
             log.error("%s: %d reports are lost", error, relay.spool.reports)
         else:
             if relay.spool:
-                log.warning("%s: %d batches kept for next time", relay.name, len(relay.spool))
+                log.warning("%s: kept for next time: batches %d", relay.name, len(relay.spool))
 
     def _log_counters(self, name: str, counters: Counters) -> None:
         if counted := counters.nonzero():

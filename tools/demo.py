@@ -31,10 +31,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with tempfile.TemporaryDirectory(prefix="ruuvi-host-") as state:
-        relay = subprocess.Popen(
-            [COMMAND, "run", "--simulate", "--url", address]
-            + ["--interval", str(INTERVAL), "--state-dir", state],
-        )
+        options = ("--url", address, "--interval", str(INTERVAL), "--state-dir", state)
+        relay = subprocess.Popen([COMMAND, "run", "--simulate", *options])
         status = relay.wait()
     receiver.terminate()
     receiver.wait()

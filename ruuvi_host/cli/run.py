@@ -87,7 +87,7 @@ def command(
     from ruuvi_host.state import StateDirectory
 
     logs.configure()
-    if (port is None) is not simulate:
+    if bool(port) is simulate:
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     config = gw_cfg.load(config_file) if config_file else Config()
     targets = {target.name: target for target in config.targets}

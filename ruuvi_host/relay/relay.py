@@ -219,5 +219,5 @@ class Relay:
 
     def _waiting(self) -> str:
         if not self.spool:
-            return "nothing waits"
-        return f"{self.spool.reports} reports in {len(self.spool)} batches wait"
+            return "nothing is waiting"
+        return f"waiting: batches {len(self.spool)}, reports {self.spool.reports}"

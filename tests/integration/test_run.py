@@ -99,7 +99,7 @@ def test_a_server_that_is_down_costs_nothing(state: str) -> None:
         host.wait_for("post failed")
         wait_until_heard(host)
         assert host.stop() == 0
-        host.wait_for("batches kept for next time")
+        host.wait_for("kept for next time: batches [1-9]")
     kept = Path(state) / "custom.jsonl"
     assert kept.stat().st_mode & 0o777 == 0o600
     nonces = {json.loads(line)["nonce"] for line in kept.read_text().splitlines()}
@@ -257,6 +257,7 @@ def test_nginx_as_the_server(state: str, tmp_path: Path) -> None:
         (["--port", "/etc/passwd", "--url", "http://127.0.0.1/"], 3, "not a serial port"),
         (["--port", "/", "--url", "http://127.0.0.1/"], 3, "not a serial port"),
         (["--port", "nosuch://x", "--url", "http://127.0.0.1/"], 3, "unknown kind of port"),
+        (["--port", "", "--url", "http://127.0.0.1/"], 2, "--port: name the port"),
         (["--simulate", "--config", "/nonexistent"], 2, "/nonexistent: cannot be read"),
     ],
 )
