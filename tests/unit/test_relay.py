@@ -249,7 +249,7 @@ def test_a_period_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 
     jump_through(main())
     assert log_of(caplog) == [
-        "custom: batches are accepted; nothing waits",
+        "custom: batches are accepted; nothing is waiting",
         "custom: the server asks for a batch every 20 s",
     ]
 
@@ -590,13 +590,13 @@ def test_a_dead_server_gets_at_most_a_line_a_minute(caplog: pytest.LogCaptureFix
     first, *others = log_of(caplog)
     pause = first.rpartition("next try in ")[2]
     assert first == (
-        "custom: post failed (status 503); 1 reports in 1 batches wait, next try in " + pause
+        "custom: post failed (status 503); waiting: batches 1, reports 1, next try in " + pause
     )
     again = [line for line in others if "post failed" in line]
     assert 10 < len(again) <= end / 60
     # Within a minute: 1 + 2 + 4 + 8 + 16 + 32 s, more or less.
     assert re.search("[67] times since the last message", again[0])
-    assert others[-1] == "custom: batches are accepted after 200 failed posts; nothing waits"
+    assert others[-1] == "custom: batches are accepted after 200 failed posts; nothing is waiting"
 
 
 def test_a_server_that_comes_and_goes_does_not_flood_the_log(
