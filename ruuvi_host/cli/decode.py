@@ -11,18 +11,19 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from stat import S_ISREG
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without_option
 from ruuvi_host.errors import ConfigError, FormatError, RuuviHostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from firmware_protocol.framing import Frame, ScannerCounters
-    from ruuvi_host.formats import Keys, Measurement
+    from ruuvi_host.formats import Keys
     from ruuvi_host.formats.measurement import Value
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -32,7 +33,6 @@ MAX_LINE = 4096
 """Characters that a line of hex may have; advertising data never needs as many."""
 SHOWN = 64
 """Characters that are repeated of a line that has more."""
-MAX_KEY_FILE = 1 << 20
 
 
 @click.group("decode")
@@ -45,24 +45,40 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--derived", is_flag=True, help="Add computed values: dew point, air quality ...")
 @click.option(
-    "--key",
-    "key_options",
-    metavar="[MAC=]HEX|@FILE",
-    multiple=True,
-    help="A key for the encrypted formats 8 and FA, or a file with one a line. Repeatable.",
+    "--gateway-json",
+    is_flag=True,
+    help="One JSON object a line, with the names and digits of a Ruuvi Gateway. It decodes less: "
+    'everything else is answered with "error":"not_recognised".',
 )
-def adv(hexes: tuple[str, ...], as_json: bool, derived: bool, key_options: tuple[str, ...]) -> None:
+@key_option
+@without_option
+def adv(
+    hexes: tuple[str, ...],
+    as_json: bool,
+    derived: bool,
+    gateway_json: bool,
+    key_options: tuple[str, ...],
+    without: tuple[str, ...],
+) -> None:
     """Decode advertising data: each HEX, or each line of standard input (-).
 
-    Encrypted readings are tried with the keys in their order. Prefer a file of keys: everybody on
-    this machine can see the command line.
+    Encrypted readings are tried with the keys in their order.
     """
     if not hexes:
         if os.isatty(STDIN):
             raise click.UsageError("Give HEX, or lines of it on standard input.")
         hexes = ("-",)
-    answer = _json_answer(derived) if as_json else _text_answer(derived)
-    read = _reader(_keys(key_options), answer)
+    if gateway_json:
+        if derived or key_options or without:
+            raise click.UsageError(
+                "--gateway-json is what a gateway makes of it: --derived, --key and --without "
+                "do not go with it."
+            )
+        answers = _gateway_answers()
+    else:
+        make = _json_answers if as_json else _text_answers
+        answers = make(derived, read_keys(key_options), read_without(without))
+    read = _reader(answers)
     with suppress(BrokenPipeError):  # whoever reads this has seen enough
         for text in hexes:
             # As octets, so that an argument that is no UTF-8 is treated like such a line.
@@ -138,53 +154,74 @@ def _lines() -> Iterator[list[bytes]]:
 
 # Advertising data
 
-Answer = Callable[[str, "Measurement | FormatError"], str]
-"""(a line as the answer repeats it, what it says) → the text to print. To the codes of the formats
-come two for lines that are no octets at all: bad_hex, too_long."""
+
+class Answers(NamedTuple):
+    """How to answer a line. To the codes of the formats come two for lines that are no octets at
+    all, bad_hex and too_long, and one for what the gateway does not decode, not_recognised."""
+
+    reading: Callable[[str, bytes], str]
+    """(octets as the answer repeats them, octets) → text. Raises FormatError."""
+    error: Callable[[str, FormatError], str]
 
 
-def _reader(keys: Keys, answer: Answer) -> Callable[[bytes], str]:
+def _reader(answers: Answers) -> Callable[[bytes], str]:
     """How to answer one line, or one argument."""
-    from ruuvi_host.formats import decode
 
     def read(octets: bytes) -> str:
         line = octets.decode("utf-8", "replace").removesuffix("\r")
         if len(line) > MAX_LINE:
             error = FormatError("too_long", f"a line of more than {MAX_LINE} characters")
-            return answer(line[:SHOWN], error)
+            return answers.error(line[:SHOWN], error)
         line = line.strip()
         try:
             data = bytes.fromhex(line)
         except ValueError:
-            return answer(line, FormatError("bad_hex", "not a row of hexadecimal octets"))
+            return answers.error(line, FormatError("bad_hex", "not a row of hexadecimal octets"))
         shown = data.hex().upper()
         try:
-            return answer(shown, decode(data, keys))
+            return answers.reading(shown, data)
         except FormatError as error:
-            return answer(shown, error)
+            return answers.error(shown, error)
 
     return read
 
 
-def _json_answer(derived: bool) -> Answer:
-    from ruuvi_host.formats import fields
+def _json_answers(derived: bool, keys: Keys, without: frozenset[int]) -> Answers:
+    from ruuvi_host.formats import decode, fields
     from ruuvi_host.formats.derived import derive
+    from ruuvi_host.formats.json_text import json_members
 
     to_json = _json_encoder()
 
-    def answer(shown: str, reading: Measurement | FormatError) -> str:
-        if isinstance(reading, FormatError):
-            return to_json({"adv": shown, "error": reading.code}) + "\n"
-        named = fields(reading)
-        if derived:
-            return to_json({"adv": shown, **named, "derived": derive(named)}) + "\n"
-        return to_json({"adv": shown, **named}) + "\n"
+    def reading(shown: str, data: bytes) -> str:
+        return f'{{"adv":"{shown}",{json_members(decode(data, keys, without))}}}\n'
 
-    return answer
+    def reading_and_derived(shown: str, data: bytes) -> str:
+        measurement = decode(data, keys, without)
+        members, more = json_members(measurement), to_json(derive(fields(measurement)))
+        return f'{{"adv":"{shown}",{members},"derived":{more}}}\n'
+
+    return Answers(reading_and_derived if derived else reading, _json_error)
 
 
-def _text_answer(derived: bool) -> Answer:
-    from ruuvi_host.formats import fields, name_of
+def _gateway_answers() -> Answers:
+    from ruuvi_host.formats.gateway import gateway_members
+
+    def reading(shown: str, data: bytes) -> str:
+        members = [f'"{name}":{value}' for name, value in gateway_members(data)]
+        if not members:
+            raise FormatError("not_recognised")
+        return f'{{"adv":"{shown}",{",".join(members)}}}\n'
+
+    return Answers(reading, _json_error)
+
+
+def _json_error(shown: str, error: FormatError) -> str:
+    return _json_encoder()({"adv": shown, "error": error.code}) + "\n"
+
+
+def _text_answers(derived: bool, keys: Keys, without: frozenset[int]) -> Answers:
+    from ruuvi_host.formats import decode, fields, name_of
     from ruuvi_host.formats.derived import QUANTITIES as DERIVED
     from ruuvi_host.formats.derived import derive
     from ruuvi_host.formats.measurement import QUANTITIES
@@ -204,61 +241,30 @@ def _text_answer(derived: bool) -> Answer:
                 text = f"{value} {unit}"
         return f"  {name:<28}{text:<20}{meaning}\n"
 
-    def answer(shown: str, reading: Measurement | FormatError) -> str:
+    def title(shown: str) -> str:
         # Text from outside: nothing in it may steer the terminal.
-        title = shown.encode("unicode_escape").decode() or "(empty)"
-        if isinstance(reading, FormatError):
-            return f"{title}\n  {reading.code}: {reading}\n\n"
-        named = fields(reading)
-        shown_as = named | {"data_format": name_of(reading.data_format)}
+        return shown.encode("unicode_escape").decode() or "(empty)"
+
+    def reading(shown: str, data: bytes) -> str:
+        measurement = decode(data, keys, without)
+        named = fields(measurement)
+        shown_as = named | {"data_format": name_of(measurement.data_format)}
         rows = [row(name, value) for name, value in shown_as.items()]
         if derived:
             rows += [row(name, value) for name, value in derive(named).items() if value is not None]
-        return f"{title}\n{''.join(rows)}\n"
+        return f"{title(shown)}\n{''.join(rows)}\n"
 
-    return answer
+    def error(shown: str, error: FormatError) -> str:
+        return f"{title(shown)}\n  {error.code}: {error}\n\n"
+
+    return Answers(reading, error)
 
 
+@cache
 def _json_encoder() -> Callable[[object], str]:
     from json import JSONEncoder
 
     return JSONEncoder(separators=(",", ":")).encode
-
-
-def _keys(options: tuple[str, ...]) -> Keys:
-    from ruuvi_host.formats import Keys
-    from ruuvi_host.formats.encryption import parse_key
-
-    def entry(where: str, text: str) -> tuple[bytes | None, bytes]:
-        try:
-            return parse_key(text)
-        except ValueError as error:
-            raise ConfigError(where, str(error)) from error
-
-    entries = []
-    for option in options:
-        if not option.startswith("@"):
-            entries.append(entry("--key", option))
-            continue
-        path = option[1:]
-        for number, line in enumerate(_key_file(path).splitlines(), start=1):
-            if line.strip() and not line.lstrip().startswith("#"):
-                entries.append(entry(f"{path}, line {number}", line))
-    return Keys(entries)
-
-
-def _key_file(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            text = file.read(MAX_KEY_FILE + 1)
-    except OSError as error:
-        raise ConfigError(path, str(error.strerror)) from error
-    if len(text) > MAX_KEY_FILE:
-        raise ConfigError(path, "too large for a file of keys")
-    if S_ISREG(mode) and mode & 0o077:
-        _write(STDERR, f"Warning: others can read the keys in {path}; chmod 600 keeps them out.\n")
-    return text.decode("utf-8", "replace")
 
 
 # Frames

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without_option
 
+if TYPE_CHECKING:
     from firmware_protocol.messages import Report
-    from ruuvi_host.listening import Air, Reading, Sensor
+    from ruuvi_host.listening import Reading
 
 
 @click.command(
@@ -22,14 +22,32 @@ Examples:
 @click.option("--port", metavar="PORT", help="Serial port of the coprocessor, as for `run`.")
 @click.option("--simulate", is_flag=True, help="Use a simulated coprocessor instead of a port.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per report, on stdout.")
-def command(port: str | None, simulate: bool, as_json: bool) -> None:
+@click.option(
+    "--all",
+    "every_company",
+    is_flag=True,
+    help="Also what is not in Ruuvi's manufacturer data: tags with URLs (formats 2 and 4), and "
+    "everybody else.",
+)
+@key_option
+@without_option
+def command(
+    port: str | None,
+    simulate: bool,
+    as_json: bool,
+    every_company: bool,
+    key_options: tuple[str, ...],
+    without: tuple[str, ...],
+) -> None:
     """Show what is heard, decoded, until Ctrl-C.
 
-    A live table on a terminal; elsewhere, or with --json, a line for each report.
+    A live table on a terminal; elsewhere, or with --json, a line for each report. At the end, what
+    was counted, on stderr.
     """
     import os
     import sys
 
+    from firmware_protocol.messages import SetAll
     from ruuvi_host import logs
     from ruuvi_host.errors import ConfigError
     from ruuvi_host.lifetime import run_until_stopped
@@ -38,21 +56,30 @@ def command(port: str | None, simulate: bool, as_json: bool) -> None:
     logs.configure()
     if (port is None) is not simulate:
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
-    air = Air()
-    if sys.stdout.isatty() and not as_json:
-        run_until_stopped(_show_table(port, air))
-        return
+    air = Air(read_keys(key_options), read_without(without))
+    settings = SetAll(fltr_tags=not every_company)
     line_for = _json_line if as_json else _text_line
 
     def heard(reports: list[Report], now: float) -> None:
+        for report in reports:
+            air.take(report, now)
+
+    def print_heard(reports: list[Report], now: float) -> None:
         lines = [line_for(air.take(report, now)) + "\n" for report in reports]
         sys.stdout.write("".join(lines))
         sys.stdout.flush()
 
     try:
-        run_until_stopped(listen(port, heard))
+        if as_json or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+            run_until_stopped(listen(port, print_heard, settings))
+        else:
+            from ruuvi_host.cli.live import show_table
+
+            run_until_stopped(show_table(air, listen(port, heard, settings)))
     except BrokenPipeError:  # the reader has seen enough; nothing may complain at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        click.echo(air.summary(), err=True)
 
 
 def _json_line(reading: Reading) -> str:
@@ -87,58 +114,3 @@ def _text_line(reading: Reading) -> str:
     what = summary(reading.measurement) if reading.measurement else reading.error
     again = "  (again)" if reading.duplicate else ""
     return f"{address_text(report.address)} {report.rssi:4d} dBm  {what}{again}"
-
-
-async def _show_table(port: str | None, air: Air) -> None:
-    import asyncio
-
-    from rich.console import Console
-    from rich.live import Live
-
-    from ruuvi_host.clock import SystemClock
-    from ruuvi_host.lifetime import together
-    from ruuvi_host.listening import listen
-
-    clock = SystemClock()
-
-    async def redraw(live: Live) -> None:
-        while True:
-            live.update(_table(air, clock.monotonic()), refresh=True)
-            await asyncio.sleep(0.5)
-
-    def heard(reports: list[Report], now: float) -> None:
-        for report in reports:
-            air.take(report, now)
-
-    # Log lines go to stderr and appear above the table.
-    with Live(console=Console(), auto_refresh=False) as live:
-        await together(listen=listen(port, heard), redraw=redraw(live))
-
-
-def _table(air: Air, now: float) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("Sensor", "DF", "Reading", "dBm", "Age", "Lost", box=None, pad_edge=False)
-    for sensor in air.sensors.values():
-        # Text, not markup: names come from the air.
-        table.add_row(*(Text(cell) for cell in _row(sensor, now)))
-    return table
-
-
-def _row(sensor: Sensor, now: float) -> tuple[str, ...]:
-    from firmware_protocol.messages import address_text
-    from ruuvi_host.formats.summary import summary
-    from ruuvi_host.logs import printable
-
-    name = f" {printable(sensor.name, 24)}" if sensor.name else ""
-    measurement = sensor.measurement
-    total = sensor.measurements + sensor.lost
-    return (
-        address_text(sensor.address) + name,
-        f"{measurement.data_format:X}" if measurement else "-",
-        summary(measurement) if measurement else sensor.error or "",
-        f"{sensor.rssi}",
-        f"{now - sensor.heard:.0f} s",
-        f"{100 * sensor.lost / total:.0f} %" if total else "-",
-    )

@@ -40,6 +40,17 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
     help="Tags in the air.",
 )
 @click.option(
+    "--tag",
+    "kinds",
+    metavar="KIND",
+    multiple=True,
+    default=("5",),
+    show_default=True,
+    help="What the tags are: the data format that they send (2 3 4 5 6 7 8 c5 e0 e1 f0 fa); air, "
+    "which sends 6 and e1 as a real one does; 2in1 or 3in1, with fewer sensors. Repeatable: the "
+    "kinds are dealt out in turn.",
+)
+@click.option(
     "--rate",
     type=float,
     callback=_checked_rate,
@@ -85,6 +96,7 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
 )
 def command(
     tags: int,
+    kinds: tuple[str, ...],
     rate: float | None,
     seed: int,
     firmware: str,
@@ -97,12 +109,24 @@ def command(
     Prints the path of the pseudo-terminal, then on stderr a line whenever the board boots or is
     configured. A host opens the path like a serial port. Ctrl-C ends it.
     """
+    from ruuvi_host.formats import ENCRYPTED
     from ruuvi_host.simulator.board import Board
+    from ruuvi_host.simulator.kinds import KEY
     from ruuvi_host.simulator.pty import PtyServer
 
     if baud is None:
         baud = 0 if rate and transmit == "ideal" else BAUD
-    board = Board(tags=tags, rate=rate, seed=seed, firmware=firmware, transmit=transmit, baud=baud)
+    board = Board(
+        tags=tags,
+        kinds=kinds,
+        rate=rate,
+        seed=seed,
+        firmware=firmware,
+        transmit=transmit,
+        baud=baud,
+    )
+    if any(number in ENCRYPTED for tag in board.tags for number in tag.kind.formats):
+        click.echo(f"encrypted tags: listen with --key {KEY.hex().upper()}", err=True)
     server = PtyServer(board, link=link, on_event=_print_event)
     _serve(server)
     counters = board.counters

@@ -47,6 +47,6 @@ def parse(advertising_data: bytes) -> AdvertisingData:
         data = position + 2
         position += 1 + length
         if position > end:
-            return AdvertisingData(structures, malformed=True)
+            return AdvertisingData(structures, True)
         structures.append((advertising_data[data - 1], advertising_data[data:position]))
-    return AdvertisingData(structures, malformed=False)
+    return AdvertisingData(structures, False)

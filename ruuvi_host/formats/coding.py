@@ -4,7 +4,7 @@ A block works both ways between the raw number in a payload and the value that i
 None is the value of the raw number that means "not available".
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import exp, log
 
 from ruuvi_host.errors import FormatError
@@ -26,7 +26,8 @@ class Number:
     missing: the raw number for "not available"; where there is none, None is encoded as 0.
     """
 
-    __slots__ = ("highest", "lowest", "missing", "offset", "per_unit", "times")
+    __slots__ = ("decode", "highest", "lowest", "missing", "offset", "per_unit", "times")
+    decode: Callable[[int], float | None]
 
     def __init__(
         self,
@@ -43,11 +44,10 @@ class Number:
         self.missing = missing
         self.offset = offset
         self.times = times
-
-    def decode(self, raw: int) -> float | None:
-        if raw == self.missing:
-            return None
-        return (raw + self.offset) * self.times / self.per_unit
+        if (offset, times) == (0, 1):
+            self.decode = lambda raw: None if raw == missing else raw / per_unit
+        else:
+            self.decode = lambda raw: None if raw == missing else (raw + offset) * times / per_unit
 
     def encode(self, value: float | None) -> int:
         if value is None:
@@ -59,7 +59,8 @@ class Number:
 class Whole:
     """An int: value = base + step * raw. The other arguments are those of Number."""
 
-    __slots__ = ("base", "highest", "lowest", "missing", "step")
+    __slots__ = ("base", "decode", "highest", "lowest", "missing", "step")
+    decode: Callable[[int], int | None]
 
     def __init__(
         self, lowest: int, highest: int, missing: int | None = None, base: int = 0, step: int = 1
@@ -69,9 +70,7 @@ class Whole:
         self.missing = missing
         self.base = base
         self.step = step
-
-    def decode(self, raw: int) -> int | None:
-        return None if raw == self.missing else self.base + self.step * raw
+        self.decode = lambda raw: None if raw == missing else base + step * raw
 
     def encode(self, value: float | None) -> int:
         if value is None:

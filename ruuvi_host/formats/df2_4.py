@@ -3,12 +3,17 @@
 Obsolete since 2018. Source: github.com/ruuvi/ruuvi-sensor-protocols, dataformat_04.md.
 """
 
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from struct import Struct
 from typing import Literal, NamedTuple
 
 from ruuvi_host.errors import FormatError
-from ruuvi_host.formats.coding import decode_sign_magnitude
+from ruuvi_host.formats.coding import (
+    Number,
+    Whole,
+    decode_sign_magnitude,
+    encode_sign_magnitude,
+)
 
 _EDDYSTONE = b"\xaa\xfe"  # the service UUID, as on the air
 _URL_FRAME = 0x10
@@ -16,17 +21,20 @@ _SCHEMES = range(4)  # http://www., https://www., http://, https://
 _SITE = b"ruu.vi/#"
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/"
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _LAYOUT = Struct(">BBBBH")
+_HUMIDITY = Number(2, 0, 0xFF)
+_PRESSURE = Whole(0, 0xFFFF, base=50000)
 
 
 class FormatUrl(NamedTuple):
-    """A reading of data format 2 or 4. These have no code for "not available"."""
+    """A reading of data format 2 or 4. Never None when decoded; None is encoded as 0."""
 
-    data_format: Literal[2, 4]
-    temperature: float
-    humidity: float
-    pressure: int
-    tag_id: str | None
+    data_format: Literal[2, 4] = 4
+    temperature: float | None = None
+    humidity: float | None = None
+    pressure: int | None = None
+    tag_id: str | None = None
     """One character; None in format 2 and where the sender left it out."""
 
 
@@ -57,8 +65,26 @@ def decode(fragment: bytes) -> FormatUrl:
     return FormatUrl(
         data_format=data_format,
         temperature=decode_sign_magnitude(whole, hundredths),
-        humidity=humidity / 2,
-        pressure=pressure + 50000,
+        humidity=_HUMIDITY.decode(humidity),
+        pressure=_PRESSURE.decode(pressure),
         # The ninth character of format 2 only fills the URL.
         tag_id=fragment[8:].decode() if data_format == 4 and len(fragment) == 9 else None,
     )
+
+
+def encode(measurement: FormatUrl) -> bytes:
+    """The fragment of a reading's URL; values outside the range are clipped.
+
+    Senders of format 4 leave out the hundredths of the temperature.
+    """
+    m = measurement
+    temperature, tag_id = m.temperature, ""
+    if m.data_format == 4:
+        temperature, tag_id = round(min(max(m.temperature or 0, -127), 127)), m.tag_id or ""
+    payload = _LAYOUT.pack(
+        m.data_format,
+        _HUMIDITY.encode(m.humidity),
+        *encode_sign_magnitude(temperature),
+        _PRESSURE.encode(m.pressure),
+    )
+    return b2a_base64(payload, newline=False).translate(_TO_URL_SAFE) + tag_id.encode()

@@ -47,13 +47,14 @@ def decode(payload: bytes) -> Format3:
         raise wrong_length(payload, _LAYOUT.size)
     _, humidity, whole, hundredths, pressure, x, y, z, voltage = _LAYOUT.unpack_from(payload)
     return Format3(
-        temperature=decode_sign_magnitude(whole, hundredths),
-        humidity=_HUMIDITY.decode(humidity),
-        pressure=_PRESSURE.decode(pressure),
-        acceleration_x=_ACCELERATION.decode(x),
-        acceleration_y=_ACCELERATION.decode(y),
-        acceleration_z=_ACCELERATION.decode(z),
-        battery_voltage=_VOLTAGE.decode(voltage),
+        3,
+        decode_sign_magnitude(whole, hundredths),
+        _HUMIDITY.decode(humidity),
+        _PRESSURE.decode(pressure),
+        _ACCELERATION.decode(x),
+        _ACCELERATION.decode(y),
+        _ACCELERATION.decode(z),
+        _VOLTAGE.decode(voltage),
     )
 
 

@@ -3,7 +3,7 @@
 Source: docs.ruuvi.com "Data format 5"; ruuvi.endpoints.c ruuvi_endpoint_5.c.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import wraps
 from struct import Struct, error
 from typing import Literal, NamedTuple, TypeVar, cast
@@ -32,6 +32,9 @@ _ADVERT = Struct(">8shHHhhhHBH6s")
 _unpack = _ADVERT.unpack_from  # whatever follows the first structures is not looked at
 _new = tuple.__new__
 
+NONE: Container[int] = ()
+"""No data formats."""
+
 Decoder = TypeVar("Decoder", bound=Callable[..., object])
 
 
@@ -53,7 +56,7 @@ class Format5(NamedTuple):
 
 
 def usual_first(otherwise: Decoder) -> Decoder:
-    """Decorate a decoder of advertising data, (advertising data, keys) → reading.
+    """Decorate a decoder of advertising data, (advertising data, keys, without) → reading.
 
     Nearly all that is heard begins just as a RuuviTag's advertising data does; that is decoded
     here, at once, and everything else is left to the decorated function. One unpack for
@@ -62,13 +65,15 @@ def usual_first(otherwise: Decoder) -> Decoder:
     """
 
     @wraps(otherwise)
-    def decode(advertising_data: bytes, keys: Keys = NO_KEYS) -> object:
+    def decode(
+        advertising_data: bytes, keys: Keys = NO_KEYS, without: Container[int] = NONE
+    ) -> object:
         try:
             header, t, h, p, x, y, z, power, movements, sequence, mac = _unpack(advertising_data)
         except error:  # too short; asking for the length first would take longer
-            return otherwise(advertising_data, keys)
-        if header != _HEADER:
-            return otherwise(advertising_data, keys)
+            return otherwise(advertising_data, keys, without)
+        if header != _HEADER or without:
+            return otherwise(advertising_data, keys, without)
         return _new(
             Format5,
             (
@@ -91,7 +96,9 @@ def usual_first(otherwise: Decoder) -> Decoder:
 
 
 @usual_first
-def decode_advert(advertising_data: bytes, keys: Keys = NO_KEYS) -> Format5 | None:
+def decode_advert(
+    advertising_data: bytes, keys: Keys = NO_KEYS, without: Container[int] = NONE
+) -> Format5 | None:
     """Decode advertising data that begins as a RuuviTag's does; None for any other."""
     return None
 

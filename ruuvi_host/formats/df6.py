@@ -59,20 +59,21 @@ def decode(payload: bytes) -> Format6:
         raise wrong_length(payload, _LAYOUT.size)
     _, t, h, p, pm2_5, co2, voc, nox, light, sound, sequence, flags, mac = _LAYOUT.unpack(payload)
     return Format6(
-        temperature=TEMPERATURE.decode(t),
-        humidity=HUMIDITY.decode(h),
-        pressure=PRESSURE.decode(p),
-        pm2_5=PARTICLES.decode(pm2_5),
-        co2=U16.decode(co2),
-        voc_index=AIR_INDEX.decode(voc << 1 | flags >> 6 & 1),
-        nox_index=AIR_INDEX.decode(nox << 1 | flags >> 7),
-        luminosity=_LUMINOSITY.decode(light),
-        sound_average=SOUND.decode(sound << 1 | flags >> 4 & 1),
-        measurement_sequence=sequence,
-        calibration_in_progress=bool(flags & 1),
-        button_pressed=bool(flags & 2),
-        rtc_running_on_boot=bool(flags & 4),
-        mac_suffix=MACS[mac],
+        6,
+        TEMPERATURE.decode(t),
+        HUMIDITY.decode(h),
+        PRESSURE.decode(p),
+        PARTICLES.decode(pm2_5),
+        U16.decode(co2),
+        AIR_INDEX.decode(voc << 1 | flags >> 6 & 1),
+        AIR_INDEX.decode(nox << 1 | flags >> 7),
+        _LUMINOSITY.decode(light),
+        SOUND.decode(sound << 1 | flags >> 4 & 1),
+        sequence,
+        bool(flags & 1),
+        bool(flags & 2),
+        bool(flags & 4),
+        MACS[mac],
     )
 
 

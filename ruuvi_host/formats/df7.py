@@ -17,6 +17,8 @@ from ruuvi_host.formats.coding import (
     Number,
     Whole,
     crc8,
+    encode_bits,
+    encode_mac,
     wrong_length,
 )
 
@@ -26,28 +28,29 @@ _CHECKED = 16
 
 _TILT = Number(126, -126, 126, missing=127, times=90)
 _COLOR_TEMPERATURE = Whole(0, 254, missing=255, base=1000, step=26)
+_INTENSITY = Whole(0, 15)
 _VOLTAGE = Number(70, 0, 14, missing=15, offset=14, times=9)  # 1.8 V and fourteenths of 1.8 V
 
 
 class Format7(NamedTuple):
     """A reading of data format 7. A field whose sensor is missing is None."""
 
-    data_format: Literal[7]
-    measurement_sequence: int | None
-    motion_detected: bool
-    presence_detected: bool
-    temperature: float | None
-    humidity: float | None
-    pressure: int | None
-    tilt_x: float | None
-    tilt_y: float | None
-    luminosity: int | None
-    color_temperature: int | None
-    battery_voltage: float | None
-    motion_intensity: int
+    data_format: Literal[7] = 7
+    measurement_sequence: int | None = None
+    motion_detected: bool = False
+    presence_detected: bool = False
+    temperature: float | None = None
+    humidity: float | None = None
+    pressure: int | None = None
+    tilt_x: float | None = None
+    tilt_y: float | None = None
+    luminosity: int | None = None
+    color_temperature: int | None = None
+    battery_voltage: float | None = None
+    motion_intensity: int = 0
     """0 to 15; always available."""
-    movement_counter: int | None
-    mac_suffix: str | None
+    movement_counter: int | None = None
+    mac_suffix: str | None = None
 
 
 def decode(payload: bytes) -> Format7:
@@ -63,19 +66,42 @@ def decode(payload: bytes) -> Format7:
     raw = _LAYOUT.unpack(payload)
     _, sequence, flags, t, h, p, tilt_x, tilt_y, light, color, power, movements, _, mac = raw
     return Format7(
-        data_format=7,
-        measurement_sequence=U8.decode(sequence),
-        motion_detected=bool(flags & 1),
-        presence_detected=bool(flags & 2),
-        temperature=TEMPERATURE.decode(t),
-        humidity=HUMIDITY.decode(h),
-        pressure=PRESSURE.decode(p),
-        tilt_x=_TILT.decode(tilt_x),
-        tilt_y=_TILT.decode(tilt_y),
-        luminosity=U16.decode(light),
-        color_temperature=_COLOR_TEMPERATURE.decode(color),
-        battery_voltage=_VOLTAGE.decode(power >> 4),
-        motion_intensity=power & 15,
-        movement_counter=U8.decode(movements),
-        mac_suffix=MACS[mac],
+        7,
+        U8.decode(sequence),
+        bool(flags & 1),
+        bool(flags & 2),
+        TEMPERATURE.decode(t),
+        HUMIDITY.decode(h),
+        PRESSURE.decode(p),
+        _TILT.decode(tilt_x),
+        _TILT.decode(tilt_y),
+        U16.decode(light),
+        _COLOR_TEMPERATURE.decode(color),
+        _VOLTAGE.decode(power >> 4),
+        power & 15,
+        U8.decode(movements),
+        MACS[mac],
     )
+
+
+def encode(measurement: Format7) -> bytes:
+    """The 20 octets of a reading; values outside the range are clipped."""
+    m = measurement
+    payload = _LAYOUT.pack(
+        7,
+        U8.encode(m.measurement_sequence),
+        encode_bits(m.motion_detected, m.presence_detected),
+        TEMPERATURE.encode(m.temperature),
+        HUMIDITY.encode(m.humidity),
+        PRESSURE.encode(m.pressure),
+        _TILT.encode(m.tilt_x),
+        _TILT.encode(m.tilt_y),
+        U16.encode(m.luminosity),
+        _COLOR_TEMPERATURE.encode(m.color_temperature),
+        _VOLTAGE.encode(m.battery_voltage) << 4 | _INTENSITY.encode(m.motion_intensity),
+        U8.encode(m.movement_counter),
+        0,
+        encode_mac(m.mac_suffix, 3),
+    )
+    checked, behind = payload[:_CHECKED], payload[_CHECKED + 1 :]
+    return checked + bytes([crc8(checked)]) + behind

@@ -16,9 +16,11 @@ from ruuvi_host.formats.coding import (
     U16,
     VOLTAGES,
     crc8,
+    encode_mac,
+    encode_power,
     wrong_length,
 )
-from ruuvi_host.formats.encryption import Keys, plaintexts
+from ruuvi_host.formats.encryption import Keys, encrypt, plaintexts
 
 _LAYOUT = Struct(">B16sB6s")
 _PLAIN = Struct(">hHHHHH4x")
@@ -27,15 +29,15 @@ _PLAIN = Struct(">hHHHHH4x")
 class Format8(NamedTuple):
     """A reading of data format 8. A field whose sensor is missing is None."""
 
-    data_format: Literal[8]
-    temperature: float | None
-    humidity: float | None
-    pressure: int | None
-    battery_voltage: float | None
-    tx_power: int | None
-    movement_counter: int | None
-    measurement_sequence: int | None
-    mac: str | None
+    data_format: Literal[8] = 8
+    temperature: float | None = None
+    humidity: float | None = None
+    pressure: int | None = None
+    battery_voltage: float | None = None
+    tx_power: int | None = None
+    movement_counter: int | None = None
+    measurement_sequence: int | None = None
+    mac: str | None = None
 
 
 def decode(payload: bytes, keys: Keys) -> Format8:
@@ -54,7 +56,6 @@ def decode(payload: bytes, keys: Keys) -> Format8:
         if crc8(plaintext) == checksum:
             t, h, p, power, movements, sequence = _PLAIN.unpack(plaintext)
             return Format8(
-                data_format=8,
                 temperature=TEMPERATURE.decode(t),
                 humidity=HUMIDITY.decode(h),
                 pressure=PRESSURE.decode(p),
@@ -65,3 +66,20 @@ def decode(payload: bytes, keys: Keys) -> Format8:
                 mac=MACS[address],
             )
     raise FormatError("decrypt_failed", "encrypted, and no key of this device fits")
+
+
+def encode(measurement: Format8, key: bytes) -> bytes:
+    """The 24 octets of a reading; values outside the range are clipped.
+
+    Raises FormatError: key_required, when the extra for encryption is not installed.
+    """
+    m = measurement
+    plaintext = _PLAIN.pack(
+        TEMPERATURE.encode(m.temperature),
+        HUMIDITY.encode(m.humidity),
+        PRESSURE.encode(m.pressure),
+        encode_power(m.battery_voltage, m.tx_power),
+        U16.encode(m.movement_counter),
+        U16.encode(m.measurement_sequence),
+    )
+    return _LAYOUT.pack(8, encrypt(plaintext, key), crc8(plaintext), encode_mac(m.mac, 6))

@@ -47,14 +47,15 @@ def decode(payload: bytes) -> FormatC5:
         raise wrong_length(payload, _LAYOUT.size)
     _, temperature, humidity, pressure, power, movements, sequence, mac = _LAYOUT.unpack(payload)
     return FormatC5(
-        temperature=TEMPERATURE.decode(temperature),
-        humidity=HUMIDITY.decode(humidity),
-        pressure=PRESSURE.decode(pressure),
-        battery_voltage=VOLTAGES[power >> 5],
-        tx_power=TX_POWERS[power & 31],
-        movement_counter=U8.decode(movements),
-        measurement_sequence=U16.decode(sequence),
-        mac=MACS[mac],
+        0xC5,
+        TEMPERATURE.decode(temperature),
+        HUMIDITY.decode(humidity),
+        PRESSURE.decode(pressure),
+        VOLTAGES[power >> 5],
+        TX_POWERS[power & 31],
+        U8.decode(movements),
+        U16.decode(sequence),
+        MACS[mac],
     )
 
 

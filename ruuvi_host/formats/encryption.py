@@ -4,11 +4,17 @@ AES comes from the package `cryptography`, an extra; it is imported when a key i
 Source: docs.ruuvi.com "Data format 8"; ruuvi.endpoints.c ruuvi_endpoint_8.c, ruuvi_endpoint_fa.c.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ruuvi_host.errors import FormatError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 KEY_LENGTH = 16
 EXTRA = "ruuvi-host[encrypted]"
@@ -83,29 +89,25 @@ def derive_key(
     return bytes(p ^ i for p, i in zip(password, mixed_in, strict=False)) + password[8:]
 
 
-Decrypt = Callable[[bytes, bytes], bytes]
-"""(key, ciphertext block) → plaintext block."""
-
-
 @cache
-def _aes() -> Decrypt | None:
-    """AES-128 of one block; None, and one warning, where the extra is not installed."""
+def _aes() -> Callable[[bytes], Cipher[ECB]] | None:
+    """AES-128 with a key, block by block; None where the extra is not installed."""
     try:
         from cryptography.hazmat.primitives.ciphers import Cipher
         from cryptography.hazmat.primitives.ciphers.algorithms import AES
         from cryptography.hazmat.primitives.ciphers.modes import ECB
     except ImportError:
-        import logging
-
-        logging.getLogger(__name__).warning(
-            "encrypted readings cannot be opened: install the extra %s", EXTRA
-        )
         return None
+    return lambda key: Cipher(AES(key), ECB())
 
-    def decrypt(key: bytes, block: bytes) -> bytes:
-        return Cipher(AES(key), ECB()).decryptor().update(block)
 
-    return decrypt
+@cache
+def _warn_once() -> None:
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "encrypted readings cannot be opened: install the extra %s", EXTRA
+    )
 
 
 def plaintexts(ciphertext: bytes, address: bytes, keys: Keys) -> Iterator[bytes]:
@@ -116,8 +118,20 @@ def plaintexts(ciphertext: bytes, address: bytes, keys: Keys) -> Iterator[bytes]
     candidates = keys.of(address)
     if not candidates:
         raise FormatError("key_required", "encrypted, and there is no key for this device")
-    decrypt = _aes()
-    if decrypt is None:
+    aes = _aes()
+    if aes is None:
+        _warn_once()
         raise FormatError("key_required", f"encrypted; opening it needs the extra {EXTRA}")
     for key in candidates:
-        yield decrypt(key, ciphertext)
+        yield aes(key).decryptor().update(ciphertext)
+
+
+def encrypt(plaintext: bytes, key: bytes) -> bytes:
+    """The ciphertext of one block (16 octets).
+
+    Raises FormatError: key_required, when the extra is not installed.
+    """
+    aes = _aes()
+    if aes is None:
+        raise FormatError("key_required", f"encrypting needs the extra {EXTRA}")
+    return aes(key).encryptor().update(plaintext)

@@ -4,6 +4,7 @@ Each data format has its own value type (a NamedTuple, in the format's file) wit
 fields that the format carries. A name means the same, in the same unit, in every format.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 Value = bool | int | float | str | None
@@ -26,6 +27,8 @@ class Measurement(Protocol):
 
     @property
     def pressure(self) -> int | None: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
 
     def _asdict(self) -> dict[str, Any]: ...
 

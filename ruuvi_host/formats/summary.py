@@ -13,10 +13,16 @@ _SHOWN = (
     ("luminosity", "{:.0f} lx"),
     ("battery_voltage", "{:.2f} V"),
     ("movement_counter", "moved {}"),
+    ("motion_detected", "motion"),
+    ("presence_detected", "presence"),
+    ("low_battery", "battery low"),
+    ("calibration_in_progress", "calibrating"),
 )
 
 
 def summary(measurement: Measurement) -> str:
     """What this reading has of the usual values, with units; what is missing is left out."""
     values = ((getattr(measurement, name, None), text) for name, text in _SHOWN)
-    return "  ".join(text.format(value) for value, text in values if value is not None)
+    return "  ".join(
+        text.format(value) for value, text in values if value is not None and value is not False
+    )

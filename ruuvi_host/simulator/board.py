@@ -9,6 +9,7 @@ the same octets, always.
     octets = board.advance(60.0)
 """
 
+from collections.abc import Sequence
 from heapq import heapify, heapreplace
 from math import inf
 from random import Random
@@ -16,6 +17,7 @@ from random import Random
 from firmware_protocol.coprocessor import Cause, CoprocessorEvent, CoprocessorSession
 from firmware_protocol.messages import DeviceId
 from firmware_protocol.transmitter import TRANSMIT_MODES
+from ruuvi_host.simulator.kinds import kind_of
 from ruuvi_host.simulator.tags import ADVERTISING_INTERVAL, Tag
 
 
@@ -23,6 +25,7 @@ class Board:
     """A simulated coprocessor among simulated tags. See the top of this file.
 
     tags: how many.
+    kinds: what they are, dealt out in turn; see simulator/kinds.py.
     rate: advertising events per second of all tags together; None: about 0.8 per tag.
     seed: decides the tags, their readings, and who the board is.
     firmware: "2.0.0" or "1.0.0".
@@ -35,6 +38,7 @@ class Board:
         self,
         *,
         tags: int = 10,
+        kinds: Sequence[str] = ("5",),
         rate: float | None = None,
         seed: int = 1,
         firmware: str = "2.0.0",
@@ -47,7 +51,10 @@ class Board:
         self.device = DeviceId(random.randbytes(8), address.to_bytes(6, "big"))
         """Who the coprocessor says it is."""
         interval = tags / rate if rate else ADVERTISING_INTERVAL
-        self.tags = [Tag(random, index, interval) for index in range(tags)]
+        dealt = [kind_of(name) for name in kinds]
+        self.tags = [
+            Tag(random, index, interval, dealt[index % len(dealt)]) for index in range(tags)
+        ]
         self.session = CoprocessorSession(
             self.device,
             TRANSMIT_MODES[transmit](baud),

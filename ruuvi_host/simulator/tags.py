@@ -1,11 +1,12 @@
 """Virtual tags: sensors whose readings move as real ones do, all from one random generator."""
 
-from collections.abc import Callable
+from math import asin, degrees, hypot
 from random import Random
+from typing import Any
 
 from firmware_protocol.messages import address_text
 from firmware_protocol.scan import AdvertisingEvent
-from ruuvi_host.formats import df5
+from ruuvi_host.simulator.kinds import KINDS, Kind, advert
 
 ADVERTISING_INTERVAL = 1.290
 """Mean seconds between two advertising events: 1.285 s, and half of ADVERTISING_DELAY."""
@@ -14,9 +15,7 @@ ADVERTISING_DELAY = 0.010
 MEASUREMENT_INTERVAL = 2.57
 """Seconds between two measurements: each is advertised about twice."""
 
-COMPANY_ID = 0x0499
-FLAGS = bytes.fromhex("020106")
-"""AD structure: general discoverable, no classic Bluetooth."""
+PHY_2M = 2
 
 PLACES = (
     # usual temperature in degC and relative humidity in %
@@ -30,7 +29,18 @@ PLACES = (
     (26.0, 74.0),  # greenhouse
 )
 
+AIR = {
+    # what is usual, and how much it changes from one measurement to the next
+    "pm2_5": (6.0, 0.2),
+    "co2": (620.0, 6.0),
+    "voc_index": (100.0, 2.0),
+    "nox_index": (2.0, 0.1),
+    "luminosity": (180.0, 4.0),
+    "sound_average": (41.0, 0.8),
+}
+
 _SIDES = ((0, 0, 1), (0, 0, -1), (0, 1, 0), (0, -1, 0), (1, 0, 0), (-1, 0, 0))
+_TAG_IDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
 
 
 class Tag:
@@ -39,8 +49,7 @@ class Tag:
     random: where everything comes from; the order of calls decides what it gives.
     index: which of PLACES it is in.
     interval: mean seconds between two advertising events.
-    payload: makes the octets behind the company identifier of the tag's readings. To send another
-    data format, give another function.
+    kind: what it measures and sends.
     """
 
     def __init__(
@@ -48,27 +57,30 @@ class Tag:
         random: Random,
         index: int = 0,
         interval: float = ADVERTISING_INTERVAL,
-        payload: Callable[["Tag"], bytes] | None = None,
+        kind: Kind = KINDS["5"],
     ) -> None:
         address = random.getrandbits(48) | 0xC000_0000_0000  # random static: top two bits 1
         self.address = address.to_bytes(6, "big")
         self.next_at = random.uniform(0, interval)
         """When it advertises next."""
+        self.kind = kind
         self.temperature, self.humidity = PLACES[index % len(PLACES)]
         self.pressure = random.gauss(100_800, 300)
+        self.air = {name: usual for name, (usual, _) in AIR.items() if name in kind.fields}
         self.acceleration = (0.0, 0.0, 0.0)
         self.battery_voltage = 0.0
         self.movements = random.randrange(255)
         self.sequence = random.randrange(65535)
+        """Measurements so far; each data format sends as much of it as it has room for."""
         self._random = random
         self._interval = interval
         self._jitter = min(ADVERTISING_DELAY, interval)
-        self._payload = payload or format_5
         self._rssi = random.uniform(-88, -45)
         self._usual = self.temperature, self.humidity, self.pressure
         self._battery = random.uniform(2.6, 3.1)
         self._side = random.choice(_SIDES)
         self._measure_at = random.uniform(0, MEASUREMENT_INTERVAL)
+        self._turn = 0
         self._measure()
 
     def advertise(self) -> AdvertisingEvent:
@@ -80,9 +92,16 @@ class Tag:
             # A tag that advertises seldom has measured more than once since.
             steps = 1 + int((now - self._measure_at) / MEASUREMENT_INTERVAL)
             self._measure_at += steps * MEASUREMENT_INTERVAL
-            self.sequence = (self.sequence + steps) % 65535
+            self.sequence += steps
             self._measure()
-        return AdvertisingEvent(self.address, self._data, int(self._rssi + 6 * random()))
+        data, is_extended = self._adverts[self._turn]
+        self._turn = (self._turn + 1) % len(self._adverts)
+        rssi = int(self._rssi + 6 * random())
+        if not is_extended:
+            return AdvertisingEvent(self.address, data, rssi)
+        return AdvertisingEvent(
+            self.address, data, rssi, secondary_phy=PHY_2M, secondary_channel=int(37 * random())
+        )
 
     def _measure(self) -> None:
         """One step away from the last readings, with a slight pull to what is usual."""
@@ -92,31 +111,50 @@ class Tag:
         self.humidity += (humidity - self.humidity) * 0.002 + noise(0, 0.08)
         self.pressure += (pressure - self.pressure) * 0.002 + noise(0, 3)
         self.battery_voltage = self._battery + noise(0, 0.002)
-        if self._random.random() < 0.002:  # somebody picks it up and puts it down
+        moves = self._random.random() < 0.002  # somebody picks it up and puts it down
+        if moves:
             self._side = self._random.choice(_SIDES)
             self.movements = (self.movements + 1) % 255
         x, y, z = self._side
         self.acceleration = (x + noise(0, 0.004), y + noise(0, 0.004), z + noise(0, 0.004))
-        payload = self._payload(self)
-        manufacturer_data = COMPANY_ID.to_bytes(2, "little") + payload
-        self._data = FLAGS + bytes((len(manufacturer_data) + 1, 0xFF)) + manufacturer_data
+        for name, value in self.air.items():
+            usual, change = AIR[name]
+            self.air[name] = max(value + (usual - value) * 0.01 + noise(0, change), 1.0)
+        values = self._values(moves)
+        kind = self.kind
+        self._adverts = [advert(number, values, kind.missing) for number in kind.formats]
 
-
-def format_5(tag: Tag) -> bytes:
-    """The readings as data format 5, as most tags in the field send them."""
-    x, y, z = tag.acceleration
-    return df5.encode(
-        df5.Format5(
-            temperature=tag.temperature,
-            humidity=tag.humidity,
-            pressure=round(tag.pressure),
-            acceleration_x=x,
-            acceleration_y=y,
-            acceleration_z=z,
-            battery_voltage=tag.battery_voltage,
-            tx_power=4,
-            movement_counter=tag.movements,
-            measurement_sequence=tag.sequence,
-            mac=address_text(tag.address),
-        )
-    )
+    def _values(self, moves: bool) -> dict[str, Any]:
+        """The sample under the names of the fields that carry it."""
+        x, y, z = self.acceleration
+        total = hypot(x, y, z)
+        address = address_text(self.address)
+        values = {
+            "temperature": self.temperature,
+            "humidity": self.humidity,
+            "pressure": round(self.pressure),
+            "acceleration_x": x,
+            "acceleration_y": y,
+            "acceleration_z": z,
+            "tilt_x": degrees(asin(x / total)),
+            "tilt_y": degrees(asin(y / total)),
+            "battery_voltage": self.battery_voltage,
+            "tx_power": 4,
+            "movement_counter": self.movements,
+            "measurement_sequence": self.sequence,
+            "mac": address,
+            "mac_suffix": address[-8:],
+            "tag_id": _TAG_IDS[self.address[5] % len(_TAG_IDS)],
+            "color_temperature": 4000,
+            "motion_detected": moves,
+            "presence_detected": moves,
+            "motion_intensity": 9 * moves,
+            **self.air,
+        }
+        if "pm2_5" in self.air:
+            pm2_5 = self.air["pm2_5"]
+            values |= {"pm1_0": 0.7 * pm2_5, "pm4_0": 1.2 * pm2_5, "pm10_0": 1.3 * pm2_5}
+        if "sound_average" in self.air:
+            sound = self.air["sound_average"]
+            values |= {"sound_instant": sound, "sound_peak": sound + 14}
+        return values

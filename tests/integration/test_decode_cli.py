@@ -11,6 +11,8 @@ import pytest
 from conftest import load_vectors
 from programs import COMMAND, PATIENCE
 
+from ruuvi_host.formats.gateway import gateway_members
+
 FORMATS = load_vectors("formats.json")
 CASES = {case["name"]: case for case in FORMATS["cases"]}
 UART = load_vectors("uart.json")
@@ -253,6 +255,65 @@ def test_a_terminal_without_those_characters() -> None:
     assert "25.89 ?C" in out
 
 
+@pytest.mark.parametrize("options", [[], ["--derived"]])
+def test_json_lines_are_what_the_json_module_gives(options: list[str]) -> None:
+    lines = [case["adv_hex"] for case in CASES.values()] + ["\u00e5\U0001f600 \"'\\", "zz\x7f"]
+    out, _ = decode("adv", "--json", *options, stdin="\n".join(lines).encode())
+    for line in out.splitlines():
+        assert line == json.dumps(json.loads(line), separators=(",", ":"))
+
+
+def test_as_a_gateway_decodes() -> None:
+    answers = {}
+    lines = [case["adv_hex"] for case in CASES.values()]
+    out, err = decode("adv", "--gateway-json", stdin="\n".join(lines).encode())
+    assert err == ""
+    for case, line in zip(CASES.values(), out.splitlines(), strict=True):
+        answer = json.loads(line)
+        assert answer.pop("adv") == case["adv_hex"]
+        expected = "".join(
+            f',"{name}":{value}' for name, value in gateway_members(bytes.fromhex(case["adv_hex"]))
+        )
+        if expected:
+            assert line == f'{{"adv":"{case["adv_hex"]}"{expected}}}'
+        else:
+            assert answer == {"error": "not_recognised"}
+        if "gateway_json" in case:
+            assert answer.keys() == case["gateway_json"].keys()
+            answers[case["format"]] = answer
+    assert set(answers) == {"5", "6", "E0", "E1", "F0"}
+
+
+def test_digits_are_kept_for_a_gateway() -> None:
+    out, _ = decode("adv", "--gateway-json", TAG["adv_hex"], "", "zz", "0" * 5000)
+    first, *rest = out.splitlines()
+    assert '"dataFormat":5,"temperature":24.300,"humidity":53.4900,"pressure":100044,' in first
+    assert [json.loads(line) for line in rest] == [
+        {"adv": "", "error": "not_recognised"},
+        {"adv": "zz", "error": "bad_hex"},
+        {"adv": "0" * 64, "error": "too_long"},
+    ]
+
+
+@pytest.mark.parametrize("option", [["--derived"], ["--key", KEY], ["--without", "5"]])
+def test_a_gateway_has_no_such_option(option: list[str]) -> None:
+    out, err = decode("adv", "--gateway-json", *option, "00", code=2)
+    assert out == ""
+    assert "do not go with it" in err
+
+
+def test_formats_that_are_somebody_elses() -> None:
+    hexes = [CASES[name]["adv_hex"] for name in ("df5-official-valid", "dfc5-official-valid")]
+    off = [{"adv": adv, "error": "unknown_format"} for adv in hexes]
+    assert adv_json("--without", "c5", "--without", "5", *hexes) == off
+    assert adv_json("--without", "C5", *hexes)[1:] == off[1:]
+    for wrong in ("9", "", "0xF0", "FAFA"):
+        _, err = decode("adv", "--without", wrong, "00", code=2)
+        assert err == (
+            f"Error: --without: {wrong!r} is none of 2, 3, 4, 5, 6, 7, 8, C5, E0, E1, F0, FA\n"
+        )
+
+
 # -- keys -----------------------------------------------------------------------------------------
 
 
@@ -314,6 +375,7 @@ def test_a_bad_file_of_keys(tmp_path: Path, content: str, problem: str) -> None:
         (f"kitchen={KEY}", "--key: what stands before = is no address like AA:BB:CC:DD:EE:FF"),
         ("@/nowhere/keys", "/nowhere/keys: No such file or directory"),
         ("@/", "/: Is a directory"),
+        ("@", "--key @: No such file or directory"),
     ],
 )
 def test_a_bad_key(option: str, sentence: str) -> None:

@@ -32,6 +32,7 @@ from firmware_protocol.messages import (
 from ruuvi_host.errors import ConfigError, PortError
 from ruuvi_host.formats import df5
 from ruuvi_host.simulator.board import Board
+from ruuvi_host.simulator.kinds import KEY
 from ruuvi_host.simulator.pty import PtyServer
 
 PATIENCE = 30.0
@@ -234,6 +235,32 @@ def test_link_leaves_anything_else_alone(kind: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ([] if kind == "nowhere" else ["board"])
 
 
+def test_the_key_of_encrypted_tags_is_told() -> None:
+    with simulate("--tag", "5", "--tag", "FA") as running:
+        _, _, err = running.stop()
+    assert err.splitlines()[0] == f"encrypted tags: listen with --key {KEY.hex().upper()}"
+    with simulate("--tag", "air") as running:
+        _, _, err = running.stop()
+    assert "encrypted" not in err
+
+
+WITHOUT_THE_EXTRA = """
+import sys
+sys.modules["cryptography"] = None  # what an import finds where it is not installed
+sys.argv = ["ruuvi-host", "simulate", "--tag", "8"]
+from ruuvi_host.cli.main import main
+main()
+"""
+
+
+def test_encrypted_tags_without_the_extra() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_EXTRA], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == "Error: encrypting needs the extra ruuvi-host[encrypted]\n"
+
+
 # -- what cannot be -------------------------------------------------------------------------------
 
 
@@ -250,6 +277,7 @@ def test_link_leaves_anything_else_alone(kind: str, tmp_path: Path) -> None:
         (["--baud", "-1"], "'--baud'"),
         (["--firmware", "3.0.0"], "'--firmware'"),
         (["--transmit", "perfect"], "'--transmit'"),
+        (["--tag", "9"], "--tag: '9' is none of 2, 3, 4, 5"),
         (["--link", ""], "--link"),
         (["surplus"], "surplus"),
     ],

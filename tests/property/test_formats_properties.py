@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 from conftest import load_vectors
@@ -17,13 +18,21 @@ from ruuvi_host.formats import (
     Measurement,
     decode,
     decode_payload,
+    df2_4,
     encode,
     fields,
 )
 from ruuvi_host.formats.ad import parse
+from ruuvi_host.formats.coding import crc8
 from ruuvi_host.formats.derived import derive
+from ruuvi_host.formats.df2_4 import FormatUrl
+from ruuvi_host.formats.df3 import Format3
 from ruuvi_host.formats.df5 import usual_first
+from ruuvi_host.formats.df7 import Format7
 from ruuvi_host.formats.dfe0 import FormatE0
+from ruuvi_host.formats.dffa import FormatFA
+from ruuvi_host.formats.encryption import encrypt
+from ruuvi_host.formats.json_text import json_members
 
 CODES = {
     *("malformed_ad", "not_ruuvi", "bad_length", "bad_encoding"),
@@ -33,6 +42,7 @@ KEYS = Keys([(None, b"RuuviComRuuviTag"), (bytes.fromhex("AABBCCDDEEFF"), bytes(
 CASES = load_vectors("formats.json")["cases"]
 ADVERTS = [bytes.fromhex(case["adv_hex"]) for case in CASES]
 LENGTHS = {3: 14, 5: 24, 6: 20, 7: 20, 8: 24, 0xC5: 18, 0xE0: 40, 0xE1: 40, 0xF0: 20, 0xFA: 23}
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 TEXT = st.text("ruvi./#QAw-_+=\x00\u00e5", max_size=20).map(str.encode)
 
 payloads = st.sampled_from(sorted(LENGTHS)).flatmap(
@@ -92,6 +102,30 @@ def test_any_payload_of_the_right_length(payload: bytes) -> None:
         check(found)
 
 
+@given(advertising_data | payloads.map(lambda payload: structure(0xFF, b"\x99\x04" + payload)))
+def test_json_text_is_what_the_json_module_gives(data: bytes) -> None:
+    found = outcome(decode, data)
+    if not isinstance(found, str):
+        expected = json.dumps(fields(found), separators=(",", ":"))
+        assert f"{{{json_members(found)}}}" == expected
+
+
+def test_json_text_of_any_reading() -> None:
+    """Also of one that none of today's formats can give."""
+
+    class Strange(NamedTuple):
+        data_format: int = 1
+        temperature: float | None = None
+        humidity: float | None = 1e-7
+        pressure: int | None = 10**20
+        text: str = 'None "True" \\ %s \x1b å €'
+        flag: bool = True
+
+    reading = Strange()
+    expected = json.dumps(fields(reading), separators=(",", ":"))
+    assert f"{{{json_members(reading)}}}" == expected
+
+
 def check(reading: Measurement) -> None:
     """What every reading is: finite, without -0.0, and JSON."""
     named = fields(reading)
@@ -141,15 +175,47 @@ def test_parsing_never_raises_and_stays_within(data: bytes) -> None:
     assert found.local_name is None or isinstance(found.local_name, str)
 
 
-WITH_ENCODER = [number for number, known in FORMATS.items() if known.encode]
+KEY = bytes(range(16))
 
 
-@given(payloads.filter(lambda payload: payload[0] in WITH_ENCODER))
+@given(payloads)
 def test_round_trip(payload: bytes) -> None:
-    reading = decode_payload(payload)
+    if payload[0] == 7:
+        payload = payload[:16] + bytes([crc8(payload[:16])]) + payload[17:]
+    if payload[0] == 8:
+        block = payload[1:13] + bytes(4)  # the last four are reserved
+        payload = b"\x08" + encrypt(block, KEY) + bytes([crc8(block)]) + payload[18:]
+    if payload[0] == 0xFA:
+        payload = b"\xfa" + encrypt(payload[1:15] + bytes(2), KEY) + payload[17:]
+    keys = Keys([(None, KEY)])
+    reading = decode_payload(payload, keys)
     if isinstance(reading, FormatE0):  # two octets for an index, of which 0..510 make sense
         assume((reading.voc_index or 0) <= 510 and (reading.nox_index or 0) <= 510)
-    assert decode_payload(encode(reading)) == reading
+    if isinstance(reading, Format7):  # a tilt is a sine: 126 steps to either side
+        assume(abs(reading.tilt_x or 0) <= 90 and abs(reading.tilt_y or 0) <= 90)
+    if isinstance(reading, Format3 | FormatFA):  # 127 degrees, and hundredths up to 2.55 more
+        assume(abs(reading.temperature or 0) < 128)
+    assert decode_payload(encode(reading, KEY), keys) == reading
+    if payload[0] == 8:
+        assert encode(reading, KEY) == payload
+
+
+@given(
+    st.sampled_from([2, 4]),
+    st.integers(-12799, 12799),
+    st.integers(0, 255),
+    st.integers(0, 0xFFFF),
+    st.sampled_from([None, *ALPHABET]),
+)
+def test_round_trip_of_urls(number: int, t: int, h: int, p: int, tag_id: str | None) -> None:
+    if number == 2:
+        reading = FormatUrl(2, t / 100, h / 2, p + 50000)
+    else:
+        reading = FormatUrl(4, float(int(t / 100)), h / 2, p + 50000, tag_id)
+    fragment = encode(reading)
+    assert df2_4.decode(fragment) == reading
+    assert set(fragment.decode()) <= set(ALPHABET)
+    assert outcome(decode, structure(0x16, b"\xaa\xfe\x10\0\3ruu.vi/#" + fragment)) == reading
 
 
 @given(st.binary(min_size=24, max_size=24), st.binary(min_size=18, max_size=18))
@@ -167,9 +233,11 @@ def test_the_step_hands_over_what_is_not_its_own() -> None:
     seen = []
 
     @usual_first
-    def otherwise(data: bytes, keys: Keys) -> None:
-        seen.append((data, keys))
+    def otherwise(data: bytes, keys: Keys, without: object = ()) -> None:
+        seen.append((data, keys, without))
 
     for data in (b"", b"\x02\x01\x06", bytes(31)):
         otherwise(data, KEYS)
-        assert seen[-1] == (data, KEYS)
+        assert seen[-1] == (data, KEYS, ())
+    otherwise(ADVERTS[0], KEYS, {5})
+    assert seen[-1] == (ADVERTS[0], KEYS, {5})

@@ -1,10 +1,11 @@
 """What is made of reports one by one: duplicates, losses, an Air's two formats, replays."""
 
-import pytest
 from conftest import load_vectors
 
 from firmware_protocol.messages import AdvRprt2
-from ruuvi_host.formats import Keys
+from ruuvi_host.formats import Keys, encode
+from ruuvi_host.formats.df8 import Format8
+from ruuvi_host.formats.dfe1 import FormatE1
 from ruuvi_host.listening import Air, Reading
 
 CASES = {case["name"]: case for case in load_vectors("formats.json")["cases"]}
@@ -54,6 +55,37 @@ def test_e1_supersedes_6_for_a_minute() -> None:
     assert air.counters.superseded == 1
 
 
+def test_the_minute_begins_with_the_last_e1_even_if_it_said_nothing_new() -> None:
+    air = Air()
+    readings = hear(air, (AIR_E1, 0.0), (AIR_E1, 50.0), (AIR_6, 110.0), (AIR_6, 110.1))
+    assert [r.error for r in readings] == [None, None, "superseded", None]
+    assert [r.duplicate for r in readings] == [False, True, False, False]
+
+
+def test_an_air_without_a_number_supersedes_as_well() -> None:
+    payload = b"\x2b\xff\x99\x04" + encode(FormatE1())
+    assert [r.error for r in hear(Air(), (payload, 0.0), (AIR_6, 1.0))] == [None, "superseded"]
+
+
+def test_an_air_supersedes_no_other_one() -> None:
+    air = Air()
+    air.take(report(AIR_E1, 1), 0.0)
+    assert air.take(report(AIR_6, 2), 1.0).error is None
+
+
+def test_formats_that_are_switched_off() -> None:
+    air = Air(without={5})
+    assert hear(air, (TAG, 0.0))[0].error == "unknown_format"
+    assert hear(air, (AIR_6, 1.0))[0].error is None
+
+
+def test_what_was_counted_for_people() -> None:
+    air = Air()
+    assert air.summary() == "0 sensors: nothing was heard"
+    hear(air, (TAG, 0.0), (TAG, 1.0), (b"", 1.0))
+    assert air.summary() == ("1 sensors: 3 reports, 1 not decoded, 1 measurements, 1 duplicates")
+
+
 def test_what_is_no_reading() -> None:
     air = Air()
     named = b"\x08\x09Ruuvi A\x05\xff\x4c\x00\x02\x15"
@@ -74,21 +106,12 @@ def test_the_least_recently_heard_leaves() -> None:
 # -- replays of encrypted readings ----------------------------------------------------------------
 
 KEY = bytes(range(16))
+MAC = "C0:FF:EE:00:00:01"
 
 
-def encrypted(sequence: int) -> bytes:
-    """Format 8; the number stands at 10 and 11 of the block."""
-    algorithms = pytest.importorskip("cryptography.hazmat.primitives.ciphers.algorithms")
-    from cryptography.hazmat.primitives.ciphers import Cipher, modes
-
-    block = bytes(10) + sequence.to_bytes(2, "big") + bytes(4)
-    crc = 0
-    for octet in block:
-        crc ^= octet
-        for _ in range(8):
-            crc = (crc << 1 ^ 7) & 0xFF if crc & 0x80 else crc << 1
-    ciphertext = Cipher(algorithms.AES(KEY), modes.ECB()).encryptor().update(block)
-    payload = b"\x99\x04\x08" + ciphertext + bytes([crc]) + bytes(6)
+def encrypted(sequence: int | None, mac: str = MAC) -> bytes:
+    """Format 8, complete advertising data."""
+    payload = b"\x99\x04" + encode(Format8(measurement_sequence=sequence, mac=mac), KEY)
     return bytes((len(payload) + 1, 0xFF)) + payload
 
 
@@ -112,6 +135,41 @@ def test_replays_do_not_keep_a_tag_from_being_silent() -> None:
     air = Air(Keys([(None, KEY)]))
     hear(air, (encrypted(500), 0.0), (encrypted(400), 30.0), (encrypted(500), 50.0))
     assert hear(air, (encrypted(3), 60.0))[0].error is None
+
+
+def test_a_replay_under_another_address() -> None:
+    air = Air(Keys([(None, KEY)]))
+    assert air.take(report(encrypted(500), 1), 0.0).error is None
+    for number in (500, 499):
+        assert air.take(report(encrypted(number), 2), 1.0).error == "replayed"
+    assert air.take(report(encrypted(500), 1), 2.0).duplicate
+    assert air.take(report(encrypted(1, "C0:FF:EE:00:00:02"), 3), 3.0).error is None
+
+
+def test_another_format_in_between_hides_no_replay() -> None:
+    air = Air(Keys([(None, KEY)]))
+    readings = hear(air, (encrypted(500), 0.0), (TAG, 1.0), (encrypted(499), 2.0))
+    assert [r.error for r in readings] == [None, None, "replayed"]
+
+
+def test_a_wrapped_number_is_newer() -> None:
+    air = Air(Keys([(None, KEY)]))
+    readings = hear(air, *((encrypted(n), 0.0) for n in (65533, 65534, 0, 1, 65534)))
+    assert [r.error for r in readings] == [None, None, None, None, "replayed"]
+
+
+def test_encrypted_readings_without_a_number() -> None:
+    air = Air(Keys([(None, KEY)]))
+    readings = hear(air, (encrypted(None), 0.0), (encrypted(None), 1.0))
+    assert [r.error for r in readings] == [None, None]
+
+
+def test_the_newest_of_so_many_devices_is_remembered() -> None:
+    air = Air(Keys([(None, KEY)]), max_sensors=2)
+    for number, device in ((10, 1), (10, 2), (11, 1), (10, 3)):
+        assert air.take(report(encrypted(number, f"C0:FF:EE:00:00:0{device}")), 0.0).error is None
+    assert air.take(report(encrypted(10, "C0:FF:EE:00:00:01")), 0.0).error is None, "it has left"
+    assert air.take(report(encrypted(9, "C0:FF:EE:00:00:03")), 0.0).error == "replayed"
 
 
 def test_without_the_key() -> None:

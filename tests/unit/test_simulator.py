@@ -110,12 +110,6 @@ def test_a_tag_states_its_own_random_static_address() -> None:
         assert -95 <= event.rssi <= -35
 
 
-def test_a_tag_can_send_another_payload() -> None:
-    event = Tag(Random(5), payload=lambda tag: bytes([7, tag.sequence & 0xFF])).advertise()
-    assert event.data[:7] == bytes.fromhex("020106 05ff9904")
-    assert event.data[7] == 7
-
-
 # -- the board ------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,87 @@
+"""The options that the commands which decode have in common: --key and --without."""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISREG
+from typing import TYPE_CHECKING
+
+import click
+
+from ruuvi_host.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ruuvi_host.formats import Keys
+
+MAX_KEY_FILE = 1 << 20
+"""Octets."""
+
+key_option = click.option(
+    "--key",
+    "key_options",
+    metavar="[MAC=]HEX|@FILE",
+    multiple=True,
+    help="A key for the encrypted formats 8 and FA: 32 hexadecimal digits, for one device or for "
+    "all. Or a file with one a line, which nobody sees on the command line. Repeatable.",
+)
+
+without_option = click.option(
+    "--without",
+    metavar="FORMAT",
+    multiple=True,
+    help="A data format that is somebody else's here, such as f0 or fa: it counts as unknown. "
+    "Repeatable.",
+)
+
+
+def read_keys(options: tuple[str, ...]) -> Keys:
+    """The keys that the options name, in their order.
+
+    Warns on stderr of a file that others can read. Raises ConfigError, which repeats no key.
+    """
+    from ruuvi_host.formats import Keys
+    from ruuvi_host.formats.encryption import parse_key
+
+    def entry(where: str, text: str) -> tuple[bytes | None, bytes]:
+        try:
+            return parse_key(text)
+        except ValueError as error:
+            raise ConfigError(where, str(error)) from error
+
+    entries = []
+    for option in options:
+        if not option.startswith("@"):
+            entries.append(entry("--key", option))
+            continue
+        path = option[1:]
+        for number, line in enumerate(_key_file(path).splitlines(), start=1):
+            if line.strip() and not line.lstrip().startswith("#"):
+                entries.append(entry(f"{path}, line {number}", line))
+    return Keys(entries)
+
+
+def _key_file(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(MAX_KEY_FILE + 1)
+    except OSError as error:
+        raise ConfigError(path or "--key @", str(error.strerror)) from error
+    if len(text) > MAX_KEY_FILE:
+        raise ConfigError(path, "too large for a file of keys")
+    if S_ISREG(mode) and mode & 0o077:
+        click.echo(
+            f"Warning: others can read the keys in {path}; chmod 600 keeps them out.", err=True
+        )
+    return text.decode("utf-8-sig", "replace")
+
+
+def read_without(options: tuple[str, ...]) -> frozenset[int]:
+    """The numbers of the data formats that the options name. Raises ConfigError."""
+    from ruuvi_host.formats import ENCRYPTED, FORMATS, URL
+
+    names = {f"{number:X}": number for number in sorted((*URL, *FORMATS, *ENCRYPTED))}
+    for option in options:
+        if option.upper() not in names:
+            raise ConfigError("--without", f"{option!r} is none of {', '.join(names)}")
+    return frozenset(names[option.upper()] for option in options)

@@ -1,0 +1,114 @@
+"""The live table of `ruuvi-host listen`: all sensors on one screen, redrawn twice a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections import deque
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from io import TextIOBase
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.segment import Segment, Segments
+from rich.table import Table
+from rich.text import Text
+
+from firmware_protocol.messages import address_text
+from ruuvi_host.clock import SystemClock
+from ruuvi_host.formats.summary import summary
+from ruuvi_host.lifetime import together
+from ruuvi_host.listening import Air, Sensor
+from ruuvi_host.logs import printable
+
+INTERVAL = 0.5
+"""Seconds between two pictures."""
+LOG_LINES = 3
+"""Of the log, below the table."""
+NARROW = 64
+"""Columns of a terminal that has no room for more than sensors and readings."""
+
+
+async def show_table(air: Air, listening: Coroutine[Any, Any, None]) -> None:
+    """Show what `air` knows while `listening` fills it. The terminal is as before afterwards."""
+    console = Console()
+    clock = SystemClock()
+    log: deque[str] = deque(maxlen=LOG_LINES)
+
+    async def redraw(live: Live) -> None:
+        while True:
+            live.update(picture(console, air, clock.monotonic(), log), refresh=True)
+            await asyncio.sleep(INTERVAL)
+
+    with (
+        _logging_into(log),
+        Live(console=console, screen=True, auto_refresh=False, redirect_stderr=False) as live,
+    ):
+        await together(listen=listening, redraw=redraw(live))
+
+
+def picture(console: Console, air: Air, now: float, log: deque[str]) -> Segments:
+    """As much of the table as there is room for, then what was counted and the end of the log."""
+    room = max(console.height - len(log) - 1, 1)
+    columns = 2 if console.width < NARROW else 6
+    table = Table(box=None, pad_edge=False)
+    for title in ("Sensor", "Reading", "DF", "dBm", "Age", "Lost")[:columns]:
+        table.add_column(title, no_wrap=title != "Reading")
+    # A row has one line or more, so there is no use for more rows than lines.
+    for sensor in list(air.sensors.values())[:room]:
+        # Text, not markup: names come from the air.
+        table.add_row(*(Text(cell) for cell in _row(sensor, now)[:columns]))
+    lines = console.render_lines(table)
+    below = [*log, air.summary() + "; not all fit in here" * (len(lines) > room)]
+    lines = lines[:room]
+    lines += [
+        console.render_lines(Text(line, no_wrap=True, overflow="ellipsis"))[0] for line in below
+    ]
+    segments: list[Segment] = []
+    for line in lines:
+        segments += [*line, Segment.line()]
+    return Segments(segments[:-1])
+
+
+def _row(sensor: Sensor, now: float) -> tuple[str, ...]:
+    name = f" {printable(sensor.name, 24)}" if sensor.name else ""
+    measurement = sensor.measurement
+    total = sensor.measurements + sensor.lost
+    return (
+        address_text(sensor.address) + name,
+        summary(measurement) if measurement else sensor.error or "",
+        f"{measurement.data_format:X}" if measurement else "-",
+        f"{sensor.rssi}",
+        f"{now - sensor.heard:.0f} s",
+        f"{100 * sensor.lost / total:.0f} %" if total else "-",
+    )
+
+
+class _Lines(TextIOBase):
+    """A stream of text that keeps the last lines."""
+
+    def __init__(self, lines: deque[str]) -> None:
+        self._lines = lines
+
+    def write(self, text: str) -> int:
+        self._lines.extend(text.splitlines())
+        return len(text)
+
+
+@contextmanager
+def _logging_into(lines: deque[str]) -> Iterator[None]:
+    """Keep the log out of the picture, unless it goes to a file anyway."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
+    for handler in handlers:
+        handler.setStream(_Lines(lines))
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.setStream(sys.stderr)
