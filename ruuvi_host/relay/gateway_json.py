@@ -58,12 +58,11 @@ def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
 
 
 def _tag(advertisement: Advertisement, stamp_name: str, data_format: DataFormat) -> str:
-    phy = _PHY_NAMES.get(advertisement.secondary_phy)
+    address, data, rssi, _, secondary, channel, power, _, stamp = advertisement
+    phy = _PHY_NAMES.get(secondary)
     phy_line = f'        "ble_phy": "{phy}",\n' if phy else ""
-    power = advertisement.tx_power
     # The firmware prints a negative power as an unsigned 32-bit number. Servers know it so.
     power_line = "" if power is None else f',\n        "ble_tx_power": {power & 0xFFFFFFFF}'
-    data = advertisement.data
     data_line = decoded_lines = ""
     if data_format is not DataFormat.DECODED:
         data_line = f',\n        "data": "{data.hex().upper()}"'
@@ -72,11 +71,11 @@ def _tag(advertisement: Advertisement, stamp_name: str, data_format: DataFormat)
         members = gateway_members(data)
         decoded_lines = "".join([f',\n        "{name}": {text}' for name, text in members])
     return (
-        f'\n      "{address_text(advertisement.address)}": {{\n'
-        f'        "rssi": {advertisement.rssi},\n'
-        f'        "{stamp_name}": {advertisement.stamp},\n'
+        f'\n      "{address_text(address)}": {{\n'
+        f'        "rssi": {rssi},\n'
+        f'        "{stamp_name}": {stamp},\n'
         f"{phy_line}"
-        f'        "ble_chan": {advertisement.channel}'
+        f'        "ble_chan": {channel}'
         f"{power_line}{data_line}{decoded_lines}\n"
         "      }"
     )

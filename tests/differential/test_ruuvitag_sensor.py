@@ -173,6 +173,11 @@ def is_url(difference: Difference) -> bool:
     return their_structure(difference.adv)[:3] == b"\x16\xaa\xfe"
 
 
+def lacks_an_axis(adv: bytes) -> bool:
+    reading = fields(decode(adv))
+    return None in [reading[f"acceleration_{axis}"] for axis in "xyz"]
+
+
 def is_missing(value: object, code: object) -> Callable[[Difference], bool]:
     return lambda d: (d.ours, d.theirs) == (value, code)
 
@@ -202,9 +207,7 @@ DISAGREEMENTS = [
     Disagreement(
         "one axis that is missing",
         "It drops all three; only the one with the code is missing.",
-        lambda d: (
-            d.field.startswith("acceleration_") and d.theirs is None and b"\x80\x00" in d.adv[14:20]
-        ),
+        lambda d: d.field.startswith("acceleration_") and d.theirs is None and lacks_an_axis(d.adv),
         TAG[:28] + "8000" + TAG[32:],
     ),
     Disagreement(
