@@ -126,7 +126,9 @@ class Host:
                 await asyncio.sleep(CLOCK_CHECK)
             log.info("the clock is right")
         await self._configured.wait()
-        await self._identified.wait()
+        if not self._identified.is_set():
+            log.warning("the coprocessor does not tell who it is: nothing is relayed until it does")
+            await self._identified.wait()
         self._relaying = True
         # What lives until the end need not be looked at by the collector again and again.
         gc.collect()
@@ -134,25 +136,34 @@ class Host:
         await together(**{relay.name: relay.run() for relay in self._relays})
 
     async def _finish(self) -> None:
+        """Last deliveries, and what they leave to its file. Raises SpoolError if data is lost."""
+        failures: list[SpoolError] = []
         try:
             if self._relaying:
                 await together(**{relay.name: relay.finish(GRACE) for relay in self._relays})
         finally:
             for relay in self._relays:
-                self._keep_undelivered(relay)
+                try:
+                    self._keep_undelivered(relay)
+                except SpoolError as error:
+                    failures.append(error)
+            if not self._relaying and len(self._table):
+                log.warning("heard and never relayed: sensors %d", len(self._table))
             self._log_counters("received", self._supervisor.counters)
             self._log_counters("taken in", self._intake.counters)
             for relay in self._relays:
                 self._log_counters(relay.name, relay.counters)
+        for failure in failures:
+            raise failure
 
     def _keep_undelivered(self, relay: Relay) -> None:
         try:
             relay.spool.save(self._state.undelivered(relay.name))
-        except SpoolError as error:
-            log.error("%s: %d reports are lost", error, relay.spool.reports)
-        else:
-            if relay.spool:
-                log.warning("%s: kept for next time: batches %d", relay.name, len(relay.spool))
+        except SpoolError:
+            log.error("%s: reports lost %d", relay.name, relay.spool.reports)
+            raise
+        if relay.spool:
+            log.warning("%s: kept for next time: batches %d", relay.name, len(relay.spool))
 
     def _log_counters(self, name: str, counters: Counters) -> None:
         if counted := counters.nonzero():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from math import inf
+from time import monotonic
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -34,16 +35,18 @@ async def _stoppable(main: Coroutine[Any, Any, None]) -> None:
     assert task is not None
     told_at = inf
 
-    def stop(number: int) -> None:
+    def stop(number: int, frame: object) -> None:
         nonlocal told_at
-        if loop.time() > told_at + SAME_SIGNAL:
+        if monotonic() > told_at + SAME_SIGNAL:
             os._exit(128 + number)
         if told_at == inf:
-            told_at = loop.time()
-            task.cancel()
+            told_at = monotonic()
+            loop.call_soon_threadsafe(task.cancel)
 
     for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, stop, number)
+        # Not by the loop: a second signal must be heard also while the loop is held up, by a
+        # write to a pipe that nobody reads for instance.
+        signal.signal(number, stop)
     await main
 
 

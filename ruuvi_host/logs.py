@@ -1,8 +1,11 @@
 """Logging for the commands: text on stderr; and how to log what would otherwise flood."""
 
 import logging
-import sys
+import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Full, Queue
 from time import monotonic
 
 _LONGEST = 120
@@ -17,13 +20,56 @@ def printable(text: str, longest: int = _LONGEST) -> str:
 
 def configure(level: int = logging.INFO) -> None:
     """Log lines for people on stderr: time, level where it matters, text. Only the CLI calls it."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = StderrHandler()
     handler.setFormatter(_Formatter())
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     for ours in ("ruuvi_host", "firmware_protocol"):
         logging.getLogger(ours).setLevel(level)
+
+
+class StderrHandler(logging.Handler):
+    """Writes to stderr in a thread: whoever reads it may stop reading (a pager, a stopped
+    terminal), and the host must not wait for that. Lines that find no room are counted.
+    """
+
+    LONGEST_QUEUE = 1000
+    LAST_WORDS = 1.0
+    """Seconds that the end of the process waits for lines that are not written yet."""
+
+    def __init__(self, fd: int = 2) -> None:
+        super().__init__()
+        self._fd = fd
+        self._lines: Queue[str] = Queue(self.LONGEST_QUEUE)
+        self._dropped = 0
+        threading.Thread(target=self._write, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        if self._dropped:
+            line += f" ({self._dropped} lines before this one were lost: nobody read them)"
+        try:
+            self._lines.put_nowait(line)
+        except Full:
+            self._dropped += 1
+        else:
+            self._dropped = 0
+
+    def flush(self) -> None:
+        """Wait until all is written, but not for long. `logging` calls it at the end."""
+        with self._lines.all_tasks_done:
+            self._lines.all_tasks_done.wait_for(
+                lambda: not self._lines.unfinished_tasks, self.LAST_WORDS
+            )
+
+    def _write(self) -> None:
+        while True:
+            octets = (self._lines.get() + "\n").encode("utf-8", "replace")
+            with suppress(OSError):  # nobody is left to be told about it
+                while octets:
+                    octets = octets[os.write(self._fd, octets) :]
+            self._lines.task_done()
 
 
 class _Formatter(logging.Formatter):

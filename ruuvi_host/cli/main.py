@@ -69,5 +69,8 @@ def main() -> None:
     try:
         make_group()(prog_name="ruuvi-host")
     except RuuviHostError as error:
+        import logging
+
+        logging.shutdown()  # what was logged before stands before the error
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from error

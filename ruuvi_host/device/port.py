@@ -76,6 +76,12 @@ class Port(asyncio.Protocol):
         until = self._loop.time() + timeout
         while not self._received and self._loss is None:
             if self._loop.time() >= until:
+                # After a standstill the time is over before the loop has looked at the port:
+                # two turns, one that looks and one that hands over.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                if self._received or self._loss:
+                    break
                 return b""
             self._set_alarm(until)
             self._waiter = self._loop.create_future()

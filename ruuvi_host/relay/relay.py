@@ -81,6 +81,8 @@ class Relay:
         self._untried: Batch | None = None
         """The newest batch, as long as it has not been tried. It is in the spool too, unless it
         is empty: that one is only a sign of life, and nothing is lost with it."""
+        self._suspect: tuple[Batch | None, int] = None, 0
+        """The batch that failed last, and how many had been accepted by then."""
         self._work = asyncio.Event()
         self._period_changed = asyncio.Event()
         self._failures = 0
@@ -191,6 +193,7 @@ class Relay:
         if outcome.retry_after:
             self._pause = max(outcome.retry_after, self._first_pause)
         self._failures += 1
+        self._let_others_pass(batch)
         # A server that goes up and down all the time gets no more lines than one that stays down.
         if count := self._failure.due():
             self._said_failing = True
@@ -201,6 +204,14 @@ class Relay:
                 *(self._waiting(), self._pause),
                 extra={"attempt": self._failures},
             )
+
+    def _let_others_pass(self, batch: Batch) -> None:
+        """A batch that fails again although the server took others in between goes to the end:
+        one that it can never take must not hold up the rest."""
+        suspect, accepted_then = self._suspect
+        self._suspect = batch, self.counters.accepted
+        if batch is suspect and self.counters.accepted > accepted_then and self.spool.remove(batch):
+            self.spool.append(batch)
 
     def _refused(self, batch: Batch, outcome: Outcome) -> None:
         self.counters.failed += 1

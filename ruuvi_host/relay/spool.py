@@ -7,6 +7,7 @@ again at the next start. (Surviving `kill -9` is the next step of this room.)
 import json
 import os
 from collections import deque
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,8 @@ class Spool:
                 os.fsync(file.fileno())
             temporary.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                path.with_suffix(".new").unlink(missing_ok=True)
             raise SpoolError(
                 str(path), f"cannot keep undelivered data: {error.strerror}"
             ) from error

@@ -1,8 +1,7 @@
 """Log lines: what they look like, what cannot get into them, and how many there are."""
 
 import logging
-import sys
-from io import StringIO
+import os
 
 import pytest
 
@@ -56,9 +55,7 @@ def test_a_single_event_after_a_long_time_is_let_through() -> None:
     assert events.due() == 1
 
 
-def test_lines_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    stderr = StringIO()
-    monkeypatch.setattr(sys, "stderr", stderr)
+def test_lines_for_people(capfd: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     ours = [logging.getLogger(name) for name in ("ruuvi_host", "firmware_protocol")]
     levels = [logger.level for logger in (root, *ours)]
@@ -72,13 +69,34 @@ def test_lines_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
         logging.getLogger("httpcore").info("not shown")
     finally:
         for handler in [handler for handler in root.handlers if handler not in before]:
+            handler.flush()
             root.removeHandler(handler)
         for logger, level in zip((root, *ours), levels, strict=True):
             logger.setLevel(level)
-    lines = [line.partition(" ") for line in stderr.getvalue().splitlines()]
+    lines = [line.partition(" ") for line in capfd.readouterr().err.splitlines()]
     assert all(len(time) == len("12:34:56") for time, _, _ in lines)
     assert [text for _, _, text in lines] == [
         "a state changed",
         "WARNING: something was lost",
         "ERROR: a person is needed",
     ]
+
+
+def test_nobody_waits_for_who_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs.StderrHandler, "LONGEST_QUEUE", 10)
+    monkeypatch.setattr(logs.StderrHandler, "LAST_WORDS", 0.01)
+    reader, writer = os.pipe()
+    handler = logs.StderrHandler(writer)
+    for number in range(20):  # of 100 kB each: a pipe holds less
+        handler.emit(logging.makeLogRecord({"msg": f"{number} " + "x" * 100_000}))
+    handler.flush()
+    received = b""
+    while received.count(b"\n") < 10:
+        received += os.read(reader, 1 << 20)
+    handler.emit(logging.makeLogRecord({"msg": "read again"}))
+    while b"read again" not in received:
+        received += os.read(reader, 1 << 20)
+    last = received.splitlines()[-1].decode()
+    assert "lines before this one were lost" in last
+    os.close(reader)
+    os.close(writer)

@@ -629,3 +629,26 @@ def test_nonces_run_on_and_start_over() -> None:
 
 def test_nonces_begin_anywhere() -> None:
     assert len({Nonces().next() for _ in range(5)}) > 1
+
+
+# -- a batch that the server can never take --------------------------------------------------------
+
+
+def test_a_batch_that_always_fails_does_not_hold_up_the_rest() -> None:
+    """A server that answers 500 to one batch, was down for a while, and takes everything else."""
+
+    def verdicts() -> Iterator[Outcome]:
+        while True:
+            takes_it = now() >= 45 and 0 not in worlds[0].sink.posts[-1].tags
+            yield ACCEPTED if takes_it else Outcome(Verdict.LATER, "status 500")
+
+    async def main() -> None:
+        world = World(verdicts())
+        worlds.append(world)
+        world.hear_each(10, 20)
+        await world.run(300)
+        assert sorted(world.sink.accepted) == list(range(1, 20))
+        assert len(world.relay.spool) == 1, "the one that cannot be delivered is still kept"
+
+    worlds: list[World] = []
+    jump_through(main())
