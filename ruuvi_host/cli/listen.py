@@ -49,13 +49,15 @@ def command(
 
     from firmware_protocol.messages import SetAll
     from ruuvi_host import logs
-    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.errors import ConfigError, RuuviHostError
     from ruuvi_host.lifetime import run_until_stopped
     from ruuvi_host.listening import Air, listen
 
     logs.configure()
-    if (port is None) is not simulate:
+    if bool(port) is simulate:
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
+    if sys.stdout is None:
+        raise RuuviHostError("there is no standard output to write to")
     air = Air(read_keys(key_options), read_without(without))
     settings = SetAll(fltr_tags=not every_company)
     line_for = _json_line if as_json else _text_line
@@ -76,8 +78,11 @@ def command(
             from ruuvi_host.cli.live import show_table
 
             run_until_stopped(show_table(air, listen(port, heard, settings)))
-    except BrokenPipeError:  # the reader has seen enough; nothing may complain at exit either
+    except OSError as error:
+        # Nothing may complain once more at exit, and a reader that has seen enough is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
     finally:
         click.echo(air.summary(), err=True)
 
