@@ -229,7 +229,7 @@ def _text_answers(derived: bool, keys: Keys, without: frozenset[int]) -> Answers
     quantities = QUANTITIES | DERIVED
 
     def row(name: str, value: Value) -> str:
-        unit, meaning = quantities[name]
+        unit, meaning = quantities.get(name, ("", ""))
         match value:
             case None:
                 text = "not available"

@@ -25,7 +25,7 @@ from ruuvi_host.formats import (
     dff0,
     dffa,
 )
-from ruuvi_host.formats.ad import MANUFACTURER_SPECIFIC, SERVICE_DATA_16, parse
+from ruuvi_host.formats.ad import MANUFACTURER_SPECIFIC, SERVICE_DATA_16, find, parse
 from ruuvi_host.formats.df5 import NONE, usual_first
 from ruuvi_host.formats.encryption import NO_KEYS, Keys, derive_key
 from ruuvi_host.formats.measurement import Measurement, fields
@@ -102,11 +102,11 @@ def decode(
     from 0xF0 on may be used by private projects too.
     Raises FormatError with one of its eight codes, and nothing else.
     """
-    found = parse(advertising_data)
     # The first structure of ours decides: when it is rejected, nothing else is tried.
-    for type_, data in found.structures:
-        if type_ == MANUFACTURER_SPECIFIC and data[:2] == COMPANY:
-            return decode_payload(data[2:], keys, without)
+    ours = find(advertising_data, MANUFACTURER_SPECIFIC, COMPANY)
+    if ours is not None:
+        return decode_payload(ours[2:], keys, without)
+    found = parse(advertising_data)
     for type_, data in found.structures:
         if type_ == SERVICE_DATA_16 and (fragment := df2_4.find_fragment(data)) is not None:
             reading = df2_4.decode(fragment)
@@ -130,10 +130,12 @@ def decode_payload(
     data_format = payload[0]
     if data_format in without:
         raise _unknown(data_format)
-    if data_format in FORMATS:
-        return FORMATS[data_format].decode(payload)
-    if data_format in ENCRYPTED:
-        return ENCRYPTED[data_format].decode(payload, keys)
+    known = FORMATS.get(data_format)
+    if known:
+        return known.decode(payload)
+    encrypted = ENCRYPTED.get(data_format)
+    if encrypted:
+        return encrypted.decode(payload, keys)
     raise _unknown(data_format)
 
 

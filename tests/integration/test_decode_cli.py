@@ -309,9 +309,8 @@ def test_formats_that_are_somebody_elses() -> None:
     assert adv_json("--without", "C5", *hexes)[1:] == off[1:]
     for wrong in ("9", "", "0xF0", "FAFA"):
         _, err = decode("adv", "--without", wrong, "00", code=2)
-        assert err == (
-            f"Error: --without: {wrong!r} is none of 2, 3, 4, 5, 6, 7, 8, C5, E0, E1, F0, FA\n"
-        )
+        assert err.startswith(f"Error: --without: {wrong!r} is none of 2, 3, 4, 5, ")
+        assert err.count("\n") == 1
 
 
 # -- keys -----------------------------------------------------------------------------------------

@@ -45,9 +45,8 @@ fuzz.fuzz_with_hypothesis(["decode"], 0)
 def test_what_is_found_can_be_repeated() -> None:
     ran = python("-c", BROKEN, str(TOOLS))
     assert ran.returncode == 1
-    assert re.search(
-        r"^python tools/fuzz.py decode --hex [0-9a-f]*ff99[0-9a-f]*$", ran.stderr, re.M
-    )
+    found = r"^python tools/fuzz.py decode --hex [0-9a-f]*ff99[0-9a-f]*$"
+    assert re.search(found, ran.stderr, re.MULTILINE)
     assert "AssertionError: found" in ran.stderr
 
 
