@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -139,23 +140,22 @@ def command(
 
 def _serve(server: PtyServer) -> None:
     """Open the pty, print its path, and serve until SIGINT or SIGTERM."""
-    import asyncio
-    import signal
+    import os
+    import sys
+
+    from ruuvi_host.errors import RuuviHostError
+    from ruuvi_host.lifetime import run_until_stopped
 
     async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
         with server:
-            click.echo(server.path)
+            try:
+                click.echo(server.path)
+            except OSError as error:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the exit
+                raise RuuviHostError(f"the path cannot be printed: {error.strerror}") from error
             await server.run()
 
-    try:
-        asyncio.run(serve())
-    except asyncio.CancelledError:
-        return
+    run_until_stopped(serve())
 
 
 def _print_event(event: CoprocessorEvent) -> None:
@@ -172,7 +172,8 @@ def _print_event(event: CoprocessorEvent) -> None:
         line = f"configured: {_describe(event.settings)}"
         if event.refused:
             line += "; answered with an error all the same"
-    click.echo(f"{event.at:10.3f} s  {line}", err=True)
+    with suppress(OSError):  # the board goes on, whether anybody reads about it or not
+        click.echo(f"{event.at:10.3f} s  {line}", err=True)
 
 
 def _describe(settings: SetAll) -> str:
