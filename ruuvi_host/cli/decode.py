@@ -20,7 +20,7 @@ from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without
 from ruuvi_host.errors import ConfigError, FormatError, RuuviHostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from firmware_protocol.framing import Frame, ScannerCounters
     from ruuvi_host.formats import Keys
@@ -41,7 +41,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("hexes", metavar="[HEX...|-]", nargs=-1)
+@click.argument("hexes", metavar="[HEX|@FILE|-]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--derived", is_flag=True, help="Add computed values: dew point, air quality ...")
 @click.option(
@@ -60,7 +60,7 @@ def adv(
     key_options: tuple[str, ...],
     without: tuple[str, ...],
 ) -> None:
-    """Decode advertising data: each HEX, or each line of standard input (-).
+    """Decode advertising data: each HEX, each line of a file, or of standard input (-).
 
     Encrypted readings are tried with the keys in their order.
     """
@@ -81,8 +81,11 @@ def adv(
     read = _reader(answers)
     with suppress(BrokenPipeError):  # whoever reads this has seen enough
         for text in hexes:
-            # As octets, so that an argument that is no UTF-8 is treated like such a line.
-            batches = _lines() if text == "-" else [[os.fsencode(text)]]
+            batches: Iterable[list[bytes]]
+            if text == "-" or text.startswith("@"):
+                batches = _lines(text.removeprefix("@"))
+            else:  # as octets, so that an argument that is no UTF-8 is treated like such a line
+                batches = [[os.fsencode(text)]]
             for lines in batches:
                 _write(STDOUT, "".join(map(read, lines)))
 
@@ -133,18 +136,18 @@ def _blocks(path: str) -> Iterator[bytes]:
             if fd != STDIN:
                 os.close(fd)
     except OSError as error:
-        name = "standard input" if path == "-" else path
+        name = {"-": "standard input", "": "@"}.get(path, path)
         raise ConfigError(name, str(error.strerror)) from error
 
 
-def _lines() -> Iterator[list[bytes]]:
-    """The lines that each read of standard input completes.
+def _lines(path: str) -> Iterator[list[bytes]]:
+    """The lines that each read of a file, or of standard input (-), completes.
 
     Of a line that is too long only so much is kept that it can be told: UTF-8 has up to four
     octets a character.
     """
     tail = b""
-    for block in _blocks("-"):
+    for block in _blocks(path):
         *lines, tail = (tail + block).split(b"\n")
         tail = tail[: 4 * MAX_LINE + 2]
         yield lines

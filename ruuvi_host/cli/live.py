@@ -8,7 +8,6 @@ import sys
 from collections import deque
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from io import TextIOBase
 from typing import Any
 
 from rich.console import Console
@@ -87,28 +86,27 @@ def _row(sensor: Sensor, now: float) -> tuple[str, ...]:
     )
 
 
-class _Lines(TextIOBase):
-    """A stream of text that keeps the last lines."""
+class _LastLines(logging.Handler):
+    """Keeps the last lines of the log."""
 
     def __init__(self, lines: deque[str]) -> None:
+        super().__init__()
         self._lines = lines
 
-    def write(self, text: str) -> int:
-        self._lines.extend(text.splitlines())
-        return len(text)
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
 
 
 @contextmanager
 def _logging_into(lines: deque[str]) -> Iterator[None]:
     """Keep the log out of the picture, unless it goes to a file anyway."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
-    for handler in handlers:
-        handler.setStream(_Lines(lines))
+    root = logging.getLogger()
+    before = root.handlers
+    if sys.stderr.isatty():
+        instead = _LastLines(lines)
+        instead.setFormatter(before[0].formatter if before else None)
+        root.handlers = [instead]
     try:
         yield
     finally:
-        for handler in handlers:
-            handler.setStream(sys.stderr)
+        root.handlers = before

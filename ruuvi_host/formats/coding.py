@@ -28,6 +28,7 @@ class Number:
 
     __slots__ = ("decode", "highest", "lowest", "missing", "offset", "per_unit", "times")
     decode: Callable[[int], float | None]
+    """Made for its limits, because it is called for nearly every field of every reading."""
 
     def __init__(
         self,

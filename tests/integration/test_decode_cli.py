@@ -81,6 +81,16 @@ def test_arguments_and_lines_in_their_order() -> None:
     assert [answer["adv"] for answer in answers] == ["00", "02", "03", "01"]
 
 
+def test_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "adverts"
+    file.write_text("\n".join(case["adv_hex"] for case in (TAG, AIR)))
+    answers = adv_json("00", f"@{file}", "01")
+    assert [answer["adv"] for answer in answers] == ["00", TAG["adv_hex"], AIR["adv_hex"], "01"]
+    for path, problem in (("/nowhere", "No such file or directory"), ("/", "Is a directory")):
+        assert decode("adv", f"@{path}", code=2) == ("", f"Error: {path}: {problem}\n")
+    assert decode("adv", "@", code=2) == ("", "Error: @: No such file or directory\n")
+
+
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
