@@ -144,19 +144,17 @@ def encode_sign_magnitude(value: float | None) -> tuple[int, int]:
     return whole | 0x80 if is_negative else whole, hundredths
 
 
-class _MacTexts(dict[bytes, str | None]):
-    """Octets → text, made when it is first asked for: few addresses send many readings."""
-
-    def __missing__(self, octets: bytes) -> str | None:
-        if len(self) >= 4096:  # a flood of addresses must not fill the memory
-            self.clear()
-        text = octets.hex(":").upper() if octets.strip(b"\xff") else None
-        self[octets] = text
-        return text
+MAC_TEXTS: dict[bytes, str | None] = {}
+"""The results of `mac_text` so far: few addresses send many readings."""
 
 
-MACS = _MacTexts()
-"""MACS[octets]: an address, or the end of one, as CB:B8:33:4C:88:4F; None for all FF."""
+def mac_text(octets: bytes) -> str | None:
+    """An address, or the end of one, as CB:B8:33:4C:88:4F; None for all FF."""
+    if octets not in MAC_TEXTS:
+        if len(MAC_TEXTS) >= 4096:  # a flood of addresses must not fill the memory
+            MAC_TEXTS.clear()
+        MAC_TEXTS[octets] = octets.hex(":").upper() if octets.strip(b"\xff") else None
+    return MAC_TEXTS[octets]
 
 
 def encode_mac(text: str | None, size: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 from ruuvi_host.formats.coding import (
     ACCELERATION,
     HUMIDITY,
-    MACS,
+    MAC_TEXTS,
     PRESSURE,
     TEMPERATURE,
     TX_POWERS,
@@ -20,6 +20,7 @@ from ruuvi_host.formats.coding import (
     VOLTAGES,
     encode_mac,
     encode_power,
+    mac_text,
     wrong_length,
 )
 from ruuvi_host.formats.encryption import NO_KEYS, Keys
@@ -74,6 +75,10 @@ def usual_first(otherwise: Decoder) -> Decoder:
             return otherwise(advertising_data, keys, without)
         if header != _HEADER or without:
             return otherwise(advertising_data, keys, without)
+        try:
+            address = MAC_TEXTS[mac]
+        except KeyError:
+            address = mac_text(mac)
         return _new(
             Format5,
             (
@@ -88,7 +93,7 @@ def usual_first(otherwise: Decoder) -> Decoder:
                 TX_POWERS[power & 31],
                 None if movements == 0xFF else movements,
                 None if sequence == 0xFFFF else sequence,
-                MACS[mac],
+                address,
             ),
         )
 

@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 from ruuvi_host.errors import FormatError
 from ruuvi_host.formats.coding import (
     HUMIDITY,
-    MACS,
     PRESSURE,
     TEMPERATURE,
     U8,
@@ -19,6 +18,7 @@ from ruuvi_host.formats.coding import (
     crc8,
     encode_bits,
     encode_mac,
+    mac_text,
     wrong_length,
 )
 
@@ -80,7 +80,7 @@ def decode(payload: bytes) -> Format7:
         _VOLTAGE.decode(power >> 4),
         power & 15,
         U8.decode(movements),
-        MACS[mac],
+        mac_text(mac),
     )
 
 

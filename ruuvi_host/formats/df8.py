@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 from ruuvi_host.errors import FormatError
 from ruuvi_host.formats.coding import (
     HUMIDITY,
-    MACS,
     PRESSURE,
     TEMPERATURE,
     TX_POWERS,
@@ -18,6 +17,7 @@ from ruuvi_host.formats.coding import (
     crc8,
     encode_mac,
     encode_power,
+    mac_text,
     wrong_length,
 )
 from ruuvi_host.formats.encryption import Keys, encrypt, plaintexts
@@ -63,7 +63,7 @@ def decode(payload: bytes, keys: Keys) -> Format8:
                 tx_power=TX_POWERS[power & 31],
                 movement_counter=U16.decode(movements),
                 measurement_sequence=U16.decode(sequence),
-                mac=MACS[address],
+                mac=mac_text(address),
             )
     raise FormatError("decrypt_failed", "encrypted, and no key of this device fits")
 

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 from ruuvi_host.formats.coding import (
     HUMIDITY,
-    MACS,
     PRESSURE,
     TEMPERATURE,
     TX_POWERS,
@@ -17,6 +16,7 @@ from ruuvi_host.formats.coding import (
     VOLTAGES,
     encode_mac,
     encode_power,
+    mac_text,
     wrong_length,
 )
 
@@ -55,7 +55,7 @@ def decode(payload: bytes) -> FormatC5:
         TX_POWERS[power & 31],
         U8.decode(movements),
         U16.decode(sequence),
-        MACS[mac],
+        mac_text(mac),
     )
 
 

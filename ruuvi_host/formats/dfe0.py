@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 from ruuvi_host.formats.coding import (
     AIR_INDEX,
     HUMIDITY,
-    MACS,
     PARTICLES,
     PRESSURE,
     TEMPERATURE,
@@ -17,6 +16,7 @@ from ruuvi_host.formats.coding import (
     Number,
     encode_bits,
     encode_mac,
+    mac_text,
     wrong_length,
 )
 
@@ -84,7 +84,7 @@ def decode(payload: bytes) -> FormatE0:
         bool(flags & 2),
         bool(flags & 4),
         bool(flags & 8),
-        MACS[mac],
+        mac_text(mac),
     )
 
 

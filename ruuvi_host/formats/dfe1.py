@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 from ruuvi_host.formats.coding import (
     AIR_INDEX,
     HUMIDITY,
-    MACS,
     PARTICLES,
     PRESSURE,
     SOUND,
@@ -20,6 +19,7 @@ from ruuvi_host.formats.coding import (
     Whole,
     encode_bits,
     encode_mac,
+    mac_text,
     wrong_length,
 )
 
@@ -85,7 +85,7 @@ def decode(payload: bytes) -> FormatE1:
         bool(flags & 1),
         bool(flags & 2),
         bool(flags & 4),
-        MACS[mac],
+        mac_text(mac),
     )
 
 

@@ -7,12 +7,12 @@ from struct import Struct
 from typing import Literal, NamedTuple
 
 from ruuvi_host.formats.coding import (
-    MACS,
     Logarithmic,
     Number,
     Whole,
     encode_bits,
     encode_mac,
+    mac_text,
     wrong_length,
 )
 
@@ -82,7 +82,7 @@ def decode(payload: bytes) -> FormatF0:
         bool(flags & 2),
         bool(flags & 4),
         bool(flags & 8),
-        MACS[mac],
+        mac_text(mac),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from ruuvi_host.errors import FormatError
 from ruuvi_host.formats import df3
-from ruuvi_host.formats.coding import MACS, Whole, encode_mac, wrong_length
+from ruuvi_host.formats.coding import Whole, encode_mac, mac_text, wrong_length
 from ruuvi_host.formats.encryption import Keys, encrypt, plaintexts
 
 _LAYOUT = Struct(">B16s6s")
@@ -54,7 +54,7 @@ def decode(payload: bytes, keys: Keys) -> FormatFA:
                 acceleration_z=reading.acceleration_z,
                 battery_voltage=reading.battery_voltage,
                 measurement_sequence=counter,
-                mac=MACS[address],
+                mac=mac_text(address),
             )
     raise FormatError("decrypt_failed", "encrypted, and no key of this device fits")
 

@@ -10,7 +10,7 @@ from ruuvi_host.formats.coding import (
     ACCELERATION,
     AIR_INDEX,
     HUMIDITY,
-    MACS,
+    MAC_TEXTS,
     PARTICLES,
     PRESSURE,
     SOUND,
@@ -27,6 +27,7 @@ from ruuvi_host.formats.coding import (
     encode_bits,
     encode_mac,
     encode_sign_magnitude,
+    mac_text,
 )
 from ruuvi_host.formats.df3 import Format3
 from ruuvi_host.formats.df5 import Format5
@@ -138,17 +139,17 @@ def test_sign_and_magnitude() -> None:
 
 def test_addresses() -> None:
     octets = bytes.fromhex("CBB8334C884F")
-    assert MACS[octets] == "CB:B8:33:4C:88:4F"
-    assert MACS[b"\xff\xff\xfe"] == "FF:FF:FE"
-    assert MACS[b"\xff" * 6] is None
+    assert mac_text(octets) == "CB:B8:33:4C:88:4F"
+    assert mac_text(b"\xff\xff\xfe") == "FF:FF:FE"
+    assert mac_text(b"\xff" * 6) is None
     assert encode_mac("cb:b8:33:4c:88:4f", 6) == octets
     assert encode_mac(None, 3) == b"\xff\xff\xff"
 
 
 def test_a_flood_of_addresses_does_not_fill_the_memory() -> None:
     for number in range(20_000):
-        assert MACS[number.to_bytes(6)] == number.to_bytes(6).hex(":").upper()
-    assert len(MACS) <= 4096
+        assert mac_text(number.to_bytes(6)) == number.to_bytes(6).hex(":").upper()
+    assert len(MAC_TEXTS) <= 4096
 
 
 def test_flags_and_checksum() -> None:
