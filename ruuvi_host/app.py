@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware_protocol.messages import DeviceId, Report
 from ruuvi_host.clock import Clock, SystemClock, WallClock
-from ruuvi_host.config import RUUVI, Config, Target
+from ruuvi_host.config.model import RUUVI, Config, Target
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batcher

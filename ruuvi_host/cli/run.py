@@ -70,8 +70,9 @@ def command(
     """
     from dataclasses import replace
 
-    from ruuvi_host import app, gw_cfg, logs
-    from ruuvi_host.config import (
+    from ruuvi_host import app, logs
+    from ruuvi_host.config import gw_cfg
+    from ruuvi_host.config.model import (
         CUSTOM,
         DEFAULT_PERIOD,
         RUUVI,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.advertisement import Advertisement
-from ruuvi_host.config import DataFormat
+from ruuvi_host.config.model import DataFormat
 from ruuvi_host.formats.gateway import gateway_members
 from ruuvi_host.intake.batch import Batch
 

@@ -24,7 +24,7 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 import httpx  # noqa: E402  (after the line above)
 
 from firmware_protocol.messages import DeviceId  # noqa: E402
-from ruuvi_host.config import Target, is_ruuvi  # noqa: E402
+from ruuvi_host.config.model import Target, is_ruuvi  # noqa: E402
 from ruuvi_host.errors import ConfigError  # noqa: E402
 from ruuvi_host.logs import Repeated, printable  # noqa: E402
 from ruuvi_host.relay.signing import MAX_KEY_OCTETS, Signer  # noqa: E402

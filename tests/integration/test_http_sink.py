@@ -27,8 +27,8 @@ import trustme
 from conftest import load_vectors
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host import gw_cfg
-from ruuvi_host.config import Authorization, Target
+from ruuvi_host.config import gw_cfg
+from ruuvi_host.config.model import Authorization, Target
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.relay import http
 from ruuvi_host.relay.http import HttpSink, public_url

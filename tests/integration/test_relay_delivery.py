@@ -13,7 +13,7 @@ import pytest
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.clock import SystemClock
-from ruuvi_host.config import Target
+from ruuvi_host.config.model import Target
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.receiver import Receipt, Receiver, Result, Settings, Signature

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ruuvi_host.config import (
+from ruuvi_host.config.model import (
     Authorization,
     Config,
     Target,

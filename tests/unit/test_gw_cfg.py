@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from firmware_protocol.messages import SetAll
-from ruuvi_host import gw_cfg
-from ruuvi_host.config import CUSTOM, RUUVI, RUUVI_CLOUD_URL, Config, Target
+from ruuvi_host.config import gw_cfg
+from ruuvi_host.config.model import CUSTOM, RUUVI, RUUVI_CLOUD_URL, Config, Target
 from ruuvi_host.errors import ConfigError
 
 Load = Callable[[Any], Config]

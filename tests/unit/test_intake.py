@@ -7,7 +7,7 @@ from conftest import load_vectors
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, Report
 from ruuvi_host.advertisement import Advertisement
-from ruuvi_host.config import DataFormat
+from ruuvi_host.config.model import DataFormat
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake

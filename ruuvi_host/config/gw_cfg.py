@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firmware_protocol.messages import SetAll
-from ruuvi_host.config import (
+from ruuvi_host.config.model import (
     CUSTOM,
     DEFAULT_PERIOD,
     MAX_PERIOD,

@@ -1,6 +1,6 @@
-"""What the host is told to do, and where it keeps its state.
+"""The values that a configuration comes down to: what the rooms of the house are told.
 
-The gateway's own settings come from a gw_cfg.json (see gw_cfg.py); the rest from the command line.
+Where they come from (a gateway's file, the host's own, environment, options) is not known here.
 """
 
 import os
@@ -41,9 +41,41 @@ class Authorization:
     """Of kind "basic": the gateway then writes the header behind the signature."""
 
 
+class Profile(Enum):
+    """Whose behaviour it is where ours is better than the gateway's: see `host` in the pages."""
+
+    HOST = "host"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Files of a server's TLS. They may change, appear and vanish while the host runs."""
+
+    client_cert: Path | None = None
+    """PEM, a chain is allowed; presented to the server. None: not wanted."""
+    client_key: Path | None = None
+    """PEM, the key of `client_cert`."""
+    client_key_password: str | None = field(default=None, repr=False)
+    server_cert: Path | None = None
+    """PEM; the only trust anchor, in place of the system's authorities. None: not wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraFiles:
+    """Files with parts of a request that are too long for the address. None: not wanted."""
+
+    path: Path | None = None
+    """The path, without its leading slash. The address must have none."""
+    query: Path | None = None
+    """The query, without its question mark. The address must have none."""
+    headers: Path | None = None
+    """Whole header lines, each ended by CR LF."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server that gets batches."""
+    """A server that gets batches, or statistics."""
 
     name: str
     url: str = field(repr=False)
@@ -52,6 +84,12 @@ class Target:
     """Seconds, 1..3600; the server may change it."""
     authorization: Authorization | None = None
     data_format: DataFormat = DataFormat.RAW
+    tls: TlsFiles = TlsFiles()
+    extra: ExtraFiles = ExtraFiles()
+    proxy: str | None = field(default=None, repr=False)
+    """URL of an HTTP proxy; may hold user information."""
+    keep_alive: bool = False
+    """Keep the connection for the next post; a gateway opens a new one each time."""
 
 
 @dataclass(frozen=True, slots=True)
