@@ -110,7 +110,7 @@ class Relay:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.spool:
-                    if await self._deliver_next() is Verdict.LATER:
+                    if await self._deliver_next() in (Verdict.LATER, Verdict.MEND):
                         break
                     if self.spool:
                         await asyncio.sleep(self._pace)
@@ -143,7 +143,7 @@ class Relay:
             if not self._untried and not self.spool:
                 self._work.clear()
                 await self._work.wait()
-            if await self._deliver_next() is Verdict.LATER:
+            if await self._deliver_next() in (Verdict.LATER, Verdict.MEND):
                 await asyncio.sleep(self._pause)
             elif self.spool:
                 await asyncio.sleep(self._pace)
@@ -159,7 +159,7 @@ class Relay:
         match outcome.verdict:
             case Verdict.ACCEPTED:
                 self._accepted(batch)
-            case Verdict.LATER:
+            case Verdict.LATER | Verdict.MEND:
                 self._failed(batch, outcome)
             case Verdict.REFUSED:
                 self._refused(batch, outcome)

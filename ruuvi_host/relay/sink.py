@@ -17,6 +17,9 @@ class Verdict(Enum):
     ACCEPTED = "accepted"
     LATER = "later"
     """Try again: no answer, or one that is not about this body."""
+    MEND = "mend"
+    """Keep it, and try again slowly: a person has to mend something first, here (a certificate, a
+    token) or there (401, 403, 404)."""
     REFUSED = "refused"
     """The server will never take this body."""
 
@@ -32,6 +35,10 @@ class Outcome:
     """Seconds between posts that the server asks for."""
     retry_after: float | None = None
     """Seconds that the server asks to be left alone for."""
+    status: int | None = None
+    """Of the HTTP answer; None: there was none."""
+    begun: bool = True
+    """False: nothing was sent, because a file that the post needs is missing or bad."""
 
 
 class Sink(Protocol):
