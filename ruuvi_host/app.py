@@ -3,19 +3,21 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Coroutine
-from typing import Any
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from firmware_protocol.messages import DeviceId, Report
 from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.model import RUUVI, Config, Target
 from ruuvi_host.device.supervisor import Supervisor
-from ruuvi_host.errors import SpoolError
+from ruuvi_host.errors import ConfigError, SpoolError
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable
-from ruuvi_host.lifetime import together
+from ruuvi_host.lifetime import on_signal, together
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http import HttpSink, public_url
 from ruuvi_host.relay.relay import BACKLOG_PACE, FIRST_PAUSE, Nonces, Relay
@@ -33,21 +35,25 @@ CLOUD_PACE = 15.0
 CLOCK_CHECK = 1.0
 """Seconds between two questions whether the clock is right."""
 
+Reload = Callable[[], Config]
+"""Reads the configuration again. Raises ConfigError, having changed nothing."""
 
-async def run(
-    port: str | None, config: Config, state: StateDirectory, *, trust_clock: bool
-) -> None:
-    """Run a host on `port`, or on a simulated board when that is None, until cancelled."""
-    if port is not None:
-        await Host(port, config, state, trust_clock=trust_clock).run()
+
+async def run(config: Config, state: StateDirectory, *, simulate: bool, reload: Reload) -> None:
+    """Run a host until cancelled, for a simulated board or the coprocessor of `config`."""
+    if not simulate:
+        await Host(config.coprocessors[0].port, config, state, reload).run()
         return
     from ruuvi_host.simulator.board import Board
     from ruuvi_host.simulator.pty import PtyServer
 
     with PtyServer(Board()) as server:
         log.info("simulated coprocessor on %s", server.path)
-        host = Host(server.path, config, state, trust_clock=True)
-        await host.run(board=server.run())
+        await Host(server.path, config, state, reload).run(board=server.run())
+
+
+class _Reloaded(Exception):  # noqa: N818 - never leaves this module
+    """There is a new configuration."""
 
 
 class Host:
@@ -56,19 +62,14 @@ class Host:
     port: as for device.port.open_port.
     """
 
-    def __init__(
-        self, port: str, config: Config, state: StateDirectory, *, trust_clock: bool
-    ) -> None:
+    def __init__(self, port: str, config: Config, state: StateDirectory, reload: Reload) -> None:
         self._clock: Clock = SystemClock()
-        self._wall = WallClock(self._clock, trusted=trust_clock)
+        self._wall = WallClock(self._clock, trusted=config.trust_clock)
         self._config = config
         self._state = state
-        self._table = AdvertisementTable()
-        self._intake = Intake(
-            self._table,
-            AddressFilter(config.filter_addresses, config.filter_allow),
-            use_timestamps=config.use_timestamps,
-        )
+        self._reload = reload
+        self._table = AdvertisementTable(config.max_sensors)
+        self._intake = self._make_intake()
         self._supervisor = Supervisor(port, config.scan, self, self._clock)
         self._gateway = state.load_gateway()
         self._configured = asyncio.Event()
@@ -76,10 +77,18 @@ class Host:
         self._relaying = False
         if self._gateway:
             self._identified.set()
-        nonces = Nonces()
-        self._relays = [self._relay(target, nonces) for target in config.targets]
+        self._nonces = Nonces()
+        self._relays = [self._relay(target) for target in config.targets]
 
-    def _relay(self, target: Target, nonces: Nonces) -> Relay:
+    def _make_intake(self) -> Intake:
+        config = self._config
+        return Intake(
+            self._table,
+            AddressFilter(config.filter_addresses, config.filter_allow),
+            use_timestamps=config.use_timestamps,
+        )
+
+    def _relay(self, target: Target) -> Relay:
         batcher = Batcher(self._table.queue(), target.period, self._clock.monotonic())
         facts = BodyFacts(self._config.coordinates, self._config.use_timestamps, target.data_format)
         is_cloud = target.name == RUUVI
@@ -89,7 +98,7 @@ class Host:
             batcher,
             self._known_gateway,
             facts,
-            nonces,
+            self._nonces,
             self._clock,
             first_pause=CLOUD_PACE if is_cloud else FIRST_PAUSE,
             pace=CLOUD_PACE if is_cloud else BACKLOG_PACE,
@@ -117,6 +126,14 @@ class Host:
 
     async def _run_relays(self) -> None:
         """Nothing is posted before clock, coprocessor and its identity are there."""
+        hang_up = asyncio.Event()
+        with on_signal(signal.SIGHUP, hang_up.set):
+            while True:
+                with suppress(_Reloaded):
+                    await together(relays=self._relay_when_ready(), reload=self._watch(hang_up))
+                await self._start_anew()
+
+    async def _relay_when_ready(self) -> None:
         if self._config.use_timestamps and not self._wall.check():
             log.warning(
                 "the clock is not synchronised: nothing is relayed until it is (--trust-clock "
@@ -134,6 +151,30 @@ class Host:
         gc.collect()
         gc.freeze()
         await together(**{relay.name: relay.run() for relay in self._relays})
+
+    async def _watch(self, hang_up: asyncio.Event) -> NoReturn:
+        """Raises _Reloaded when there is a new configuration that can be used."""
+        while True:
+            await hang_up.wait()
+            hang_up.clear()
+            try:
+                self._config = await asyncio.to_thread(self._reload)
+            except ConfigError as error:
+                log.error("the configuration stays as it was: %s", error)
+            else:
+                log.info("configuration read again")
+                raise _Reloaded
+
+    async def _start_anew(self) -> None:
+        """Go on with the new configuration, as a gateway does: what waits becomes a last batch, the
+        table is emptied, the coprocessor is configured again, and the timers start anew."""
+        for relay in self._relays:
+            await relay.retire()
+            self._keep_undelivered(relay)
+        self._table.reset(self._config.max_sensors)
+        self._intake = self._make_intake()
+        self._relays = [self._relay(target) for target in self._config.targets]
+        self._supervisor.reconfigure(self._config.scan)
 
     async def _finish(self) -> None:
         """Last deliveries, and what they leave to its file. Raises SpoolError if data is lost."""

@@ -1,13 +1,19 @@
 """Time, as a thing that can be passed in, and the question whether the wall clock is right."""
 
 import ctypes
+import logging
 import sys
 import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+log = logging.getLogger(__name__)
+
 EARLIEST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 """A wall clock before this is wrong for sure. (The gateway's own rule.)"""
+
+LONG_UP = 600.0
+"""Seconds after which a clock that nobody has set would have been set."""
 
 _STA_UNSYNC = 0x0040
 _TIMEX_SIZE = 208
@@ -25,12 +31,19 @@ class Clock(Protocol):
         """Does the system say that it keeps the wall clock right?"""
         ...
 
+    def uptime(self) -> float:
+        """Seconds since the machine was started."""
+        ...
+
 
 class SystemClock:
     """The clock of this machine."""
 
     monotonic = staticmethod(time.monotonic)
     wall = staticmethod(time.time)
+
+    def uptime(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def synchronised(self) -> bool:
         """Ask the kernel (adjtimex, which changes nothing when `modes` is 0)."""
@@ -48,6 +61,8 @@ class SystemClock:
 class WallClock:
     """The wall time to stamp with, or None as long as it is not known to be right.
 
+    It is right when the kernel says so; and also, for many containers and virtual machines never
+    say it, when the machine has been up for ten minutes and the time is plausible.
     Once right it stays so: a server that is asked for the time may be away for hours.
     """
 
@@ -57,8 +72,14 @@ class WallClock:
 
     def check(self) -> bool:
         """Is the clock right? Asks the system until the answer is yes."""
-        if not self._right:
-            self._right = self._clock.wall() >= EARLIEST and self._clock.synchronised()
+        if not self._right and self._clock.wall() >= EARLIEST:
+            self._right = self._clock.synchronised()
+            if not self._right and self._clock.uptime() >= LONG_UP:
+                self._right = True
+                log.warning(
+                    "the kernel does not call the clock synchronised; it is trusted, because the "
+                    "time is plausible and this machine has been up for ten minutes"
+                )
         return self._right
 
     def utc(self) -> int | None:

@@ -2,6 +2,7 @@
 
     RuuviHostError
       ConfigError            exit 2   a key or option, and the problem with it
+        ConfigProblemsError                  several at once
       DeviceError            exit 3   the serial side
         PortError                     cannot be opened, or was lost
         HandshakeError                the coprocessor does not answer as it should
@@ -14,6 +15,7 @@
 The message is for people and says what to do next; the attributes are for programs.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -32,6 +34,14 @@ class ConfigError(RuuviHostError):
         super().__init__(f"{key}: {problem}")
         self.key = key
         self.problem = problem
+
+
+class ConfigProblemsError(ConfigError):
+    """Several at once. `key` and `problem` are those of the first."""
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        super().__init__(*errors[0])
+        self.args = ("\n       ".join(f"{key}: {problem}" for key, problem in errors),)
 
 
 class DeviceError(RuuviHostError):

@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from math import inf
 from time import monotonic
 from typing import Any, TypeVar
@@ -48,6 +48,17 @@ async def _stoppable(main: Coroutine[Any, Any, None]) -> None:
         # write to a pipe that nobody reads for instance.
         signal.signal(number, stop)
     await main
+
+
+@contextmanager
+def on_signal(number: signal.Signals, then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` in the running loop whenever the signal comes."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(number, then)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
 
 
 async def together(**parts: Coroutine[Any, Any, None]) -> None:

@@ -30,8 +30,11 @@ class ManualClock:
     monotonic() begins at 0, wall() at `wall` (UTC, seconds).
     """
 
-    def __init__(self, wall: float = 1_800_000_000.0, *, synchronised: bool = True) -> None:
+    def __init__(
+        self, wall: float = 1_800_000_000.0, *, synchronised: bool = True, uptime: float = 0.0
+    ) -> None:
         self._passed = 0.0
+        self._uptime_at_start = uptime
         self._wall_at_start = wall
         self._synchronised = synchronised
 
@@ -43,6 +46,9 @@ class ManualClock:
 
     def synchronised(self) -> bool:
         return self._synchronised
+
+    def uptime(self) -> float:
+        return self._uptime_at_start + self._passed
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass."""

@@ -1,8 +1,16 @@
 """`ruuvi-host run`: receive from a coprocessor and relay to a server."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from ruuvi_host.cli.configuration import configuration_options, wishes
+
+if TYPE_CHECKING:
+    from ruuvi_host.config.load import Loaded
 
 MIN_INTERVAL, MAX_INTERVAL = 1, 3600
 
@@ -11,8 +19,11 @@ MIN_INTERVAL, MAX_INTERVAL = 1, 3600
     epilog="""\b
 Examples:
   ruuvi-host run --port /dev/ttyACM0 --url http://my.server:8000/record
+  ruuvi-host run --config /etc/ruuvi-host/ruuvi-host.toml
   ruuvi-host run --port /dev/ttyACM0 --config gw_cfg.json
-  ruuvi-host run --simulate --url http://127.0.0.1:8000/"""
+  ruuvi-host run --simulate --url http://127.0.0.1:8000/
+
+SIGHUP reads the configuration again; with one that cannot be used the old one stays."""
 )
 @click.option(
     "--port",
@@ -27,26 +38,18 @@ Examples:
     help="Use a simulated coprocessor instead of a port. "
     "Implies --trust-clock; nothing is ever sent to Ruuvi.",
 )
-@click.option("--url", metavar="URL", help="Server to post to, in place of the one in --config.")
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Server to post to, in place of the one that is configured and all that belongs to it.",
+)
 @click.option(
     "--interval",
     type=click.IntRange(MIN_INTERVAL, MAX_INTERVAL),
     metavar="S",
     help="Seconds between posts to your own server, 1 to 3600. [default: 10]",
 )
-@click.option(
-    "--config",
-    "config_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A gateway's gw_cfg.json: scanning, filters, servers. Ruuvi Cloud is on unless "
-    "the file says otherwise, as on a gateway.",
-)
-@click.option(
-    "--trust-clock",
-    is_flag=True,
-    help="Take the system clock as right, though the kernel does not call it synchronised.",
-)
+@configuration_options
 @click.option(
     "--state-dir",
     metavar="DIR",
@@ -59,6 +62,8 @@ def command(
     url: str | None,
     interval: int | None,
     config_file: Path | None,
+    files: Path | None,
+    settings: tuple[str, ...],
     trust_clock: bool,
     state_dir: str | None,
 ) -> None:
@@ -68,49 +73,73 @@ def command(
     Ruuvi Gateway does. What a server does not take is kept and tried again. SIGTERM or Ctrl-C
     stops within five seconds, with the last batch delivered or kept.
     """
-    from dataclasses import replace
-
     from ruuvi_host import app, logs
-    from ruuvi_host.config import gw_cfg
-    from ruuvi_host.config.model import (
-        CUSTOM,
-        DEFAULT_PERIOD,
-        RUUVI,
-        Config,
-        Target,
-        check_url,
-        refuse_ruuvi,
-        split_user,
-        state_directory,
-    )
+    from ruuvi_host.config.load import load_to_run
+    from ruuvi_host.config.model import check_url, refuse_ruuvi, state_directory
     from ruuvi_host.errors import ConfigError
     from ruuvi_host.lifetime import run_until_stopped
     from ruuvi_host.state import StateDirectory
 
     logs.configure()
-    if bool(port) is simulate:
+    if port and simulate:
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
-    config = gw_cfg.load(config_file) if config_file else Config()
-    targets = {target.name: target for target in config.targets}
-    if simulate:
-        targets.pop(RUUVI, None)
-    if url:
-        bare, authorization = split_user(check_url("--url", url))
-        period = targets[CUSTOM].period if CUSTOM in targets else DEFAULT_PERIOD
-        targets[CUSTOM] = Target(CUSTOM, bare, period, authorization)
+    if url and simulate:
+        refuse_ruuvi(check_url("--url", url))
+    options = _for_url(url) if url else []
+    if port:
+        options.append(("coprocessor.port", port, "--port"))
     if interval:
-        if CUSTOM not in targets:
-            raise ConfigError("--interval", "is for your own server: give --url too")
-        targets[CUSTOM] = replace(targets[CUSTOM], period=interval)
-        gw_cfg.warn_if_short("--interval", interval)
-    if not targets:
-        raise ConfigError("--url", "nowhere to send to: give --url, or --config with a server")
-    if simulate:
-        for target in targets.values():
-            refuse_ruuvi(target.url)
-    config = replace(config, targets=tuple(targets.values()))
-    state = StateDirectory.open(state_directory(state_dir, simulated=simulate))
+        options.append(("http_period", str(interval), "--interval"))
+    if state_dir is not None:
+        options.append(("state_dir", state_dir, "--state-dir"))
+    what = wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
+
+    def load() -> Loaded:
+        return _checked(load_to_run(what), simulate=simulate, interval=interval)
+
+    loaded = load()
+    named = loaded.sources.path_of("state_dir")
+    state = StateDirectory.open(state_directory(named, simulated=simulate))
     try:
-        run_until_stopped(app.run(port, config, state, trust_clock=trust_clock))
+        run_until_stopped(
+            app.run(loaded.config, state, simulate=simulate, reload=lambda: load().config)
+        )
     finally:
         state.close()
+
+
+def _for_url(url: str) -> list[tuple[str, str, str]]:
+    """--url as keys: nothing that was configured for another server goes to this one."""
+    from ruuvi_host.config.model import check_url, split_user
+
+    _, authorization = split_user(check_url("--url", url))
+    keys = {"use_http": "true", "http_url": url, "http_auth": "basic" if authorization else "none"}
+    for name in ("ssl_client_cert", "ssl_server_cert", "extra_http_path", "extra_http_query"):
+        keys[f"http_use_{name}"] = "false"
+    keys["http_use_extra_http_headers"] = "false"
+    return [(key, text, "--url") for key, text in keys.items()]
+
+
+def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
+    """What makes no sense for this command. Raises ConfigError."""
+    from dataclasses import replace
+
+    from ruuvi_host.config.model import CUSTOM, refuse_ruuvi
+    from ruuvi_host.config.problems import Severity
+    from ruuvi_host.errors import ConfigError
+
+    config = loaded.config
+    if simulate:
+        config = replace(config.without_ruuvi(), trust_clock=True)
+        for target in config.targets:
+            refuse_ruuvi(target.url)
+    elif not config.coprocessors:
+        raise ConfigError("--port", "name the port of the coprocessor, or use --simulate")
+    if interval and not any(target.name == CUSTOM for target in config.targets):
+        raise ConfigError("--interval", "is for your own server: give --url too")
+    if not config.targets:
+        for problem in loaded.problems:
+            if problem.severity is Severity.FAULT:
+                raise ConfigError(problem.key, problem.why)
+        raise ConfigError("--url", "nowhere to send to: give --url, or --config with a server")
+    return replace(loaded, config=config)

@@ -6,7 +6,7 @@ Where they come from (a gateway's file, the host's own, environment, options) is
 import os
 from base64 import b64encode
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,10 +14,9 @@ from urllib.parse import unquote, urlsplit
 from firmware_protocol.messages import SetAll
 from ruuvi_host.errors import ConfigError
 
-RUUVI, CUSTOM = "ruuvi", "custom"
-"""The names of the two targets of a gateway."""
+RUUVI, CUSTOM, STATISTICS = "ruuvi", "custom", "statistics"
+"""The names of the targets of a gateway: two for batches, and one for statistics."""
 
-RUUVI_CLOUD_URL = "https://network.ruuvi.com/record"
 DEFAULT_PERIOD = 10
 """Seconds between two posts."""
 MAX_PERIOD = 3600
@@ -39,6 +38,15 @@ class Authorization:
     value: str = field(repr=False)
     basic: bool = False
     """Of kind "basic": the gateway then writes the header behind the signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coprocessor:
+    """One nRF52 on a serial port."""
+
+    port: str
+    """As for device.port.open_port."""
+    baud: int = 115200
 
 
 class Profile(Enum):
@@ -106,6 +114,27 @@ class Config:
     coordinates: str = ""
     """At most 63 octets."""
     targets: tuple[Target, ...] = ()
+    statistics: Target | None = None
+    profile: Profile = Profile.HOST
+    max_sensors: int = 100
+    """1..100,000."""
+    trust_clock: bool = False
+    signed_tx_power: bool = False
+    nrf_firmware: str = ""
+    """For statistics; empty: what the coprocessor's behaviour tells."""
+    network_watchdog: float = 3600.0
+    """Seconds without any answer to a batch that are an error."""
+    exit_by_watchdog: bool = False
+    coprocessors: tuple[Coprocessor, ...] = ()
+    """The first one's address names the gateway."""
+
+    def without_ruuvi(self) -> "Config":
+        """For simulated data, which nobody at Ruuvi wants."""
+        statistics = self.statistics
+        if statistics and is_ruuvi(urlsplit(statistics.url).hostname or ""):
+            statistics = None
+        others = tuple(target for target in self.targets if target.name != RUUVI)
+        return replace(self, targets=others, statistics=statistics)
 
 
 def basic_authorization(user: str, password: str) -> Authorization:
@@ -165,16 +194,16 @@ def split_user(url: str) -> tuple[str, Authorization | None]:
     return bare, basic_authorization(unquote(user), unquote(password)) if user else None
 
 
-def state_directory(option: str | None, *, simulated: bool) -> Path:
-    """Where this instance keeps its state: option, $STATE_DIRECTORY, $XDG_STATE_HOME, home.
+def state_directory(named: Path | None, *, simulated: bool) -> Path:
+    """Where this instance keeps its state: as named, $STATE_DIRECTORY, $XDG_STATE_HOME, home.
 
     Raises ConfigError when there is none of them.
 
-    A simulated coprocessor gets a folder of its own, unless the option names one: its undelivered
+    A simulated coprocessor gets a folder of its own, unless one is named: its undelivered
     batches must never be posted by a real gateway.
     """
-    if option:
-        return Path(option)
+    if named:
+        return named
     if systemd := os.environ.get("STATE_DIRECTORY"):
         path = Path(systemd.partition(":")[0])
     elif os.path.isabs(xdg := os.environ.get("XDG_STATE_HOME", "")):  # others do not count

@@ -97,6 +97,10 @@ class Supervisor:
             _add(total, self._session.counters)
         return total
 
+    def reconfigure(self, settings: SetAll) -> None:
+        """Configure the coprocessor with other settings from now on."""
+        self._settings = settings
+
     async def run(self) -> None:
         """Open and link again and again, until cancelled.
 

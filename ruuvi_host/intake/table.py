@@ -110,6 +110,12 @@ class AdvertisementTable:
         for queue in self._queues:
             queue.clear()
 
+    def reset(self, max_sensors: int) -> None:
+        """Clear, forget the readers, and have another bound from now on."""
+        self.clear()
+        self._queues.clear()
+        self._max_sensors = max_sensors
+
     def _new_entry(self, advertisement: Advertisement) -> _Entry:
         samples = 1 if advertisement.address in self._known else 0
         if len(self._entries) < self._max_sensors:

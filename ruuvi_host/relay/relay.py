@@ -116,6 +116,12 @@ class Relay:
                         await asyncio.sleep(self._pace)
         await self._sink.close()
 
+    async def retire(self) -> None:
+        """After `run`, when another relay takes over: cut the last batch, deliver nothing."""
+        self._cut()
+        self._untried = None
+        await self._sink.close()
+
     async def _fill(self) -> None:
         while True:
             await self._until_due()

@@ -27,8 +27,9 @@ import trustme
 from conftest import load_vectors
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.config import gw_cfg
+from ruuvi_host.config.load import load as load_configuration
 from ruuvi_host.config.model import Authorization, Target
+from ruuvi_host.config.sources import Wishes
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.relay import http
 from ruuvi_host.relay.http import HttpSink, public_url
@@ -185,7 +186,8 @@ SUPPORTED = [case for case in HTTP["requests"] if "files" not in case["config"]]
 def load(tmp_path: Path, keys: dict[str, Any]) -> dict[str, Target]:
     path = tmp_path / "gw_cfg.json"
     path.write_text(httpx.Response(200, json=keys).text)
-    return {target.name: target for target in gw_cfg.load(path).targets}
+    targets = load_configuration(Wishes(path)).config.targets
+    return {target.name: target for target in targets}
 
 
 @pytest.mark.parametrize("case", SUPPORTED, ids=lambda c: str(c["name"]))
@@ -217,16 +219,6 @@ def test_request(tmp_path: Path, case: dict[str, Any]) -> None:
     assert request.headers[0][0] == "Host"
     assert request.headers[1:] == [(name, value) for name, value in expected if name != "Host"]
     assert dict(expected)["Host"] == http._host(httpx.URL(configured.url))
-
-
-@pytest.mark.parametrize(
-    "case",
-    [case for case in HTTP["requests"] if "files" in case["config"]],
-    ids=lambda c: str(c["name"]),
-)
-def test_request_that_this_version_cannot_make(tmp_path: Path, case: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="does not support an extra path yet"):
-        load(tmp_path, case["config"])
 
 
 @pytest.mark.parametrize(

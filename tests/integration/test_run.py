@@ -243,7 +243,7 @@ def test_nginx_as_the_server(state: str, tmp_path: Path) -> None:
     ("options", "code", "sentence"),
     [
         (["--simulate"], 2, "--url: nowhere to send to"),
-        (["--url", "http://127.0.0.1/"], 2, "--port: name the port, or use --simulate"),
+        (["--url", "http://127.0.0.1/"], 2, "--port: name the port of the coprocessor, or use"),
         (["--simulate", "--port", "x", "--url", "http://127.0.0.1/"], 2, "--port: "),
         (["--simulate", "--url", "ftp://127.0.0.1/"], 2, "--url: the address must begin with"),
         (["--simulate", "--url", "http://"], 2, "--url: the address names no server"),
@@ -257,7 +257,7 @@ def test_nginx_as_the_server(state: str, tmp_path: Path) -> None:
         (["--port", "/etc/passwd", "--url", "http://127.0.0.1/"], 3, "not a serial port"),
         (["--port", "/", "--url", "http://127.0.0.1/"], 3, "not a serial port"),
         (["--port", "nosuch://x", "--url", "http://127.0.0.1/"], 3, "unknown kind of port"),
-        (["--port", "", "--url", "http://127.0.0.1/"], 2, "--port: name the port"),
+        (["--port", "", "--url", "http://127.0.0.1/"], 2, "--port: name the port of"),
         (["--simulate", "--config", "/nonexistent"], 2, "/nonexistent: cannot be read"),
     ],
 )

@@ -88,3 +88,21 @@ def test_a_trusted_clock_is_right_even_if_it_is_not() -> None:
     wall = WallClock(ManualClock(wall=5.0, synchronised=False), trusted=True)
     assert wall.check()
     assert wall.utc() == 5
+
+
+def test_a_machine_that_has_been_up_for_long_is_trusted_with_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock(synchronised=False, uptime=599.0)
+    wall = WallClock(clock, trusted=False)
+    assert not wall.check()
+    clock.advance(1)
+    assert wall.check()
+    assert wall.check()
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+
+
+def test_not_with_a_time_that_cannot_be(caplog: pytest.LogCaptureFixture) -> None:
+    wall = WallClock(ManualClock(wall=5.0, synchronised=False, uptime=9999.0), trusted=False)
+    assert not wall.check()
+    assert not caplog.records

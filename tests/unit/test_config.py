@@ -152,14 +152,14 @@ def test_state_directory(environment: pytest.MonkeyPatch) -> None:
     assert state_directory(None, simulated=False) == Path("/xdg/ruuvi-host")
     environment.setenv("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")
     assert state_directory(None, simulated=False) == Path("/var/lib/a")
-    assert state_directory("here", simulated=False) == Path("here")
+    assert state_directory(Path("here"), simulated=False) == Path("here")
 
 
 @pytest.mark.usefixtures("environment")
 def test_a_simulated_coprocessor_has_a_folder_of_its_own() -> None:
     simulated = state_directory(None, simulated=True)
     assert simulated != state_directory(None, simulated=False)
-    assert state_directory("here", simulated=True) == Path("here")
+    assert state_directory(Path("here"), simulated=True) == Path("here")
 
 
 def test_without_a_home(environment: pytest.MonkeyPatch) -> None:

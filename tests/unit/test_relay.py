@@ -79,6 +79,9 @@ class LoopClock:
     def wall(self) -> float:
         return START + self.monotonic()
 
+    def uptime(self) -> float:
+        return 0.0
+
     def synchronised(self) -> bool:
         return True
 

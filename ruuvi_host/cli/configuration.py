@@ -1,0 +1,86 @@
+"""The options that say where a configuration comes from, for all commands that need one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ruuvi_host.config.sources import Wishes
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--config",
+        "config_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A ruuvi-host.toml, or a gateway's gw_cfg.json; if the other one lies beside it, that "
+        "counts too. [default: $RUUVI_HOST_CONFIG]",
+    ),
+    click.option(
+        "--files",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder with certificates (http_cli_cert, http_srv_cert …) and extra parts "
+        "(http_headers …). [default: that of --config]",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Any key of either file, on top of both; may be repeated. KEY=@FILE takes the value "
+        "from a file, which keeps a secret out of the list of processes.",
+    ),
+    click.option(
+        "--trust-clock",
+        is_flag=True,
+        help="Take the system clock as right, though the kernel does not call it synchronised.",
+    ),
+)
+
+
+def configuration_options(function: F) -> F:
+    """Add --config, --files, --set and --trust-clock to a command."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def wishes(
+    config_file: Path | None,
+    files: Path | None,
+    settings: Iterable[str],
+    *,
+    trust_clock: bool = False,
+    options: Iterable[tuple[str, str, str]] = (),
+) -> Wishes:
+    """What the options and the environment say.
+
+    options: (key, text, option) of options that stand for a key; `--set` counts more.
+    """
+    import os
+
+    from ruuvi_host.config.sources import Wishes
+
+    overrides = list(options)
+    if trust_clock:
+        overrides.append(("trust_clock", "true", "--trust-clock"))
+    overrides += [(*key_and_value(text), "--set") for text in settings]
+    return Wishes(config_file, files, tuple(overrides), dict(os.environ))
+
+
+def key_and_value(text: str) -> tuple[str, str]:
+    """KEY=VALUE in two. Raises ConfigError."""
+    from ruuvi_host.errors import ConfigError
+
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        shown = key if key.isidentifier() else "…"  # it may be a secret without its key
+        raise ConfigError("--set", f"must be KEY=VALUE, and {shown} is not")
+    return key.strip(), value

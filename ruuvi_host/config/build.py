@@ -1,0 +1,259 @@
+"""From the keys to the values that the rooms of the house are told."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from firmware_protocol.messages import SetAll
+from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
+from ruuvi_host.config.gateway_keys import RUUVI_CLOUD_URL
+from ruuvi_host.config.model import (
+    CUSTOM,
+    RUUVI,
+    STATISTICS,
+    Authorization,
+    Config,
+    Coprocessor,
+    DataFormat,
+    ExtraFiles,
+    Profile,
+    Target,
+    TlsFiles,
+    basic_authorization,
+    check_url,
+    split_user,
+)
+from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.sources import Sources
+from ruuvi_host.errors import ConfigError
+from ruuvi_host.logs import printable
+
+MAX_FILTER_ADDRESSES = 100
+
+_ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+_SEMANTIC_VERSION = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
+
+_NOT_SERVED = {
+    "use_mqtt": "MQTT is not served by this version yet",
+    "remote_cfg_use": "the remote configuration is not fetched by this version yet",
+}
+
+
+def build(sources: Sources) -> Config:
+    """The configuration. What is wrong with it is added to the sources' problems."""
+    gateway, host, problems = sources.gateway, sources.host, sources.problems
+    for key, why in _NOT_SERVED.items():
+        if gateway[key]:
+            problems.add(key, why, source=gateway.origins[key])
+    profile = Profile(host["profile"])
+    max_sensors = host["max_sensors"]
+    if profile is Profile.GATEWAY and max_sensors != 100:
+        problems.add("max_sensors", "is 100 in profile gateway", "taking 100", value=max_sensors)
+        max_sensors = 100
+    version = host["nrf_firmware"]
+    if version and not _SEMANTIC_VERSION.fullmatch(version):
+        why = "must be a version such as v2.0.0"
+        problems.add("nrf_firmware", why, severity=Severity.ERROR, value=version)
+    builder = _Targets(sources)
+    addresses = _filter(gateway, problems)
+    return Config(
+        scan=_scan(gateway, problems),
+        filter_addresses=addresses,
+        filter_allow=gateway["scan_filter_allow_listed"],
+        use_timestamps=gateway["ntp_use"],
+        coordinates=gateway["coordinates"],
+        targets=builder.targets(),
+        statistics=builder.statistics(),
+        profile=profile,
+        max_sensors=max_sensors,
+        trust_clock=host["trust_clock"],
+        signed_tx_power=host["signed_tx_power"],
+        nrf_firmware=version,
+        network_watchdog=60.0 * host["watchdog.network_minutes"],
+        exit_by_watchdog=host["watchdog.exit"],
+        coprocessors=tuple(Coprocessor(**table) for table in host.coprocessors if "port" in table),
+    )
+
+
+def _scan(gateway: GatewayConfig, problems: Problems) -> SetAll:
+    scan = SetAll(
+        fltr_id=gateway["company_id"],
+        fltr_tags=gateway["company_use_filtering"],
+        use_coded_phy=gateway["scan_coded_phy"],
+        use_1m_phy=gateway["scan_1mbit_phy"],
+        use_2m_phy=gateway["scan_2mbit_phy"],
+        ch_37=gateway["scan_channel_37"],
+        ch_38=gateway["scan_channel_38"],
+        ch_39=gateway["scan_channel_39"],
+    )
+    if not (scan.use_1m_phy or scan.use_2m_phy or scan.use_coded_phy):
+        problems.add("scan_1mbit_phy", "no PHY is enabled; nothing will be heard")
+    elif not scan.use_1m_phy:
+        problems.add(
+            "scan_1mbit_phy", "off, so legacy advertisements, what most tags send, are not heard"
+        )
+    if not (scan.ch_37 or scan.ch_38 or scan.ch_39):
+        problems.add("scan_channel_37", "no channel is enabled; nothing will be heard")
+    if scan.fltr_tags and scan.fltr_id != SetAll().fltr_id:
+        problems.add(
+            "company_id", "not Ruuvi's, so RuuviTags do not pass the filter", value=scan.fltr_id
+        )
+    return scan
+
+
+def _filter(gateway: GatewayConfig, problems: Problems) -> frozenset[bytes]:
+    key = "scan_filter_list"
+    listed = gateway[key]
+    addresses = set()
+    if len(listed) > MAX_FILTER_ADDRESSES:
+        problems.add(key, f"only the first {MAX_FILTER_ADDRESSES} count")
+    for text in listed[:MAX_FILTER_ADDRESSES]:
+        if _ADDRESS.fullmatch(text):
+            addresses.add(bytes.fromhex(text.replace(":", "")))
+        else:
+            problems.add(key, f"{printable(text)} is no AA:BB:CC:DD:EE:FF", "skipped")
+    if listed and not addresses:
+        problems.add(key, "no address can be used", "nothing is filtered")
+    if gateway["scan_filter_allow_listed"] and not listed:
+        problems.add("scan_filter_allow_listed", "the list is empty", "nothing is filtered")
+    return frozenset(addresses)
+
+
+class _Targets:
+    """Makes the targets of a configuration. One that cannot work is a fault, and left out."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._gateway = sources.gateway
+        self._host = sources.host
+        self._problems = sources.problems
+        self._files = sources.files
+        self._proxy = self._checked_proxy()
+
+    def targets(self) -> tuple[Target, ...]:
+        targets = []
+        if self._gateway["use_http_ruuvi"]:
+            targets.append(Target(RUUVI, RUUVI_CLOUD_URL, proxy=self._proxy))
+        if self._gateway["use_http"] and (custom := self._custom()):
+            targets.append(custom)
+        return tuple(targets)
+
+    def statistics(self) -> Target | None:
+        gateway = self._gateway
+        if not gateway["use_http_stat"]:
+            return None
+        address = self._address("http_stat_url")
+        if address is None:
+            return None
+        url, from_url = address
+        user = gateway["http_stat_user"]
+        given = basic_authorization(user, gateway["http_stat_pass"]) if user else None
+        return Target(
+            STATISTICS,
+            url,
+            authorization=from_url or given,
+            tls=self._tls("http_stat_", "stat_", self._host["statistics.client_key_password"]),
+            proxy=self._proxy,
+        )
+
+    def _custom(self) -> Target | None:
+        gateway = self._gateway
+        period = gateway["http_period"]
+        if period < SHORTEST_POLITE_PERIOD:
+            why = f"shorter than the {SHORTEST_POLITE_PERIOD} s a gateway offers"
+            origin = gateway.origins["http_period"]
+            self._problems.add("http_period", why, "taken", value=period, source=origin)
+        address = self._address("http_url")
+        faults = len(self._problems.found)
+        authorization = self._authorization(address[1] if address else None)
+        new = self._problems.found[faults:]
+        if address is None or any(p.severity is not Severity.WARNING for p in new):
+            return None
+        extra = ExtraFiles(
+            self._wanted_file("http_use_extra_http_path", "http_path"),
+            self._wanted_file("http_use_extra_http_query", "http_query"),
+            self._wanted_file("http_use_extra_http_headers", "http_headers"),
+        )
+        parts = urlsplit(address[0])
+        if extra.path and parts.path:
+            self._fault("http_url", "must have no path, not even /, with http_use_extra_http_path")
+        if extra.query and parts.query:
+            self._fault("http_url", "must have no query with http_use_extra_http_query")
+        return Target(
+            CUSTOM,
+            address[0],
+            period,
+            authorization,
+            DataFormat(gateway["http_data_format"]),
+            self._tls("http_", "http_", self._host["http.client_key_password"]),
+            extra,
+            self._proxy,
+            self._host["http.keep_alive"],
+        )
+
+    def _address(self, key: str) -> tuple[str, Authorization | None] | None:
+        """An address, and who is named in it. None: it cannot be used."""
+        if not self._gateway[key] and any(p.key == key for p in self._problems.found):
+            return None  # it was refused, and that has been said
+        try:
+            return split_user(check_url(key, self._gateway[key]))
+        except ConfigError as error:
+            self._fault(key, error.problem)
+            return None
+
+    def _authorization(self, from_url: Authorization | None) -> Authorization | None:
+        """The Authorization of the custom target.
+
+        from_url: user and password in its address; they count for "basic" alone.
+        """
+        gateway = self._gateway
+        kind = gateway["http_auth"]
+        if kind == "none":
+            return None
+        if kind == "basic":
+            if from_url or gateway["http_user"]:
+                return from_url or basic_authorization(gateway["http_user"], gateway["http_pass"])
+            self._problems.add("http_user", "empty", "no Authorization is sent")
+            return None
+        key = "http_bearer_token" if kind == "bearer" else "http_api_key"
+        secret = gateway[key]
+        if not secret:
+            self._problems.add(key, "empty", "no Authorization is sent")
+            return None
+        if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
+            why = "must be printable ASCII without spaces at its ends: it goes into a header"
+            self._fault(key, why)
+            return None
+        scheme = {"bearer": "Bearer ", "token": "Token ", "api_key": ""}[kind]
+        return Authorization(scheme + secret)
+
+    def _tls(self, key_prefix: str, file_prefix: str, password: str) -> TlsFiles:
+        client = f"{key_prefix}use_ssl_client_cert"
+        return TlsFiles(
+            self._wanted_file(client, f"{file_prefix}cli_cert"),
+            self._wanted_file(client, f"{file_prefix}cli_key"),
+            password or None,
+            self._wanted_file(f"{key_prefix}use_ssl_server_cert", f"{file_prefix}srv_cert"),
+        )
+
+    def _wanted_file(self, key: str, name: str) -> Path | None:
+        """The file of that name, if `key` wants it. Certificates may end in .pem."""
+        if not self._gateway[key]:
+            return None
+        plain = self._files / name
+        with_suffix = plain.with_suffix(".pem")
+        return with_suffix if with_suffix.exists() and not plain.exists() else plain
+
+    def _checked_proxy(self) -> str | None:
+        proxy = self._host["http.proxy"]
+        if not proxy:
+            return None
+        try:
+            return check_url("http.proxy", proxy)
+        except ConfigError as error:
+            self._problems.add("http.proxy", error.problem, severity=Severity.ERROR)
+            return None
+
+    def _fault(self, key: str, why: str) -> None:
+        """Our user's own words must be right; a gateway's file only loses its target."""
+        severity = Severity.ERROR if key in self._gateway.own else Severity.FAULT
+        self._problems.add(key, why, severity=severity, source=self._gateway.origins.get(key, ""))

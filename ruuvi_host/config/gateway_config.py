@@ -1,0 +1,212 @@
+"""A gateway's configuration: all its keys with their present values, updated and written as a
+gateway does it.
+
+As there, a missing key keeps its value, and so does one of the wrong type. Where the gateway is
+silent there is a Problem.
+"""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from difflib import get_close_matches
+from typing import Any
+
+from ruuvi_host.config.gateway_keys import (
+    BY_NAME,
+    CREDENTIALS,
+    CUSTOM_KEYS,
+    FACTS,
+    GATEWAY_KEYS,
+    OLD_NAME,
+    REMOTE_CREDENTIALS,
+    RUUVI_CLOUD_URL,
+    SCAN_KEYS,
+    SHOWN_ONLY,
+    GatewayKey,
+    Kind,
+)
+from ruuvi_host.config.gateway_values import MISSING, read_value
+from ruuvi_host.config.model import DEFAULT_PERIOD, MAX_PERIOD
+from ruuvi_host.config.problems import Problems, Severity
+
+Values = dict[str, Any]
+
+SHORTEST_POLITE_PERIOD = 10
+"""Seconds. A gateway's own page offers no less."""
+
+_BACK_TO_DEFAULT = ("mqtt_data_format", "mqtt_prefix", "mqtt_client_id")
+"""The exceptions to "what is missing keeps its value"."""
+
+_READ_ONLY_WITH: dict[str, Callable[[Values], bool]] = {
+    "http_stat_use_ssl_client_cert": lambda v: v["use_http_stat"],
+    "http_stat_use_ssl_server_cert": lambda v: v["use_http_stat"],
+    "mqtt_use_ssl_client_cert": lambda v: v["use_mqtt"],
+    "mqtt_use_ssl_server_cert": lambda v: v["use_mqtt"],
+    "ntp_use_dhcp": lambda v: v["ntp_use"],
+    **dict.fromkeys(
+        ("ntp_server1", "ntp_server2", "ntp_server3", "ntp_server4"),
+        lambda v: v["ntp_use"] and not v["ntp_use_dhcp"],
+    ),
+}
+
+
+class GatewayConfig:
+    """The keys and their values; `origins` tells where each value comes from."""
+
+    def __init__(self) -> None:
+        self.values: Values = {key.name: deepcopy(key.default) for key in GATEWAY_KEYS}
+        self.origins: dict[str, str] = dict.fromkeys(BY_NAME, "default")
+        self.own: set[str] = set()
+        """Keys that our user gave, not a gateway's file: what is wrong with them is an error."""
+        self.unknown: Values = {}
+        """Keys that we do not know, of newer firmware perhaps: kept for writing."""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def switch_off(self) -> None:
+        """Without a gateway's file nothing is sent until it is asked for."""
+        for name in ("use_http_ruuvi", "use_http", "use_http_stat"):
+            self.values[name] = False
+
+    def update(self, document: Mapping[str, Any], problems: Problems, *, own: bool = False) -> None:
+        """Take over what `document` says.
+
+        own: it is not a gateway's file but our user's own words, so that what cannot be used is
+        an error, and what is missing keeps its value without exception.
+        """
+        severity = Severity.ERROR if own else Severity.WARNING
+        before = dict(self.values)
+        given = self._given(document, problems, severity)
+        self._take(given, before, problems, own=own)
+        if not own:
+            for name in _BACK_TO_DEFAULT:
+                if name not in given:
+                    self.values[name] = BY_NAME[name].default
+        self._settle_lan(before)
+        self._settle_scan(document, given)
+        self._settle_period(problems)
+        if not self.values["ntp_use"]:
+            self.values["ntp_use_dhcp"] = False
+        if self._is_cloud():
+            # How firmware that knew only one target wrote "Ruuvi's cloud".
+            self.values |= {"use_http_ruuvi": True, "use_http": False}
+
+    def document(self) -> Values:
+        """What a gateway saves, secrets included."""
+        values = dict(self.values)
+        if values["use_http_ruuvi"] and not values["use_http"]:
+            values |= {name: BY_NAME[name].default for name in CUSTOM_KEYS}
+            values["use_http"] = True
+        unused = {name for names in CREDENTIALS.values() for name in names}
+        unused |= {name for names in REMOTE_CREDENTIALS.values() for name in names}
+        unused -= {*CREDENTIALS[values["http_auth"]]}
+        unused -= {*REMOTE_CREDENTIALS[values["remote_cfg_auth_type"]]}
+        written = {key.name: values[key.name] for key in GATEWAY_KEYS if key.name not in unused}
+        return deepcopy(written) | self.unknown
+
+    def _given(self, document: Mapping[str, Any], problems: Problems, severity: Severity) -> Values:
+        """The keys of `document` that we know. Of those we do not, each is a problem."""
+        given = {}
+        for name, value in document.items():
+            if name in BY_NAME:
+                given[name] = value
+            elif name not in FACTS and name not in SHOWN_ONLY and name != OLD_NAME:
+                near = get_close_matches(name, BY_NAME, 1)
+                meant = f"unknown key; is {near[0]} meant?" if near else "unknown key"
+                instead = "ignored" if severity is Severity.WARNING else ""
+                problems.add(name, meant, instead, severity=severity)
+                self.unknown[name] = value
+        if OLD_NAME in document and "scan_2mbit_phy" not in given:
+            given["scan_2mbit_phy"] = document[OLD_NAME]
+        return given
+
+    def _take(self, given: Values, before: Values, problems: Problems, *, own: bool) -> None:
+        severity = Severity.ERROR if own else Severity.WARNING
+        values = self.values
+        for key in GATEWAY_KEYS:  # in this order: a secret stands behind what decides on it
+            name = key.name
+            if name == "http_user" and values["http_auth"] != before["http_auth"]:
+                # The gateway keeps all kinds of secrets in one place; a new kind begins without.
+                values |= dict.fromkeys(CREDENTIALS["basic"], "")
+                values |= {"http_bearer_token": "", "http_api_key": ""}
+            if (
+                name == "remote_cfg_auth_basic_user"
+                and values["remote_cfg_auth_type"] != before["remote_cfg_auth_type"]
+            ):
+                for names in REMOTE_CREDENTIALS.values():
+                    values |= dict.fromkeys(names, "")
+            if name not in given:
+                continue
+            why = self._why_not_read(key, given)
+            if why:
+                if own:
+                    problems.add(name, why, "ignored")
+                continue
+            value = read_value(key, given[name], problems, severity)
+            if key.kind is Kind.OBJECT and value is not MISSING:
+                value = self._object(key, value, problems, severity)
+            elif value is MISSING and name == "http_url" and values["use_http"]:
+                value = ""  # never the address of someone else in its place
+            if value is not MISSING:
+                values[name] = value
+                self.origins[name] = problems.source
+                (self.own.add if own else self.own.discard)(name)
+
+    def _object(
+        self, key: GatewayKey, value: Values, problems: Problems, severity: Severity
+    ) -> Values:
+        merged = dict(self.values[key.name])
+        for member in key.members:
+            if member.name in value:
+                taken = read_value(member, value[member.name], problems, severity)
+                if taken is not MISSING:
+                    merged[member.name] = taken
+        return merged
+
+    def _why_not_read(self, key: GatewayKey, given: Values) -> str:
+        """Why the gateway would not look at this key; empty: it does."""
+        values, name = self.values, key.name
+        if name in ("http_user", "http_pass", "http_bearer_token", "http_api_key"):
+            if not values["use_http"]:
+                return "read only with use_http true"
+            if name not in CREDENTIALS[values["http_auth"]]:
+                return f"does not belong to http_auth {values['http_auth']}"
+        if name in ("lan_auth_user", "lan_auth_pass") and "lan_auth_type" not in given:
+            return "read only together with lan_auth_type"
+        condition = _READ_ONLY_WITH.get(name)
+        return "" if condition is None or condition(values) else "not read with these settings"
+
+    def _settle_lan(self, before: Values) -> None:
+        values = self.values
+        kind = values["lan_auth_type"]
+        if kind in ("lan_auth_allow", "lan_auth_deny"):
+            values |= {"lan_auth_user": "", "lan_auth_pass": ""}
+        elif kind == "lan_auth_default":
+            values["lan_auth_user"] = BY_NAME["lan_auth_user"].default
+            is_old = values["lan_auth_pass"] == before["lan_auth_pass"]
+            if before["lan_auth_type"] != kind and is_old:
+                values["lan_auth_pass"] = ""  # the default one follows from the device id
+
+    def _settle_scan(self, document: Mapping[str, Any], given: Values) -> None:
+        """Without scan_default the given keys count: that is what the writer of the file meant."""
+        defaults = {name: BY_NAME[name].default for name in SCAN_KEYS}
+        if not isinstance(given.get("scan_default"), bool) and any(n in given for n in SCAN_KEYS):
+            self.values["scan_default"] = all(self.values[n] == d for n, d in defaults.items())
+        if self.values["scan_default"]:
+            self.values |= defaults
+
+    def _settle_period(self, problems: Problems) -> None:
+        period = self.values["http_period"]
+        if period == 0:
+            self.values["http_period"] = DEFAULT_PERIOD
+            problems.add("http_period", "0 is no period", f"taking {DEFAULT_PERIOD} s", value=0)
+        elif period > MAX_PERIOD:
+            self.values["http_period"] = MAX_PERIOD
+            problems.add(
+                "http_period", f"more than {MAX_PERIOD} s", f"taking {MAX_PERIOD} s", value=period
+            )
+
+    def _is_cloud(self) -> bool:
+        values = self.values
+        custom = (values["http_url"], values["http_data_format"], values["http_auth"])
+        return bool(values["use_http"]) and custom == (RUUVI_CLOUD_URL, "ruuvi", "none")

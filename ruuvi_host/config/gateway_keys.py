@@ -1,0 +1,266 @@
+"""The keys of a gateway's gw_cfg.json: type, default, limit and meaning, in the order of the file.
+
+Source: ruuvi.gateway_esp.c, gw_cfg_json_parse*.c and gw_cfg_json_generate*.c.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+RUUVI_CLOUD_URL = "https://network.ruuvi.com/record"
+RUUVI_STATUS_URL = "https://network.ruuvi.com/status"
+
+DATA_FORMATS = ("ruuvi", "ruuvi_raw_and_decoded", "ruuvi_decoded")
+AUTH_KINDS = ("none", "basic", "bearer", "token", "api_key")
+
+
+class Kind(Enum):
+    """What a value must be."""
+
+    FLAG = "true or false"
+    U16 = "a whole number from 0 to 65535"
+    U32 = "a whole number from 0 to 4294967295"
+    SIGNED = "a whole number from -128 to 127"
+    TEXT = "a text"
+    TEXTS = "a list of texts"
+    OBJECT = "an object"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayKey:
+    """One key."""
+
+    name: str
+    kind: Kind
+    default: Any
+    meaning: str = ""
+    """For people; empty: it means nothing on a Linux host, and is kept as it is."""
+    limit: int | None = None
+    """Octets."""
+    refuse: bool = False
+    """A longer text is refused, because cut it could never work; else it is cut."""
+    choices: tuple[str, ...] = ()
+    otherwise: str = ""
+    """What stands for a text that is none of the choices."""
+    secret: bool = False
+    members: "tuple[GatewayKey, ...]" = ()
+    """Of an object."""
+
+    @property
+    def is_kept_only(self) -> bool:
+        return not self.meaning
+
+
+def _flag(name: str, default: bool, meaning: str = "") -> GatewayKey:
+    return GatewayKey(name, Kind.FLAG, default, meaning)
+
+
+def _text(name: str, default: str, meaning: str = "", limit: int | None = None) -> GatewayKey:
+    return GatewayKey(name, Kind.TEXT, default, meaning, limit)
+
+
+def _address(name: str, default: str, meaning: str) -> GatewayKey:
+    return GatewayKey(name, Kind.TEXT, default, meaning, limit=255, refuse=True)
+
+
+def _secret(name: str, limit: int, meaning: str = "") -> GatewayKey:
+    return GatewayKey(name, Kind.TEXT, "", meaning, limit, refuse=True, secret=True)
+
+
+def _choice(
+    name: str, choices: tuple[str, ...], meaning: str = "", otherwise: str | None = None
+) -> GatewayKey:
+    other = choices[0] if otherwise is None else otherwise
+    return GatewayKey(name, Kind.TEXT, choices[0], meaning, choices=choices, otherwise=other)
+
+
+_FILES = "See --files."
+
+GATEWAY_KEYS: tuple[GatewayKey, ...] = (
+    GatewayKey(
+        "wifi_sta_config",
+        Kind.OBJECT,
+        {"ssid": "", "password": ""},
+        members=(_text("ssid", ""), _secret("password", 64)),
+    ),
+    GatewayKey(
+        "wifi_ap_config",
+        Kind.OBJECT,
+        {"password": "", "channel": 1},
+        members=(_secret("password", 64), GatewayKey("channel", Kind.U16, 1)),
+    ),
+    _flag("use_eth", True),
+    _flag("eth_dhcp", True),
+    _text("eth_static_ip", "", limit=16),
+    _text("eth_netmask", "", limit=16),
+    _text("eth_gw", "", limit=16),
+    _text("eth_dns1", "", limit=16),
+    _text("eth_dns2", "", limit=16),
+    _flag("remote_cfg_use", False),
+    _address("remote_cfg_url", "", ""),
+    _choice("remote_cfg_auth_type", ("none", "no", "basic", "bearer")),
+    GatewayKey("remote_cfg_auth_basic_user", Kind.TEXT, "", limit=50, refuse=True),
+    _secret("remote_cfg_auth_basic_pass", 50),
+    _secret("remote_cfg_auth_bearer_token", 255),
+    _flag("remote_cfg_use_ssl_client_cert", False),
+    _flag("remote_cfg_use_ssl_server_cert", False),
+    GatewayKey("remote_cfg_refresh_interval_minutes", Kind.U16, 0),
+    _flag("use_http_ruuvi", True, "Post to Ruuvi Cloud."),
+    _flag("use_http", False, "Post to the server of `http_url`."),
+    _address("http_url", RUUVI_CLOUD_URL, "The address of your own server."),
+    GatewayKey(
+        "http_period",
+        Kind.U32,
+        10,
+        "Seconds between two posts to it: 10 to 3600; from 1 on is taken, with a warning.",
+    ),
+    _choice(
+        "http_data_format",
+        DATA_FORMATS,
+        "What it gets of each tag: the advertising data, that and the readings, or the readings.",
+    ),
+    _choice("http_auth", AUTH_KINDS, "How we authenticate to it."),
+    GatewayKey("http_user", Kind.TEXT, "", "For `basic`.", limit=50, refuse=True),
+    _secret("http_pass", 50, "For `basic`."),
+    _secret("http_bearer_token", 255, "For `bearer`."),
+    _secret("http_api_key", 255, "For `token` and `api_key`."),
+    _flag(
+        "http_use_ssl_client_cert",
+        False,
+        f"Present the certificate `http_cli_cert` with its key `http_cli_key`. {_FILES}",
+    ),
+    _flag(
+        "http_use_ssl_server_cert",
+        False,
+        f"Trust `http_srv_cert` alone, in place of the public authorities. {_FILES}",
+    ),
+    _flag(
+        "http_use_extra_http_path",
+        False,
+        "Take the path from the file `http_path`; `http_url` must then have none.",
+    ),
+    _flag(
+        "http_use_extra_http_query",
+        False,
+        "Take the query from the file `http_query`; `http_url` must then have none.",
+    ),
+    _flag("http_use_extra_http_headers", False, "Add the header lines of the file `http_headers`."),
+    _flag("use_http_stat", True, "Post statistics every hour."),
+    _address("http_stat_url", RUUVI_STATUS_URL, "Where statistics go."),
+    GatewayKey(
+        "http_stat_user",
+        Kind.TEXT,
+        "",
+        "Basic authentication there, unless it is empty.",
+        limit=50,
+        refuse=True,
+    ),
+    _secret("http_stat_pass", 50, "Its password."),
+    _flag(
+        "http_stat_use_ssl_client_cert", False, "Present `stat_cli_cert` with `stat_cli_key` there."
+    ),
+    _flag("http_stat_use_ssl_server_cert", False, "Trust `stat_srv_cert` alone there."),
+    _flag("use_mqtt", False),
+    _flag("mqtt_disable_retained_messages", False),
+    _choice("mqtt_transport", ("TCP", "SSL", "WS", "WSS")),
+    _choice("mqtt_data_format", ("ruuvi_raw", "ruuvi_raw_and_decoded", "ruuvi_decoded")),
+    _text("mqtt_server", "test.mosquitto.org", limit=255),
+    GatewayKey("mqtt_port", Kind.U16, 1883),
+    GatewayKey("mqtt_sending_interval", Kind.U32, 0),
+    _text("mqtt_prefix", "", limit=256),
+    _text("mqtt_client_id", "", limit=50),
+    _text("mqtt_user", "", limit=128),
+    _secret("mqtt_pass", 256),
+    _flag("mqtt_use_ssl_client_cert", False),
+    _flag("mqtt_use_ssl_server_cert", False),
+    _choice(
+        "lan_auth_type",
+        (
+            *("lan_auth_default", "lan_auth_ruuvi", "lan_auth_basic", "lan_auth_digest"),
+            *("lan_auth_allow", "lan_auth_deny"),
+        ),
+        otherwise="lan_auth_deny",
+    ),
+    _text("lan_auth_user", "Admin", limit=50),
+    _secret("lan_auth_pass", 64),
+    _secret("lan_auth_api_key", 256),
+    _secret("lan_auth_api_key_rw", 256),
+    _choice("auto_update_cycle", ("regular", "beta", "manual")),
+    GatewayKey("auto_update_weekdays_bitmask", Kind.U16, 127),
+    GatewayKey("auto_update_interval_from", Kind.U16, 0),
+    GatewayKey("auto_update_interval_to", Kind.U16, 24),
+    GatewayKey("auto_update_tz_offset_hours", Kind.SIGNED, 3),
+    _flag("ntp_use", True, "Tell times; false: a running number in their place."),
+    _flag("ntp_use_dhcp", False),
+    _text("ntp_server1", "time.google.com", limit=31),
+    _text("ntp_server2", "time.cloudflare.com", limit=31),
+    _text("ntp_server3", "pool.ntp.org", limit=31),
+    _text("ntp_server4", "time.ruuvi.com", limit=31),
+    GatewayKey(
+        "company_id", Kind.U16, 0x0499, "The company identifier that passes; 1177 is Ruuvi."
+    ),
+    _flag(
+        "company_use_filtering",
+        True,
+        "Let only manufacturer data of `company_id` pass. The coprocessor does it.",
+    ),
+    _flag("scan_coded_phy", False, "Scan the Coded PHY (long range)."),
+    _flag("scan_1mbit_phy", True, "Scan the 1M PHY."),
+    _flag("scan_2mbit_phy", True, "Follow extended advertising to the 2M PHY."),
+    _flag("scan_channel_37", True, "Scan primary channel 37."),
+    _flag("scan_channel_38", True, "Scan primary channel 38."),
+    _flag("scan_channel_39", True, "Scan primary channel 39."),
+    _flag("scan_default", True, "The six keys above have their defaults, whatever they say."),
+    _flag(
+        "scan_filter_allow_listed",
+        False,
+        "Only the addresses of `scan_filter_list` pass; false: all but these.",
+    ),
+    GatewayKey(
+        "scan_filter_list",
+        Kind.TEXTS,
+        [],
+        "Addresses of sensors, as AA:BB:CC:DD:EE:FF, at most 100; none: no filter.",
+    ),
+    _text("coordinates", "", "Where the gateway stands; sent as it is.", limit=63),
+    _text("fw_update_url", "https://network.ruuvi.com/firmwareupdate", limit=255),
+)
+
+BY_NAME = {key.name: key for key in GATEWAY_KEYS}
+
+FACTS = frozenset({"fw_ver", "nrf52_fw_ver", "gw_mac", "storage"})
+"""What a gateway tells of itself, at the front of its output; ignored when read."""
+
+SHOWN_ONLY = {
+    "lan_auth_api_key_use": "lan_auth_api_key",
+    "lan_auth_api_key_rw_use": "lan_auth_api_key_rw",
+}
+"""Stands in a gateway's answer in place of a secret: is there one?"""
+
+OLD_NAME = "scan_extended_payload"
+"""Of `scan_2mbit_phy`, up to v1.15."""
+
+SCAN_KEYS = (
+    *("scan_coded_phy", "scan_1mbit_phy", "scan_2mbit_phy"),
+    *("scan_channel_37", "scan_channel_38", "scan_channel_39"),
+)
+"""Those that `scan_default` overrules."""
+
+CREDENTIALS = {
+    "none": (),
+    "basic": ("http_user", "http_pass"),
+    "bearer": ("http_bearer_token",),
+    "token": ("http_api_key",),
+    "api_key": ("http_api_key",),
+}
+"""The keys that belong to each kind of `http_auth`."""
+
+REMOTE_CREDENTIALS = {
+    "none": (),
+    "no": (),
+    "basic": ("remote_cfg_auth_basic_user", "remote_cfg_auth_basic_pass"),
+    "bearer": ("remote_cfg_auth_bearer_token",),
+}
+
+CUSTOM_KEYS = tuple(name for name in BY_NAME if name.startswith("http_") and "_stat_" not in name)
+"""What is lost when a configuration with Ruuvi Cloud alone is written, as on a gateway."""

@@ -1,0 +1,90 @@
+"""One value of a gateway's configuration: from JSON, or from text, to what is kept."""
+
+import json
+import re
+from typing import Any
+
+from ruuvi_host.config.gateway_keys import GatewayKey, Kind
+from ruuvi_host.config.problems import Problems, Severity
+
+MISSING = object()
+"""In place of a value that cannot be used: as on the gateway, it counts as not given."""
+
+_TOPS = {Kind.U16: 0xFFFF, Kind.U32: 0xFFFFFFFF}
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def read_value(key: GatewayKey, value: Any, problems: Problems, severity: Severity) -> Any:
+    """What is kept of a JSON value; MISSING if it cannot be used, which `problems` then tells.
+
+    severity: of a value that cannot be used.
+    """
+    match key.kind:
+        case Kind.FLAG if isinstance(value, bool):
+            return value
+        case Kind.TEXT if isinstance(value, str):
+            return _text(key, value, problems, severity)
+        case Kind.TEXTS if isinstance(value, list):
+            return [item if isinstance(item, str) else json.dumps(item) for item in value]
+        case Kind.OBJECT if isinstance(value, dict):
+            return value
+        case Kind.U16 | Kind.U32:
+            number = _number(key.kind, value)
+            if number is not None:
+                return number
+        case Kind.SIGNED if type(value) is int and -128 <= value <= 127:
+            return value
+    shown = None if key.secret else value
+    instead = "ignored" if severity is Severity.WARNING else ""
+    problems.add(key.name, f"must be {key.kind.value}", instead, severity=severity, value=shown)
+    return MISSING
+
+
+def from_text(key: GatewayKey, text: str) -> Any:
+    """The JSON value that `text` (an option's, or a variable's) stands for.
+
+    Text that stands for nothing of this kind is given back, to be refused by `read_value`.
+    """
+    if key.kind is Kind.TEXT:
+        return text
+    if key.kind is Kind.FLAG:
+        return _FLAGS.get(text.strip().lower(), text)
+    if key.kind is Kind.TEXTS and not text.lstrip().startswith("["):
+        return [part for part in re.split(r"[\s,]+", text) if part]
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _text(key: GatewayKey, value: str, problems: Problems, severity: Severity) -> Any:
+    octets = value.encode("utf-8", "replace")  # JSON can hold halves of characters
+    value = octets.decode()
+    if key.limit is not None and len(octets) > key.limit:
+        if key.refuse:
+            worst = Severity.FAULT if severity is Severity.WARNING else severity
+            problems.add(key.name, f"longer than {key.limit} octets", "ignored", severity=worst)
+            return MISSING
+        value = octets[: key.limit].decode("utf-8", "ignore")
+        problems.add(key.name, f"longer than {key.limit} octets", "cut there")
+    if key.choices and value not in key.choices:
+        why = f"must be one of {', '.join(key.choices)}"
+        if severity is not Severity.WARNING:
+            problems.add(key.name, why, severity=severity, value=value)
+            return MISSING
+        problems.add(key.name, why, f"taking {key.otherwise}", value=value)
+        return key.otherwise
+    return value
+
+
+def _number(kind: Kind, value: Any) -> int | None:
+    """A number, or a text "0x…" (or of decimal digits, where the gateway takes them)."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    elif isinstance(value, str) and re.fullmatch("0[xX][0-9A-Fa-f]{1,8}", value):
+        value = int(value, 16)
+    elif isinstance(value, str) and kind is Kind.U32 and re.fullmatch("[0-9]{1,10}", value):
+        value = int(value)
+    if type(value) is int and 0 <= value <= _TOPS[kind]:  # a bool is no number
+        return value
+    return None

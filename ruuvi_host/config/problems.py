@@ -1,0 +1,72 @@
+"""What is wrong with a configuration, collected, so that all of it can be told at once."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from ruuvi_host.logs import printable
+
+
+class Severity(Enum):
+    """How bad it is."""
+
+    WARNING = "warning"
+    """It works, perhaps otherwise than meant."""
+    FAULT = "fault"
+    """A target cannot be served as it is set; everything else works."""
+    ERROR = "error"
+    """The host does not start with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong."""
+
+    key: str
+    """As it was written, made printable."""
+    why: str
+    """Half a sentence; never a secret."""
+    instead: str = ""
+    """What is used in its place."""
+    severity: Severity = Severity.WARNING
+    source: str = ""
+    """The file, environment variable or option that has it."""
+    value: str = ""
+    """The value, made printable; empty for secrets."""
+
+    def __str__(self) -> str:
+        what = f"{self.key} = {self.value}" if self.value else self.key
+        return f"{what}: {self.why}" + (f"; {self.instead}" if self.instead else "")
+
+
+@dataclass(slots=True)
+class Problems:
+    """A list that fills up while sources are read.
+
+    source: where the keys that are read now come from.
+    """
+
+    found: list[Problem] = field(default_factory=list)
+    source: str = ""
+
+    def add(
+        self,
+        key: str,
+        why: str,
+        instead: str = "",
+        *,
+        severity: Severity = Severity.WARNING,
+        value: Any = None,
+        source: str | None = None,
+    ) -> None:
+        """value: what was found there; leave it out for secrets."""
+        shown = "" if value is None else printable(value if isinstance(value, str) else repr(value))
+        where = self.source if source is None else source
+        problem = Problem(printable(key), why, instead, severity, where, shown)
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def worst(self) -> Severity | None:
+        """None: nothing is wrong."""
+        order = list(Severity)
+        return max((p.severity for p in self.found), key=order.index, default=None)
