@@ -1,10 +1,12 @@
 """Logging for the commands: text on stderr; and how to log what would otherwise flood."""
 
+import json
 import logging
 import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from queue import Full, Queue
 from time import monotonic
 
@@ -18,15 +20,21 @@ def printable(text: str, longest: int = _LONGEST) -> str:
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
-def configure(level: int = logging.INFO) -> None:
+def configure() -> None:
     """Log lines for people on stderr: time, level where it matters, text. Only the CLI calls it."""
-    handler = StderrHandler()
-    handler.setFormatter(_Formatter())
     root = logging.getLogger()
-    root.addHandler(handler)
+    root.addHandler(StderrHandler())
     root.setLevel(logging.WARNING)
+    adjust("info", as_json=False)
+
+
+def adjust(level: str, *, as_json: bool) -> None:
+    """After `configure`: from this level (debug, info, warning, error) on, as text or JSON lines."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, StderrHandler):
+            handler.setFormatter(_JsonFormatter() if as_json else _Formatter())
     for ours in ("ruuvi_host", "firmware_protocol"):
-        logging.getLogger(ours).setLevel(level)
+        logging.getLogger(ours).setLevel(level.upper())
 
 
 class StderrHandler(logging.Handler):
@@ -82,6 +90,24 @@ class _Formatter(logging.Formatter):
             return line
         time, _, rest = line.partition(" ")
         return f"{time} {record.levelname}: {rest}"
+
+
+class _JsonFormatter(logging.Formatter):
+    """One object a line: time (UTC), level, logger, message, and the facts given as `extra`."""
+
+    _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in self._USUAL}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class Repeated:

@@ -95,7 +95,10 @@ def command(
     what = wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
 
     def load() -> Loaded:
-        return _checked(load_to_run(what), simulate=simulate, interval=interval)
+        loaded = load_to_run(what)
+        host = loaded.sources.host
+        logs.adjust(host["log.level"], as_json=host["log.format"] == "json")
+        return _checked(loaded, simulate=simulate, interval=interval)
 
     loaded = load()
     named = loaded.sources.path_of("state_dir")

@@ -139,7 +139,7 @@ class GatewayConfig:
                 continue
             why = self._why_not_read(key, given)
             if why:
-                if own:
+                if own and given[name] != values[name]:
                     problems.add(name, why, "ignored")
                 continue
             value = read_value(key, given[name], problems, severity)

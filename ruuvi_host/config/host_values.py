@@ -28,6 +28,7 @@ class HostValues:
         self.origins: dict[str, str] = dict.fromkeys(HOST_BY_NAME, "default")
         self.coprocessors: list[dict[str, Any]] = []
         """One for each; only the keys that were given."""
+        self.coprocessor_origin = "default"
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -51,6 +52,7 @@ class HostValues:
         key = COPROCESSOR_BY_NAME[name]
         if (taken := checked(key, value, problems)) is not None:
             self.coprocessors[0][name] = taken
+            self.coprocessor_origin = problems.source
 
     def _take_coprocessors(self, tables: Any, problems: Problems) -> None:
         if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
@@ -61,6 +63,7 @@ class HostValues:
             )
             return
         self.coprocessors = []
+        self.coprocessor_origin = problems.source
         for number, table in enumerate(tables):
             taken = {}
             for name, value in table.items():

@@ -1,5 +1,6 @@
 """Log lines: what they look like, what cannot get into them, and how many there are."""
 
+import json
 import logging
 import os
 
@@ -100,3 +101,24 @@ def test_nobody_waits_for_who_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> 
     assert "lines before this one were lost" in last
     os.close(reader)
     os.close(writer)
+
+
+def test_json_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    ours = [logging.getLogger(name) for name in ("ruuvi_host", "firmware_protocol")]
+    levels = [logger.level for logger in (root, *ours)]
+    before = list(root.handlers)
+    try:
+        logs.configure()
+        logs.adjust("debug", as_json=True)
+        ours[0].debug("a %s\nline", "ü", extra={"attempt": 3})
+    finally:
+        for handler in [handler for handler in root.handlers if handler not in before]:
+            handler.flush()
+            root.removeHandler(handler)
+        for logger, level in zip((root, *ours), levels, strict=True):
+            logger.setLevel(level)
+    line = json.loads(capfd.readouterr().err)
+    assert line.pop("time").endswith("+00:00")
+    expected = {"level": "debug", "logger": "ruuvi_host", "message": "a ü\nline", "attempt": 3}
+    assert line == expected

@@ -1,0 +1,199 @@
+"""`ruuvi-host config`: check, show, change and explain the configuration."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ruuvi_host.cli.configuration import configuration_options, key_and_value, wishes
+
+if TYPE_CHECKING:
+    from ruuvi_host.config.load import Loaded
+    from ruuvi_host.config.problems import Problem
+
+_FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
+_CONFIG = click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    envvar="RUUVI_HOST_CONFIG",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The ruuvi-host.toml or gw_cfg.json to change, and the other one beside it. "
+    "[default: $RUUVI_HOST_CONFIG]",
+)
+
+
+@click.group()
+def command() -> None:
+    """Check, show, change and explain the configuration.
+
+    There are two files, side by side: gw_cfg.json, as a Ruuvi Gateway has it (servers, scanning,
+    filters), and ruuvi-host.toml with what a Linux machine needs besides (serial port, folders).
+    Keys of both may also stand in the environment, as RUUVI_HOST_HTTP_URL, and in --set.
+    """
+
+
+@command.command()
+@_FILE
+@configuration_options
+@_JSON
+def check(file: Path | None, as_json: bool, **options: Any) -> None:
+    """Tell all that is wrong with the configuration, its certificates included.
+
+    Exit status 0: it can be used (perhaps with warnings); 2: something must be mended.
+    """
+    from ruuvi_host.config.problems import Severity
+
+    loaded = _load(file, options)
+    problems = loaded.sources.problems
+    if as_json:
+        click.echo(json.dumps([_as_json(problem) for problem in problems.found], indent=2))
+    else:
+        for problem in problems.found:
+            _echo(problem)
+        click.echo(_verdict(loaded), err=True)
+    if problems.worst() in (Severity.FAULT, Severity.ERROR):
+        raise SystemExit(2)
+
+
+@command.command()
+@_FILE
+@configuration_options
+@click.option("--all", "everything", is_flag=True, help="Also keys that mean nothing on Linux.")
+@_JSON
+def show(file: Path | None, everything: bool, as_json: bool, **options: Any) -> None:
+    """Show every key with its value, and where that comes from. Secrets are not shown."""
+    from ruuvi_host.config.show import lines
+    from ruuvi_host.logs import printable
+
+    loaded = _load(file, options)
+    shown = [line for line in lines(loaded.sources) if everything or not line.is_kept_only]
+    if as_json:
+        values = {
+            line.key: {
+                "set" if line.is_secret else "value": line.value,
+                "source": line.source,
+            }
+            for line in shown
+        }
+        click.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        return
+    for line in shown:
+        value = json.dumps(line.value, ensure_ascii=False)
+        if line.is_secret:
+            value = "(set, not shown)" if line.value else "(not set)"
+        click.echo(f"{line.key:<34} {printable(value, 60):<40} {line.source}".rstrip())
+
+
+@command.command()
+@click.option("--gateway", is_flag=True, help="A gw_cfg.json, in place of a ruuvi-host.toml.")
+def example(gateway: bool) -> None:
+    """Print a file with every key and its default, ready to be changed."""
+    from ruuvi_host.config.example import example_gateway, example_toml
+    from ruuvi_host.config.files import gateway_text
+
+    click.echo(gateway_text(example_gateway()) if gateway else example_toml(), nl=False)
+
+
+@command.command()
+@click.option("--gateway", is_flag=True, help="Of gw_cfg.json, in place of ruuvi-host.toml.")
+def schema(gateway: bool) -> None:
+    """Print a JSON Schema, with which editors complete and check the file."""
+    from ruuvi_host.config.schema import gateway_schema, host_schema
+
+    click.echo(json.dumps(gateway_schema() if gateway else host_schema(), indent=2))
+
+
+@command.command("set")
+@click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
+@_CONFIG
+def set_command(pairs: tuple[str, ...], config_file: Path) -> None:
+    """Change keys in the file that each belongs to. Comments stay; a bad value changes nothing.
+
+    KEY=@FILE takes the value from a file, and KEY=@- from standard input, which keeps a secret out
+    of the list of processes.
+    """
+    from ruuvi_host.config.edit import set_keys
+
+    changed = set_keys(config_file, [_pair(text) for text in pairs])
+    for path in changed:
+        click.echo(f"changed {path}", err=True)
+    click.echo("A running ruuvi-host takes it after SIGHUP.", err=True)
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@_CONFIG
+def import_command(file: Path, config_file: Path) -> None:
+    """Take over the configuration of a gateway: its gw_cfg.json, or what it answers to
+    GET /ruuvi.json. What FILE does not name stays as it is."""
+    from ruuvi_host.config.edit import import_gateway
+
+    path, problems = import_gateway(config_file, file)
+    for problem in problems:
+        _echo(problem)
+    click.echo(f"changed {path}", err=True)
+
+
+def _load(file: Path | None, options: dict[str, Any]) -> Loaded:
+    from ruuvi_host.config.load import load
+    from ruuvi_host.errors import ConfigError
+
+    if file is not None:
+        if options["config_file"] is not None:
+            raise ConfigError("--config", "names a second file: give one of them")
+        options["config_file"] = file
+    return load(wishes(**options))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from ruuvi_host.config.files import Unreadable, read_text
+    from ruuvi_host.errors import ConfigError
+
+    key, value = key_and_value(text)
+    if value == "@-":
+        return key, sys.stdin.read().removesuffix("\n")
+    if value.startswith("@@"):
+        return key, value[1:]
+    if value.startswith("@"):
+        try:
+            return key, read_text(Path(value[1:])).removesuffix("\n").removesuffix("\r")
+        except Unreadable as error:
+            raise ConfigError(key, f"{value[1:]} {error}") from error
+    return key, value
+
+
+def _echo(problem: Problem) -> None:
+    where = f"  ({problem.source})" if problem.source and problem.source != problem.key else ""
+    click.echo(f"{problem.severity.value}: {problem}{where}")
+
+
+def _as_json(problem: Problem) -> dict[str, str]:
+    return {
+        "severity": problem.severity.value,
+        "key": problem.key,
+        "value": problem.value,
+        "why": problem.why,
+        "instead": problem.instead,
+        "source": problem.source,
+    }
+
+
+def _verdict(loaded: Loaded) -> str:
+    """What was read, and what it comes down to."""
+    from ruuvi_host.relay.http import public_url
+
+    sources = loaded.sources
+    read = [str(path) for path in (sources.gateway_path, sources.host_path) if path]
+    targets = [f"{target.name} {public_url(target.url)}" for target in loaded.config.targets]
+    found = len(loaded.problems)
+    return (
+        f"read: {', '.join(read) or 'no file'}; servers: {', '.join(targets) or 'none'}; "
+        f"problems: {found or 'none'}"
+    )

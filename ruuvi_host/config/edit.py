@@ -1,0 +1,188 @@
+"""Changes a configuration in its files: one key, or all of a gateway's."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ruuvi_host.config.files import (
+    GATEWAY_FILE,
+    HOST_FILE,
+    Unreadable,
+    gateway_text,
+    is_json,
+    parse_json,
+    read_text,
+    write_private,
+)
+from ruuvi_host.config.gateway_config import GatewayConfig
+from ruuvi_host.config.gateway_keys import BY_NAME, CREDENTIALS
+from ruuvi_host.config.gateway_values import from_text
+from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME, HOST_BY_NAME
+from ruuvi_host.config.host_values import (
+    COPROCESSOR,
+    GATEWAY,
+    HostValues,
+    host_value_from_text,
+    unknown,
+)
+from ruuvi_host.config.problems import Problem, Problems, Severity
+from ruuvi_host.errors import ConfigError
+
+
+def set_keys(config: Path, pairs: list[tuple[str, str]]) -> list[Path]:
+    """Write keys into the file of `config` that each belongs to. Returns the changed files.
+
+    Raises ConfigError when one of them cannot be used; no file has changed then.
+    """
+    gateway, own = _divided(pairs)
+    gateway_path, host_path = _paths(config)
+    if gateway and (gateway_path is None or not (gateway_path.exists() or gateway_path == config)):
+        own |= {f"{GATEWAY}.{name}": value for name, value in gateway.items()}
+        gateway = {}
+    texts = {}
+    if gateway:
+        assert gateway_path
+        texts[gateway_path] = _gateway_with(gateway_path, gateway)
+    if own:
+        texts[host_path] = _host_with(host_path, own)
+    for path, text in texts.items():
+        _write(path, text)
+    return list(texts)
+
+
+def import_gateway(config: Path, source: Path) -> tuple[Path, list[Problem]]:
+    """Take over what `source` says (a gateway's file, or what it answers to GET /ruuvi.json) into
+    the gateway's file of `config`, as a gateway takes a POST. Returns that file, and what was
+    wrong. Raises ConfigError.
+    """
+    gateway_path, _ = _paths(config)
+    path = gateway_path or config.parent / GATEWAY_FILE
+    problems = Problems(source=str(source))
+    try:
+        document = parse_json(read_text(source), problems)
+    except Unreadable as error:
+        raise ConfigError(str(source), str(error)) from error
+    present = _gateway_at(path)
+    present.update(document, problems)
+    for name in CREDENTIALS[present["http_auth"]]:
+        if present["use_http"] and not present[name]:
+            problems.add(name, "is not in it, as gateways do not tell secrets", "set it")
+    _write(path, gateway_text(present.document()))
+    return path, problems.found
+
+
+def _divided(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys of a gateway, and the host's own, with their values."""
+    gateway: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    for name, text in pairs:
+        _, dot, of_coprocessor = name.partition(f"{COPROCESSOR}.")
+        if dot and of_coprocessor in COPROCESSOR_BY_NAME:
+            own[name] = host_value_from_text(COPROCESSOR_BY_NAME[of_coprocessor], text)
+        elif name in HOST_BY_NAME:
+            own[name] = host_value_from_text(HOST_BY_NAME[name], text)
+        elif name in BY_NAME:
+            gateway[name] = from_text(BY_NAME[name], text)
+        else:
+            coprocessor = [f"{COPROCESSOR}.{key}" for key in COPROCESSOR_BY_NAME]
+            raise ConfigError(name, unknown(name, [*HOST_BY_NAME, *BY_NAME, *coprocessor]))
+    return gateway, own
+
+
+def _paths(config: Path) -> tuple[Path | None, Path]:
+    """The gateway's file, if there is to be one, and the host's own."""
+    try:
+        text = read_text(config) if config.exists() else ""
+    except Unreadable as error:
+        raise ConfigError(str(config), str(error)) from error
+    if is_json(config, text):
+        return config, config.parent / HOST_FILE
+    own = _toml(config)
+    named = own.get("gateway_config")
+    beside = config.parent / (Path(named) if isinstance(named, str) and named else GATEWAY_FILE)
+    return (beside if named or beside.exists() else None), config
+
+
+def _gateway_at(path: Path) -> GatewayConfig:
+    present = GatewayConfig()
+    if path.exists():
+        try:
+            present.update(parse_json(read_text(path), Problems()), Problems())
+        except Unreadable as error:
+            raise ConfigError(str(path), str(error)) from error
+    return present
+
+
+def _gateway_with(path: Path, keys: dict[str, Any]) -> str:
+    present = _gateway_at(path)
+    _update(lambda problems: present.update(keys, problems, own=True))
+    document = present.document()
+    again = GatewayConfig()
+    again.update(document, Problems())
+    for name in keys:
+        if again[name] != present[name]:
+            raise ConfigError(
+                name, "is not kept while only Ruuvi Cloud is on: set use_http=true and http_url too"
+            )
+    return gateway_text(document)
+
+
+def _host_with(path: Path, keys: dict[str, Any]) -> str:
+    import tomlkit
+
+    document = _toml(path)
+    own = {name: value for name, value in keys.items() if not name.startswith(f"{GATEWAY}.")}
+    gateway = {name.partition(".")[2]: v for name, v in keys.items() if name not in own}
+    for name, value in own.items():
+        _, dot, of_coprocessor = name.partition(f"{COPROCESSOR}.")
+        if dot:
+            _update(lambda p, n=of_coprocessor, v=value: HostValues().set_coprocessor(n, v, p))  # type: ignore[misc]
+            if not document.get(COPROCESSOR):
+                document[COPROCESSOR] = tomlkit.aot()
+                document[COPROCESSOR].append(tomlkit.table())
+            document[COPROCESSOR][0][of_coprocessor] = value
+            continue
+        _update(lambda p, n=name, v=value: HostValues().update({n: v}, p))  # type: ignore[misc]
+        table, _, last = name.rpartition(".")
+        where = document.setdefault(table, tomlkit.table()) if table else document
+        where[last] = value
+    if gateway:
+        table = document.setdefault(GATEWAY, tomlkit.table())
+        before = {name: value for name, value in table.unwrap().items() if name not in gateway}
+        present = GatewayConfig()
+        present.update(before, Problems(), own=True)
+        _update(lambda problems: present.update(gateway, problems, own=True))
+        for name, value in gateway.items():
+            table[name] = value
+    return tomlkit.dumps(document)
+
+
+def _update(change: Callable[[Problems], None]) -> None:
+    """Do `change`. Raises ConfigError for the first thing that keeps a key from being taken."""
+    problems = Problems()
+    change(problems)
+    for problem in problems.found:
+        if problem.severity is not Severity.WARNING or problem.instead == "ignored":
+            raise ConfigError(*str(problem).split(": ", 1))
+
+
+def _toml(path: Path) -> Any:
+    """The host's own file, with its comments."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    if not path.exists():
+        return tomlkit.document()
+    try:
+        return tomlkit.parse(read_text(path))
+    except Unreadable as error:
+        raise ConfigError(str(path), str(error)) from error
+    except TOMLKitError as error:
+        raise ConfigError(str(path), f"not TOML: {error}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_private(path, text)
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be written: {error.strerror}") from error

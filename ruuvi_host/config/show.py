@@ -1,0 +1,65 @@
+"""The present values of a configuration with their origin, without its secrets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, Kind
+from ruuvi_host.config.host_keys import COPROCESSOR_KEYS, HOST_KEYS
+from ruuvi_host.config.sources import Sources
+
+_ADDRESSES = ("http_url", "http_stat_url", "remote_cfg_url", "http.proxy")
+"""May hold user information and a query, which are secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One key with its present value."""
+
+    key: str
+    value: Any
+    """What may be shown of it; for a secret: whether there is one."""
+    source: str
+    is_secret: bool = False
+    is_kept_only: bool = False
+    """It means nothing on a Linux host."""
+
+
+def lines(sources: Sources) -> Iterator[Line]:
+    """All keys of both files, the host's own first."""
+    host, gateway = sources.host, sources.gateway
+    for key in HOST_KEYS:
+        value = host[key.name]
+        yield _line(key.name, value, host.origins[key.name], key.secret)
+    for number, table in enumerate(host.coprocessors):
+        for of_coprocessor in COPROCESSOR_KEYS:
+            name = of_coprocessor.name
+            where = host.coprocessor_origin if name in table else "default"
+            value = table.get(name, of_coprocessor.default)
+            yield _line(f"coprocessor[{number}].{name}", value, where, False)
+    for gateway_key in GATEWAY_KEYS:
+        name = gateway_key.name
+        line = _line(name, gateway[name], gateway.origins[name], gateway_key.secret)
+        if gateway_key.kind is Kind.OBJECT:
+            hidden = {m.name for m in gateway_key.members if m.secret}
+            value = {k: bool(v) if k in hidden else v for k, v in gateway[name].items()}
+            line = Line(name, value, line.source)
+        yield Line(line.key, line.value, line.source, line.is_secret, gateway_key.is_kept_only)
+
+
+def _line(name: str, value: Any, source: str, secret: bool) -> Line:
+    if name in _ADDRESSES:
+        return Line(name, _public(value), source)
+    return Line(name, bool(value) if secret else value, source, secret)
+
+
+def _public(address: str) -> str:
+    """An address without user information and query."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "(cannot be read)"
+    user = "…@" if "@" in parts.netloc else ""
+    netloc = user + parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=netloc, query="…" if parts.query else "", fragment="").geturl()
