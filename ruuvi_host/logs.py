@@ -29,7 +29,7 @@ def configure() -> None:
 
 
 def adjust(level: str, *, as_json: bool) -> None:
-    """After `configure`: from this level (debug, info, warning, error) on, as text or JSON lines."""
+    """After `configure`: lines of this level (debug, info, warning, error) on, or JSON lines."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, StderrHandler):
             handler.setFormatter(_JsonFormatter() if as_json else _Formatter())
