@@ -33,6 +33,8 @@ class BodyFacts:
     use_timestamps: bool = True
     """False: a gateway without a clock. Tags then have a `counter` in place of the time."""
     data_format: DataFormat = DataFormat.RAW
+    signed_tx_power: bool = False
+    """True: a negative transmit power as it is, and not as the gateway prints it."""
 
 
 def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
@@ -50,19 +52,22 @@ def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
     yield head.encode()
     advertisements = batch.advertisements
     stamp_name = "timestamp" if facts.use_timestamps else "counter"
+    # The firmware prints a negative power as an unsigned 32-bit number. Servers know it so.
+    mask = -1 if facts.signed_tx_power else 0xFFFFFFFF
     for first in range(0, len(advertisements), TAGS_PER_SLICE):
         part = advertisements[first : first + TAGS_PER_SLICE]
-        text = ",".join([_tag(a, stamp_name, facts.data_format) for a in part])
+        text = ",".join([_tag(a, stamp_name, facts.data_format, mask) for a in part])
         yield (text if first == 0 else "," + text).encode()
     yield b"\n    }\n  }\n}" if advertisements else b"}\n  }\n}"
 
 
-def _tag(advertisement: Advertisement, stamp_name: str, data_format: DataFormat) -> str:
+def _tag(
+    advertisement: Advertisement, stamp_name: str, data_format: DataFormat, power_mask: int
+) -> str:
     address, data, rssi, _, secondary, channel, power, _, stamp = advertisement
     phy = _PHY_NAMES.get(secondary)
     phy_line = f'        "ble_phy": "{phy}",\n' if phy else ""
-    # The firmware prints a negative power as an unsigned 32-bit number. Servers know it so.
-    power_line = "" if power is None else f',\n        "ble_tx_power": {power & 0xFFFFFFFF}'
+    power_line = "" if power is None else f',\n        "ble_tx_power": {power & power_mask}'
     data_line = decoded_lines = ""
     if data_format is not DataFormat.DECODED:
         data_line = f',\n        "data": "{data.hex().upper()}"'

@@ -24,6 +24,21 @@ class Verdict(Enum):
     """The server will never take this body."""
 
 
+class Step(Enum):
+    """How far a post came that got no answer of its server."""
+
+    FILES = "files"
+    """Nothing was sent: a file that it needs is missing or bad."""
+    NAME = "name"
+    CONNECT = "connect"
+    PROXY = "proxy"
+    TLS = "TLS"
+    ANSWER = "answer"
+    """Sent, in whole or in part, and nothing that is an answer came back."""
+    REDIRECT = "redirect"
+    """An answer came, and it led to a place where our data does not go."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one delivery ended."""
@@ -39,6 +54,27 @@ class Outcome:
     """Of the HTTP answer; None: there was none."""
     begun: bool = True
     """False: nothing was sent, because a file that the post needs is missing or bad."""
+    step: Step | None = None
+    """Where it ended without an answer; None: the server answered with `status`."""
+
+
+class NotDelivered(Exception):  # noqa: N818 - never leaves the room: a sink makes it an Outcome
+    """A post that ended without an answer, and how."""
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        step: Step,
+        reason: str,
+        *,
+        hung_up: bool = False,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(reason)
+        begun = step is not Step.FILES
+        self.outcome = Outcome(verdict, reason, status=status, begun=begun, step=step)
+        self.hung_up = hung_up
+        """The connection ended under us, as a kept one may at any time."""
 
 
 class Sink(Protocol):

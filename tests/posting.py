@@ -1,0 +1,171 @@
+"""Servers for the tests of delivery: they record what comes, octet for octet, and answer with the
+octets that they were given. And sinks that post to them.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.config.model import Authorization, Target
+from ruuvi_host.relay import http
+from ruuvi_host.relay.http import HttpSink
+from ruuvi_host.relay.signing import Signer
+from ruuvi_host.relay.sink import Outcome, Verdict
+
+GATEWAY = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))
+BODY = b'{"data": {}}'
+ACCEPTED = Outcome(Verdict.ACCEPTED, status=200)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+SOON = 0.2
+"""Seconds for a server that never answers; nothing depends on how long it really takes."""
+
+
+@dataclass
+class Request:
+    line: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def __getitem__(self, name: str) -> str:
+        (value,) = [value for given, value in self.headers if given == name]
+        return value
+
+    def __contains__(self, name: str) -> bool:
+        return any(given.lower() == name.lower() for given, _ in self.headers)
+
+
+@dataclass
+class Server:
+    """Where it is, and what came."""
+
+    scheme: str
+    port: int = 0
+    host: str = "127.0.0.1"
+    requests: list[Request] = field(default_factory=list)
+
+    def url(self, path: str = "/") -> str:
+        return f"{self.scheme}://{self.host}:{self.port}{path}"
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def read_request(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    line, *lines = head[:-4].split("\r\n")
+    headers = [(name, value) for name, _, value in (each.partition(": ") for each in lines)]
+    request = Request(line, headers, b"")
+    request.body = await reader.readexactly(int(request["Content-Length"]))
+    return request
+
+
+@asynccontextmanager
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port of a server on loopback; every connection is closed at the latest at the end."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        tasks.add(task)
+        try:
+            with suppress(
+                ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError
+            ):
+                await handler(reader, writer)
+        finally:
+            writer.transport.abort()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def answering(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    """A server that gives these answers in turn, then the last one for ever."""
+    server = Server("https" if tls else "http")
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.requests.append(await read_request(reader))
+        writer.write(answers[min(len(server.requests), len(answers)) - 1])
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with serving(handle, tls) as server.port:
+        yield server
+
+
+def answer(status: int, *headers: str, body: bytes = b"") -> bytes:
+    lines = [f"HTTP/1.1 {status} Said so", *headers, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+@asynccontextmanager
+async def sink_for(
+    server: Server,
+    *,
+    path: str = "/record",
+    secret: str | None = None,
+    phase_timeout: float = http.PHASE_TIMEOUT,
+    total_timeout: float = http.TOTAL_TIMEOUT,
+    **settings: Any,
+) -> AsyncIterator[HttpSink]:
+    """settings: of its Target."""
+    if secret:
+        settings["authorization"] = Authorization(f"Bearer {secret}")
+    target = Target("custom", server.url(path), **settings)
+    sink = HttpSink(target, phase_timeout=phase_timeout, total_timeout=total_timeout)
+    try:
+        yield sink
+    finally:
+        await sink.close()
+
+
+async def deliver(server: Server, **options: Any) -> Outcome:
+    """One delivery; options as for `sink_for`."""
+    async with sink_for(server, **options) as sink:
+        return await sink.deliver(BODY, GATEWAY)
+
+
+def outcome_of(handler: Handler, **options: float) -> Outcome:
+    """How a delivery to such a server ends."""
+
+    async def main() -> Outcome:
+        async with serving(handler) as port:
+            return await deliver(Server("http", port), **options)
+
+    return asyncio.run(main())
+
+
+def outcome_of_answer(*answers: bytes) -> Outcome:
+    async def main() -> Outcome:
+        async with answering(*answers) as server:
+            return await deliver(server)
+
+    return asyncio.run(main())
+
+
+async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server that takes connections, and that is all."""
+    await asyncio.Event().wait()
+
+
+def signed_with(key: bytes | None) -> str:
+    """The signature of BODY; None: with the default key."""
+    signer = Signer()
+    if key:
+        signer.replace_key(key)
+    return signer.sign(BODY, GATEWAY)
