@@ -21,6 +21,7 @@ from ruuvi_host.lifetime import on_signal, together
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http import HttpSink, public_url
 from ruuvi_host.relay.relay import BACKLOG_PACE, FIRST_PAUSE, Nonces, Relay
+from ruuvi_host.relay.signing import Signer
 from ruuvi_host.state import StateDirectory
 from ruuvi_host.status import Counters
 
@@ -78,6 +79,8 @@ class Host:
         if self._gateway:
             self._identified.set()
         self._nonces = Nonces()
+        self._signers: dict[str, Signer] = {}
+        """By target: a server's key outlives a new configuration, as on the gateway."""
         self._relays = [self._relay(target) for target in config.targets]
 
     def _make_intake(self) -> Intake:
@@ -90,11 +93,14 @@ class Host:
 
     def _relay(self, target: Target) -> Relay:
         batcher = Batcher(self._table.queue(), target.period, self._clock.monotonic())
-        facts = BodyFacts(self._config.coordinates, self._config.use_timestamps, target.data_format)
+        config = self._config
+        facts = BodyFacts(
+            config.coordinates, config.use_timestamps, target.data_format, config.signed_tx_power
+        )
         is_cloud = target.name == RUUVI
         relay = Relay(
             target.name,
-            HttpSink(target),
+            HttpSink(target, self._signers.setdefault(target.name, Signer())),
             batcher,
             self._known_gateway,
             facts,

@@ -49,9 +49,14 @@ def check(file: Path | None, as_json: bool, **options: Any) -> None:
     Exit status 0: it can be used (perhaps with warnings); 2: something must be mended.
     """
     from ruuvi_host.config.problems import Severity
+    from ruuvi_host.relay.ready import faults_of
 
     loaded = _load(file, options)
     problems = loaded.sources.problems
+    config = loaded.config
+    for target in (*config.targets, *filter(None, [config.statistics])):
+        for key, why in faults_of(target):
+            problems.add(key, why, severity=Severity.FAULT)
     if as_json:
         click.echo(json.dumps([_as_json(problem) for problem in problems.found], indent=2))
     else:

@@ -210,6 +210,9 @@ class _Targets:
         if kind == "none":
             return None
         if kind == "basic":
+            if ":" in gateway["http_user"]:
+                self._fault("http_user", "must not have a colon: the password begins there")
+                return None
             if from_url or gateway["http_user"]:
                 return from_url or basic_authorization(gateway["http_user"], gateway["http_pass"])
             self._problems.add("http_user", "empty", "no Authorization is sent")

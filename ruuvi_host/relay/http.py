@@ -51,19 +51,21 @@ drop the data for it would be wrong."""
 class HttpSink:
     """Posts bodies to one server, one at a time, signed.
 
+    signer: that of an earlier sink for the same server, which keeps the key that it was given.
     phase_timeout: seconds without progress. total_timeout: seconds for a whole post.
     """
 
     def __init__(
         self,
         target: Target,
+        signer: Signer | None = None,
         *,
         phase_timeout: float = PHASE_TIMEOUT,
         total_timeout: float = TOTAL_TIMEOUT,
     ) -> None:
         self._target = target
         self._total_timeout = total_timeout
-        self._signer = Signer()
+        self._signer = signer or Signer()
         self._key_refused = Repeated()
         self._tls: dict[bool, Tls] = {}
         """For the target itself (True) and for those to whom it redirects us (False)."""

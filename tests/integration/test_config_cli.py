@@ -251,3 +251,25 @@ def test_a_file_that_is_none_is_not_imported(tmp_path: Path, text: str) -> None:
     ran = config("import", str(bad), "--config", str(tmp_path / "gw_cfg.json"), code=2)
     assert str(bad) in ran.stderr
     assert os.listdir(tmp_path) == ["bad.json"]
+
+
+def test_faults_of_files_are_all_told(tmp_path: Path) -> None:
+    wanted = [
+        *("ssl_client_cert", "ssl_server_cert"),
+        *("extra_http_headers", "extra_http_path", "extra_http_query"),
+    ]
+    keys: dict[str, Any] = {f"http_use_{name}": True for name in wanted}
+    keys |= {"use_http": True, "http_url": "https://server", "http_auth": "none"}
+    (tmp_path / "gw_cfg.json").write_text(json.dumps(keys))
+    (tmp_path / "gw_cfg.json").chmod(0o600)
+    (tmp_path / "http_headers").write_bytes(b"X-Site: roof\r\nHost: other\r\n")
+    (tmp_path / "http_srv_cert.pem").write_text("nonsense")
+    (tmp_path / "http_query").mkdir()
+    ran = config("check", str(tmp_path / "gw_cfg.json"), code=2)
+    found = dict(re.findall(r"^fault: (\S+): (.*)$", ran.stdout, re.MULTILINE))
+    assert set(found) == {
+        *("http_path", "http_query", "http_headers", "http_srv_cert.pem", "http_cli_cert"),
+    }
+    assert "line 2: Host is not yours to set" in found["http_headers"]
+    assert "is a folder" in found["http_query"]
+    assert "does not exist" in found["http_path"]

@@ -25,8 +25,8 @@ from posting import (
     sink_for,
 )
 
+from ruuvi_host.config.gateway_keys import RUUVI_CLOUD_URL
 from ruuvi_host.config.model import (
-    RUUVI_CLOUD_URL,
     Authorization,
     ExtraFiles,
     Target,
