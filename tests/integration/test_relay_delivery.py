@@ -33,7 +33,7 @@ BEAT = 0.02
 class World:
     """A relay to `url`, and the table that it takes from."""
 
-    def __init__(self, url: str, period: float = BEAT, **timeouts: float) -> None:
+    def __init__(self, url: str, period: float = BEAT, **timeouts: Any) -> None:
         clock = SystemClock()
         self.table = AdvertisementTable(max_sensors=10_000)
         self.relay = Relay(
