@@ -95,6 +95,16 @@ class RelayCounters(Counters):
 
 
 @dataclass(slots=True)
+class StatisticsCounters(Counters):
+    """Posts that tell how the gateway is."""
+
+    posts: int = 0
+    accepted: int = 0
+    failed: int = 0
+    """Not tried again: the next one tells the same."""
+
+
+@dataclass(slots=True)
 class ListeningCounters(Counters):
     """Readings shown one by one, without a relay."""
 

@@ -28,7 +28,10 @@ TREES = (*INSTALLED, "hil", "tools")
 LAYERS = (
     ("firmware_protocol",),
     ("ruuvi_host.advertisement", "ruuvi_host.clock", "ruuvi_host.errors"),
-    ("ruuvi_host.lifetime", "ruuvi_host.logs", "ruuvi_host.state", "ruuvi_host.status"),
+    (
+        *("ruuvi_host.lifetime", "ruuvi_host.logs", "ruuvi_host.state", "ruuvi_host.status"),
+        *("ruuvi_host.machine", "ruuvi_host.starts"),
+    ),
     ("ruuvi_host.config",),
     ("ruuvi_host.formats",),
     ("ruuvi_host.intake",),

@@ -52,11 +52,7 @@ class App:
             await send({"type": "http.response.body"})
             return
         receipt = await self._take(scope, receive)
-        if (
-            receipt.verdict.batch
-            and receipt.answered
-            and await _left(receive, self._settings.delay)
-        ):
+        if receipt.verdict.post and receipt.answered and await _left(receive, self._settings.delay):
             receipt = replace(receipt, answered=False)
         self._report(receipt)
         if not receipt.answered and await _left(receive, HOLD):
@@ -92,16 +88,16 @@ class App:
         )
 
     def _judge(self, headers: Headers, body: bytes) -> Verdict:
-        """The examiner's verdict, unless the settings turn a good batch into a failure."""
+        """The examiner's verdict, unless the settings turn a good post into a failure."""
         verdict = self._examiner.examine(headers, body)
-        batch = verdict.batch
-        if batch is None or verdict.result is not Result.ACCEPTED:
+        post = verdict.post
+        if post is None or verdict.result is not Result.ACCEPTED:
             return verdict
-        self._good_batches += 1
+        self._good_batches += verdict.batch is not None
         outage = self._settings.outage(self._good_batches)
         if outage is not None:
             return replace(verdict, result=Result.FAILED, status=outage, reason="on purpose")
-        return self._examiner.accept(replace(verdict, status=self._settings.success), batch)
+        return self._examiner.accept(replace(verdict, status=self._settings.success), post)
 
     async def _answer(self, receipt: Receipt, receive: Receive, send: Send) -> None:
         verdict = receipt.verdict
@@ -110,9 +106,9 @@ class App:
             headers["Allow"] = "POST"
         if self._settings.rate is not None:
             headers["X-Ruuvi-Gateway-Rate"] = self._settings.rate
-        if verdict.offer_key and verdict.batch and self._settings.new_key is not None:
+        if verdict.offer_key and verdict.post and self._settings.new_key is not None:
             headers["Ruuvi-HMAC-KEY"] = self._settings.new_key.decode("latin-1")
-            self._examiner.hand_out_key(verdict.batch.gateway)
+            self._examiner.hand_out_key(verdict.post)
         text = printable(verdict.reason) or str(verdict.result)
         await self._send(send, verdict.status, headers, text)
         if not receipt.body:

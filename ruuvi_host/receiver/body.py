@@ -1,4 +1,5 @@
-"""From the octets of a body to a batch: strict JSON, our schema, and what a schema cannot say.
+"""From the octets of a body to what they tell: strict JSON, our schemas, and what a schema cannot
+say. A body is a batch, or a gateway's status (its statistics), told apart by what is in it.
 
 Pure. What is refused is refused with one sentence that names the place. Source of the layout:
 ruuvi.gateway_esp.c http_json.c; of the wider types (digits as a string), its versions up to v1.13.
@@ -16,14 +17,22 @@ import fastjsonschema
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Tag: TypeAlias = dict[str, Json]
 
-_SCHEMA = json.loads(files(__package__).joinpath("batch.schema.json").read_text("utf-8"))
-_validate = cast(Callable[[Json, object, str], None], fastjsonschema.compile(_SCHEMA))
+_Check: TypeAlias = Callable[[Json, object, str], None]
+
+
+def _compiled(name: str) -> _Check:
+    schema = json.loads(files(__package__).joinpath(name).read_text("utf-8"))
+    return cast(_Check, fastjsonschema.compile(schema))
+
+
+_BATCH = _compiled("batch.schema.json")
+_STATUS = _compiled("status.schema.json")
 
 _NONCE_MAX = 0xFFFFFFFF
 
 
 class BadBody(ValueError):  # noqa: N818 - it is a verdict about the body more than an error of ours
-    """The body is no batch; the message says where and why, and may hold text from the body."""
+    """The body is neither; the message says where and why, and may hold text from the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +49,59 @@ class Batch:
     """The members of each tag as they came, by address, in the order of the body."""
 
 
-def read_batch(body: bytes) -> Batch:
-    """Check a body and give its batch. Raises BadBody."""
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """What a gateway posted about itself."""
+
+    gateway: str
+    """`DEVICE_ADDR`: the gateway's address as text."""
+    nonce: int
+    """Unsigned 32-bit."""
+    active: dict[str, int]
+    """Address → reports counted."""
+    inactive: list[str]
+    """Addresses."""
+    members: dict[str, Json]
+    """All of it, as it came."""
+
+
+def read(body: bytes) -> Batch | GatewayStatus:
+    """Check a body and give what it tells. Raises BadBody."""
     content = _parse(body)
+    if isinstance(content, dict) and "DEVICE_ADDR" in content:
+        return _status(content)
+    return _batch(content)
+
+
+def read_batch(body: bytes) -> Batch:
+    """Check a body that has to be a batch. Raises BadBody."""
+    return _batch(_parse(body))
+
+
+def _checked(content: Json, check: _Check) -> None:
     try:
-        _validate(content, {}, "body")
+        check(content, {}, "body")
     except fastjsonschema.JsonSchemaValueException as error:
         raise BadBody(_sentence(error)) from error
+
+
+def _status(content: dict[str, Json]) -> GatewayStatus:
+    _checked(content, _STATUS)
+    nonce, seen = _whole(content["NONCE"]), _whole(content["SENSORS_SEEN"])
+    if nonce > _NONCE_MAX:
+        raise BadBody(f"body.NONCE: must be at most {_NONCE_MAX}")
+    sensors = cast(list[dict[str, str]], content["ACTIVE_SENSORS"])
+    if seen != len(sensors):
+        raise BadBody(f"body.SENSORS_SEEN: must be {len(sensors)}, as many as are active")
+    active = {sensor["MAC"]: int(sensor["COUNTER"]) for sensor in sensors}
+    inactive = cast(list[str], content["INACTIVE_SENSORS"])
+    if len({*active, *inactive}) != len(sensors) + len(inactive):
+        raise BadBody("body: a sensor is told twice")
+    return GatewayStatus(str(content["DEVICE_ADDR"]), nonce, active, inactive, content)
+
+
+def _batch(content: Json) -> Batch:
+    _checked(content, _BATCH)
     data = cast(dict[str, Json], cast(dict[str, Json], content)["data"])
     nonce = _whole(data["nonce"])
     if nonce > _NONCE_MAX:

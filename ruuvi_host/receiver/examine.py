@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
-from ruuvi_host.receiver.body import BadBody, Batch, read_batch
+from ruuvi_host.receiver.body import BadBody, Batch, GatewayStatus, read
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -69,8 +69,15 @@ class Verdict:
     signature: Signature | None = None
     """None when it did not come to that."""
     batch: Batch | None = None
+    gateway_status: GatewayStatus | None = None
+    """In place of a batch."""
     offer_key: bool = False
     """The sender has proved (or, without a key, need not prove) that it may have a new key."""
+
+    @property
+    def post(self) -> Batch | GatewayStatus | None:
+        """What was posted, when it could be read."""
+        return self.batch or self.gateway_status
 
 
 def refused(status: int, reason: str) -> Verdict:
@@ -121,58 +128,69 @@ class Examiner:
         """`keys`: any of them may sign; none = not known. `new_key`: offered with the answers."""
         self._keys = tuple(keys)
         self._new_key = new_key
-        self._handed_out: dict[str, bytes] = {}
-        self._accepted: dict[tuple[str, int], bytes] = {}
+        # Batches and statuses of a gateway have each a key of their own, and nonces.
+        self._handed_out: dict[tuple[type, str], bytes] = {}
+        self._accepted: dict[tuple[type, str, int], bytes] = {}
 
     def examine(self, headers: Headers, body: bytes) -> Verdict:
         """Judge a body whose head refuse_head() has passed. Remembers nothing."""
         try:
-            batch = read_batch(body)
+            post = read(body)
         except BadBody as error:
             return refused(400, str(error))
         claimed = dict(headers)[_SIGNATURE_NAME]
+        sender = type(post), post.gateway
         keys = self._keys
-        if batch.gateway in self._handed_out:
-            keys = (self._handed_out[batch.gateway],)
+        if sender in self._handed_out:
+            keys = (self._handed_out[sender],)
         signature = _verify(keys, body, claimed)
+        batch = post if isinstance(post, Batch) else None
+        status = post if isinstance(post, GatewayStatus) else None
+        good = Verdict(
+            Result.ACCEPTED, 200, "", signature, batch, status, self._new_key is not None
+        )
         if signature is not Signature.WRONG:
-            return Verdict(Result.ACCEPTED, 200, "", signature, batch, self._new_key is not None)
+            return good
         reason = "not signed with the key"
-        if batch.gateway in self._handed_out:
+        if sender in self._handed_out:
             reason = "not signed with the new key"
         # A gateway that has restarted is back at its first key, and must be told the new one again.
         restarted = _verify(self._keys, body, claimed) is not Signature.WRONG
-        return Verdict(Result.REFUSED, 403, reason, signature, batch, restarted)
+        return replace(good, result=Result.REFUSED, status=403, reason=reason, offer_key=restarted)
 
-    def hand_out_key(self, gateway: str) -> None:
-        """The answer that offers the new key goes out: the gateway's next post is signed with it.
+    def hand_out_key(self, post: Batch | GatewayStatus) -> None:
+        """The answer to `post` offers the new key: the gateway's next one is signed with it.
 
         A key too long for a gateway changes nothing: it keeps its old one.
         """
         if self._new_key is not None and len(self._new_key) <= KEY_LIMIT:
-            self._handed_out[gateway] = self._new_key
+            self._handed_out[type(post), post.gateway] = self._new_key
             _forget(self._handed_out, GATEWAYS_KEPT)
 
-    def accept(self, verdict: Verdict, batch: Batch) -> Verdict:
-        """Take in the batch of a good verdict, unless its nonce has been accepted before.
+    def accept(self, verdict: Verdict, post: Batch | GatewayStatus) -> Verdict:
+        """Take in what a good verdict is about, unless its nonce has been accepted before.
 
         The same nonce with the same tags is the same batch, of which the first answer was lost:
         DUPLICATE, and a success, so that the sender lets go of it. Only `tags` is compared: the
         time stamp of a batch that is posted again is that of the attempt.
         """
-        tags = hashlib.sha256(json.dumps(batch.tags, sort_keys=True).encode()).digest()
-        known = self._accepted.get((batch.gateway, batch.nonce))
+        is_batch = isinstance(post, Batch)
+        content = post.tags if isinstance(post, Batch) else post.members
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+        name = type(post), post.gateway, post.nonce
+        known = self._accepted.get(name)
         if known is None:
-            self._accepted[batch.gateway, batch.nonce] = tags
+            self._accepted[name] = digest
             _forget(self._accepted, NONCES_KEPT)
             return verdict
-        if known == tags:
-            return replace(verdict, result=Result.DUPLICATE, reason="the same batch came before")
+        if known == digest:
+            what = "batch" if is_batch else "status"
+            return replace(verdict, result=Result.DUPLICATE, reason=f"the same {what} came before")
         return replace(
             verdict,
             result=Result.REFUSED,
             status=409,
-            reason="the nonce came before, with other tags",
+            reason=f"the nonce came before, with other {'tags' if is_batch else 'members'}",
         )
 
 

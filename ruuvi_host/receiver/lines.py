@@ -16,9 +16,19 @@ from ruuvi_host.receiver.receipt import Receipt, printable
 
 def text_lines(receipt: Receipt, decode: bool) -> str:
     """A line on the request; with `decode` and if accepted, one more on each tag of its batch."""
-    verdict = receipt.verdict
+    verdict, status = receipt.verdict, receipt.verdict.gateway_status
     words = [time.strftime("%H:%M:%S", time.localtime(receipt.time)), f"{verdict.result:<9}"]
-    if verdict.batch is None:
+    if status is not None:
+        words += [
+            f"{status.gateway}",
+            f"status {status.nonce}",
+            f"sensors {len(status.active)} active {len(status.inactive)} inactive",
+            f"up {status.members['UPTIME']} s",
+            f"{status.members['RESET_REASON']} {status.members['RESET_CNT']}",
+            f"bytes {len(receipt.body)}",
+            f"signature {verdict.signature}",
+        ]
+    elif verdict.batch is None:
         words += [receipt.client, printable(receipt.request)]
     else:
         words += [
@@ -41,7 +51,7 @@ def text_lines(receipt: Receipt, decode: bool) -> str:
 
 def json_line(receipt: Receipt, decode: bool) -> str:
     """The same as JSON; with `decode` and if accepted it has "readings", by address, complete."""
-    verdict = receipt.verdict
+    verdict, status = receipt.verdict, receipt.verdict.gateway_status
     members: dict[str, Json] = {
         "time": round(receipt.time, 3),
         "result": verdict.result,
@@ -49,6 +59,17 @@ def json_line(receipt: Receipt, decode: bool) -> str:
     }
     if verdict.reason:
         members["reason"] = printable(verdict.reason)
+    if status is not None:
+        members |= {
+            "gw_mac": status.gateway,
+            "status_nonce": status.nonce,
+            "active": {**status.active},
+            "inactive": [*status.inactive],
+            "bytes": len(receipt.body),
+            "signature": verdict.signature,
+            "gateway_status": status.members,
+        }
+        return json.dumps(members)
     if verdict.batch is None:
         members |= {"client": receipt.client, "request": printable(receipt.request)}
         return json.dumps(members)

@@ -7,6 +7,7 @@ import pytest
 from conftest import load_vectors
 
 from ruuvi_host.receiver import examine
+from ruuvi_host.receiver.body import read_batch
 from ruuvi_host.receiver.examine import (
     BODY_LIMIT,
     Examiner,
@@ -175,7 +176,7 @@ def test_a_new_key_is_expected_once_it_is_handed_out() -> None:
     assert examiner.examine(signed(b"new", body()), body()).result is Result.REFUSED
     first = examiner.examine(signed(b"old", body()), body())
     assert (first.result, first.offer_key) == (Result.ACCEPTED, True)
-    examiner.hand_out_key(GATEWAY)
+    examiner.hand_out_key(read_batch(body()))
     assert examiner.examine(signed(b"new", body()), body()).result is Result.ACCEPTED
     old = examiner.examine(signed(b"old", body()), body())
     assert (old.status, old.reason) == (403, "not signed with the new key")
@@ -185,13 +186,13 @@ def test_a_new_key_is_expected_once_it_is_handed_out() -> None:
 def test_a_new_key_is_not_offered_to_who_cannot_sign() -> None:
     examiner = Examiner([b"old"], new_key=b"new")
     assert not examiner.examine(signed(b"guess", body()), body()).offer_key
-    examiner.hand_out_key(GATEWAY)
+    examiner.hand_out_key(read_batch(body()))
     assert not examiner.examine(signed(b"guess", body()), body()).offer_key
 
 
 def test_each_gateway_learns_the_new_key_for_itself() -> None:
     examiner = Examiner([b"old"], new_key=b"new")
-    examiner.hand_out_key(GATEWAY)
+    examiner.hand_out_key(read_batch(body()))
     other = body(gateway="AA:CC:EE:00:11:23")
     assert examiner.examine(signed(b"old", other), other).result is Result.ACCEPTED
 
@@ -200,7 +201,7 @@ def test_each_gateway_learns_the_new_key_for_itself() -> None:
 def test_a_key_that_is_too_long_for_a_gateway_is_not_expected(length: int, taken: bool) -> None:
     new = b"k" * length
     examiner = Examiner([b"old"], new_key=new)
-    examiner.hand_out_key(GATEWAY)
+    examiner.hand_out_key(read_batch(body()))
     expected = new if taken else b"old"
     assert examiner.examine(signed(expected, body()), body()).result is Result.ACCEPTED
 
@@ -208,8 +209,8 @@ def test_a_key_that_is_too_long_for_a_gateway_is_not_expected(length: int, taken
 def test_the_oldest_gateway_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examine, "GATEWAYS_KEPT", 1)
     examiner = Examiner([b"old"], new_key=b"new")
-    examiner.hand_out_key(GATEWAY)
-    examiner.hand_out_key("AA:CC:EE:00:11:23")
+    examiner.hand_out_key(read_batch(body()))
+    examiner.hand_out_key(read_batch(body(gateway="AA:CC:EE:00:11:23")))
     assert examiner.examine(signed(b"old", body()), body()).result is Result.ACCEPTED
 
 
