@@ -10,12 +10,15 @@ import faulthandler
 import json
 import logging
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Self
+
+from ruuvi_host.errors import RuuviHostError
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +87,21 @@ class Starts:
         else:
             self._last_words = file
             faulthandler.enable(file)
+
+    @contextmanager
+    def life(self) -> Iterator[None]:
+        """Remembers how what is inside ends."""
+        reason, why = ResetReason.SW, "told to stop"
+        try:
+            yield
+        except RuuviHostError as error:
+            why = str(error)
+            raise
+        except Exception as error:
+            reason, why = ResetReason.PANIC, f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self.ended(reason, why)
 
     def ended(self, reason: ResetReason, why: str) -> None:
         """The last word of this process: `why` is told after the next start."""

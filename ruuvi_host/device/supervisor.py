@@ -16,7 +16,7 @@ from dataclasses import fields
 from random import uniform
 
 from firmware_protocol.messages import DeviceId, Report, SetAll, address_text
-from firmware_protocol.session import HostSession, SessionCounters, Timing
+from firmware_protocol.session import Generation, HostSession, SessionCounters, State, Timing
 from ruuvi_host.clock import Clock
 from ruuvi_host.device.link import Link, Listener
 from ruuvi_host.device.port import BAUD, Port, open_port
@@ -88,6 +88,19 @@ class Supervisor:
         self._say_ready = True
         self._past = LinkCounters()
         self._session: HostSession | None = None
+        self._generation = Generation.UNKNOWN
+
+    @property
+    def answers(self) -> bool:
+        """Is the coprocessor configured, and answers? (Silence of 13 s ends a session.)"""
+        return self._session is not None and self._session.state is State.READY
+
+    @property
+    def generation(self) -> Generation:
+        """Of the coprocessor's firmware, as far as any life of the link has shown it."""
+        if self._session and self._session.generation is not Generation.UNKNOWN:
+            self._generation = self._session.generation
+        return self._generation
 
     @property
     def counters(self) -> LinkCounters:
@@ -128,6 +141,7 @@ class Supervisor:
         try:
             await Link(port, session, self, self._clock).run()
         finally:
+            self._generation = self.generation
             self._session = None
             _add(self._past, session.counters)
             await port.close()

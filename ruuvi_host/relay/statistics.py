@@ -61,7 +61,10 @@ class Statistics:
         self._began = clock.monotonic()
         self._nonces = Nonces()
         self._route = RouteWatch()
+        self._delivering = False
+        """The last word in the log was that a post was delivered."""
         self._changed = asyncio.Event()
+        self._next_sink: Sink | None = None
 
     async def run(self, clock_right_at: float | None = None) -> None:
         """Everything is ready: post now, and so on until cancelled.
@@ -77,12 +80,15 @@ class Statistics:
                 if again is not None and begun < again:
                     due, again = again, None
                 await self._until(due)
+                if self._next_sink:
+                    await self._sink.close()
+                    self._sink, self._next_sink = self._next_sink, None
         finally:
             await self._sink.close()
 
     def configuration_changed(self, sink: Sink | None = None) -> None:
         """Post at once, to `sink` from now on; the hour begins anew."""
-        self._sink = sink or self._sink
+        self._next_sink = sink
         self._changed.set()
 
     async def _until(self, due: float) -> None:
@@ -101,8 +107,12 @@ class Statistics:
         if outcome.verdict is Verdict.ACCEPTED:
             self.counters.accepted += 1
             self._start.info = ""
+            if not self._delivering:
+                log.info("statistics: delivered")
+            self._delivering = True
             return
         self.counters.failed += 1
+        self._delivering = False
         log.warning("statistics: not delivered (%s); next try in an hour", outcome.reason)
 
     def _facts(self) -> StatusFacts:
