@@ -11,6 +11,7 @@
       RelayError             exit 4   the network side
         SinkError                     a server refuses, or cannot be reached
         SpoolError                    undelivered data cannot be kept
+      HealthError            exit 5   the host does not do its work, and cannot mend it
 
 The message is for people and says what to do next; the attributes are for programs.
 """
@@ -108,3 +109,9 @@ class SpoolError(RelayError):
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
         self.path = path
+
+
+class HealthError(RuuviHostError):
+    """The host does not do its work, for no reason that would excuse it: start it anew."""
+
+    exit_code = 5

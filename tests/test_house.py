@@ -30,8 +30,9 @@ LAYERS = (
     ("ruuvi_host.advertisement", "ruuvi_host.clock", "ruuvi_host.errors"),
     (
         *("ruuvi_host.lifetime", "ruuvi_host.logs", "ruuvi_host.state", "ruuvi_host.status"),
-        *("ruuvi_host.machine", "ruuvi_host.starts"),
+        *("ruuvi_host.machine", "ruuvi_host.starts", "ruuvi_host.health", "ruuvi_host.notify"),
     ),
+    ("ruuvi_host.watch",),
     ("ruuvi_host.config",),
     ("ruuvi_host.formats",),
     ("ruuvi_host.intake",),
@@ -46,7 +47,7 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 PACKAGE = "ruuvi_host"  # has no room and no imports: it holds the version, which all may ask for
 
-PURE = ("firmware_protocol", "ruuvi_host.formats", "ruuvi_host.intake")
+PURE = ("firmware_protocol", "ruuvi_host.formats", "ruuvi_host.health", "ruuvi_host.intake")
 IMPURE = (
     *("asyncio", "socket", "socketserver", "ssl", "select", "selectors", "http", "urllib"),
     *("threading", "multiprocessing", "subprocess", "time", "datetime", "ruuvi_host.clock"),

@@ -12,9 +12,11 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import Clock
+from ruuvi_host.health import TargetFacts
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.logs import Repeated
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
@@ -33,6 +35,9 @@ server does."""
 BACKLOG_PACE = 0.05
 """Seconds between two posts of a backlog: 20 a second are polite to a server that just recovered,
 and an hour of 10 s batches is through in under half a minute."""
+TOO_MANY = 429
+LONGEST_ATTEMPT = 60.0
+"""Seconds that a sink may take; for telling a relay that stands still from one that waits."""
 
 
 class Nonces:
@@ -92,6 +97,21 @@ class Relay:
         self._refusal = Repeated(clock=clock.monotonic)
         self._said_failing = False
         """The last word in the log was that posts fail."""
+        self._step_due = inf
+        self._failing = ""
+        self._served = self._answered = clock.monotonic()
+
+    def facts(self) -> TargetFacts:
+        """How it is, for the judgement of health."""
+        return TargetFacts(
+            self.name,
+            beat_due=self._batcher.due,
+            step_due=self._step_due,
+            failing=self._failing,
+            served=self._served,
+            answered=self._answered,
+            waiting=len(self.spool),
+        )
 
     async def run(self) -> None:
         """Relay until cancelled. What is undelivered then is still here: see `finish`."""
@@ -148,20 +168,32 @@ class Relay:
         while True:
             if not self._untried and not self.spool:
                 self._work.clear()
+                self._step_due = inf
                 await self._work.wait()
             if await self._deliver_next() in (Verdict.LATER, Verdict.MEND):
-                await asyncio.sleep(self._pause)
+                await self._rest(self._pause)
             elif self.spool:
-                await asyncio.sleep(self._pace)
+                await self._rest(self._pace)
+
+    async def _rest(self, pause: float) -> None:
+        self._step_due = self._clock.monotonic() + pause
+        await asyncio.sleep(pause)
 
     async def _deliver_next(self) -> Verdict:
         """One attempt: the newest batch if it has not been tried, else the oldest."""
         batch, self._untried = self._untried or self.spool.oldest(), None
+        self._step_due = self._clock.monotonic() + LONGEST_ATTEMPT
         body = await self._body(batch)
         self.counters.posts += 1
         outcome = await self._sink.deliver(body, batch.gateway)
         if outcome.period is not None:
             self._period = outcome.period
+        self._failing = outcome.reason
+        if outcome.verdict is Verdict.ACCEPTED:
+            self._failing = ""
+            self._served = self._answered = self._clock.monotonic()
+        elif outcome.status == TOO_MANY:  # no success, but the network is there
+            self._answered = self._clock.monotonic()
         match outcome.verdict:
             case Verdict.ACCEPTED:
                 self._accepted(batch)

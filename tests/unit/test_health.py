@@ -1,0 +1,183 @@
+"""The judgement of health: what is excused, for how long, and what it says."""
+
+from dataclasses import replace
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ruuvi_host.health import (
+    LINK_PATIENCE,
+    LOSING_PATIENCE,
+    STANDSTILL,
+    Health,
+    HostFacts,
+    Level,
+    LinkFacts,
+    TargetFacts,
+    judge,
+    unreachable,
+)
+
+NOW = 100_000.0
+PORT = "/dev/ttyACM0"
+LINK = LinkFacts(PORT, answers=True, present=True, answered=NOW, reported=NOW - 1)
+TARGET = TargetFacts("custom", beat_due=NOW + 3, served=NOW - 7, answered=NOW - 7)
+DOWN = replace(
+    TARGET, failing="Connection refused", served=NOW - 5400, step_due=NOW + 60, waiting=540
+)
+
+
+def judged(link: LinkFacts = LINK, target: TargetFacts = TARGET, hindrance: str = "") -> Health:
+    return judge(HostFacts([link], [target], hindrance), NOW)
+
+
+def told(health: Health) -> tuple[Level, str]:
+    return health.level, health.sentence
+
+
+def test_all_is_well() -> None:
+    assert told(judged()) == (Level.GOOD, "reports flow; custom: batches are accepted")
+    backlog = judged(target=replace(TARGET, waiting=3))
+    assert told(backlog) == (Level.GOOD, "reports flow; custom: batches are accepted, waiting 3")
+
+
+def test_a_quiet_radio_is_no_fault() -> None:
+    assert judged(replace(LINK, reported=None)).sentence.startswith("no reports yet")
+    quiet = judged(replace(LINK, reported=NOW - 6 * 3600))
+    assert quiet.level is Level.GOOD
+    assert quiet.sentence.startswith("no reports for 6.0 h, the coprocessor answers; ")
+
+
+def test_an_unplugged_coprocessor_is_known_for_as_long_as_it_lasts() -> None:
+    gone = replace(LINK, answers=False, present=False, answered=NOW - 90_000)
+    assert told(judged(gone)) == (Level.KNOWN, f"{PORT}: no coprocessor for 25.0 h")
+
+
+@pytest.mark.parametrize(("silent", "level"), [(10, Level.KNOWN), (LINK_PATIENCE, Level.FAULT)])
+def test_a_port_that_is_there_and_silent(silent: float, level: Level) -> None:
+    health = judged(replace(LINK, answers=False, answered=NOW - silent))
+    assert health.level is level
+    assert health.sentence.startswith(f"{PORT}: no answer from the coprocessor for ")
+
+
+def test_a_server_that_is_down_is_known_as_long_as_data_is_kept() -> None:
+    assert told(judged(target=DOWN)) == (
+        Level.KNOWN,
+        "custom: nothing accepted for 90 min (Connection refused), batches kept 540",
+    )
+
+
+def test_data_that_cannot_be_kept_is_excused_for_a_short_while() -> None:
+    losing = replace(DOWN, keeping=False, served=NOW - LOSING_PATIENCE + 1)
+    assert judged(target=losing).level is Level.KNOWN
+    health = judged(target=replace(losing, served=NOW - LOSING_PATIENCE))
+    assert told(health) == (
+        Level.FAULT,
+        "custom: nothing accepted for 5 min (Connection refused), and what comes cannot be kept",
+    )
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        replace(TARGET, beat_due=NOW - STANDSTILL),
+        replace(TARGET, step_due=NOW - STANDSTILL),
+    ],
+)
+def test_a_relay_that_stands_still(late: TargetFacts) -> None:
+    assert told(judged(target=late)) == (
+        Level.FAULT,
+        "custom: its relay has stood still for 90 s",
+    )
+    just = replace(late, beat_due=late.beat_due + 1, step_due=late.step_due + 1)
+    assert judged(target=just).level is Level.GOOD
+
+
+def test_before_it_relays_no_relay_can_stand_still() -> None:
+    waiting = judged(target=replace(TARGET, beat_due=0.0), hindrance="the clock is not right")
+    assert told(waiting) == (Level.KNOWN, "nothing is relayed: the clock is not right")
+
+
+def test_the_worst_comes_first_and_what_is_well_is_not_said_beside_it() -> None:
+    silent = replace(LINK, answers=False, answered=NOW - LINK_PATIENCE)
+    health = judge(HostFacts([LINK, silent], [TARGET, DOWN]), NOW)
+    assert health.sentence == (
+        f"{PORT}: no answer from the coprocessor for 15 min; "
+        "custom: nothing accepted for 90 min (Connection refused), batches kept 540"
+    )
+
+
+times = st.floats(0, NOW)
+links = st.builds(
+    LinkFacts,
+    name=st.just(PORT),
+    answers=st.booleans(),
+    present=st.booleans(),
+    answered=times,
+    reported=st.none() | times,
+)
+targets = st.builds(
+    TargetFacts,
+    name=st.sampled_from(["ruuvi", "custom"]),
+    beat_due=st.floats(NOW - 200, NOW + 3600),
+    step_due=st.just(inf) | st.floats(NOW - 200, NOW + 3600),
+    failing=st.sampled_from(["", "no answer within 60 s"]),
+    served=times,
+    answered=times,
+    waiting=st.integers(0, 10),
+    keeping=st.booleans(),
+)
+hosts = st.builds(
+    HostFacts,
+    st.lists(links, min_size=1, max_size=3),
+    st.lists(targets, max_size=2),
+    st.sampled_from(["", "the clock is not right"]),
+)
+
+
+@given(hosts)
+def test_there_is_always_one_line_that_names_what_is_amiss(facts: HostFacts) -> None:
+    health = judge(facts, NOW)
+    assert health.sentence
+    assert "\n" not in health.sentence
+    assert health.level is max(finding.level for finding in health.findings)
+
+
+@given(hosts, st.floats(0, 1e6))
+def test_what_nobody_mends_never_gets_better(facts: HostFacts, seconds: float) -> None:
+    assert judge(facts, NOW + seconds).level >= judge(facts, NOW).level
+
+
+@given(hosts)
+def test_good_means_that_all_answer_and_no_target_fails(facts: HostFacts) -> None:
+    if judge(facts, NOW).level is Level.GOOD:
+        assert all(link.answers for link in facts.links)
+        assert not facts.hindrance
+        assert not any(target.failing for target in facts.targets)
+
+
+@given(hosts)
+def test_a_fault_has_a_reason_that_a_new_start_may_mend(facts: HostFacts) -> None:
+    """An outage, however long, is none, if it is on the way and the data is kept."""
+    silent = any(
+        link.present and not link.answers and NOW - link.answered >= LINK_PATIENCE
+        for link in facts.links
+    )
+    stuck = any(NOW - min(t.beat_due, t.step_due) >= STANDSTILL for t in facts.targets)
+    losing = any(
+        t.failing and not t.keeping and NOW - t.served >= LOSING_PATIENCE for t in facts.targets
+    )
+    relaying = not facts.hindrance
+    expected = silent or (relaying and (stuck or losing))
+    assert (judge(facts, NOW).level is Level.FAULT) == expected
+
+
+def test_the_network_watchdog() -> None:
+    one, other = replace(TARGET, answered=NOW - 3600), replace(TARGET, answered=NOW - 7200)
+    assert unreachable(HostFacts([LINK], [one, other]), NOW, 3601) == ""
+    assert unreachable(HostFacts([LINK], [one, other]), NOW, 3600) == (
+        "no server has answered a batch for 60 min"
+    )
+    assert unreachable(HostFacts([LINK], []), NOW, 3600) == ""
