@@ -13,7 +13,7 @@ from time import monotonic, sleep
 
 import pytest
 from lines import run, until
-from programs import Program, ruuvi_host
+from programs import ruuvi_host
 
 from ruuvi_host.errors import HealthError
 from ruuvi_host.health import HostFacts, Level, LinkFacts, TargetFacts
@@ -121,7 +121,8 @@ def test_the_network_watchdog_says_it_once(
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert record.getMessage() == (
-        "no server has answered a batch for 2.0 h: is the network there, and are the addresses right?"
+        "no server has answered a batch for 2.0 h: is the network there, and are the addresses "
+        "right?"
     )
 
 
