@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 from firmware_protocol.messages import DeviceId, Report
@@ -13,17 +15,24 @@ from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.model import RUUVI, Config, Target
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import ConfigError, SpoolError
+from ruuvi_host.health import HostFacts, LinkFacts
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.lifetime import on_signal, together
+from ruuvi_host.machine import boot_id
+from ruuvi_host.notify import Notifier
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http import HttpSink, public_url
 from ruuvi_host.relay.relay import BACKLOG_PACE, FIRST_PAUSE, Nonces, Relay
 from ruuvi_host.relay.signing import Signer
+from ruuvi_host.relay.statistics import Statistics
+from ruuvi_host.relay.status_document import CoprocessorFacts, firmware_version, semver
+from ruuvi_host.starts import ResetReason, Start, Starts
 from ruuvi_host.state import StateDirectory
 from ruuvi_host.status import Counters
+from ruuvi_host.watch import Standstill, Watch
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +41,9 @@ GRACE = 3.0
 
 CLOUD_PACE = 15.0
 """Least seconds between two posts that are not at the beat, to Ruuvi Cloud, which refuses more."""
+
+STANDSTILL = 30.0
+"""Seconds for which the event loop may stand still; nothing in it should take one."""
 
 CLOCK_CHECK = 1.0
 """Seconds between two questions whether the clock is right."""
@@ -42,15 +54,23 @@ Reload = Callable[[], Config]
 
 async def run(config: Config, state: StateDirectory, *, simulate: bool, reload: Reload) -> None:
     """Run a host until cancelled, for a simulated board or the coprocessor of `config`."""
-    if not simulate:
-        await Host(config.coprocessors[0].port, config, state, reload).run()
-        return
-    from ruuvi_host.simulator.board import Board
-    from ruuvi_host.simulator.pty import PtyServer
+    notifier = Notifier.from_environment()
+    starts = Starts.begin(state.path, boot_id(), watched=notifier.interval is not None)
+    starts.keep_last_words()
+    stood_still = partial(starts.ended, ResetReason.TASK_WDT)
+    with starts.life(), Standstill(STANDSTILL, stood_still) as standstill:
+        if not simulate:
+            port = config.coprocessors[0].port
+            host = Host(port, config, state, reload, starts.this, notifier)
+            await host.run(standstill)
+            return
+        from ruuvi_host.simulator.board import Board
+        from ruuvi_host.simulator.pty import PtyServer
 
-    with PtyServer(Board()) as server:
-        log.info("simulated coprocessor on %s", server.path)
-        await Host(server.path, config, state, reload).run(board=server.run())
+        with PtyServer(Board()) as server:
+            log.info("simulated coprocessor on %s", server.path)
+            host = Host(server.path, config, state, reload, starts.this, notifier)
+            await host.run(standstill, board=server.run())
 
 
 class _Reloaded(Exception):  # noqa: N818 - never leaves this module
@@ -63,7 +83,15 @@ class Host:
     port: as for device.port.open_port.
     """
 
-    def __init__(self, port: str, config: Config, state: StateDirectory, reload: Reload) -> None:
+    def __init__(
+        self,
+        port: str,
+        config: Config,
+        state: StateDirectory,
+        reload: Reload,
+        start: Start,
+        notifier: Notifier,
+    ) -> None:
         self._clock: Clock = SystemClock()
         self._wall = WallClock(self._clock, trusted=config.trust_clock)
         self._config = config
@@ -82,6 +110,19 @@ class Host:
         self._signers: dict[str, Signer] = {}
         """By target: a server's key outlives a new configuration, as on the gateway."""
         self._relays = [self._relay(target) for target in config.targets]
+        self._statistics = Statistics(self._coprocessor_facts, self._table, start, self._clock)
+        self._clock_right_at = self._clock.monotonic() if self._wall.check() else None
+        self._notifier = notifier
+        self._watch = Watch(
+            self._health_facts,
+            notifier,
+            network_watchdog=config.network_watchdog,
+            exit_by_watchdog=config.exit_by_watchdog,
+        )
+        self._port = port
+        self._answered = self._clock.monotonic()
+        self._reported: float | None = None
+        self._hindrance = "it is just starting"
 
     def _make_intake(self) -> Intake:
         config = self._config
@@ -100,7 +141,7 @@ class Host:
         is_cloud = target.name == RUUVI
         relay = Relay(
             target.name,
-            HttpSink(target, self._signers.setdefault(target.name, Signer())),
+            self._sink(target),
             batcher,
             self._known_gateway,
             facts,
@@ -120,15 +161,45 @@ class Host:
         )
         return relay
 
-    async def run(self, **beside: Coroutine[Any, Any, None]) -> None:
+    def _sink(self, target: Target) -> HttpSink:
+        return HttpSink(target, self._signers.setdefault(target.name, Signer()))
+
+    def _health_facts(self) -> HostFacts:
+        answers = self._supervisor.answers
+        if answers:
+            self._answered = self._clock.monotonic()
+        present = "://" not in self._port and os.path.exists(self._port)
+        link = LinkFacts(self._port, answers, present, self._answered, self._reported)
+        targets = [relay.facts() for relay in self._relays]
+        return HostFacts([link], targets, self._hindrance)
+
+    def _coprocessor_facts(self) -> CoprocessorFacts:
+        told, link = self._config.nrf_firmware, self._supervisor
+        counters = link.counters
+        return CoprocessorFacts(
+            self._known_gateway(),
+            semver(told) if told else firmware_version(link.generation),
+            answers=link.answers,
+            self_reboots=counters.reboots,
+            lost_acks=counters.lost_acks,
+        )
+
+    async def run(self, standstill: Standstill, **beside: Coroutine[Any, Any, None]) -> None:
         """Receive and relay. When cancelled: last batches out, the rest kept, then return.
 
         beside: what must run meanwhile: the simulated board, if there is one.
         """
         try:
-            await together(supervisor=self._supervisor.run(), relays=self._run_relays(), **beside)
+            await together(
+                supervisor=self._supervisor.run(),
+                relays=self._run_relays(),
+                watch=self._watch.run(standstill),
+                **beside,
+            )
         finally:
+            self._notifier.stopping()
             await self._finish()
+            self._notifier.close()
 
     async def _run_relays(self) -> None:
         """Nothing is posted before clock, coprocessor and its identity are there."""
@@ -136,36 +207,47 @@ class Host:
         with on_signal(signal.SIGHUP, hang_up.set):
             while True:
                 with suppress(_Reloaded):
-                    await together(relays=self._relay_when_ready(), reload=self._watch(hang_up))
+                    await together(relays=self._relay_when_ready(), reload=self._reread(hang_up))
                 await self._start_anew()
 
     async def _relay_when_ready(self) -> None:
         if self._config.use_timestamps and not self._wall.check():
+            self._hindrance = "the clock is not right"
             log.warning(
                 "the clock is not synchronised: nothing is relayed until it is (--trust-clock "
                 "skips this)"
             )
             while not self._wall.check():  # noqa: ASYNC110 - the kernel tells only who asks
                 await asyncio.sleep(CLOCK_CHECK)
+            self._clock_right_at = self._clock.monotonic()
             log.info("the clock is right")
+        self._hindrance = "the coprocessor is not configured yet"
         await self._configured.wait()
         if not self._identified.is_set():
             log.warning("the coprocessor does not tell who it is: nothing is relayed until it does")
+            self._hindrance = "the coprocessor does not tell who it is"
             await self._identified.wait()
+        self._hindrance = ""
         self._relaying = True
         # What lives until the end need not be looked at by the collector again and again.
         gc.collect()
         gc.freeze()
-        await together(**{relay.name: relay.run() for relay in self._relays})
+        parts = {relay.name: relay.run() for relay in self._relays}
+        if target := self._config.statistics:
+            log.info("statistics: %s every hour", public_url(target.url))
+            parts["statistics"] = self._statistics.run(self._sink(target), self._clock_right_at)
+        await together(**parts)
 
-    async def _watch(self, hang_up: asyncio.Event) -> NoReturn:
+    async def _reread(self, hang_up: asyncio.Event) -> NoReturn:
         """Raises _Reloaded when there is a new configuration that can be used."""
         while True:
             await hang_up.wait()
             hang_up.clear()
+            self._notifier.reloading()
             try:
                 self._config = await asyncio.to_thread(self._reload)
             except ConfigError as error:
+                self._notifier.ready()
                 log.error("the configuration stays as it was: %s", error)
             else:
                 log.info("configuration read again")
@@ -181,6 +263,9 @@ class Host:
         self._intake = self._make_intake()
         self._relays = [self._relay(target) for target in self._config.targets]
         self._supervisor.reconfigure(self._config.scan)
+        self._watch.network_watchdog = self._config.network_watchdog
+        self._watch.exit_by_watchdog = self._config.exit_by_watchdog
+        self._notifier.ready()
 
     async def _finish(self) -> None:
         """Last deliveries, and what they leave to its file. Raises SpoolError if data is lost."""
@@ -200,6 +285,7 @@ class Host:
             self._log_counters("taken in", self._intake.counters)
             for relay in self._relays:
                 self._log_counters(relay.name, relay.counters)
+            self._log_counters("statistics", self._statistics.counters)
         for failure in failures:
             raise failure
 
@@ -223,6 +309,7 @@ class Host:
     # --- what the link tells
 
     def heard(self, reports: list[Report], now: float) -> None:
+        self._reported = now
         self._intake.heard(reports, now, self._wall.utc())
 
     def identified(self, device: DeviceId) -> None:

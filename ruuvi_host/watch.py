@@ -52,8 +52,8 @@ class Watch:
     ) -> None:
         self._facts = facts
         self._notifier = notifier
-        self._network_watchdog = network_watchdog
-        self._exit_by_watchdog = exit_by_watchdog
+        self.network_watchdog = network_watchdog
+        self.exit_by_watchdog = exit_by_watchdog
         self._look = min(look, (notifier.interval or inf) / 3)
         self._began = monotonic()
         self._ready = False
@@ -91,10 +91,10 @@ class Watch:
         self._notifier.alive()
 
     def _check_network(self, facts: HostFacts, now: float) -> None:
-        problem = unreachable(facts, now, self._network_watchdog)
+        problem = unreachable(facts, now, self.network_watchdog)
         if not problem:
             self._unreachable_said = -inf
-        elif self._exit_by_watchdog:
+        elif self.exit_by_watchdog:
             raise HealthError(f"Network watchdog: {problem}")
         elif now >= self._unreachable_said + REPEAT:
             self._unreachable_said = now

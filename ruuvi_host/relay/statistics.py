@@ -10,7 +10,6 @@ Source: ruuvi.gateway_esp.c adv_post_statistics.c, http_post_stat.c.
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 
 from ruuvi_host import __version__
 from ruuvi_host.clock import Clock
@@ -33,7 +32,7 @@ LOOK = 10.0
 
 
 class Statistics:
-    """Posts documents to `sink` as long as `run` runs.
+    """Posts documents as long as `run` runs.
 
     coprocessor: what is known about it now. start: this start of the process; its info is told
     once, in a post that is accepted.
@@ -41,7 +40,6 @@ class Statistics:
 
     def __init__(
         self,
-        sink: Sink,
         coprocessor: Callable[[], CoprocessorFacts],
         table: AdvertisementTable,
         start: Start,
@@ -51,7 +49,6 @@ class Statistics:
         again: float = AGAIN,
     ) -> None:
         self.counters = StatisticsCounters()
-        self._sink = sink
         self._coprocessor = coprocessor
         self._table = table
         self._start = start
@@ -63,11 +60,10 @@ class Statistics:
         self._route = RouteWatch()
         self._delivering = False
         """The last word in the log was that a post was delivered."""
-        self._changed = asyncio.Event()
-        self._next_sink: Sink | None = None
 
-    async def run(self, clock_right_at: float | None = None) -> None:
-        """Everything is ready: post now, and so on until cancelled.
+    async def run(self, sink: Sink, clock_right_at: float | None = None) -> None:
+        """Everything is ready: post now, and so on until cancelled. Again after each change of
+        the configuration; nonce and counters go on.
 
         clock_right_at: monotonic seconds at which the clock first became right, if it has.
         """
@@ -75,35 +71,24 @@ class Statistics:
             again = None if clock_right_at is None else clock_right_at + self._again
             while True:
                 begun = self._clock.monotonic()
-                await self._post()
+                await self._post(sink)
                 due = begun + self._period
                 if again is not None and begun < again:
                     due, again = again, None
                 await self._until(due)
-                if self._next_sink:
-                    await self._sink.close()
-                    self._sink, self._next_sink = self._next_sink, None
         finally:
-            await self._sink.close()
-
-    def configuration_changed(self, sink: Sink | None = None) -> None:
-        """Post at once, to `sink` from now on; the hour begins anew."""
-        self._next_sink = sink
-        self._changed.set()
+            await sink.close()
 
     async def _until(self, due: float) -> None:
-        """Wait for `due` or for a changed configuration, with an eye on the network."""
-        while not self._changed.is_set() and (left := due - self._clock.monotonic()) > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, LOOK)):
-                    await self._changed.wait()
+        """Wait for `due`, with an eye on the network."""
+        while (left := due - self._clock.monotonic()) > 0:
+            await asyncio.sleep(min(left, LOOK))
             self._route.look()
-        self._changed.clear()
 
-    async def _post(self) -> None:
+    async def _post(self, sink: Sink) -> None:
         facts = self._facts()
         self.counters.posts += 1
-        outcome = await self._sink.deliver(document(facts), facts.coprocessor.device)
+        outcome = await sink.deliver(document(facts), facts.coprocessor.device)
         if outcome.verdict is Verdict.ACCEPTED:
             self.counters.accepted += 1
             self._start.info = ""

@@ -35,8 +35,8 @@ class World:
         self.answers = True
         self.start = Start(3, ResetReason.PANIC, "Reset by panic: killed, without a last word")
         self.clock = SystemClock()
+        self.url = url
         self.statistics = Statistics(
-            HttpSink(Target("statistics", url)),
             lambda: CoprocessorFacts(GATEWAY, "v2.0.0", answers=self.answers),
             self.table,
             self.start,
@@ -54,8 +54,9 @@ class World:
     async def run_until(
         self, condition: Callable[[], object], clock_right_at: float | None = None
     ) -> None:
+        sink = HttpSink(Target("statistics", self.url))
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(self.statistics.run(clock_right_at))
+            running = tasks.create_task(self.statistics.run(sink, clock_right_at))
             await until(condition)
             running.cancel()
 
@@ -126,16 +127,11 @@ def test_a_changed_configuration_is_told_at_once_to_the_new_server() -> None:
     async def main() -> None:
         async with Receiver(Settings()) as first, Receiver(Settings()) as second:
             world = World(first.url)
-
-            def told() -> bool:
-                if world.counters.accepted == 1 and not second.receipts:
-                    world.statistics.configuration_changed(
-                        HttpSink(Target("statistics", second.url))
-                    )
-                return world.counters.accepted == 2
-
-            await world.run_until(told)
-            assert (len(first.receipts), len(second.receipts)) == (1, 1)
+            await world.run_until(lambda: world.counters.accepted == 1)
+            world.url = second.url
+            await world.run_until(lambda: world.counters.accepted == 2)
+            nonces = [int(posted(each)[0]["NONCE"]) for each in (first, second)]
+            assert nonces[1] == (nonces[0] + 1) % 2**32
 
     run(main())
 
@@ -144,17 +140,15 @@ def test_the_rate_is_ignored_and_the_key_is_taken() -> None:
     async def main() -> None:
         settings = Settings(keys=(KEY,), rate="1", new_key=b"another")
         async with Receiver(settings) as receiver:
-            world = World(receiver.url)
-            world.hear(1)
-
-            def told() -> bool:
-                if world.counters.posts == world.counters.accepted < 3:
-                    world.statistics.configuration_changed()
-                return world.counters.accepted == 3
-
-            await world.run_until(told)
+            world = World(receiver.url, period=0.05)
+            await world.run_until(lambda: world.counters.accepted == 3)
             results = [receipt.verdict.result for receipt in receiver.receipts]
             assert results == [Result.ACCEPTED] * 3
+            slow = World(receiver.url)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await slow.run_until(lambda: slow.counters.posts == 2)
+            assert slow.counters.posts == 1
 
     run(main())
 

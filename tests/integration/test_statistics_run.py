@@ -2,32 +2,12 @@
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from programs import Program, ruuvi_host
-
-HOST = """
-import sys
-from pathlib import Path
-from ruuvi_host import app, logs
-from ruuvi_host.config.model import Config, Target
-from ruuvi_host.lifetime import run_until_stopped
-from ruuvi_host.state import StateDirectory
-
-state, url, firmware = sys.argv[1:]
-logs.configure()
-config = Config(
-    targets=(Target("custom", url),),
-    statistics=Target("statistics", url + "status"),
-    nrf_firmware=firmware,
-)
-directory = StateDirectory.open(Path(state))
-run_until_stopped(app.run(None, config, directory, trust_clock=True))
-"""
 
 
 @contextmanager
@@ -36,8 +16,10 @@ def receiver() -> Iterator[tuple[Program, str]]:
         yield program, program.wait_for(r'"listening": "(.*?)"')[1]
 
 
-def host(state: Path, url: str, firmware: str = "") -> Program:
-    return Program(sys.executable, "-c", HOST, str(state), url, firmware)
+def host(state: Path, url: str, *settings: str) -> Program:
+    wanted = ["use_http_stat=true", f"http_stat_url={url}status", *settings]
+    options = [part for setting in wanted for part in ("--set", setting)]
+    return ruuvi_host("run", "--simulate", "--url", url, "--state-dir", str(state), *options)
 
 
 def status(server: Program, number: int) -> dict[str, Any]:
@@ -55,7 +37,7 @@ def test_starts_stops_and_a_kill(tmp_path: Path) -> None:
             running.wait_for("statistics: delivered")
             assert running.stop() == 0
             assert any("statistics: posts 1, accepted 1" in line for line in running.err)
-        with host(tmp_path, url, "2.1.0") as running:
+        with host(tmp_path, url, "nrf_firmware=v2.1.0") as running:
             second = status(server, 2)
             running.wait_for("statistics: delivered")
             assert running.stop(signal.SIGKILL) == -signal.SIGKILL

@@ -56,8 +56,8 @@ from pathlib import Path
 from ruuvi_host.starts import Starts
 starts = Starts.begin(Path(sys.argv[1]), "c34877b8", watched=sys.argv[2] == "watched")
 starts.keep_last_words()
-print("alive", flush=True)
 def standing_still():
+    print("alive", flush=True)
     sys.stdin.read()
 standing_still()
 """
