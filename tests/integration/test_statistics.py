@@ -102,7 +102,7 @@ def test_what_has_failed_is_not_tried_again_and_its_reset_is_still_told(
     run(main())
     (record,) = caplog.records
     assert record.getMessage() == (
-        "statistics: not delivered (status 503 Service Unavailable); next try in an hour"
+        "statistics: not delivered (status 503 Service Unavailable: on purpose); next try in an hour"
     )
 
 
@@ -173,4 +173,5 @@ def test_a_server_that_is_away_is_said(caplog: pytest.LogCaptureFixture) -> None
 
     caplog.set_level(logging.WARNING)
     run(main())
-    assert "statistics: not delivered (Connection refused)" in caplog.text
+    assert "statistics: not delivered (the server 127.0.0.1:" in caplog.text
+    assert ": Connection refused); next try in an hour" in caplog.text
