@@ -47,6 +47,10 @@ class Server:
     port: int = 0
     host: str = "127.0.0.1"
     requests: list[Request] = field(default_factory=list)
+    served: int = 0
+    """Requests, of servers that do not keep them."""
+    resumed: int = 0
+    """Those of them over a resumed TLS session."""
 
     def url(self, path: str = "/") -> str:
         return f"{self.scheme}://{self.host}:{self.port}{path}"

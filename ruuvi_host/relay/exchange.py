@@ -28,6 +28,8 @@ from ruuvi_host.relay.tls import Tls
 
 MAX_ANSWER = 64 * 1024
 """Octets of an answer that are read. They have no meaning, but for people."""
+SECOND_LOOK = 3.0
+"""Seconds in which a server that hung up may tell why, when it is asked once more."""
 KEPT_FOR = 75.0
 """Seconds that a kept connection may rest. Routers forget connections, and do not say so."""
 
@@ -143,9 +145,12 @@ class Exchange:
                 content,
                 line.peer,
             )
-        except NotDelivered:
+        except NotDelivered as failure:
             if line.tls:
                 line.tls.forget_session()
+            if failure.hung_up and line.connected:
+                async with asyncio.timeout_at(deadline):
+                    await line.ask_why()
             raise
         finally:
             if whole and self._keep_alive and not line.before:
@@ -211,6 +216,32 @@ class _Line(httpcore.AsyncNetworkBackend):
         reason = _system_says(error) or "hung up"
         text = f"no answer of {self._server()}: {reason}"
         return NotDelivered(Verdict.LATER, Step.ANSWER, text, hung_up=True)
+
+    async def ask_why(self) -> None:
+        """Under TLS 1.3 a server refuses our certificate when we take the handshake for done. It
+        closes the connection then, and its alert is often lost because our request is already on
+        the way. So ask again, without a request. Raises NotDelivered if
+        the server tells."""
+        tls = self.ssl_object
+        if not tls or tls.version() != "TLSv1.3" or self._proxy:
+            return
+        assert self.tls
+        stream: httpcore.AsyncNetworkStream | None = None
+        timeout = min(self._exchange._phase_timeout, SECOND_LOOK)
+        try:
+            stream = await self._backend.connect_tcp(self.peer, self.address.port, timeout)
+            name = self.address.host.partition("%")[0]
+            stream = await stream.start_tls(self.tls.context, name, timeout)
+            await stream.read(1, timeout)
+        except ssl.SSLError as error:
+            clearer = self.tls.failure(error, self.address, established=True)
+            if not clearer.hung_up:
+                raise clearer from None
+        except (httpcore.NetworkError, httpcore.TimeoutException, OSError, anyio.EndOfStream):
+            pass  # it does not tell
+        finally:
+            if stream:
+                await _Stream(stream, self).aclose()
 
     def _stalled(self) -> NotDelivered:
         text = f"no progress for {self._exchange._phase_timeout:g} s"

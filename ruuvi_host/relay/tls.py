@@ -160,7 +160,11 @@ class Tls:
 
     def _or_ours(self) -> str:
         ours = self.files.client_cert
-        return f"it does not accept the certificate {ours}" if ours else "it wants a client one"
+        return (
+            f"it does not accept the certificate {ours}"
+            if ours
+            else "it wants a client certificate"
+        )
 
     def _certificate(self, error: ssl.SSLCertVerificationError, address: Address) -> str:
         server, anchor = address.server, self.files.server_cert
