@@ -47,6 +47,7 @@ class Server:
     port: int = 0
     host: str = "127.0.0.1"
     requests: list[Request] = field(default_factory=list)
+    answers: tuple[bytes, ...] = ()
     served: int = 0
     """Requests, of servers that do not keep them."""
     resumed: int = 0
@@ -99,11 +100,11 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
 @asynccontextmanager
 async def answering(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """A server that gives these answers in turn, then the last one for ever."""
-    server = Server("https" if tls else "http")
+    server = Server("https" if tls else "http", answers=answers)
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.requests.append(await read_request(reader))
-        writer.write(answers[min(len(server.requests), len(answers)) - 1])
+        writer.write(server.answers[min(len(server.requests), len(server.answers)) - 1])
         await writer.drain()
         writer.close()
         await writer.wait_closed()

@@ -100,7 +100,7 @@ async def check(
     if body is None:
         facts = facts or BodyFacts()
         raw = BodyFacts(facts.coordinates, facts.use_timestamps)
-        batch = Batch(random.getrandbits(32), gateway, [])
+        batch = Batch(random.getrandbits(32), gateway, ())
         body = b"".join(body_slices(batch, raw, utc))
     sink = HttpSink(target, phase_timeout=min(PHASE_TIMEOUT, time_limit), total_timeout=time_limit)
     try:
