@@ -81,6 +81,10 @@ def key_and_value(text: str) -> tuple[str, str]:
 
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        shown = key if key.isidentifier() else "…"  # it may be a secret without its key
+        from ruuvi_host.config.gateway_keys import BY_NAME
+        from ruuvi_host.config.host_keys import HOST_BY_NAME
+
+        # Else it may be a secret without its key.
+        shown = key if key in BY_NAME or key in HOST_BY_NAME else "…"
         raise ConfigError("--set", f"must be KEY=VALUE, and {shown} is not")
     return key.strip(), value

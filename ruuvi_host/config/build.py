@@ -1,12 +1,13 @@
 """From the keys to the values that the rooms of the house are told."""
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
-from ruuvi_host.config.gateway_keys import RUUVI_CLOUD_URL
+from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.model import (
     CUSTOM,
     RUUVI,
@@ -71,7 +72,9 @@ def build(sources: Sources) -> Config:
         nrf_firmware=version,
         network_watchdog=60.0 * host["watchdog.network_minutes"],
         exit_by_watchdog=host["watchdog.exit"],
-        coprocessors=tuple(Coprocessor(**table) for table in host.coprocessors if "port" in table),
+        coprocessors=tuple(
+            Coprocessor(**table) for table in host.coprocessors if table.get("port")
+        ),
     )
 
 
@@ -163,10 +166,10 @@ class _Targets:
             origin = gateway.origins["http_period"]
             self._problems.add("http_period", why, "taken", value=period, source=origin)
         address = self._address("http_url")
-        faults = len(self._problems.found)
         authorization = self._authorization(address[1] if address else None)
-        new = self._problems.found[faults:]
-        if address is None or any(p.severity is not Severity.WARNING for p in new):
+        if address is None or any(
+            self._was_refused(key) for key in CREDENTIALS[gateway["http_auth"]]
+        ):
             return None
         extra = ExtraFiles(
             self._wanted_file("http_use_extra_http_path", "http_path"),
@@ -192,8 +195,8 @@ class _Targets:
 
     def _address(self, key: str) -> tuple[str, Authorization | None] | None:
         """An address, and who is named in it. None: it cannot be used."""
-        if not self._gateway[key] and any(p.key == key for p in self._problems.found):
-            return None  # it was refused, and that has been said
+        if not self._gateway[key] and self._was_refused(key):
+            return None
         try:
             return split_user(check_url(key, self._gateway[key]))
         except ConfigError as error:
@@ -215,12 +218,12 @@ class _Targets:
                 return None
             if from_url or gateway["http_user"]:
                 return from_url or basic_authorization(gateway["http_user"], gateway["http_pass"])
-            self._problems.add("http_user", "empty", "no Authorization is sent")
+            self._without("http_user")
             return None
         key = "http_bearer_token" if kind == "bearer" else "http_api_key"
         secret = gateway[key]
         if not secret:
-            self._problems.add(key, "empty", "no Authorization is sent")
+            self._without(key)
             return None
         if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
             why = "must be printable ASCII without spaces at its ends: it goes into a header"
@@ -228,6 +231,16 @@ class _Targets:
             return None
         scheme = {"bearer": "Bearer ", "token": "Token ", "api_key": ""}[kind]
         return Authorization(scheme + secret)
+
+    def _without(self, key: str) -> None:
+        if not self._was_refused(key):
+            self._problems.add(key, "empty", "no Authorization is sent")
+
+    def _was_refused(self, key: str) -> bool:
+        """What was given for it cannot be used, and that has been said."""
+        return any(
+            p.key == key and p.severity is not Severity.WARNING for p in self._problems.found
+        )
 
     def _tls(self, key_prefix: str, file_prefix: str, password: str) -> TlsFiles:
         client = f"{key_prefix}use_ssl_client_cert"
@@ -244,7 +257,8 @@ class _Targets:
             return None
         plain = self._files / name
         with_suffix = plain.with_suffix(".pem")
-        return with_suffix if with_suffix.exists() and not plain.exists() else plain
+        only_that = os.path.exists(with_suffix) and not os.path.exists(plain)
+        return with_suffix if only_that else plain
 
     def _checked_proxy(self) -> str | None:
         proxy = self._host["http.proxy"]

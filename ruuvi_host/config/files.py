@@ -1,17 +1,28 @@
 """The files that a configuration is read from and written to."""
 
+import errno
 import json
 import os
+import select
+import stat
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from ruuvi_host.config.problems import Problems, Severity
 
 MAX_FILE = 1 << 20
 """Octets. A gateway's file has some thousand."""
+
+MAX_DEPTH = 50
+"""Of objects, lists and tables inside each other. A gateway's file has two."""
+
+PIPE_PATIENCE = 3.0
+"""Seconds that whoever writes to a pipe has for it."""
 
 GATEWAY_FILE, HOST_FILE = "gw_cfg.json", "ruuvi-host.toml"
 GATEWAY_DEFAULTS = ("gw_cfg_default", "gw_cfg_default.json")
@@ -25,8 +36,10 @@ class Unreadable(Exception):  # noqa: N818 - it ends as a Problem
 def read_text(path: Path) -> str:
     """Raises Unreadable."""
     try:
-        with open(path, "rb") as file:
-            octets = file.read(MAX_FILE + 1)
+        # Whatever it is must not hold us up: a pipe without a writer would, and a terminal.
+        with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+            is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            octets = _read(file.fileno(), is_file=is_file)
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -60,7 +73,9 @@ def parse_json(text: str, problems: Problems) -> dict[str, Any]:
         return result
 
     try:
-        document = json.loads(text, object_pairs_hook=members)
+        document = json.loads(
+            text, object_pairs_hook=members, parse_float=_finite, parse_constant=_no_number
+        )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"not JSON: {error.msg} at {where}") from error
@@ -70,24 +85,30 @@ def parse_json(text: str, problems: Problems) -> dict[str, Any]:
         raise Unreadable("not JSON that can be read: nested too deeply") from error
     if not isinstance(document, dict):
         raise Unreadable("must hold one JSON object")
+    if _is_deep(document):
+        raise Unreadable("not JSON that can be read: nested too deeply")
     return document
 
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The host's own file. Raises Unreadable."""
     try:
-        return tomllib.loads(text)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Unreadable(f"not TOML: {error}") from error
     except ValueError as error:
         raise Unreadable("holds a number of thousands of digits") from error
     except RecursionError as error:
         raise Unreadable("not TOML that can be read: nested too deeply") from error
+    if _is_deep(document):
+        raise Unreadable("not TOML that can be read: nested too deeply")
+    return document
 
 
 def gateway_text(document: Mapping[str, Any]) -> str:
     """A configuration as a gateway writes it."""
-    return json.dumps(document, indent="\t", ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent="\t", ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "replace").decode()  # JSON can hold halves of characters
 
 
 def warn_if_others_read(path: Path, problems: Problems) -> None:
@@ -103,11 +124,21 @@ def write_private(path: Path, text: str) -> None:
     A symbolic link is followed, so that a file kept elsewhere stays there.
     """
     path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.new")
+    if path.exists() and not path.is_file():  # /dev/stdout, or a pipe, must not become a file
+        raise OSError(errno.EINVAL, "it is not a file")
     try:
-        with open(temporary, "w", encoding="utf-8", opener=_private) as file:
+        octets = text.encode()
+    except UnicodeEncodeError as error:
+        raise OSError(errno.EILSEQ, "it would not be UTF-8 text") from error
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)  # of a run that was killed; or a trap: it is never followed
+    try:
+        with open(temporary, "wb", opener=_private) as file:
+            with suppress(OSError):  # root who changes the file of a service must not take it away
+                owner = path.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             os.fchmod(file.fileno(), 0o600)
-            file.write(text)
+            file.write(octets)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -123,4 +154,51 @@ def unreadable(problems: Problems, path: Path, why: object) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return os.open(path, flags | os.O_EXCL, 0o600)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _read(fd: int, *, is_file: bool) -> bytes:
+    """To the end, but little more than MAX_FILE. Raises Unreadable, OSError."""
+    octets = b""
+    deadline = monotonic() + PIPE_PATIENCE
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    while len(octets) <= MAX_FILE:
+        if not is_file and not poll.poll(1000 * max(0.0, deadline - monotonic())):
+            raise Unreadable("is no file, and nothing comes out of it")
+        part = os.read(fd, MAX_FILE + 1 - len(octets))
+        if not part:
+            break
+        octets += part
+    if not octets and not is_file and stat.S_ISFIFO(os.fstat(fd).st_mode):
+        raise Unreadable("is a pipe that has been read already")
+    return octets
+
+
+def _finite(text: str) -> float | None:
+    """A number with a point or an exponent; an endless one becomes null, as on a gateway."""
+    number = float(text)
+    return number if isfinite(number) else None
+
+
+def _no_number(text: str) -> float:
+    raise Unreadable(f"not JSON: {text} is no number there")
+
+
+def _is_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+        if not inner:
+            return False
+        level = inner
+    return True

@@ -36,6 +36,9 @@ SHORTEST_POLITE_PERIOD = 10
 _BACK_TO_DEFAULT = ("mqtt_data_format", "mqtt_prefix", "mqtt_client_id")
 """The exceptions to "what is missing keeps its value"."""
 
+_ADDRESSES = {"http_url": "use_http", "http_stat_url": "use_http_stat"}
+"""Where data goes, perhaps with secrets, while that key is true."""
+
 _READ_ONLY_WITH: dict[str, Callable[[Values], bool]] = {
     "http_stat_use_ssl_client_cert": lambda v: v["use_http_stat"],
     "http_stat_use_ssl_server_cert": lambda v: v["use_http_stat"],
@@ -68,20 +71,29 @@ class GatewayConfig:
         for name in ("use_http_ruuvi", "use_http", "use_http_stat"):
             self.values[name] = False
 
-    def update(self, document: Mapping[str, Any], problems: Problems, *, own: bool = False) -> None:
+    def update(
+        self,
+        document: Mapping[str, Any],
+        problems: Problems,
+        *,
+        own: bool = False,
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
         """Take over what `document` says.
 
         own: it is not a gateway's file but our user's own words, so that what cannot be used is
         an error, and what is missing keeps its value without exception.
+        sources: where each key comes from, if that is not the source of `problems` for all.
         """
         severity = Severity.ERROR if own else Severity.WARNING
         before = dict(self.values)
         given = self._given(document, problems, severity)
-        self._take(given, before, problems, own=own)
+        self._take(given, before, problems, own=own, sources=sources or {})
         if not own:
             for name in _BACK_TO_DEFAULT:
-                if name not in given:
+                if not isinstance(given.get(name), str):
                     self.values[name] = BY_NAME[name].default
+                    self.origins[name] = "default"
         self._settle_lan(before)
         self._settle_scan(document, given)
         self._settle_period(problems)
@@ -111,18 +123,28 @@ class GatewayConfig:
             if name in BY_NAME:
                 given[name] = value
             elif name not in FACTS and name not in SHOWN_ONLY and name != OLD_NAME:
-                near = get_close_matches(name, BY_NAME, 1)
-                meant = f"unknown key; is {near[0]} meant?" if near else "unknown key"
-                instead = "ignored" if severity is Severity.WARNING else ""
-                problems.add(name, meant, instead, severity=severity)
                 self.unknown[name] = value
+                if not problems.is_full(severity):
+                    near = get_close_matches(name, BY_NAME, 1)
+                    meant = f"unknown key; is {near[0]} meant?" if near else "unknown key"
+                    instead = "ignored" if severity is Severity.WARNING else ""
+                    problems.add(name, meant, instead, severity=severity)
         if OLD_NAME in document and "scan_2mbit_phy" not in given:
             given["scan_2mbit_phy"] = document[OLD_NAME]
         return given
 
-    def _take(self, given: Values, before: Values, problems: Problems, *, own: bool) -> None:
+    def _take(
+        self,
+        given: Values,
+        before: Values,
+        problems: Problems,
+        *,
+        own: bool,
+        sources: Mapping[str, str],
+    ) -> None:
         severity = Severity.ERROR if own else Severity.WARNING
         values = self.values
+        source = problems.source
         for key in GATEWAY_KEYS:  # in this order: a secret stands behind what decides on it
             name = key.name
             if name == "http_user" and values["http_auth"] != before["http_auth"]:
@@ -137,6 +159,7 @@ class GatewayConfig:
                     values |= dict.fromkeys(names, "")
             if name not in given:
                 continue
+            problems.source = sources.get(name, source)
             why = self._why_not_read(key, given)
             if why:
                 if own and given[name] != values[name]:
@@ -145,22 +168,26 @@ class GatewayConfig:
             value = read_value(key, given[name], problems, severity)
             if key.kind is Kind.OBJECT and value is not MISSING:
                 value = self._object(key, value, problems, severity)
-            elif value is MISSING and name == "http_url" and values["use_http"]:
-                value = ""  # never the address of someone else in its place
+            elif value is MISSING and values[name] == key.default:
+                switch = _ADDRESSES.get(name)
+                if switch and values[switch]:
+                    value = ""  # never the address of someone else in its place
             if value is not MISSING:
                 values[name] = value
                 self.origins[name] = problems.source
                 (self.own.add if own else self.own.discard)(name)
+        problems.source = source
 
     def _object(
         self, key: GatewayKey, value: Values, problems: Problems, severity: Severity
     ) -> Values:
         merged = dict(self.values[key.name])
-        for member in key.members:
-            if member.name in value:
-                taken = read_value(member, value[member.name], problems, severity)
-                if taken is not MISSING:
-                    merged[member.name] = taken
+        members = {member.name: member for member in key.members}
+        for name, inner in value.items():
+            member = members.get(name)
+            taken = read_value(member, inner, problems, severity) if member else inner
+            if taken is not MISSING:
+                merged[name] = taken
         return merged
 
     def _why_not_read(self, key: GatewayKey, given: Values) -> str:
@@ -171,13 +198,23 @@ class GatewayConfig:
                 return "read only with use_http true"
             if name not in CREDENTIALS[values["http_auth"]]:
                 return f"does not belong to http_auth {values['http_auth']}"
-        if name in ("lan_auth_user", "lan_auth_pass") and "lan_auth_type" not in given:
+        has_lan_type = isinstance(given.get("lan_auth_type"), str)
+        if name in ("lan_auth_user", "lan_auth_pass") and not has_lan_type:
             return "read only together with lan_auth_type"
         condition = _READ_ONLY_WITH.get(name)
         return "" if condition is None or condition(values) else "not read with these settings"
 
     def _settle_lan(self, before: Values) -> None:
         values = self.values
+        # The default password follows from the device id; here it is "", or one that was saved.
+        had_default = before["lan_auth_type"] == "lan_auth_default"
+        default_passwords = {"", before["lan_auth_pass"]} if had_default else {""}
+        if (
+            values["lan_auth_type"] == "lan_auth_ruuvi"
+            and values["lan_auth_user"] == BY_NAME["lan_auth_user"].default
+            and values["lan_auth_pass"] in default_passwords
+        ):
+            values["lan_auth_type"] = "lan_auth_default"
         kind = values["lan_auth_type"]
         if kind in ("lan_auth_allow", "lan_auth_deny"):
             values |= {"lan_auth_user": "", "lan_auth_pass": ""}

@@ -25,16 +25,20 @@ def read_value(key: GatewayKey, value: Any, problems: Problems, severity: Severi
         case Kind.TEXT if isinstance(value, str):
             return _text(key, value, problems, severity)
         case Kind.TEXTS if isinstance(value, list):
-            return [item if isinstance(item, str) else json.dumps(item) for item in value]
+            return [
+                _whole(item) if isinstance(item, str) else json.dumps(item, default=str)
+                for item in value
+            ]
         case Kind.OBJECT if isinstance(value, dict):
             return value
         case Kind.U16 | Kind.U32:
             number = _number(key.kind, value)
             if number is not None:
                 return number
-        case Kind.SIGNED if type(value) is int and -128 <= value <= 127:
-            return value
-    shown = None if key.secret else value
+        case Kind.SIGNED if type(value) in (int, float) and value in range(-128, 128):
+            return int(value)
+    # An address may hold a password, and so may what stands in place of an object.
+    shown = None if key.secret or key.refuse or key.kind is Kind.OBJECT else value
     instead = "ignored" if severity is Severity.WARNING else ""
     problems.add(key.name, f"must be {key.kind.value}", instead, severity=severity, value=shown)
     return MISSING
@@ -58,8 +62,8 @@ def from_text(key: GatewayKey, text: str) -> Any:
 
 
 def _text(key: GatewayKey, value: str, problems: Problems, severity: Severity) -> Any:
-    octets = value.encode("utf-8", "replace")  # JSON can hold halves of characters
-    value = octets.decode()
+    value = _whole(value)
+    octets = value.encode()
     if key.limit is not None and len(octets) > key.limit:
         if key.refuse:
             worst = Severity.FAULT if severity is Severity.WARNING else severity
@@ -75,6 +79,11 @@ def _text(key: GatewayKey, value: str, problems: Problems, severity: Severity) -
         problems.add(key.name, why, f"taking {key.otherwise}", value=value)
         return key.otherwise
     return value
+
+
+def _whole(text: str) -> str:
+    """JSON can hold halves of characters; nothing else can."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _number(kind: Kind, value: Any) -> int | None:

@@ -17,6 +17,8 @@ from ruuvi_host.config.problems import Problems, Severity
 COPROCESSOR, GATEWAY = "coprocessor", "gateway"
 """The tables that are not made of HOST_KEYS."""
 
+_BRACKETS = "must be a table in double brackets: [[coprocessor]]"
+
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -38,11 +40,13 @@ class HostValues:
         for name, value in flattened(document):
             if name == COPROCESSOR:
                 self._take_coprocessors(value, problems)
+            elif name.startswith(f"{COPROCESSOR}."):
+                problems.add(COPROCESSOR, _BRACKETS, severity=Severity.ERROR)
             elif name in HOST_BY_NAME:
                 if (taken := checked(HOST_BY_NAME[name], value, problems)) is not None:
                     self.values[name] = taken
                     self.origins[name] = problems.source
-            else:
+            elif not problems.is_full(Severity.ERROR):
                 problems.add(name, unknown(name, HOST_BY_NAME), severity=Severity.ERROR)
 
     def set_coprocessor(self, name: str, value: Any, problems: Problems) -> None:
@@ -56,11 +60,7 @@ class HostValues:
 
     def _take_coprocessors(self, tables: Any, problems: Problems) -> None:
         if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-            problems.add(
-                COPROCESSOR,
-                "must be a table in double brackets: [[coprocessor]]",
-                severity=Severity.ERROR,
-            )
+            problems.add(COPROCESSOR, _BRACKETS, severity=Severity.ERROR)
             return
         self.coprocessors = []
         self.coprocessor_origin = problems.source

@@ -41,7 +41,8 @@ def load_to_run(wishes: Wishes) -> Loaded:
         raise ConfigProblemsError([(_named(p), str(p).partition(": ")[2]) for p in errors])
     for problem in loaded.problems:
         is_fault = problem.severity is Severity.FAULT
-        log.log(logging.ERROR if is_fault else logging.WARNING, "%s", problem)
+        where, what = _named(problem), str(problem).partition(": ")[2]
+        log.log(logging.ERROR if is_fault else logging.WARNING, "%s: %s", where, what)
     return loaded
 
 

@@ -4,10 +4,12 @@ Where they come from (a gateway's file, the host's own, environment, options) is
 """
 
 import os
+import re
 from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -131,8 +133,11 @@ class Config:
     def without_ruuvi(self) -> "Config":
         """For simulated data, which nobody at Ruuvi wants."""
         statistics = self.statistics
-        if statistics and is_ruuvi(urlsplit(statistics.url).hostname or ""):
-            statistics = None
+        if statistics:
+            try:
+                refuse_ruuvi(statistics.url)
+            except ConfigError:
+                statistics = None
         others = tuple(target for target in self.targets if target.name != RUUVI)
         return replace(self, targets=others, statistics=statistics)
 
@@ -157,6 +162,8 @@ def check_url(key: str, url: str) -> str:
         raise ConfigError(key, "the address must begin with http:// or https://")
     if not parts.hostname:
         raise ConfigError(key, "the address names no server, as in http://server:8000/record")
+    if not _can_be_found(parts.netloc, parts.hostname):
+        raise ConfigError(key, "the address names a server as none can be named")
     try:
         usable = parts.port != 0
     except ValueError:  # likewise
@@ -168,6 +175,23 @@ def check_url(key: str, url: str) -> str:
             "%2F and : as %3A)",
         )
     return url
+
+
+def _can_be_found(netloc: str, host: str) -> bool:
+    """Does `host` look like a name or an IP address? What does not would be refused by the HTTP
+    library, and that too late."""
+    try:
+        if netloc.rpartition("@")[2].startswith("["):
+            ip_address(host.replace("%25", "%", 1))
+        elif re.fullmatch(r"[0-9]+(\.[0-9]+){3}", host):
+            ip_address(host)
+        elif not host.isascii():
+            import idna  # as the HTTP library does
+
+            idna.encode(host.lower())
+    except ValueError:  # that of idna is one
+        return False
+    return True
 
 
 def refuse_ruuvi(url: str) -> None:

@@ -39,6 +39,10 @@ class Problem:
         return f"{what}: {self.why}" + (f"; {self.instead}" if self.instead else "")
 
 
+MOST_TOLD = 100
+"""Of each severity. Nobody reads more, and a file has room for a hundred thousand."""
+
+
 @dataclass(slots=True)
 class Problems:
     """A list that fills up while sources are read.
@@ -48,6 +52,7 @@ class Problems:
 
     found: list[Problem] = field(default_factory=list)
     source: str = ""
+    _counts: dict[Severity, int] = field(default_factory=lambda: dict.fromkeys(Severity, 0))
 
     def add(
         self,
@@ -60,13 +65,31 @@ class Problems:
         source: str | None = None,
     ) -> None:
         """value: what was found there; leave it out for secrets."""
-        shown = "" if value is None else printable(value if isinstance(value, str) else repr(value))
+        if self.is_full(severity):
+            return
+        shown = "" if value is None else printable(_text(value))
         where = self.source if source is None else source
         problem = Problem(printable(key), why, instead, severity, where, shown)
-        if problem not in self.found:
-            self.found.append(problem)
+        if problem in self.found:
+            return
+        self.found.append(problem)
+        self._counts[severity] += 1
+        if self.is_full(severity):
+            more = f"{severity.value}s that may follow are not told"
+            self.found.append(Problem(where or problem.key, more, "", severity, where))
+
+    def is_full(self, severity: Severity) -> bool:
+        """No more of them are taken; `worst` knows all that it has to."""
+        return self._counts[severity] >= MOST_TOLD
 
     def worst(self) -> Severity | None:
         """None: nothing is wrong."""
         order = list(Severity)
         return max((p.severity for p in self.found), key=order.index, default=None)
+
+
+def _text(value: Any) -> str:
+    try:
+        return value if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; nested too deeply
+        return "…"

@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, Kind
 from ruuvi_host.config.host_keys import COPROCESSOR_KEYS, HOST_KEYS
+from ruuvi_host.config.model import check_url
 from ruuvi_host.config.sources import Sources
+from ruuvi_host.errors import ConfigError
 
 _ADDRESSES = ("http_url", "http_stat_url", "remote_cfg_url", "http.proxy")
 """May hold user information and a query, which are secrets."""
@@ -56,10 +58,12 @@ def _line(name: str, value: Any, source: str, secret: bool) -> Line:
 
 def _public(address: str) -> str:
     """An address without user information and query."""
+    if not address:
+        return ""
     try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "(cannot be read)"
+        parts = urlsplit(check_url("", address))
+    except ConfigError:  # a / in a password, say: what is what cannot be told
+        return "(cannot be used)"
     user = "…@" if "@" in parts.netloc else ""
     netloc = user + parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=netloc, query="…" if parts.query else "", fragment="").geturl()

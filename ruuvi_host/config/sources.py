@@ -7,7 +7,9 @@ and tells everything that is wrong with them at once.
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,14 @@ from ruuvi_host.config.files import (
     warn_if_others_read,
 )
 from ruuvi_host.config.gateway_config import GatewayConfig
-from ruuvi_host.config.gateway_keys import BY_NAME
+from ruuvi_host.config.gateway_keys import BY_NAME, Kind
 from ruuvi_host.config.gateway_values import from_text
 from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME, HOST_BY_NAME, HostKind
 from ruuvi_host.config.host_values import (
     COPROCESSOR,
     GATEWAY,
     HostValues,
+    flattened,
     host_value_from_text,
     unknown,
 )
@@ -47,9 +50,9 @@ class Wishes:
     config: Path | None = None
     """A ruuvi-host.toml or a gateway's JSON, told apart by content."""
     files: Path | None = None
-    overrides: tuple[tuple[str, str, str], ...] = ()
+    overrides: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
     """(key, text, source): from `--set`, and from the options that stand for a key."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Sources:
@@ -67,21 +70,32 @@ class Sources:
         self.gateway_path, self.host_path, own = self._find_files(path)
         """The gateway's file, and the host's own; None: there is none."""
         if self.gateway_path:
-            self._read_gateway_file(self.gateway_path, wishes)
+            files = own.get("files")
+            named = self._path(files) if isinstance(files, str) and files else None
+            self._read_gateway_file(
+                self.gateway_path, wishes.files or named or self.gateway_path.parent
+            )
         else:
             self.gateway.switch_off()
         self.problems.source = str(self.host_path or "")
         self._overlay(own)
         self._take_environment(wishes.environment)
-        self._take_overrides(wishes.overrides)
+        # Those of one option are taken together, and those of the next one on top: a secret for
+        # the server that --url replaces must not come back with the authentication of --set.
+        for _, group in groupby(wishes.overrides, key=lambda override: override[2]):
+            self._take_overrides(group)
         self.files = wishes.files or self.path_of("files") or self.folder
         """The folder of certificates and extra parts."""
         self.problems.source = ""
 
     def path_of(self, name: str) -> Path | None:
         """A setting that is a path; None: not set."""
-        text = self.host[name]
-        return self.folder / Path(text).expanduser() if text else None
+        return self._path(self.host[name]) if self.host[name] else None
+
+    def _path(self, text: str) -> Path:
+        with suppress(RuntimeError):  # no such home; the path is taken as it is
+            return self.folder / Path(text).expanduser()
+        return self.folder / text
 
     def _find_files(self, path: Path | None) -> tuple[Path | None, Path | None, Mapping[str, Any]]:
         """The gateway's file and the host's own, one of which is `path`, and what the latter
@@ -95,15 +109,15 @@ class Sources:
             return None, None, {}
         if is_json(path, text):
             beside = self.folder / HOST_FILE
-            if beside.exists():
+            if os.path.exists(beside):
                 return path, beside, self._read_host_file(beside)
             return path, None, {}
         own = self._read_host_file(path)
         named = own.get("gateway_config")
         if named and isinstance(named, str):
-            return self.folder / Path(named).expanduser(), path, own
+            return self._path(named), path, own
         beside = self.folder / GATEWAY_FILE
-        return beside if beside.exists() else None, path, own
+        return beside if os.path.exists(beside) else None, path, own
 
     def _read_host_file(self, path: Path) -> Mapping[str, Any]:
         self.problems.source = str(path)
@@ -113,14 +127,16 @@ class Sources:
             unreadable(self.problems, path, error)
             return {}
         gateway = own.get(GATEWAY)
-        if "password" in str(own) or (isinstance(gateway, dict) and _has_secret(gateway)):
+        secrets = [
+            value for n, value in flattened(own) if n in HOST_BY_NAME and HOST_BY_NAME[n].secret
+        ]
+        if any(secrets) or (isinstance(gateway, dict) and _has_secret(gateway)):
             warn_if_others_read(path, self.problems)
         return own
 
-    def _read_gateway_file(self, path: Path, wishes: Wishes) -> None:
-        folder = wishes.files or path.parent
+    def _read_gateway_file(self, path: Path, folder: Path) -> None:
         defaults = [folder / name for name in GATEWAY_DEFAULTS]
-        for each in (*[d for d in defaults if d.is_file()][:1], path):
+        for each in (*[d for d in defaults if os.path.isfile(d)][:1], path):
             self.problems.source = str(each)
             try:
                 document = parse_json(read_text(each), self.problems)
@@ -161,7 +177,7 @@ class Sources:
     def _take_overrides(self, overrides: Iterable[tuple[str, str, str]]) -> None:
         """Keys of a gateway are taken together: a secret counts only with its kind."""
         gateway: dict[str, Any] = {}
-        source = ""
+        sources: dict[str, str] = {}
         for name, text, source in overrides:
             self.problems.source = source
             value = self._text_or_file(name, text)
@@ -174,17 +190,18 @@ class Sources:
                 self.host.set_coprocessor(of_coprocessor, taken, self.problems)
             elif name in HOST_BY_NAME:
                 if HOST_BY_NAME[name].kind is HostKind.PATH and value:
-                    value = os.path.abspath(value)  # as for all programs, not as in the file
+                    # As for all programs, not as in the file.
+                    value = os.path.abspath(os.path.expanduser(value))
                 taken = host_value_from_text(HOST_BY_NAME[name], value)
                 self.host.update({name: taken}, self.problems)
             elif name in BY_NAME:
                 gateway[name] = from_text(BY_NAME[name], value)
+                sources[name] = source
             else:
                 near = unknown(name, [*HOST_BY_NAME, *BY_NAME])
                 self.problems.add(name, near, severity=Severity.ERROR)
         if gateway:
-            self.problems.source = source if len(gateway) == 1 else source.partition(" ")[0]
-            self.gateway.update(gateway, self.problems, own=True)
+            self.gateway.update(gateway, self.problems, own=True, sources=sources)
 
     def _text_or_file(self, name: str, text: str) -> str | None:
         """`@FILE` is the text in that file, which keeps a secret out of the list of processes."""
@@ -195,11 +212,26 @@ class Sources:
         try:
             return read_text(Path(text[1:])).removesuffix("\n").removesuffix("\r")
         except Unreadable as error:
-            self.problems.add(name, f"{text[1:]} {error}", severity=Severity.ERROR)
+            what = text[1:]
+            if _is_secret(name):  # it may begin with @ without being the name of a file
+                what = "the file behind @ (a value that begins with @ is written @@)"
+            self.problems.add(name, f"{what} {error}", severity=Severity.ERROR)
             return None
 
 
 def _has_secret(document: Mapping[str, Any]) -> bool:
-    return any(
-        BY_NAME[name].secret and value for name, value in document.items() if name in BY_NAME
-    )
+    for name, value in document.items():
+        key = BY_NAME.get(name)
+        hidden = [member.name for member in key.members if member.secret] if key else []
+        if isinstance(value, Mapping) and any(value.get(member) for member in hidden):
+            return True
+        if key and key.secret and value:
+            return True
+    return False
+
+
+def _is_secret(name: str) -> bool:
+    host, gateway = HOST_BY_NAME.get(name), BY_NAME.get(name)
+    if gateway:
+        return gateway.secret or gateway.kind is Kind.OBJECT
+    return host is not None and host.secret
