@@ -13,7 +13,6 @@ from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.address import parse_address
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.http import PHASE_TIMEOUT, HttpSink
-from ruuvi_host.relay.signing import default_key
 from ruuvi_host.relay.sink import Outcome, Step, Verdict
 
 TIME_LIMIT = 25.0
@@ -107,10 +106,10 @@ async def check(
         outcome = await sink.deliver(body, gateway)
     finally:
         await sink.close()
-    return judge(target, gateway, outcome)
+    return judge(target, outcome)
 
 
-def judge(target: Target, gateway: DeviceId, outcome: Outcome) -> CheckResult:
+def judge(target: Target, outcome: Outcome) -> CheckResult:
     """What the outcome of a check means."""
     status = outcome.status
     if outcome.verdict is Verdict.ACCEPTED:
@@ -119,7 +118,7 @@ def judge(target: Target, gateway: DeviceId, outcome: Outcome) -> CheckResult:
         reason = f"delivered ({outcome.reason}): it only does not want posts so often"
         return CheckResult(target.name, True, None, status, reason)
     stage = _STAGES[outcome.step] if outcome.step else _stage(target, outcome)
-    remedy = _REMEDIES.get(stage) or _about_the_signature(target, gateway)
+    remedy = _REMEDIES.get(stage) or _about_the_signature(target)
     return CheckResult(target.name, False, stage, status, outcome.reason, remedy)
 
 
@@ -139,11 +138,13 @@ def _stage(target: Target, outcome: Outcome) -> Stage:
     return Stage.PATH if status < 500 else Stage.SERVER
 
 
-def _about_the_signature(target: Target, gateway: DeviceId) -> str:
-    key = default_key(gateway)
+def _about_the_signature(target: Target) -> str:
     if is_ruuvi(parse_address(target.url).host):
         return (
-            f"Ruuvi may not know the id of this coprocessor ({key}): it takes data of gateways "
-            "that it has made; ask Ruuvi, or use a server of your own"
+            "Ruuvi may not know the id of this coprocessor: it takes data of gateways that it has "
+            "made; ask Ruuvi, or use a server of your own"
         )
-    return f"see whether the server verifies signatures with the key {key}"
+    return (
+        "see whether the server verifies signatures with the coprocessor's device id as the key, "
+        "or with the one that it gave"
+    )
