@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import serial
@@ -45,6 +45,18 @@ A = TypeVar("A")
 D = TypeVar("D")
 
 
+class Tap(Protocol):
+    """Who wants a copy of all that passes. Called inside the loop: must not wait."""
+
+    def received(self, data: bytes) -> None:
+        """As it was read, cut anywhere, before anybody has looked at it."""
+        ...
+
+    def sent(self, data: bytes) -> None:
+        """As it was handed to the system."""
+        ...
+
+
 class Port(asyncio.Protocol):
     """An open port: octets both ways. Made by `open_port`; one reader at a time.
 
@@ -53,8 +65,9 @@ class Port(asyncio.Protocol):
     what did.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, tap: Tap | None = None) -> None:
         self.path = path
+        self.tap = tap
         self.is_network = "://" in path
         """Delays are those of a network: quiet lines say less about incomplete frames."""
         self.release: Callable[[], None] | None = None
@@ -96,6 +109,8 @@ class Port(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Queue `data` for sending; never waits. Without effect when the port is lost."""
         if data and self._transport:
+            if self.tap:
+                self.tap.sent(data)
             self._transport.write(data)
 
     async def close(self) -> None:
@@ -132,6 +147,8 @@ class Port(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        if self.tap:
+            self.tap.received(data)
         self._received.append(data)
         self._wake()
 
@@ -144,22 +161,23 @@ class Port(asyncio.Protocol):
         self._wake()
 
 
-async def open_port(path: str, baud: int = BAUD) -> Port:
+async def open_port(path: str, baud: int = BAUD, *, tap: Tap | None = None) -> Port:
     """Open `path` (a device, a pty, socket://host:port or rfc2217://host:port) for us alone.
 
+    tap: gets a copy of all octets, both ways.
     Raises PortError that says what is wrong and what to do about it.
     """
     if "://" not in path:
         device = await _in_thread(lambda: _open_local(path, baud), _close_local)
-        port = Port(path)
+        port = Port(path, tap)
         port.release = lambda: _close_local(device)
         _SerialTransport(port, device)
         return port
     scheme, host, number = _address(path)
     if scheme == "socket":
-        return await _connect(path, host, number)
+        return await _connect(Port(path, tap), host, number)
     client = await _in_thread(lambda: _open_rfc2217(path, baud), _Rfc2217Client.close)
-    port = Port(path)
+    port = Port(path, tap)
     _Rfc2217Transport(port, client)
     return port
 
@@ -274,13 +292,12 @@ def _address(url: str) -> tuple[str, str, int]:
     return scheme, host, number
 
 
-async def _connect(url: str, host: str, number: int) -> Port:
-    port = Port(url)
+async def _connect(port: Port, host: str, number: int) -> Port:
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
             await asyncio.get_running_loop().create_connection(lambda: port, host, number)
     except (TimeoutError, OSError) as error:
-        raise PortError(url, f"cannot be opened: {describe(error)}") from error
+        raise PortError(port.path, f"cannot be opened: {describe(error)}") from error
     return port
 
 

@@ -19,7 +19,7 @@ from firmware_protocol.messages import DeviceId, Report, SetAll, address_text
 from firmware_protocol.session import Generation, HostSession, SessionCounters, State, Timing
 from ruuvi_host.clock import Clock
 from ruuvi_host.device.link import Link, Listener
-from ruuvi_host.device.port import BAUD, Port, open_port
+from ruuvi_host.device.port import BAUD, Port, Tap, open_port
 from ruuvi_host.errors import DeviceError, PortError
 from ruuvi_host.logs import Repeated
 from ruuvi_host.status import LinkCounters
@@ -73,7 +73,9 @@ class Supervisor:
         clock: Clock,
         *,
         baud: int = BAUD,
+        tap: Tap | None = None,
     ) -> None:
+        self._tap = tap
         self._path = path
         self._baud = baud
         self._settings = settings
@@ -120,7 +122,7 @@ class Supervisor:
         Raises PortError when the port cannot be opened the very first time: that is a mistake to
         be told at once, not a fault to be waited for.
         """
-        port = await open_port(self._path, self._baud)
+        port = await open_port(self._path, self._baud, tap=self._tap)
         while True:
             try:
                 await self._one_life(port)
@@ -150,7 +152,7 @@ class Supervisor:
         while True:
             await self._pause()
             try:
-                return await open_port(self._path, self._baud)
+                return await open_port(self._path, self._baud, tap=self._tap)
             except PortError as error:
                 self._warn(error)
 

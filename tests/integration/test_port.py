@@ -105,6 +105,35 @@ def test_nothing_is_translated_or_swallowed() -> None:
     run(main())
 
 
+class Copy:
+    """A tap that remembers."""
+
+    def __init__(self) -> None:
+        self.passed: list[tuple[str, bytes]] = []
+
+    def received(self, data: bytes) -> None:
+        self.passed.append(("received", data))
+
+    def sent(self, data: bytes) -> None:
+        self.passed.append(("sent", data))
+
+
+def test_a_tap_gets_a_copy_both_ways() -> None:
+    async def main() -> None:
+        with Pty() as pty:
+            copy = Copy()
+            port = await open_port(pty.path, tap=copy)
+            port.write(b"hello")
+            port.write(b"")
+            assert await pty.receive(5) == b"hello"
+            pty.send(b"world")
+            assert await read(port, 5) == b"world"
+            await port.close()
+            assert copy.passed == [("sent", b"hello"), ("received", b"world")]
+
+    run(main())
+
+
 def test_what_came_before_the_port_was_opened_is_not_read() -> None:
     async def main() -> None:
         with Pty() as pty:

@@ -33,7 +33,7 @@ from test_port import pyserial_is_old
 from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.device import supervisor as supervisor_module
-from ruuvi_host.device.port import Port, open_port
+from ruuvi_host.device.port import Port, Tap, open_port
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import PortError
 from ruuvi_host.simulator.board import Board
@@ -265,10 +265,10 @@ def test_a_port_that_another_program_took_meanwhile(
 ) -> None:
     attempts = 0
 
-    async def counted(path: str, baud: int) -> Port:
+    async def counted(path: str, baud: int, *, tap: Tap | None) -> Port:
         nonlocal attempts
         attempts += 1
-        return await open_port(path, baud)
+        return await open_port(path, baud, tap=tap)
 
     monkeypatch.setattr(supervisor_module, "open_port", counted)
 
