@@ -26,12 +26,25 @@ Why it behaves as it does (ruuvi.gateway_nrf.c v2.0.0):
 """
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from firmware_protocol.commands import FIRMWARE_MAX_ADV_LEN, MAX_ADV_LEN, Command
+from firmware_protocol.commands import FIRMWARE_MAX_ADV_LEN, MAX_ADV_LEN
 from firmware_protocol.errors import LocalProtocolError
-from firmware_protocol.framing import FrameScanner, ScannerCounters
+from firmware_protocol.events import (
+    Event,
+    Failed,
+    Generation,
+    Heard,
+    Identified,
+    Quiet,
+    Ready,
+    Rebooted,
+    Replied,
+    SessionCounters,
+    State,
+)
+from firmware_protocol.framing import FrameScanner
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -46,6 +59,28 @@ from firmware_protocol.messages import (
     SetAll,
     messages,
 )
+
+__all__ = [
+    "HostSession",
+    "Timing",
+    "State",
+    "Happening",
+    "TRANSITIONS",
+    "Generation",
+    "Event",
+    "Identified",
+    "Ready",
+    "Heard",
+    "Rebooted",
+    "Quiet",
+    "Replied",
+    "Failed",
+    "SessionCounters",
+]
+
+WATCHDOG = 19.0
+"""Seconds without a report after which a reboot is the coprocessor's own watchdog: a second less
+than the shorter one of the two (42 s, and 20 s up to firmware 1.0.0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +98,13 @@ class Timing:
     """Quiet time after which an incomplete frame is given up: the longest lasts 22 ms. For network
     bridges 0.5 s."""
     heartbeat: float = 10.0
-    """Quiet time (without any answer; reports do not count) after which GET_DEVICE_ID is asked:
-    reports alone do not prove that the coprocessor still hears."""
+    """Quiet time (without any answer; reports do not count) after which it is probed: reports
+    alone do not prove that the coprocessor still hears. inf: never."""
+    quiet: float = 50.0
+    """Without a report, reboots notwithstanding, until `Quiet` tells so. As on the ESP32."""
     reboots_at_once: int = 3
     reboot_window: float = 3.0
     """At most so many GET_ALL are answered at once within so many seconds; a later one waits."""
-
-
-class State(Enum):
-    """Where one life of a link is."""
-
-    NEW = "new"
-    IDENTIFYING = "identifying"
-    CONFIGURING = "configuring"
-    READY = "ready"
-    FAILED = "failed"
-    ENDED = "ended"
 
 
 class Happening(Enum):
@@ -117,85 +143,6 @@ for _state in State:
     TRANSITIONS[_state][Happening.CLOSED] = State.ENDED
 
 
-class Generation(Enum):
-    """What the coprocessor's behaviour tells of its firmware; there is no command to ask it."""
-
-    UNKNOWN = "unknown"
-    V1 = "1.0.0 or older"
-    V2 = "2.0.0 or newer"
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """The coprocessor told who it is, for the first time in this life or differently."""
-
-    device: DeviceId
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Configured: reports count from here on.
-
-    `refused`: the ACK said 1. The coprocessor has applied what it could all the same: no channel
-    was enabled, or its chip has no coded PHY (firmware 2.0.0 then answers every SET_ALL so).
-    """
-
-    refused: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Reports, in order of arrival. One event for all that a read brought."""
-
-    reports: list[Report]
-
-
-@dataclass(frozen=True, slots=True)
-class Rebooted:
-    """GET_ALL: the coprocessor has started anew and waits for its configuration."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replied:
-    """The end of a command that was given with `HostSession.command`."""
-
-    command: HostMessage
-    reply: Message | None
-    """ACK, DEVICE_ID, or the echo of LED_CTRL; None: there was no answer before a reboot, or the
-    end, or the last try's time-out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The link is down. Nothing follows; the session is spent."""
-
-    state: State
-    """The state that it was in."""
-    command: Command
-    """The command that was not answered last."""
-
-
-Event = Identified | Ready | Heard | Rebooted | Replied | Failed
-
-
-@dataclass(slots=True)
-class SessionCounters:
-    """What one life of a link has seen; `scanner` has the octets and frames."""
-
-    scanner: ScannerCounters = field(default_factory=ScannerCounters)
-    reports: int = 0
-    """Delivered in `Heard`."""
-    reports_unconfigured: int = 0
-    """Dropped: they came before SET_ALL was answered, or after the session had failed."""
-    lost_acks: int = 0
-    """Commands sent without an answer in time, each try counted."""
-    reboots: int = 0
-    unmatched_replies: int = 0
-    """Answers that nobody was waiting for; dropped."""
-    unexpected_messages: int = 0
-    """Intact frames that only a host sends; dropped."""
-
-
 @dataclass(slots=True)
 class _InFlight:
     command: HostMessage
@@ -209,16 +156,21 @@ class HostSession:
 
     settings: the whole configuration of the coprocessor, sent as SET_ALL.
     max_adv: longest advertising data to accept, in octets; longer reports are noise to it.
+    probe: what it is asked for a sign of life: GET_DEVICE_ID, or LED_CTRL, whose light then tells
+    people that a host is there. Firmware that does not know LED_CTRL is asked who it is.
+    old: who was found to have old firmware in an earlier life: spared the long SET_ALL.
     """
 
     def __init__(
-        self, settings: SetAll, timing: Timing | None = None, max_adv: int = MAX_ADV_LEN
+        self,
+        settings: SetAll,
+        timing: Timing | None = None,
+        max_adv: int = MAX_ADV_LEN,
+        *,
+        probe: GetDeviceId | LedCtrl | None = None,
+        old: DeviceId | None = None,
     ) -> None:
-        if settings.max_adv_len > FIRMWARE_MAX_ADV_LEN:
-            raise LocalProtocolError(
-                f"max_adv_len must be 0..{FIRMWARE_MAX_ADV_LEN}, not {settings.max_adv_len}: "
-                "the firmware would write behind the end of a buffer"
-            )
+        _check(settings)
         self.state = State.NEW
         self.device: DeviceId | None = None
         self.generation = Generation.UNKNOWN
@@ -227,13 +179,20 @@ class HostSession:
         self._timing = timing or Timing()
         self._scanner: FrameScanner[Message] = FrameScanner(messages, max_adv)
         self.counters.scanner = self._scanner.counters
+        self._probe = probe or GetDeviceId()
+        self._probe_proven = False
+        self._old = old
         self._short_form = False
+        self._settings_due = False
         self._output = b""
         self._events: list[Event] = []
         self._in_flight: _InFlight | None = None
         self._timeouts = 0
         self._answered_at = 0.0
         self._received_at = 0.0
+        self._configured_at = 0.0
+        self._report_at: float | None = None
+        self._quiet_told = False
         self._resume_at: float | None = None
         self._reboots: deque[float] = deque(maxlen=self._timing.reboots_at_once)
 
@@ -249,7 +208,14 @@ class HostSession:
             times.append(self._resume_at)
         elif self.state is State.READY:
             times.append(self._answered_at + self._timing.heartbeat)
+        if self._report_at is not None and not self._quiet_told:
+            times.append(self._report_at + self._timing.quiet)
         return min(times, default=None)
+
+    @property
+    def answered_at(self) -> float:
+        """When it last answered a command, by the time of the calls; 0.0: never."""
+        return self._answered_at
 
     @property
     def can_command(self) -> bool:
@@ -268,12 +234,26 @@ class HostSession:
         with is sent again after each reboot, so it must stay the only one.
         """
         if isinstance(command, SetAll):
-            raise LocalProtocolError("SET_ALL is the session's own; make a new session")
+            raise LocalProtocolError("SET_ALL is the session's own; use reconfigure")
         if not self.can_command:
             ready = self.state is State.READY
             why = "another command is in flight" if ready else self.state.value
             raise LocalProtocolError(f"{command.command.name} cannot be sent now: {why}")
         self._send(command, now, by_caller=True)
+
+    def reconfigure(self, settings: SetAll, now: float) -> None:
+        """Other settings from here on, in whatever state. Reports go on meanwhile.
+
+        SET_ALL is sent at once, or after the answer to the command in flight; `Ready` tells that
+        it was answered.
+        """
+        _check(settings)
+        if settings == self._settings:
+            return
+        self._settings = settings
+        self._settings_due = True
+        if self.can_command:
+            self._send_for_state(now)
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Octets from the port, cut anywhere."""
@@ -292,14 +272,21 @@ class HostSession:
         elif self._resume_at is not None:
             self._resume(now)
         elif self.state is State.READY and now >= self._answered_at + timing.heartbeat:
-            self._send(GetDeviceId(), now)
+            self._ask_for_life(now)
+        if (
+            self._report_at is not None
+            and not self._quiet_told
+            and now >= self._report_at + timing.quiet
+        ):
+            self._quiet_told = True
+            self._events.append(Quiet())
         return self._take_events()
 
     def end(self, now: float) -> list[Event]:
         """The port is gone or about to be closed: what the scanner still holds back comes out."""
         self._take(self._scanner.flush(), now)
         self._abandon()
-        self._resume_at = None
+        self._resume_at = self._report_at = None
         self._output = b""
         self._move(Happening.CLOSED)
         return self._take_events()
@@ -318,7 +305,7 @@ class HostSession:
                 reports.append(message)
                 continue
             if reports:  # keep the order of what came in one read
-                self._heard(reports)
+                self._heard(reports, now)
                 reports = []
             match message:
                 case Ack():
@@ -329,17 +316,20 @@ class HostSession:
                     self._rebooted(now)
                 case LedCtrl() if message == self._awaited:
                     self.generation = Generation.V1
+                    self._probe_proven = True
                     self._answer(message, now)
                 case _:
                     self.counters.unexpected_messages += 1
         if reports:
-            self._heard(reports)
+            self._heard(reports, now)
 
-    def _heard(self, reports: list[Report]) -> None:
+    def _heard(self, reports: list[Report], now: float) -> None:
         self.generation = Generation.V2 if isinstance(reports[-1], AdvRprt2) else Generation.V1
         if self.state is State.READY:
             self.counters.reports += len(reports)
             self._events.append(Heard(reports))
+            self._report_at = now
+            self._quiet_told = False
         else:
             self.counters.reports_unconfigured += len(reports)
 
@@ -355,12 +345,18 @@ class HostSession:
             return
         if isinstance(command, LedCtrl):
             self.generation = Generation.V2
+            self._probe_proven = True
         elif isinstance(command, SetAll):
             if command.max_adv_len:  # firmware 1.0.0 does not understand the long form
                 self.generation = Generation.V2
             self._timeouts = 0
-            self._move(Happening.CONFIGURED)
-            self._events.append(Ready(refused=ack.state))
+            again = self.state is State.READY
+            if not again:
+                self._move(Happening.CONFIGURED)
+                self._configured_at = now
+                if self._report_at is None:
+                    self._report_at = now
+            self._events.append(Ready(ack.state, again))
         self._answer(ack, now)
 
     def _device_id(self, device: DeviceId, now: float) -> None:
@@ -372,7 +368,10 @@ class HostSession:
             self._events.append(Identified(device))
         if self.state is State.IDENTIFYING:
             self._timeouts = 0
+            self._short_form |= device == self._old
             self._move(Happening.IDENTIFIED)
+        elif self.state is State.READY and not self._probe_proven and self._timeouts:
+            self._probe = GetDeviceId()  # it hears, and yet does not know LED_CTRL
         elif self.state is State.CONFIGURING and self.generation is not Generation.V2:
             # It hears, and yet did not answer SET_ALL: old firmware knows the short form only.
             self._short_form = not self._short_form
@@ -382,7 +381,7 @@ class HostSession:
         """The command in flight is answered; go on with what the state wants."""
         done, self._in_flight = self._in_flight, None
         self._answered_at = now
-        if self.state is State.READY:
+        if self.state is State.READY and not self._settings_due:
             self._timeouts = 0
         if done and done.by_caller:
             self._events.append(Replied(done.command, reply))
@@ -392,13 +391,16 @@ class HostSession:
         if Happening.REBOOTED not in TRANSITIONS[self.state]:
             return
         self.counters.reboots += 1
+        since = max(self._report_at or 0.0, self._configured_at)
+        quiet = self.state is State.READY and now - since >= WATCHDOG
+        self.counters.reboots_quiet += quiet
         if self.state is State.READY:
             self._abandon()
             self._timeouts = 0
             full = len(self._reboots) == self._reboots.maxlen
             self._resume_at = self._reboots[0] + self._timing.reboot_window if full else now
         self._move(Happening.REBOOTED)
-        self._events.append(Rebooted())
+        self._events.append(Rebooted(quiet))
         self._resume(now)
 
     # --- what goes out
@@ -413,10 +415,18 @@ class HostSession:
     def _send_for_state(self, now: float) -> None:
         if self.state is State.IDENTIFYING:
             self._send(GetDeviceId(), now)
-        elif self.state is State.CONFIGURING:
-            short = self._short_form and self.generation is not Generation.V2
-            settings = self._settings
-            self._send(replace(settings, max_adv_len=0) if short else settings, now)
+        elif self.state is State.CONFIGURING or (self.state is State.READY and self._settings_due):
+            self._settings_due = False
+            self._send(self._set_all(), now)
+
+    def _set_all(self) -> SetAll:
+        old = self._short_form or self.generation is Generation.V1
+        short = old and self.generation is not Generation.V2
+        return replace(self._settings, max_adv_len=0) if short else self._settings
+
+    def _ask_for_life(self, now: float) -> None:
+        self.counters.probes += 1
+        self._send(self._probe, now)
 
     def _send(
         self, command: HostMessage, now: float, tries: int = 1, *, by_caller: bool = False
@@ -429,8 +439,15 @@ class HostSession:
         self._timeouts += 1
         is_probe = isinstance(lost.command, GetDeviceId)
         if self._timeouts < self._timing.timeouts_to_fail and lost.tries < self._timing.tries:
-            self._send(lost.command, now, lost.tries + 1, by_caller=lost.by_caller)
+            self.counters.resends += 1
+            command = lost.command
+            if isinstance(command, SetAll):  # it may have been changed meanwhile
+                self._settings_due = False
+                command = self._set_all()
+            self._send(command, now, lost.tries + 1, by_caller=lost.by_caller)
             return
+        if isinstance(lost.command, SetAll) and self.state is State.READY:
+            self._settings_due = True
         self._abandon()
         if self._timeouts >= self._timing.timeouts_to_fail:
             if is_probe and self.state is State.READY and self.device is None:
@@ -438,14 +455,24 @@ class HostSession:
                 self._timeouts = 0
                 self._answered_at = now
             else:
-                self._events.append(Failed(self.state, lost.command.command))
+                self._events.append(Failed(self.state, lost.command.command, self._is_deaf(now)))
+                self._report_at = None
                 self._move(Happening.EXHAUSTED)
         elif self.state is State.READY or not is_probe:
+            self.counters.recoveries += 1
             self._send(GetDeviceId(), now)
         else:
             if self.state is State.IDENTIFYING:
                 self._move(Happening.UNIDENTIFIED)
             self._send_for_state(now)
+
+    def _is_deaf(self, now: float) -> bool:
+        """Has it reported while it did not answer?"""
+        silence = self._timing.timeouts_to_fail * self._timing.ack_timeout
+        if self.state is State.READY:
+            report_at = self._report_at if self.counters.reports else None
+            return report_at is not None and now - report_at < silence
+        return self.counters.reports_unconfigured > 0 and self.device is None
 
     def _abandon(self) -> None:
         """Nobody waits any longer for an answer to the command in flight."""
@@ -462,3 +489,11 @@ class HostSession:
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
+
+
+def _check(settings: SetAll) -> None:
+    if settings.max_adv_len > FIRMWARE_MAX_ADV_LEN:
+        raise LocalProtocolError(
+            f"max_adv_len must be 0..{FIRMWARE_MAX_ADV_LEN}, not {settings.max_adv_len}: "
+            "the firmware would write behind the end of a buffer"
+        )

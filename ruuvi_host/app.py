@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from firmware_protocol.messages import DeviceId, Report
 from ruuvi_host.clock import Clock, SystemClock, WallClock
+from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import RUUVI, Config, Target
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import ConfigError, SpoolError
@@ -99,7 +100,7 @@ class Host:
         self._reload = reload
         self._table = AdvertisementTable(config.max_sensors)
         self._intake = self._make_intake()
-        self._supervisor = Supervisor(port, config.scan, self, self._clock)
+        self._supervisor = Supervisor(CoprocessorSettings(port), config.scan, self, self._clock)
         self._gateway = state.load_gateway()
         self._configured = asyncio.Event()
         self._identified = asyncio.Event()

@@ -7,6 +7,7 @@
         PortError                     cannot be opened, or was lost
         HandshakeError                the coprocessor does not answer as it should
         CommandError                  a command was refused, or not answered
+        ResetError                    the reset line could not be pulled
       FormatError            exit 1   advertising data that should decode, and does not
       RelayError             exit 4   the network side
         SinkError                     a server refuses, or cannot be reached
@@ -75,6 +76,10 @@ class CommandError(DeviceError):
     def __init__(self, command: str, problem: str) -> None:
         super().__init__(f"{command}: {problem}")
         self.command = command
+
+
+class ResetError(DeviceError):
+    """The coprocessor could not be reset by its line, or by the command for it."""
 
 
 class FormatError(RuuviHostError):

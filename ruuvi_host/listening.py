@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from firmware_protocol.messages import DeviceId, Report, SetAll
 from ruuvi_host.clock import SystemClock
+from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import FormatError
 from ruuvi_host.formats import ENCRYPTED, Keys, Measurement, decode, sequence_length
@@ -205,11 +206,12 @@ async def listen(
     settings: what it is to scan; as a gateway does, when nothing is said.
     """
     if port is not None:
-        await Supervisor(port, settings, _Ears(heard), SystemClock()).run()
+        await Supervisor(CoprocessorSettings(port), settings, _Ears(heard), SystemClock()).run()
         return
     from ruuvi_host.simulator.board import Board
     from ruuvi_host.simulator.pty import PtyServer
 
     with PtyServer(Board()) as server:
-        supervisor = Supervisor(server.path, settings, _Ears(heard), SystemClock())
+        board = CoprocessorSettings(server.path)
+        supervisor = Supervisor(board, settings, _Ears(heard), SystemClock())
         await together(board=server.run(), supervisor=supervisor.run())

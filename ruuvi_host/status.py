@@ -1,6 +1,7 @@
 """What the host knows about itself: named counters. Every drop has one."""
 
 from dataclasses import dataclass, fields
+from enum import Enum
 
 
 @dataclass(slots=True)
@@ -26,6 +27,10 @@ class IntakeCounters(Counters):
     """Dropped by the address filter."""
     clock_not_right: int = 0
     """Dropped: there is no time to stamp them with yet."""
+    duplicates: int = 0
+    """Dropped: another coprocessor had already reported the same advertisement."""
+    stronger: int = 0
+    """Of those: with a better RSSI, which the table has taken over."""
     legacy: int = 0
     """Taken, legacy advertising. Also the running number of a gateway without a clock."""
     extended_2m: int = 0
@@ -51,6 +56,8 @@ class LinkCounters(Counters):
     """The serial side, over all lives of the link."""
 
     opened: int = 0
+    open_failures: int = 0
+    """Attempts to open the port that failed."""
     lost: int = 0
     """Ports that went away, or links that were given up."""
     bytes_received: int = 0
@@ -62,14 +69,68 @@ class LinkCounters(Counters):
     length_errors: int = 0
     unknown_commands: int = 0
     idle_rescans: int = 0
+    uart_overruns: int | None = None
+    """Octets that this machine's UART or its driver lost. None: not known, as the driver does not
+    count them (nor does a pseudo-terminal or a network)."""
+    uart_framing_errors: int | None = None
+    """Octets with a wrong stop bit. None: as above."""
     reports: int = 0
     reports_unconfigured: int = 0
     """Dropped: they came before the coprocessor was configured."""
     reboots: int = 0
-    """GET_ALL received. The coprocessor reboots by itself when it hears nothing for 42 s."""
+    """GET_ALL received."""
+    reboots_quiet: int = 0
+    """Of those: by its own watchdog, as always when it has heard nothing for 42 s. No fault."""
+    probes: int = 0
+    """Sent only to see whether it answers."""
     lost_acks: int = 0
+    """Commands without an answer in time, each try counted. What is done about it, rung by rung:"""
+    resends: int = 0
+    """1. The same command again."""
+    recoveries: int = 0
+    """2. GET_DEVICE_ID in between, which empties the coprocessor's buffer."""
+    given_up: int = 0
+    """3. Nothing answers at all: the port is closed and opened again."""
+    resets: int = 0
+    """4. The reset line was pulled, or the command for it run."""
+    resets_failed: int = 0
+    """Of those: it could not be."""
     unmatched_replies: int = 0
     unexpected_messages: int = 0
+
+
+class LinkState(Enum):
+    """How it goes on the serial side of one coprocessor."""
+
+    CLOSED = "closed"
+    """Not open: before the first time, or lost and looked for."""
+    CONNECTING = "connecting"
+    """Open; being identified and configured."""
+    READY = "ready"
+    """Configured; reports come in."""
+    QUIET = "quiet"
+    """Configured, and it answers, but there was no report for 50 s. No fault of the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """One coprocessor, as of now."""
+
+    name: str
+    """The port as the user named it."""
+    path: str
+    """Where it is now, or was last."""
+    state: LinkState
+    address: str
+    """Of the coprocessor; empty: never heard."""
+    firmware: str
+    heard: float | None
+    """Monotonic seconds of the last report."""
+    answered: float | None
+    """Monotonic seconds at which it last was ready or answered a probe."""
+    problem: str
+    """Why it is not ready; empty: it is."""
+    counters: LinkCounters
 
 
 @dataclass(slots=True)

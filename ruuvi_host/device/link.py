@@ -3,13 +3,14 @@
 from math import inf
 from typing import Protocol, assert_never
 
-from firmware_protocol.messages import DeviceId, Report
+from firmware_protocol.messages import DeviceId, Report, SetAll
 from firmware_protocol.session import (
     Event,
     Failed,
     Heard,
     HostSession,
     Identified,
+    Quiet,
     Ready,
     Rebooted,
     Replied,
@@ -21,7 +22,7 @@ from ruuvi_host.errors import HandshakeError
 
 
 class Listener(Protocol):
-    """Who wants to know what a link brings. Called inside the reader: must not wait."""
+    """Who wants to know what a coprocessor brings. Called inside the reader: must not wait."""
 
     def heard(self, reports: list[Report], now: float) -> None:
         """What one read brought, at monotonic `now`."""
@@ -36,10 +37,32 @@ class Listener(Protocol):
     def rebooted(self) -> None: ...
 
 
+class LinkListener(Protocol):
+    """Who wants to know what one link brings. Likewise."""
+
+    def heard(self, reports: list[Report], now: float) -> None: ...
+
+    def identified(self, device: DeviceId) -> None: ...
+
+    def configured(self, *, refused: bool, again: bool) -> None:
+        """As `ready`. `again`: it was ready before, and has taken other settings."""
+        ...
+
+    def booted(self, *, quiet: bool) -> None:
+        """As `rebooted`. `quiet`: by its own watchdog, because it had nothing to report."""
+        ...
+
+    def quiet(self) -> None:
+        """It answers, and has not reported anything for a while."""
+        ...
+
+
 class Link:
     """Used once: `run` ends with the life of the link, always by an exception."""
 
-    def __init__(self, port: Port, session: HostSession, listener: Listener, clock: Clock) -> None:
+    def __init__(
+        self, port: Port, session: HostSession, listener: LinkListener, clock: Clock
+    ) -> None:
         self.session = session
         self._port = port
         self._listener = listener
@@ -69,6 +92,12 @@ class Link:
                 if isinstance(event, Heard):  # the rest is no news any more
                     self._listener.heard(event.reports, now)
 
+    def reconfigure(self, settings: SetAll) -> None:
+        """Send other settings; the link goes on."""
+        self.session.reconfigure(settings, self._clock.monotonic())
+        self._port.write(self.session.take_output())
+        self._port.poke()  # there may be an earlier deadline now
+
     def _deliver(self, events: list[Event], now: float) -> None:
         self._port.write(self.session.take_output())
         for event in events:
@@ -77,23 +106,26 @@ class Link:
                     self._listener.heard(reports, now)
                 case Identified(device):
                     self._listener.identified(device)
-                case Ready(refused):
-                    self._listener.ready(refused=refused)
-                case Rebooted():
-                    self._listener.rebooted()
-                case Failed(state, command):
-                    problem = (
-                        f"{self._port.path}: {self._silence(state)} (no answer to {command.name})"
-                    )
+                case Ready(refused, again):
+                    self._listener.configured(refused=refused, again=again)
+                case Rebooted(quiet):
+                    self._listener.booted(quiet=quiet)
+                case Quiet():
+                    self._listener.quiet()
+                case Failed(state, command, deaf):
+                    silence = self._silence(state, deaf=deaf)
+                    problem = f"{self._port.path}: {silence} (no answer to {command.name})"
                     raise HandshakeError(state.value, self.session.counters.lost_acks, problem)
                 case Replied():
                     pass  # nobody gives commands through a link yet
                 case _:
                     assert_never(event)
 
-    def _silence(self, state: State) -> str:
+    def _silence(self, state: State, *, deaf: bool) -> str:
         """What kind of silence it is, and what to look at."""
         seen = self.session.counters.scanner
+        if deaf and state is State.READY:
+            return "the coprocessor still reports and has stopped answering: it does not hear us"
         if state is State.READY:
             return "the coprocessor has stopped answering"
         if seen.bytes_received == 0:

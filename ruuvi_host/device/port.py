@@ -13,15 +13,17 @@ socket when the peer has reset the connection.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import socket
+import struct
 import termios
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import serial
@@ -29,17 +31,18 @@ import serial_asyncio
 from serial import rfc2217
 from serial.tools.list_ports import comports
 
+from ruuvi_host.config.coprocessor import BAUD
 from ruuvi_host.device.trouble import describe, why_not_opened
 from ruuvi_host.errors import PortError
-
-BAUD = 115200
-"""8 data bits, no parity, 1 stop bit, no flow control: what every board of the firmware uses."""
 
 READ_SIZE = 4096
 _CONNECT_TIMEOUT = 5.0
 _CLOSE_TIMEOUT = 1.0
 _POLL_TIMEOUT = 0.1
 _PTY_MAJORS = range(136, 144)
+_ICOUNT = struct.Struct("20i")
+"""struct serial_icounter_struct of linux/serial.h: cts, dsr, rng, dcd, rx, tx, frame, overrun,
+parity, brk, buf_overrun, and nine reserved."""
 
 A = TypeVar("A")
 D = TypeVar("D")
@@ -57,6 +60,14 @@ class Tap(Protocol):
         ...
 
 
+class LineErrors(NamedTuple):
+    """What this machine's UART and its driver have counted since the port was opened."""
+
+    overruns: int
+    """Octets that came faster than they were fetched, in the UART or behind it."""
+    framing: int
+
+
 class Port(asyncio.Protocol):
     """An open port: octets both ways. Made by `open_port`; one reader at a time.
 
@@ -72,6 +83,10 @@ class Port(asyncio.Protocol):
         """Delays are those of a network: quiet lines say less about incomplete frames."""
         self.release: Callable[[], None] | None = None
         """Gives the port back to the system. May block, so it is called in a thread."""
+        self.device: serial.SerialBase | None = None
+        """What has modem lines and counts errors, if there is such a thing."""
+        self._errors_before: LineErrors | None = None
+        self._poked = False
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._received: list[bytes] = []
@@ -83,11 +98,14 @@ class Port(asyncio.Protocol):
     async def read(self, timeout: float = inf) -> bytes:
         """All that has come in; waits until there is something.
 
-        b"": nothing came for `timeout` seconds.
+        b"": nothing came for `timeout` seconds, or it was poked.
         Raises PortError when the port is lost, after the last octets have been read.
         """
         until = self._loop.time() + timeout
         while not self._received and self._loss is None:
+            if self._poked:
+                self._poked = False
+                return b""
             if self._loop.time() >= until:
                 # After a standstill the time is over before the loop has looked at the port:
                 # two turns, one that looks and one that hands over.
@@ -112,6 +130,34 @@ class Port(asyncio.Protocol):
             if self.tap:
                 self.tap.sent(data)
             self._transport.write(data)
+
+    def poke(self) -> None:
+        """Let a `read` that waits return, so that its caller looks around."""
+        self._poked = True
+        self._wake()
+
+    async def set_line(self, name: str, asserted: bool) -> None:
+        """Set a modem line, "dtr" or "rts". Raises OSError when it cannot be."""
+        device = self.device
+        if device is None:
+            raise OSError(errno.ENOTTY, "this port has no modem lines")
+        try:
+            await self._loop.run_in_executor(None, setattr, device, name, asserted)
+        except serial.SerialException as error:
+            raise OSError(error.errno or errno.EIO, describe(error)) from error
+
+    def line_errors(self) -> LineErrors | None:
+        """None: not known. Many drivers count, ptys and networks do not."""
+        now = _line_errors(self.device)
+        before = self._errors_before
+        if now is None or before is None:
+            return None
+        return LineErrors(now.overruns - before.overruns, now.framing - before.framing)
+
+    def attach(self, device: serial.SerialBase) -> None:
+        """`device` is what it talks through."""
+        self.device = device
+        self._errors_before = _line_errors(device)
 
     async def close(self) -> None:
         """Close at once; what has not been sent is dropped. Takes at most a second."""
@@ -161,25 +207,45 @@ class Port(asyncio.Protocol):
         self._wake()
 
 
-async def open_port(path: str, baud: int = BAUD, *, tap: Tap | None = None) -> Port:
+async def open_port(
+    path: str,
+    baud: int = BAUD,
+    *,
+    dtr: bool = True,
+    rts: bool = True,
+    tap: Tap | None = None,
+) -> Port:
     """Open `path` (a device, a pty, socket://host:port or rfc2217://host:port) for us alone.
 
-    tap: gets a copy of all octets, both ways.
+    dtr, rts: the levels of these lines, where there are any. tap: gets a copy of all octets, both
+    ways.
     Raises PortError that says what is wrong and what to do about it.
     """
+    port = Port(path, tap)
     if "://" not in path:
-        device = await _in_thread(lambda: _open_local(path, baud), _close_local)
-        port = Port(path, tap)
+        device = await _in_thread(lambda: _open_local(path, baud, dtr, rts), _close_local)
         port.release = lambda: _close_local(device)
+        port.attach(device)
         _SerialTransport(port, device)
         return port
     scheme, host, number = _address(path)
     if scheme == "socket":
-        return await _connect(Port(path, tap), host, number)
-    client = await _in_thread(lambda: _open_rfc2217(path, baud), _Rfc2217Client.close)
-    port = Port(path, tap)
+        return await _connect(port, host, number)
+    client = await _in_thread(lambda: _open_rfc2217(path, baud, dtr, rts), _Rfc2217Client.close)
+    port.attach(client)
     _Rfc2217Transport(port, client)
     return port
+
+
+def _line_errors(device: serial.SerialBase | None) -> LineErrors | None:
+    if not isinstance(device, serial.Serial) or device.fd is None:
+        return None
+    try:
+        counted = fcntl.ioctl(device.fd, termios.TIOCGICOUNT, bytes(_ICOUNT.size))
+    except OSError:
+        return None
+    _, _, _, _, _, _, framing, overrun, _, _, buffer_overrun, *_ = _ICOUNT.unpack(counted)
+    return LineErrors(overrun + buffer_overrun, framing)
 
 
 def port_names() -> list[str]:
@@ -206,9 +272,11 @@ async def _in_thread(open_it: Callable[[], D], close_it: Callable[[D], None]) ->
 # --- devices and ptys
 
 
-def _open_local(path: str, baud: int) -> serial.Serial:
+def _open_local(path: str, baud: int, dtr: bool, rts: bool) -> serial.Serial:
     try:
-        device = serial.Serial(path, baudrate=baud, timeout=0, write_timeout=0, exclusive=True)
+        device = serial.Serial(baudrate=baud, timeout=0, write_timeout=0, exclusive=True)
+        device.port, device.dtr, device.rts = path, dtr, rts
+        device.open()
     except (serial.SerialException, OSError, ValueError) as error:
         raise PortError(path, why_not_opened(path, error, port_names)) from error
     try:
@@ -311,9 +379,9 @@ class _Rfc2217Client(rfc2217.Serial):
             connection.close()  # which pyserial forgets when the peer has reset it
 
 
-def _open_rfc2217(url: str, baud: int) -> _Rfc2217Client:
+def _open_rfc2217(url: str, baud: int, dtr: bool, rts: bool) -> _Rfc2217Client:
     client = _Rfc2217Client(baudrate=baud, timeout=_POLL_TIMEOUT)
-    client.port = url
+    client.port, client.dtr, client.rts = url, dtr, rts
     try:
         client.open()
     except (serial.SerialException, OSError, ValueError) as error:

@@ -4,25 +4,35 @@
     OPENING ─────────────▶ LINKED ───────────────────────────▶ BACKOFF ──▶ OPENING …
        └──── cannot be opened ────────────────────────────────────▲
 
+What is done for a coprocessor that does not answer, rung by rung: the command again; GET_DEVICE_ID
+in between (both in the session); the port closed and opened; and, when that did not bring it back,
+its reset line, if there is one. Each rung has a counter.
+
 The pause doubles from 0.5 s to 30 s and starts over once the coprocessor is ready. A port that has
-vanished is looked for every second, and opened as soon as it is back.
+vanished is found again by what it is, not by the number of its tty, and opened as soon as the
+system says that it is back.
 """
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
+from math import inf
 from random import uniform
 
-from firmware_protocol.messages import DeviceId, Report, SetAll, address_text
+from firmware_protocol.messages import DeviceId, GetDeviceId, LedCtrl, Report, SetAll, address_text
 from firmware_protocol.session import Generation, HostSession, SessionCounters, State, Timing
 from ruuvi_host.clock import Clock
+from ruuvi_host.config.coprocessor import CoprocessorSettings, ModemLine
+from ruuvi_host.device.diary import Diary
+from ruuvi_host.device.identity import Finder, Machine
 from ruuvi_host.device.link import Link, Listener
-from ruuvi_host.device.port import BAUD, Port, Tap, open_port
-from ruuvi_host.errors import DeviceError, PortError
-from ruuvi_host.logs import Repeated
-from ruuvi_host.status import LinkCounters
+from ruuvi_host.device.port import Port, Tap, open_port
+from ruuvi_host.device.reset import check, pull
+from ruuvi_host.device.trouble import who_else_has
+from ruuvi_host.device.watch import Watch
+from ruuvi_host.errors import DeviceError, HandshakeError, PortError, ResetError
+from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +40,12 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 JITTER = 0.25
 LOOK = 1.0
-"""Seconds between two looks for a port that has vanished."""
+"""Seconds between two looks for a port that has vanished, where the system does not tell."""
+SHORTEST_PAUSE = 0.1
+"""Seconds at least between two attempts, however much changes among the device nodes."""
 
-REBOOTS_TOLD = 600.0
-"""A coprocessor that hears nothing reboots every 42 s: no fault, and not worth a line each time."""
+REOPENINGS = 1
+"""A coprocessor that does not answer after so many is reset."""
 
 LOCAL_TIMING = Timing()
 NETWORK_TIMING = Timing(ack_timeout=1.0, idle=0.5)
@@ -60,158 +72,256 @@ class BackOff:
 
 
 class Supervisor:
-    """Keeps a link to the coprocessor alive.
+    """Keeps a link to one coprocessor alive.
 
-    path: port as for `open_port`. settings: what the coprocessor is configured with.
+    scan: what the coprocessor is configured with. name: what log lines call it; empty: it is the
+    only one. tap: gets a copy of all octets. machine: whose ports there are; for tests.
+
+    Raises ConfigError when its reset line cannot be used.
     """
 
     def __init__(
         self,
-        path: str,
-        settings: SetAll,
+        settings: CoprocessorSettings,
+        scan: SetAll,
         listener: Listener,
         clock: Clock,
         *,
-        baud: int = BAUD,
+        name: str = "",
         tap: Tap | None = None,
+        machine: Machine | None = None,
     ) -> None:
-        self._tap = tap
-        self._path = path
-        self._baud = baud
+        check(settings.reset)
         self._settings = settings
+        self._scan = scan
         self._listener = listener
         self._clock = clock
+        self._tap = tap
+        self._finder = Finder(settings.port, machine)
+        self._diary = Diary(name, clock)
         self._back_off = BackOff()
-        self._failures = Repeated()
-        self._reboots = Repeated(REBOOTS_TOLD)
         self._device: DeviceId | None = None
-        self._refused_before = False
-        self._is_ready = False
-        self._say_ready = True
+        self._old: DeviceId | None = None
+        self._failed_lives = 0
+        self._cannot_open = False
+        self._reset_due = False
         self._past = LinkCounters()
-        self._session: HostSession | None = None
-        self._generation = Generation.UNKNOWN
-
-    @property
-    def answers(self) -> bool:
-        """Is the coprocessor configured, and answers? (Silence of 13 s ends a session.)"""
-        return self._session is not None and self._session.state is State.READY
-
-    @property
-    def generation(self) -> Generation:
-        """Of the coprocessor's firmware, as far as any life of the link has shown it."""
-        if self._session and self._session.generation is not Generation.UNKNOWN:
-            self._generation = self._session.generation
-        return self._generation
+        self._path = settings.port
+        self._heard_at: float | None = None
+        self._is_quiet = False
+        self._problem = ""
+        self._port: Port | None = None
+        self._link: Link | None = None
 
     @property
     def counters(self) -> LinkCounters:
         """All lives together, the present one included."""
         total = LinkCounters(*(getattr(self._past, f.name) for f in fields(self._past)))
-        if self._session:
-            _add(total, self._session.counters)
+        if self._link:
+            _add(total, self._link.session.counters)
+        if self._port:
+            _add_line_errors(total, self._port)
         return total
 
-    def reconfigure(self, settings: SetAll) -> None:
-        """Configure the coprocessor with other settings from now on."""
-        self._settings = settings
+    @property
+    def status(self) -> LinkStatus:
+        """How it goes, now."""
+        session = self._link.session if self._link else None
+        if session is None:
+            state = LinkState.CLOSED
+        elif session.state is not State.READY:
+            state = LinkState.CONNECTING
+        else:
+            state = LinkState.QUIET if self._is_quiet else LinkState.READY
+        return LinkStatus(
+            name=self._settings.port,
+            path=self._path,
+            state=state,
+            address=address_text(self._device.addr) if self._device else "",
+            firmware=(session.generation if session else Generation.UNKNOWN).value,
+            heard=self._heard_at,
+            answered=session.answered_at or None if session else None,
+            problem="" if session and session.state is State.READY else self._problem,
+            counters=self.counters,
+        )
 
-    async def run(self) -> None:
+    def reconfigure(self, scan: SetAll) -> None:
+        """Other settings for the coprocessor, from now on. A running link goes on."""
+        self._scan = scan
+        if self._link:
+            self._link.reconfigure(scan)
+
+    async def run(self, *, patient: bool = False) -> None:
         """Open and link again and again, until cancelled.
 
         Raises PortError when the port cannot be opened the very first time: that is a mistake to
-        be told at once, not a fault to be waited for.
+        be told at once, not a fault to be waited for. patient: not a mistake either.
         """
-        port = await open_port(self._path, self._baud, tap=self._tap)
+        try:
+            port = await self._open()
+        except PortError as error:
+            if not patient:
+                raise
+            self._failed_to_open(error)
+            port = await self._reopen()
         while True:
             try:
                 await self._one_life(port)
             except DeviceError as error:
-                self._past.lost += 1
-                self._warn(error)
+                await self._lost(error)
             port = await self._reopen()
 
     async def _one_life(self, port: Port) -> None:
-        if self._failures.total == 0:
-            log.info("%s: opened", self._path)
-        timing = NETWORK_TIMING if port.is_network else LOCAL_TIMING
-        session = HostSession(self._settings, timing)
-        self._session = session
-        self._is_ready = False
-        self._say_ready = True
+        self._diary.opened(self._path)
+        session = HostSession(
+            self._scan,
+            self._timing(port),
+            probe=LedCtrl(self._settings.led_time_ms)
+            if self._settings.probe == "led"
+            else GetDeviceId(),
+            old=self._old,
+        )
+        self._port = port
+        self._link = Link(port, session, self, self._clock)
         self._past.opened += 1
         try:
-            await Link(port, session, self, self._clock).run()
+            await self._link.run()
         finally:
-            self._generation = self.generation
-            self._session = None
+            self._link = self._port = None
             _add(self._past, session.counters)
+            _add_line_errors(self._past, port)
+            if session.device:
+                self._old = session.device if session.generation is Generation.V1 else None
             await port.close()
+
+    def _timing(self, port: Port) -> Timing:
+        wanted = self._settings
+        timing = NETWORK_TIMING if port.is_network else LOCAL_TIMING
+        return replace(
+            timing,
+            ack_timeout=wanted.ack_timeout or timing.ack_timeout,
+            heartbeat=wanted.heartbeat or inf,
+            timeouts_to_fail=wanted.timeouts_to_fail,
+            quiet=wanted.quiet or inf,
+        )
+
+    async def _lost(self, error: DeviceError) -> None:
+        self._past.lost += 1
+        if isinstance(error, HandshakeError):
+            self._past.given_up += 1
+            self._failed_lives += 1
+            self._reset_due = self._failed_lives > REOPENINGS and self._settings.reset is not None
+            # Somebody who reads the same port takes the answers away.
+            loop = asyncio.get_running_loop()
+            thieves = await loop.run_in_executor(None, who_else_has, self._path)
+            if thieves:
+                problem = f"{error}; {thieves} has this port open, too, and takes what is ours"
+                error = HandshakeError(error.state, error.attempts, problem)
+        self._tell(error)
 
     async def _reopen(self) -> Port:
         while True:
             await self._pause()
+            by_modem_line = isinstance(self._settings.reset, ModemLine)
+            if self._reset_due and not by_modem_line:
+                await self._reset(None)
             try:
-                return await open_port(self._path, self._baud, tap=self._tap)
+                port = await self._open()
             except PortError as error:
-                self._warn(error)
+                self._failed_to_open(error)
+                continue
+            if self._reset_due:
+                try:
+                    await self._reset(port)
+                except BaseException:
+                    await port.close()
+                    raise
+            return port
+
+    async def _open(self) -> Port:
+        path = self._finder.find()
+        levels = {"dtr": self._settings.dtr, "rts": self._settings.rts}
+        match self._settings.reset:
+            case ModemLine(line, inverted):
+                levels[line] = inverted
+        port = await open_port(path, self._settings.baud, tap=self._tap, **levels)
+        self._finder.opened(path)
+        if path != self._path:
+            self._diary.moved(path)
+        self._path = path
+        self._cannot_open = False
+        return port
+
+    def _failed_to_open(self, error: PortError) -> None:
+        self._cannot_open = True
+        self._past.open_failures += 1
+        self._tell(error)
+
+    def _tell(self, error: DeviceError) -> None:
+        self._problem = str(error)
+        self._diary.lost(error)
+
+    async def _reset(self, port: Port | None) -> None:
+        assert self._settings.reset is not None
+        self._reset_due = False
+        self._past.resets += 1
+        try:
+            await pull(self._settings.reset, port)
+        except ResetError as error:
+            self._past.resets_failed += 1
+            self._diary.not_reset(error)
+        else:
+            self._diary.reset()
 
     async def _pause(self) -> None:
         """Wait for the next attempt; a port that has vanished ends the wait when it is back."""
         left = self._back_off.next()
-        while left > 0:
-            vanished = self._vanished()
-            await asyncio.sleep(min(left, LOOK))
-            left -= LOOK
-            if vanished and not self._vanished():
-                self._back_off.reset()
-                return
-
-    def _vanished(self) -> bool:
-        return "://" not in self._path and not os.path.exists(self._path)
-
-    def _warn(self, error: DeviceError) -> None:
-        count = self._failures.due()
-        if count == 1:
-            log.warning("%s; trying again", error)
-        elif count:
-            log.warning("%s; trying again (%d attempts since the last message)", error, count)
+        there = self._finder.is_there()
+        with Watch(self._finder.folders) as watch:
+            while left > 0:
+                step = min(left, LOOK)
+                start = self._clock.monotonic()
+                changed = await watch.wait(step)
+                was_there, there = there, self._finder.is_there()
+                if there and not was_there:
+                    self._back_off.reset()
+                    return
+                waited = self._clock.monotonic() - start
+                if changed and waited < SHORTEST_PAUSE:
+                    await asyncio.sleep(SHORTEST_PAUSE - waited)
+                if changed and there and self._cannot_open:
+                    return  # it may be permitted now
+                left -= self._clock.monotonic() - start if changed else step
 
     # --- what a link tells; all of it is passed on
 
     def heard(self, reports: list[Report], now: float) -> None:
+        self._heard_at = now
+        if self._is_quiet:
+            self._is_quiet = False
+            self._diary.loud()
         self._listener.heard(reports, now)
 
     def identified(self, device: DeviceId) -> None:
         if device != self._device:
             self._device = device
-            log.info("coprocessor %s", address_text(device.addr))
+            self._diary.identified(device)
         self._listener.identified(device)
 
-    def ready(self, *, refused: bool) -> None:
+    def configured(self, *, refused: bool, again: bool) -> None:
         self._back_off.reset()
-        self._failures.reset()
-        if refused and not self._refused_before:
-            log.warning(
-                "the coprocessor refused part of its settings and works with the rest: either no "
-                "channel is enabled, or its chip has no coded PHY"
-            )
-        self._refused_before = refused
-        self._is_ready = True
-        if self._say_ready:
-            log.info("coprocessor configured; listening")
+        self._failed_lives = 0
+        self._problem = ""
+        self._diary.configured(refused=refused, again=again)
         self._listener.ready(refused=refused)
 
-    def rebooted(self) -> None:
-        if self._is_ready:  # else it has just been switched on, and says so
-            count = self._reboots.due()
-            self._say_ready = count is not None
-            if count == 1:
-                log.info("coprocessor has rebooted")
-            elif count:
-                log.info("coprocessor has rebooted %d times since the last message", count)
-        self._is_ready = False
+    def booted(self, *, quiet: bool) -> None:
+        self._diary.booted(quiet=quiet)
         self._listener.rebooted()
+
+    def quiet(self) -> None:
+        self._is_quiet = True
+        self._diary.quiet(self._settings.quiet)
 
 
 def _add(total: LinkCounters, life: SessionCounters) -> None:
@@ -221,3 +331,11 @@ def _add(total: LinkCounters, life: SessionCounters) -> None:
             count = getattr(part, name, None)
             if isinstance(count, int):
                 setattr(total, name, getattr(total, name) + count)
+
+
+def _add_line_errors(total: LinkCounters, port: Port) -> None:
+    """Stays None where it is not known."""
+    errors = port.line_errors()
+    if errors:
+        total.uart_overruns = (total.uart_overruns or 0) + errors.overruns
+        total.uart_framing_errors = (total.uart_framing_errors or 0) + errors.framing

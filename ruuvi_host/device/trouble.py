@@ -4,9 +4,12 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
+
+MODEM_MANAGER = "ModemManager"
+"""It opens each new serial port for some seconds and sends it AT commands."""
 
 
 def why_not_opened(path: str, error: Exception, port_names: Callable[[], list[str]]) -> str:
@@ -22,7 +25,7 @@ def why_not_opened(path: str, error: Exception, port_names: Callable[[], list[st
     if number in (errno.EACCES, errno.EPERM):
         return f"no permission to open it. {_permission_advice(path)}"
     if number in (errno.EBUSY, errno.EAGAIN):
-        return f"in use by {_holder(path)}. Stop it, or choose another port"
+        return f"in use by {_holder(path)}"
     with suppress(OSError, ValueError):
         if not stat.S_ISCHR(os.stat(path).st_mode):
             return "not a serial port"
@@ -45,26 +48,92 @@ def describe(error: BaseException) -> str:
     return getattr(error, "strerror", None) or re.split(r":? (?:\[|dict_)", str(error))[0]
 
 
-def _permission_advice(path: str) -> str:
-    import grp
+def who_else_has(path: str) -> str:
+    """Who, but this process, has `path` open; empty: nobody that this user may know of."""
+    return " and ".join(_named(pid, comm) for pid, comm in _holders(path) if pid != os.getpid())
 
+
+def _permission_advice(path: str) -> str:
     try:
-        group = grp.getgrgid(os.stat(path).st_gid).gr_name
-    except (OSError, KeyError):
+        status = os.stat(path)
+    except OSError:
         return "Ask the owner of the device"
-    if group == "root":
+    return permission_advice(path, status, os.geteuid(), {os.getegid(), *os.getgroups()})
+
+
+def permission_advice(path: str, status: os.stat_result, user: int, groups: Container[int]) -> str:
+    """What `user`, a member of `groups`, can do to be let in to `path`."""
+    mode = stat.filemode(status.st_mode)
+    group = _group_name(status.st_gid)
+    in_group = status.st_gid in groups
+    group_may = _may(status.st_mode, stat.S_IRGRP | stat.S_IWGRP)
+    owner_may = _may(status.st_mode, stat.S_IRUSR | stat.S_IWUSR)
+    if user == 0 or (owner_may if user == status.st_uid else in_group and group_may):
+        return (
+            "Its mode would allow it, so something else forbids it: a container that was not "
+            "given the device, or a service that is denied it (DeviceAllow= of systemd)"
+        )
+    if not group_may or user == status.st_uid:
+        return (
+            f"Its mode is {mode}, so that {'its owner' if user == status.st_uid else 'its group'} "
+            f"may not use it: change that with a udev rule, or run `sudo chmod ug+rw {path}`"
+        )
+    if status.st_gid == 0:
         return (
             f"It belongs to root: give it a group with a udev rule, or run `sudo chmod a+rw {path}`"
         )
+    if _is_listed(user, group):
+        return f"You have joined its group {group}; that counts from your next login: log in again"
     return f"Join its group: `sudo usermod -aG {group} $USER`, then log in again"
 
 
+def _may(mode: int, wanted: int) -> bool:
+    return mode & wanted == wanted
+
+
+def _group_name(number: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _is_listed(user: int, group: str) -> bool:
+    """Is this user in the group, though this process is not?"""
+    import grp
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_name in grp.getgrnam(group).gr_mem
+    except KeyError:
+        return False
+
+
 def _holder(path: str) -> str:
-    """Who has `path` open, as far as this user may know."""
+    """Who has `path` open, as far as this user may know, and what to do about it."""
+    holders = _holders(path)
+    named = " and ".join(_named(pid, comm) for pid, comm in holders)
+    if any(comm == MODEM_MANAGER for _, comm in holders):
+        return (
+            f"{named}, which takes it for a modem. Tell it not to, with a udev rule that sets "
+            'ENV{ID_MM_DEVICE_IGNORE}="1", or remove it'
+        )
+    named = named or "another process (run as root to see which)"
+    return f"{named}. Stop it, or choose another port"
+
+
+def _named(pid: int, comm: str) -> str:
+    return f"{comm} (process {pid})"
+
+
+def _holders(path: str) -> list[tuple[int, str]]:
+    """Process id and name of each."""
     real = os.path.realpath(path)
     holders = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if any(os.path.realpath(fd) == real for fd in (process / "fd").iterdir()):
-                holders.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
-    return " and ".join(holders) or "another process (run as root to see which)"
+                holders.append((int(process.name), (process / "comm").read_text().strip()))
+    return sorted(holders)

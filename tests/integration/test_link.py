@@ -60,6 +60,17 @@ class Ears:
     def rebooted(self) -> None:
         self.told.append("rebooted")
 
+    # as the listener of a link
+
+    def configured(self, *, refused: bool, again: bool) -> None:
+        self.told.append("again" if again else "refused" if refused else "ready")
+
+    def booted(self, *, quiet: bool) -> None:
+        self.told.append("rebooted")
+
+    def quiet(self) -> None:
+        self.told.append("quiet")
+
 
 class Linked:
     """A link that runs on a peer's pty."""
@@ -264,7 +275,8 @@ def test_who_stops_answering_is_given_up_although_reports_flow() -> None:
                     await peer.pour(report(1))
                 error = await link.end()
                 assert str(error).endswith(
-                    "the coprocessor has stopped answering (no answer to GET_DEVICE_ID)"
+                    "the coprocessor still reports and has stopped answering: it does not hear us "
+                    "(no answer to GET_DEVICE_ID)"
                 )
                 assert len(link.ears.reports) >= 9
 

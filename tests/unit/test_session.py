@@ -28,6 +28,7 @@ from firmware_protocol.session import (
     Heard,
     HostSession,
     Identified,
+    Quiet,
     Ready,
     Rebooted,
     Replied,
@@ -389,7 +390,7 @@ def test_a_deaf_coprocessor_is_given_up(wire: Wire) -> None:
         events = wire.receive(REPORT)
         assert events == [Heard([REPORT])]
         events = wire.wait()
-    assert events == [Failed(State.READY, Command.GET_DEVICE_ID)]
+    assert events == [Failed(State.READY, Command.GET_DEVICE_ID, deaf=True)]
     assert wire.session.counters.lost_acks == 10
 
 
@@ -427,3 +428,192 @@ def test_every_state_can_be_left_and_only_as_the_table_says(wire: Wire) -> None:
     assert all(Happening.CLOSED in row for row in TRANSITIONS.values())
     with pytest.raises(LocalProtocolError, match="impossible while identifying"):
         wire.session.start(wire.now)
+
+
+# --- other settings while it runs
+
+CODED = SetAll(use_coded_phy=True)
+
+
+def test_other_settings_are_sent_at_once_and_reports_flow_on(wire: Wire) -> None:
+    wire.make_ready()
+    wire.session.reconfigure(CODED, wire.now)
+    wire.write()
+    assert wire.sent() == [CODED]
+    assert wire.receive(REPORT) == [Heard([REPORT])]
+    assert wire.receive(Ack(Command.SET_ALL, True), REPORT) == [
+        Ready(refused=True, again=True),
+        Heard([REPORT]),
+    ]
+    wire.receive(GetAll())
+    assert wire.sent() == [CODED], "and after each reboot"
+    assert wire.session.counters.reports_unconfigured == 0
+
+
+def test_the_same_settings_are_no_reason_to_disturb(wire: Wire) -> None:
+    wire.make_ready()
+    wire.session.reconfigure(SetAll(), wire.now)
+    assert wire.session.take_output() == b""
+
+
+def test_other_settings_wait_for_the_command_in_flight(wire: Wire) -> None:
+    wire.make_ready()
+    wire.command(LedCtrl(0))
+    wire.sent()
+    wire.session.reconfigure(CODED, wire.now)
+    assert wire.session.take_output() == b""
+    wire.receive(Ack(Command.LED_CTRL, False))
+    assert wire.sent() == [CODED]
+    assert wire.receive(ACKED) == [Ready(refused=False, again=True)]
+
+
+def test_other_settings_during_the_handshake_are_the_ones_that_stay(wire: Wire) -> None:
+    wire.session.reconfigure(CODED, wire.now)
+    wire.receive(DEVICE)
+    assert wire.sent()[-1] == CODED
+    wire.session.reconfigure(SetAll(), wire.now)
+    wire.wait()
+    assert wire.sent() == [SetAll()], "a retry is one of what is wanted now"
+    wire.session.reconfigure(CODED, wire.now)
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+    assert wire.sent() == [CODED]
+    assert wire.receive(ACKED) == [Ready(refused=False, again=True)]
+
+
+def test_other_settings_that_are_never_answered_end_it(wire: Wire) -> None:
+    """GET_DEVICE_ID is answered all the time: that must not hide it."""
+    wire.make_ready()
+    wire.session.reconfigure(CODED, wire.now)
+    wire.write()
+    failed = Failed(State.READY, Command.SET_ALL)
+    events: list[Event] = []
+    sent = 0
+    while failed not in events:
+        for message in wire.sent():
+            sent += isinstance(message, SetAll)
+            if isinstance(message, GetDeviceId):
+                wire.receive(DEVICE)
+        events += wire.wait()
+    assert sent == 10
+    assert wire.session.counters.recoveries == 2
+
+
+def test_a_reboot_overtakes_other_settings(wire: Wire) -> None:
+    wire.make_ready()
+    wire.session.reconfigure(CODED, wire.now)
+    wire.write()
+    assert wire.receive(GetAll()) == [Rebooted()]
+    assert wire.sent() == [CODED, CODED]
+    assert wire.receive(ACKED) == [Ready(refused=False)]
+
+
+def test_impossible_settings_are_refused(wire: Wire) -> None:
+    with pytest.raises(LocalProtocolError, match="max_adv_len"):
+        wire.session.reconfigure(SetAll(max_adv_len=193), wire.now)
+
+
+# --- a quiet radio is no dead link
+
+
+def until_told(wire: Wire, wanted: Event, limit: float) -> None:
+    """Answer each probe until `wanted` is told, before `limit` seconds have passed."""
+    end = wire.now + limit
+    while wanted not in wire.wait():
+        assert wire.now < end
+        if wire.sent():
+            wire.receive(DEVICE)
+
+
+def test_quiet_is_told_once_and_again_after_a_report(wire: Wire) -> None:
+    wire.make_ready()
+    start = wire.now
+    until_told(wire, Quiet(), 51)
+    assert wire.now == pytest.approx(start + 50)
+    for _ in range(30):
+        assert Quiet() not in wire.wait()
+        if wire.sent():
+            wire.receive(DEVICE)
+    wire.receive(REPORT)
+    until_told(wire, Quiet(), 51)
+
+
+def test_the_reboots_of_a_quiet_coprocessor_do_not_hide_that_it_is_quiet(wire: Wire) -> None:
+    wire.make_ready()
+    wire.now += 42
+    assert wire.receive(GetAll()) == [Rebooted(quiet=True)]
+    wire.receive(ACKED)
+    until_told(wire, Quiet(), 9)
+    wire.now += 34
+    assert wire.receive(GetAll()) == [Rebooted(quiet=True)]
+    assert (wire.session.counters.reboots, wire.session.counters.reboots_quiet) == (2, 2)
+
+
+def test_a_reboot_while_reports_flow_is_none_of_these(wire: Wire) -> None:
+    wire.make_ready()
+    wire.now += 42
+    wire.receive(REPORT)
+    wire.now += 5
+    assert wire.receive(GetAll()) == [Rebooted(quiet=False)]
+    wire.receive(ACKED)
+    wire.now += 5
+    assert wire.receive(GetAll()) == [Rebooted(quiet=False)]
+
+
+# --- the probe
+
+
+class LedWire(Wire):
+    """A session that probes with LED_CTRL."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = HostSession(SetAll(), probe=LedCtrl(15000))
+        self.session.start(self.now)
+        self.write()
+        self.make_ready()
+
+
+def test_the_probe_may_be_a_light() -> None:
+    wire = LedWire()
+    for _ in range(3):
+        wire.wait()
+        assert wire.sent() == [LedCtrl(15000)]
+        wire.receive(Ack(Command.LED_CTRL, False))
+    assert wire.session.counters.probes == 3
+    assert wire.session.counters.lost_acks == 0
+
+
+def test_firmware_1_0_0_echoes_the_light() -> None:
+    wire = LedWire()
+    wire.wait()
+    assert wire.receive(LedCtrl(15000)) == []
+    assert wire.session.generation is Generation.V1
+    assert wire.session.counters.lost_acks == 0
+
+
+def test_firmware_that_has_no_light_is_asked_who_it_is() -> None:
+    wire = LedWire()
+    for _ in range(1 + 4):
+        wire.wait()
+    assert wire.sent() == [LedCtrl(15000)] * 4 + [GetDeviceId()]
+    wire.receive(DEVICE)
+    wire.wait()
+    assert wire.sent() == [GetDeviceId()], "from now on"
+
+
+# --- old firmware
+
+
+def test_who_was_old_before_is_spared_the_long_form() -> None:
+    wire = Wire()
+    wire.session = HostSession(SetAll(), old=DEVICE)
+    wire.session.start(wire.now)
+    wire.write()
+    wire.receive(DEVICE)
+    assert wire.sent()[-1] == SetAll(max_adv_len=0)
+
+
+def test_an_old_report_before_the_settings_spares_it_too(wire: Wire) -> None:
+    wire.receive(OLD_REPORT)
+    wire.receive(DEVICE)
+    assert wire.sent()[-1] == SetAll(max_adv_len=0)

@@ -4,12 +4,15 @@ import errno
 import grp
 import os
 import socket
+import stat
+import sys
 from pathlib import Path
 
 import pytest
 import serial
+from programs import Program
 
-from ruuvi_host.device.trouble import describe, why_not_opened
+from ruuvi_host.device.trouble import describe, permission_advice, who_else_has, why_not_opened
 
 
 def some_ports() -> list[str]:
@@ -35,19 +38,40 @@ def test_the_ports_that_there_are_instead() -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
-def test_no_permission_names_the_group_to_join(tmp_path: Path, number: int) -> None:
+def test_no_permission_is_advised_about(tmp_path: Path, number: int) -> None:
     path = tmp_path / "tty"
     path.touch()
-    group = grp.getgrgid(path.stat().st_gid).gr_name
     advice = why_not_opened(str(path), refused(number), no_ports)
     assert advice.startswith("no permission to open it. ")
-    if group == "root":
-        assert "udev rule" in advice
-        dialout = next(g for g in grp.getgrall() if g.gr_gid != 0)
-        os.chown(path, -1, dialout.gr_gid)
-        group = dialout.gr_name
-        advice = why_not_opened(str(path), refused(number), no_ports)
-    assert f"sudo usermod -aG {group} $USER" in advice
+
+
+def device(mode: int, uid: int, gid: int) -> os.stat_result:
+    return os.stat_result((stat.S_IFCHR | mode, 0, 0, 1, uid, gid, 0, 0, 0, 0))
+
+
+ME, SOMEBODY = 54321, 12345
+A_GROUP = next(g for g in grp.getgrall() if g.gr_gid != 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "groups", "words"),
+    [
+        (device(0o660, 0, A_GROUP.gr_gid), {ME}, f"sudo usermod -aG {A_GROUP.gr_name} $USER"),
+        (device(0o660, 0, 54322), {ME}, "sudo usermod -aG 54322 $USER"),
+        (device(0o660, 0, 0), {ME}, "It belongs to root: give it a group with a udev rule"),
+        (device(0o600, 0, A_GROUP.gr_gid), {ME}, "Its mode is crw-------, so that its group may"),
+        (device(0o640, 0, A_GROUP.gr_gid), {A_GROUP.gr_gid}, "Its mode is crw-r-----"),
+        (device(0o460, ME, SOMEBODY), {SOMEBODY}, "so that its owner may not use it"),
+        (device(0o660, 0, A_GROUP.gr_gid), {A_GROUP.gr_gid}, "Its mode would allow it"),
+        (device(0o600, ME, 0), {ME}, "Its mode would allow it"),
+    ],
+)
+def test_the_advice_looks_at_the_mode(status: os.stat_result, groups: set[int], words: str) -> None:
+    assert words in permission_advice("/dev/x", status, ME, groups)
+
+
+def test_root_is_stopped_by_something_else() -> None:
+    assert "container" in permission_advice("/dev/x", device(0o000, ME, ME), 0, {0})
 
 
 def test_no_permission_even_to_look() -> None:
@@ -79,3 +103,22 @@ def test_in_use_by_somebody_who_cannot_be_seen(number: int) -> None:
 )
 def test_what_libraries_say_becomes_half_a_sentence(error: Exception, words: str) -> None:
     assert describe(error) == words
+
+
+def test_modem_manager_is_told_from_others(tmp_path: Path) -> None:
+    """It is the one that opens ports unasked."""
+    port = tmp_path / "tty"
+    port.touch()
+    hold = (
+        "import sys, signal; open('/proc/self/comm', 'w').write(sys.argv[1]); "
+        "f = open(sys.argv[2]); print('held', flush=True); signal.pause()"
+    )
+    busy = refused(errno.EBUSY)
+    with Program(sys.executable, "-c", hold, "ModemManager", str(port)) as holder:
+        holder.wait_for("held")
+        sentence = why_not_opened(str(port), busy, no_ports)
+        assert f"in use by ModemManager (process {holder.pid}), which takes it" in sentence
+        assert 'ENV{ID_MM_DEVICE_IGNORE}="1"' in sentence
+        assert who_else_has(str(port)) == f"ModemManager (process {holder.pid})"
+    with open(port):
+        assert who_else_has(str(port)) == ""

@@ -15,6 +15,7 @@ from figures.sender import STAMP
 from firmware_protocol.framing import FrameScanner
 from firmware_protocol.messages import AdvRprt2, DeviceId, Message, Report, SetAll, messages
 from ruuvi_host.clock import SystemClock
+from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable
@@ -75,7 +76,9 @@ async def _receive(sender: "subprocess.Popen[str]") -> tuple[float, ...]:
     assert sender.stdout
     set_aside_garbage()
     ears = _Ears()
-    supervisor = Supervisor(sender.stdout.readline().strip(), SetAll(), ears, SystemClock())
+    supervisor = Supervisor(
+        CoprocessorSettings(sender.stdout.readline().strip()), SetAll(), ears, SystemClock()
+    )
     running = asyncio.create_task(supervisor.run(), name="supervisor")
     try:
         async with asyncio.timeout(SECONDS + PATIENCE):

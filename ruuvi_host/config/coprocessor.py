@@ -1,0 +1,115 @@
+"""What is set for one coprocessor: its port, how to reset it, how closely it is watched.
+
+The members of `CoprocessorSettings` are the keys of a `[[coprocessor]]` table.
+"""
+
+import re
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from ruuvi_host.errors import ConfigError
+
+BAUD = 115200
+"""8 data bits, no parity, 1 stop bit, no flow control: what every board of the firmware uses."""
+
+RESET_HOLD = 0.1
+"""Seconds that the reset line is held. As on the ESP32."""
+COMMAND_TIMEOUT = 15.0
+"""Seconds for a command that resets it: switching a USB port off and on takes a few."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModemLine:
+    """A modem line of the port, wired to nRESET.
+
+    inverted: False: asserted is reset, which is what an adapter's DTR or RTS pin does when it is
+    wired to nRESET directly (asserted is low there). True: there is an inverter in between.
+    """
+
+    line: Literal["dtr", "rts"]
+    inverted: bool = False
+    hold: float = RESET_HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class GpioLine:
+    """A GPIO of this machine, wired to nRESET: pulled low, and let go of, never driven high."""
+
+    chip: str
+    """Its device, as /dev/gpiochip0."""
+    line: int | str
+    """Offset, or name as the device tree has it."""
+    hold: float = RESET_HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class ResetCommand:
+    """A program that resets the coprocessor, or takes its power away for a while. No shell."""
+
+    argv: tuple[str, ...]
+    timeout: float = COMMAND_TIMEOUT
+
+
+Reset = ModemLine | GpioLine | ResetCommand
+
+
+@dataclass(frozen=True, slots=True)
+class CoprocessorSettings:
+    """One coprocessor. The defaults, and why."""
+
+    port: str
+    """A device, /dev/serial/by-id/… or by-path/…, usb:VID:PID[:SERIAL], a pseudo-terminal,
+    socket://host:port or rfc2217://host:port."""
+    baud: int = BAUD
+    reset: Reset | None = None
+    """None: there is no reset line, and the ladder ends with opening the port again."""
+    dtr: bool = True
+    """Level of DTR while the port is open. Asserted: a USB CDC device may send nothing else."""
+    rts: bool = True
+    heartbeat: float = 10.0
+    """Seconds without any answer until the coprocessor is asked for a sign of life, 1..3600; inf:
+    never. Ten: a deaf one is found within 13 s, and it costs 28 octets each time."""
+    probe: Literal["device_id", "led"] = "device_id"
+    """What it is asked: who it is; or to keep its LED on, which goes out when we are gone."""
+    ack_timeout: float | None = None
+    """Seconds. None: 0.25 on a local port (the ESP32 takes 0.1; USB adapters delay each way), 1.0
+    over a network."""
+    timeouts_to_fail: int = 10
+    """Commands in a row without an answer: the link is down. As on the ESP32."""
+    quiet: float = 50.0
+    """Seconds without a report until that is told, once. As on the ESP32. inf: never."""
+
+    @property
+    def led_time_ms(self) -> int:
+        """How long a probe of kind "led" lights the LED: until after the next one."""
+        return round(min(1500 * self.heartbeat, 0xFFFF)) if self.heartbeat < inf else 0
+
+
+def read_reset(key: str, value: object) -> Reset | None:
+    """A `reset` of the host's file. Raises ConfigError naming `key`.
+
+    "dtr", "rts", "!dtr", "!rts" (inverted); "gpio:/dev/gpiochip0:17" or ":NAME"; a list: a command
+    and its arguments; "" or None: there is none.
+    """
+    match value:
+        case None | "":
+            return None
+        case "dtr" | "rts":
+            return ModemLine(value)
+        case "!dtr":
+            return ModemLine("dtr", inverted=True)
+        case "!rts":
+            return ModemLine("rts", inverted=True)
+        case str() if found := re.fullmatch(r"gpio:([^:]+):([^:]+)", value):
+            chip, line = found.groups()
+            return GpioLine(chip, int(line) if line.isdecimal() else line)
+        case list() if value and all(isinstance(word, str) and word for word in value):
+            if not all("\0" not in word for word in value):
+                raise ConfigError(key, "a command cannot have a NUL in it")
+            return ResetCommand(tuple(value))
+    raise ConfigError(
+        key,
+        'must be "dtr", "rts" (or "!dtr", "!rts" for an inverted line), "gpio:CHIP:LINE" as in '
+        '"gpio:/dev/gpiochip0:17", or a command as a list: ["uhubctl", "-a", "cycle", "-p", "2"]',
+    )

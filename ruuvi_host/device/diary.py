@@ -1,0 +1,123 @@
+"""What a supervisor tells people: few lines, also of a port that comes and goes all the time."""
+
+import logging
+
+from firmware_protocol.messages import DeviceId, address_text
+from ruuvi_host.clock import Clock
+from ruuvi_host.errors import DeviceError
+from ruuvi_host.logs import Repeated
+
+log = logging.getLogger(__name__)
+
+REPEATED = 600.0
+"""Seconds in which a coprocessor's reboots, and its quiet times, get one line."""
+
+STEADY = 60.0
+"""Seconds that a link must have been ready for its loss to be news; else it is the same row."""
+
+
+class Diary:
+    """One coprocessor's log lines.
+
+    name: put before each line; empty: there is only one coprocessor.
+    """
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._prefix = f"{name}: " if name else ""
+        self._clock = clock
+        self._failures = Repeated(clock=clock.monotonic)
+        self._resets_failed = Repeated(clock=clock.monotonic)
+        self._reboots = Repeated(REPEATED, clock.monotonic)
+        self._quiet_times = Repeated(REPEATED, clock.monotonic)
+        self._ready_at: float | None = None
+        self._is_first_life = True
+        self._ready_owed = True
+        self._loud_owed = False
+        self._refused_before = False
+
+    def opened(self, path: str) -> None:
+        if self._is_first_life:
+            self._info("%s: opened", path)
+        self._is_first_life = False
+        self._ready_at = None
+
+    def moved(self, path: str) -> None:
+        """The port has another name now."""
+        self._info("the port is %s now", path)
+
+    def identified(self, device: DeviceId) -> None:
+        self._info("coprocessor %s", address_text(device.addr))
+
+    def configured(self, *, refused: bool, again: bool) -> None:
+        if refused and not self._refused_before:
+            self._warning(
+                "the coprocessor refused part of its settings and works with the rest: either no "
+                "channel is enabled, or its chip has no coded PHY"
+            )
+        self._refused_before = refused
+        if again:
+            self._info("the coprocessor has taken its new settings")
+            return
+        if self._ready_at is None:
+            self._ready_at = self._clock.monotonic()
+        if self._ready_owed:
+            self._info("coprocessor configured; listening")
+        self._ready_owed = False
+
+    def booted(self, *, quiet: bool) -> None:
+        if self._ready_at is None:
+            return  # it has just been switched on, and says so
+        if quiet:
+            log.debug("%sthe coprocessor has rebooted for want of reports", self._prefix)
+            return
+        count = self._reboots.due()
+        if count is None:
+            return
+        if count == 1:
+            self._info("coprocessor has rebooted")
+        else:
+            self._info("coprocessor has rebooted %d times since the last message", count)
+        self._ready_owed = True
+
+    def lost(self, error: DeviceError) -> None:
+        """The link was lost, or the port could not be opened again."""
+        if self._ready_at is not None and self._clock.monotonic() - self._ready_at >= STEADY:
+            self._failures.reset()
+        self._ready_at = None
+        count = self._failures.due()
+        if count is None:
+            return
+        if count == 1:
+            self._warning("%s; trying again", error)
+        else:
+            self._warning("%s; trying again (%d failures since the last message)", error, count)
+        self._ready_owed = True
+
+    def reset(self) -> None:
+        """The reset line was pulled. Also a line: it is rare, and somebody may wonder."""
+        self._info("the coprocessor was reset, because opening the port again did not help")
+
+    def not_reset(self, error: DeviceError) -> None:
+        if count := self._resets_failed.due():
+            log.error("%sthe coprocessor cannot be reset: %s (%d)", self._prefix, error, count)
+
+    def quiet(self, seconds: float) -> None:
+        if self._quiet_times.due():
+            self._warning(
+                "no reports for %.0f s, though the coprocessor answers: is a sensor in range, and "
+                "does the filter let it through?",
+                seconds,
+            )
+            self._loud_owed = True
+
+    def loud(self) -> None:
+        """Reports again, after `quiet`."""
+        if self._loud_owed:
+            self._info("reports are coming in again")
+        self._loud_owed = False
+
+    def _info(self, message: str, *facts: object) -> None:
+        log.info("%s" + message, self._prefix, *facts)  # noqa: G003 - two constants
+
+    def _warning(self, message: str, *facts: object) -> None:
+        log.warning("%s" + message, self._prefix, *facts)  # noqa: G003

@@ -1,0 +1,116 @@
+"""Pulls a coprocessor's reset line: a modem line of its port, a GPIO, or a command of yours."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from typing import assert_never
+
+from ruuvi_host.config.coprocessor import GpioLine, ModemLine, Reset, ResetCommand
+from ruuvi_host.device.port import Port
+from ruuvi_host.errors import ConfigError, ResetError
+from ruuvi_host.logs import printable
+
+EXTRA = "ruuvi-host[gpio]"
+
+
+def check(reset: Reset | None) -> None:
+    """Can it be done at all, as far as can be told without doing it? Raises ConfigError.
+
+    A line that cannot be pulled must not come out only when it is needed.
+    """
+    match reset:
+        case GpioLine(chip):
+            try:
+                import gpiod
+            except ImportError as error:
+                raise ConfigError(
+                    "reset", f"a GPIO needs libgpiod's binding: pip install '{EXTRA}'"
+                ) from error
+            if not gpiod.is_gpiochip_device(chip):
+                raise ConfigError("reset", f"{chip} is not a GPIO chip")
+        case ResetCommand(argv):
+            from shutil import which
+
+            if which(argv[0]) is None:
+                raise ConfigError("reset", f"there is no program {argv[0]}")
+        case ModemLine() | None:
+            pass
+        case _:
+            assert_never(reset)
+
+
+async def pull(reset: Reset, port: Port | None) -> None:
+    """Reset the coprocessor. port: open, for a modem line. Raises ResetError with a sentence."""
+    match reset:
+        case ModemLine():
+            assert port is not None
+            await _modem_line(reset, port)
+        case GpioLine():
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, _gpio, reset)
+            except (ImportError, OSError, ValueError, RuntimeError) as error:
+                why = getattr(error, "strerror", None) or printable(str(error))
+                raise ResetError(f"{reset.chip} line {reset.line}: {why}") from error
+        case ResetCommand():
+            await _command(reset)
+        case _:
+            assert_never(reset)
+
+
+async def _modem_line(reset: ModemLine, port: Port) -> None:
+    try:
+        await port.set_line(reset.line, not reset.inverted)
+        try:
+            await asyncio.sleep(reset.hold)
+        finally:
+            await port.set_line(reset.line, reset.inverted)
+    except OSError as error:
+        raise ResetError(f"{reset.line.upper()} cannot be set: {error.strerror}") from error
+
+
+def _gpio(reset: GpioLine) -> None:
+    from time import sleep
+
+    import gpiod
+    from gpiod.line import Direction, Drive, Value
+
+    settings = gpiod.LineSettings(
+        direction=Direction.OUTPUT,
+        drive=Drive.OPEN_DRAIN,
+        active_low=True,
+        output_value=Value.ACTIVE,
+    )
+    config = {reset.line: settings}
+    with gpiod.request_lines(reset.chip, consumer="ruuvi-host", config=config) as request:
+        sleep(reset.hold)
+        request.set_value(reset.line, Value.INACTIVE)
+
+
+async def _command(reset: ResetCommand) -> None:
+    name = reset.argv[0]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *reset.argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ResetError(f"{name} cannot be run: {why}") from error
+    try:
+        async with asyncio.timeout(reset.timeout):
+            _, complaint = await process.communicate()
+    except TimeoutError as error:
+        raise ResetError(f"{name} has not ended within {reset.timeout:g} s; stopped") from error
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):  # its children too
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    if process.returncode:
+        last = printable(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2])
+        said = f": {last}" if last else ""
+        raise ResetError(f"{name} ended with exit code {process.returncode}{said}")
