@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from firmware_protocol.messages import PHY_NOT_SET, TX_POWER_NOT_AVAILABLE, Report
 from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.intake.echoes import WINDOW, Echoes
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.table import AdvertisementTable
 
@@ -23,6 +24,7 @@ class Intake:
 
     use_timestamps: stamp with UTC seconds; else with the running number of legacy reports, which
     is what a gateway without a clock does (`ntp_use` false).
+    coprocessors: how many there are. An advertisement that several of them hear counts once.
     """
 
     def __init__(
@@ -32,18 +34,23 @@ class Intake:
         *,
         use_timestamps: bool = True,
         max_adv_len: int = MAX_ADV_LEN,
+        coprocessors: int = 1,
     ) -> None:
         self.counters = table.counters
         self._table = table
         self._filter = address_filter or AddressFilter()
         self._use_timestamps = use_timestamps
         self._max_adv_len = max_adv_len
+        self._echoes = Echoes() if coprocessors > 1 else None
 
-    def heard(self, reports: Sequence[Report], now: float, utc: int | None) -> None:
+    def heard(
+        self, reports: Sequence[Report], now: float, utc: int | None, source: int = 0
+    ) -> None:
         """Take in what one read brought.
 
         now: monotonic seconds. utc: whole seconds, or None while the clock is not known to be
-        right (reports are then dropped, unless no time is used at all).
+        right (reports are then dropped, unless no time is used at all). source: which coprocessor
+        it was, from 0.
         """
         counters = self.counters
         taken: list[Advertisement] = []
@@ -53,6 +60,8 @@ class Intake:
         legacy = counters.legacy
         new = tuple.__new__
         counters.reports += len(reports)
+        if self._echoes:
+            reports = self._without_echoes(self._echoes, reports, now, source)
         for address, data, rssi, primary, secondary, channel, _, tx_power in reports:
             if not 0 < len(data) <= limit:
                 if data:
@@ -82,3 +91,21 @@ class Intake:
             )
         counters.legacy = legacy
         self._table.put(taken)
+
+    def _without_echoes(
+        self, echoes: Echoes, reports: Sequence[Report], now: float, source: int
+    ) -> list[Report]:
+        """Those that no other coprocessor has reported already; of the others the RSSI is kept if
+        it is better."""
+        first = []
+        for report in reports:
+            if not echoes.is_echo(source, report.address, report.data, now):
+                first.append(report)
+                continue
+            self.counters.duplicates += 1
+            power = None if report.tx_power == TX_POWER_NOT_AVAILABLE else report.tx_power
+            radio = (report.rssi, report.primary_phy, report.secondary_phy, report.channel, power)
+            self.counters.stronger += self._table.hear_better(
+                report.address, report.data, radio, now - WINDOW
+            )
+        return first

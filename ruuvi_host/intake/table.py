@@ -89,6 +89,28 @@ class AdvertisementTable:
             entries[address] = entry
             counters.news += 1
 
+    def hear_better(
+        self,
+        address: bytes,
+        data: bytes,
+        radio: tuple[int, int, int, int, int | None],
+        since: float,
+    ) -> bool:
+        """Another coprocessor has heard what the table holds, too: take its radio values if its
+        RSSI is higher. Has it been? Neither news nor a sample.
+
+        radio: RSSI, primary and secondary PHY, channel and TX power, as in an Advertisement.
+        since: monotonic seconds; what was heard before was another advertisement.
+        """
+        entry = self._entries.get(address)
+        if entry is None:
+            return False
+        held = entry.advertisement
+        if held.data != data or held.heard < since or radio[0] <= held.rssi:
+            return False
+        entry.advertisement = Advertisement(address, data, *radio, held.heard, held.stamp)
+        return True
+
     def newest_first(self) -> Iterator[Advertisement]:
         """All that the table holds, the most recently changed one first."""
         return (entry.advertisement for entry in reversed(self._entries.values()))

@@ -1,5 +1,6 @@
 """From report to batch: the table's rules, stamps and filters, and the beat."""
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -235,3 +236,108 @@ def test_the_beat_keeps_its_rhythm() -> None:
     assert batcher.due == 1050.0
     batcher.period = 60
     assert batcher.due == 1100.0, "a new period counts from the last beat"
+
+
+# -- several coprocessors -------------------------------------------------------------------------
+
+
+class TwoEars:
+    """An intake that two coprocessors report to."""
+
+    def __init__(self) -> None:
+        self.table = AdvertisementTable()
+        self.queue = self.table.queue()
+        self.intake = Intake(self.table, coprocessors=2)
+        self.counters = self.intake.counters
+
+    def hear(self, source: int, now: float, data: bytes = b"\x01", rssi: int = -60) -> None:
+        report = AdvRprt2(bytes(6), data, rssi, 1, 15, 37, False, -64)
+        self.intake.heard([report], now, int(now), source)
+
+    def samples(self) -> int:
+        [(_, samples)] = self.table.take_samples()
+        return samples
+
+    def rssi(self) -> int:
+        return next(self.table.newest_first()).rssi
+
+
+def test_an_advertisement_that_two_hear_counts_once() -> None:
+    ears = TwoEars()
+    for number in range(5):
+        ears.hear(0, 10.0 + number, bytes([number]))
+        ears.hear(1, 10.01 + number, bytes([number]))
+    assert (ears.counters.news, ears.counters.duplicates) == (5, 5)
+    assert (ears.counters.repeats, ears.counters.legacy) == (0, 5)
+    assert ears.samples() == 4
+    assert len(ears.queue.take()) == 1
+
+
+def test_repetitions_are_no_duplicates() -> None:
+    ears = TwoEars()
+    for number in range(4):
+        ears.hear(number % 2, 10.0 + number * 1.285)
+        ears.hear(1 - number % 2, 10.02 + number * 1.285)
+    assert (ears.counters.news, ears.counters.repeats, ears.counters.duplicates) == (1, 3, 4)
+    assert ears.samples() == 3
+
+
+def test_one_coprocessor_alone_makes_no_duplicates() -> None:
+    ears = TwoEars()
+    for number in range(10):
+        ears.hear(1, 10.0 + number * 0.1)
+    assert (ears.counters.repeats, ears.counters.duplicates) == (9, 0)
+
+
+@pytest.mark.parametrize(("first", "second", "wins"), [(-80, -50, -50), (-50, -80, -50)])
+def test_the_stronger_rssi_wins(first: int, second: int, wins: int) -> None:
+    ears = TwoEars()
+    ears.hear(0, 10.0, rssi=first)
+    ears.hear(1, 10.4, rssi=second)
+    assert ears.rssi() == wins
+    assert ears.counters.stronger == (wins == second)
+    [taken] = ears.queue.take()
+    assert (taken.rssi, taken.heard, taken.stamp) == (wins, 10.0, 10)
+
+
+def test_a_repetition_brings_no_other_rssi() -> None:
+    """As for one coprocessor: repeated data is no news."""
+    ears = TwoEars()
+    ears.hear(0, 10.0, rssi=-80)
+    ears.hear(0, 12.0, rssi=-70)
+    ears.hear(1, 12.1, rssi=-50)
+    assert ears.rssi() == -80
+    assert (ears.counters.duplicates, ears.counters.stronger) == (1, 0)
+
+
+def test_late_old_data_does_not_come_back() -> None:
+    """The other line is slower, by more than the sensor takes for its next reading."""
+    ears = TwoEars()
+    ears.hear(0, 10.0, b"old")
+    ears.hear(0, 10.3, b"new")
+    ears.hear(1, 10.4, b"old")
+    assert next(ears.table.newest_first()).data == b"new"
+    assert ears.counters.duplicates == 1
+
+
+def test_after_a_while_nothing_is_remembered() -> None:
+    ears = TwoEars()
+    ears.hear(0, 10.0)
+    ears.hear(1, 10.6)
+    ears.hear(0, 1000.0)
+    assert (ears.counters.repeats, ears.counters.duplicates) == (2, 0)
+
+
+def test_every_report_ends_in_one_counter() -> None:
+    ears = TwoEars()
+    random = Random(1)
+    for number in range(5000):
+        size = random.choice((0, 1, 5, 31, 40, 49))
+        reports = [report(random.randrange(150), bytes([random.randrange(3)]) * size)]
+        ears.intake.heard(reports, number * 0.05, random.choice((None, 1)), random.randrange(2))
+    c = ears.counters
+    dropped = c.empty + c.too_long + c.filtered + c.clock_not_right + c.duplicates
+    assert c.reports == 5000 == dropped + c.news + c.repeats + c.shorter
+    assert min(c.empty, c.too_long, c.clock_not_right, c.duplicates, c.news, c.repeats) > 0
+    assert c.shorter > 0
+    assert c.legacy == c.news + c.repeats + c.shorter
