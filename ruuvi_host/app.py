@@ -5,16 +5,17 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
 from firmware_protocol.messages import DeviceId, Report
+from firmware_protocol.session import Generation
 from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import RUUVI, Config, Target
-from ruuvi_host.device.supervisor import Supervisor
+from ruuvi_host.device.coprocessors import Coprocessors
 from ruuvi_host.errors import ConfigError, SpoolError
 from ruuvi_host.health import HostFacts, LinkFacts
 from ruuvi_host.intake.batch import Batcher
@@ -32,7 +33,7 @@ from ruuvi_host.relay.statistics import Statistics
 from ruuvi_host.relay.status_document import CoprocessorFacts, firmware_version, semver
 from ruuvi_host.starts import ResetReason, Start, Starts
 from ruuvi_host.state import StateDirectory
-from ruuvi_host.status import Counters
+from ruuvi_host.status import Counters, LinkState, LinkStatus
 from ruuvi_host.watch import Standstill, Watch
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,7 @@ async def run(config: Config, state: StateDirectory, *, simulate: bool, reload: 
     stood_still = partial(starts.ended, ResetReason.TASK_WDT)
     with starts.life(), Standstill(STANDSTILL, stood_still) as standstill:
         if not simulate:
-            port = config.coprocessors[0].port
-            host = Host(port, config, state, reload, starts.this, notifier)
+            host = Host(config.coprocessors, config, state, reload, starts.this, notifier)
             await host.run(standstill)
             return
         from ruuvi_host.simulator.board import Board
@@ -70,7 +70,8 @@ async def run(config: Config, state: StateDirectory, *, simulate: bool, reload: 
 
         with PtyServer(Board()) as server:
             log.info("simulated coprocessor on %s", server.path)
-            host = Host(server.path, config, state, reload, starts.this, notifier)
+            simulated = (CoprocessorSettings(server.path),)
+            host = Host(simulated, config, state, reload, starts.this, notifier)
             await host.run(standstill, board=server.run())
 
 
@@ -79,14 +80,14 @@ class _Reloaded(Exception):  # noqa: N818 - never leaves this module
 
 
 class Host:
-    """The whole host, for one coprocessor. `run` lives until it is cancelled, then stops cleanly.
+    """The whole host. `run` lives until it is cancelled, then stops cleanly.
 
-    port: as for device.port.open_port.
+    coprocessors: at least one; the first one's address names the gateway.
     """
 
     def __init__(
         self,
-        port: str,
+        coprocessors: Sequence[CoprocessorSettings],
         config: Config,
         state: StateDirectory,
         reload: Reload,
@@ -99,8 +100,8 @@ class Host:
         self._state = state
         self._reload = reload
         self._table = AdvertisementTable(config.max_sensors)
+        self._coprocessors = Coprocessors(coprocessors, config.scan, self, self._clock)
         self._intake = self._make_intake()
-        self._supervisor = Supervisor(CoprocessorSettings(port), config.scan, self, self._clock)
         self._gateway = state.load_gateway()
         self._configured = asyncio.Event()
         self._identified = asyncio.Event()
@@ -120,9 +121,8 @@ class Host:
             network_watchdog=config.network_watchdog,
             exit_by_watchdog=config.exit_by_watchdog,
         )
-        self._port = port
-        self._answered = self._clock.monotonic()
-        self._reported: float | None = None
+        self._answered: dict[str, float] = {}
+        """When each coprocessor was last seen to answer; before the first time: looked at."""
         self._hindrance = "it is just starting"
 
     def _make_intake(self) -> Intake:
@@ -131,6 +131,7 @@ class Host:
             self._table,
             AddressFilter(config.filter_addresses, config.filter_allow),
             use_timestamps=config.use_timestamps,
+            coprocessors=len(self._coprocessors),
         )
 
     def _relay(self, target: Target) -> Relay:
@@ -166,22 +167,29 @@ class Host:
         return HttpSink(target, self._signers.setdefault(target.name, Signer()))
 
     def _health_facts(self) -> HostFacts:
-        answers = self._supervisor.answers
-        if answers:
-            self._answered = self._clock.monotonic()
-        present = "://" not in self._port and os.path.exists(self._port)
-        link = LinkFacts(self._port, answers, present, self._answered, self._reported)
+        links = [self._link_facts(status) for status in self._coprocessors.statuses]
         targets = [relay.facts() for relay in self._relays]
-        return HostFacts([link], targets, self._hindrance)
+        return HostFacts(links, targets, self._hindrance)
+
+    def _link_facts(self, status: LinkStatus) -> LinkFacts:
+        answers = status.state in (LinkState.READY, LinkState.QUIET)
+        now = self._clock.monotonic()
+        if answers:
+            self._answered[status.name] = now
+        answered = self._answered.setdefault(status.name, now)
+        present = "://" not in status.path and os.path.exists(status.path)
+        return LinkFacts(status.name, answers, present, answered, status.heard)
 
     def _coprocessor_facts(self) -> CoprocessorFacts:
-        told, link = self._config.nrf_firmware, self._supervisor
-        counters = link.counters
+        """Of the first one, which names the gateway."""
+        told, status = self._config.nrf_firmware, self._coprocessors.statuses[0]
+        counters = status.counters
         return CoprocessorFacts(
             self._known_gateway(),
-            semver(told) if told else firmware_version(link.generation),
-            answers=link.answers,
+            semver(told) if told else firmware_version(Generation(status.firmware)),
+            answers=status.state in (LinkState.READY, LinkState.QUIET),
             self_reboots=counters.reboots,
+            resets=counters.resets,
             lost_acks=counters.lost_acks,
         )
 
@@ -192,7 +200,7 @@ class Host:
         """
         try:
             await together(
-                supervisor=self._supervisor.run(),
+                coprocessors=self._coprocessors.run(),
                 relays=self._run_relays(),
                 watch=self._watch.run(standstill),
                 **beside,
@@ -263,7 +271,7 @@ class Host:
         self._table.reset(self._config.max_sensors)
         self._intake = self._make_intake()
         self._relays = [self._relay(target) for target in self._config.targets]
-        self._supervisor.reconfigure(self._config.scan)
+        self._coprocessors.reconfigure(self._config.scan)
         self._watch.network_watchdog = self._config.network_watchdog
         self._watch.exit_by_watchdog = self._config.exit_by_watchdog
         self._notifier.ready()
@@ -282,7 +290,9 @@ class Host:
                     failures.append(error)
             if not self._relaying and len(self._table):
                 log.warning("heard and never relayed: sensors %d", len(self._table))
-            self._log_counters("received", self._supervisor.counters)
+            for link in self._coprocessors.statuses:
+                where = f" from {link.name}" if len(self._coprocessors) > 1 else ""
+                self._log_counters(f"received{where}", link.counters)
             self._log_counters("taken in", self._intake.counters)
             for relay in self._relays:
                 self._log_counters(relay.name, relay.counters)
@@ -309,18 +319,16 @@ class Host:
 
     # --- what the link tells
 
-    def heard(self, reports: list[Report], now: float) -> None:
-        self._reported = now
-        self._intake.heard(reports, now, self._wall.utc())
+    def heard(self, reports: list[Report], now: float, source: int) -> None:
+        self._intake.heard(reports, now, self._wall.utc(), source)
 
-    def identified(self, device: DeviceId) -> None:
+    def identified(self, device: DeviceId, source: int) -> None:
+        if source:
+            return
         if device != self._gateway:
             self._gateway = device
             self._state.save_gateway(device)
         self._identified.set()
 
-    def ready(self, *, refused: bool) -> None:
+    def ready(self, *, refused: bool, source: int) -> None:
         self._configured.set()
-
-    def rebooted(self) -> None:
-        pass

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from firmware_protocol.messages import SetAll
+from ruuvi_host.config.coprocessor import CoprocessorSettings, from_table
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
 from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.model import (
@@ -14,7 +15,6 @@ from ruuvi_host.config.model import (
     STATISTICS,
     Authorization,
     Config,
-    Coprocessor,
     DataFormat,
     ExtraFiles,
     Profile,
@@ -72,10 +72,22 @@ def build(sources: Sources) -> Config:
         nrf_firmware=version,
         network_watchdog=60.0 * host["watchdog.network_minutes"],
         exit_by_watchdog=host["watchdog.exit"],
-        coprocessors=tuple(
-            Coprocessor(**table) for table in host.coprocessors if table.get("port")
-        ),
+        coprocessors=_coprocessors(sources),
     )
+
+
+def _coprocessors(sources: Sources) -> tuple[CoprocessorSettings, ...]:
+    made = []
+    for table in sources.host.coprocessors:
+        if table.get("port"):  # that it is missing has been said
+            try:
+                made.append(from_table(table))
+            except ConfigError as error:
+                source = sources.host.coprocessor_origin
+                sources.problems.add(
+                    error.key, error.problem, severity=Severity.ERROR, source=source
+                )
+    return tuple(made)
 
 
 def _scan(gateway: GatewayConfig, problems: Problems) -> SetAll:

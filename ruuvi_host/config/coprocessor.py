@@ -4,9 +4,10 @@ The members of `CoprocessorSettings` are the keys of a `[[coprocessor]]` table.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from ruuvi_host.errors import ConfigError
 
@@ -86,30 +87,40 @@ class CoprocessorSettings:
         return round(min(1500 * self.heartbeat, 0xFFFF)) if self.heartbeat < inf else 0
 
 
-def read_reset(key: str, value: object) -> Reset | None:
-    """A `reset` of the host's file. Raises ConfigError naming `key`.
+def from_table(table: Mapping[str, Any]) -> CoprocessorSettings:
+    """The settings of a `[[coprocessor]]` table, whose keys and types have been checked.
 
-    "dtr", "rts", "!dtr", "!rts" (inverted); "gpio:/dev/gpiochip0:17" or ":NAME"; a list: a command
-    and its arguments; "" or None: there is none.
+    Raises ConfigError.
     """
-    match value:
-        case None | "":
+    values = dict(table)
+    command = values.pop("reset_command", [])
+    reset: Reset | None = read_reset("coprocessor.reset", values.pop("reset", ""))
+    if command and reset:
+        raise ConfigError("coprocessor.reset_command", "give this or reset, not both")
+    for name, meant in (("heartbeat", inf), ("ack_timeout", None)):
+        if values.get(name) == 0:
+            values[name] = meant
+    if command:
+        reset = ResetCommand(tuple(command))
+    return CoprocessorSettings(**values, reset=reset)
+
+
+def read_reset(key: str, text: str) -> ModemLine | GpioLine | None:
+    """Read "dtr", "rts", "!dtr", "!rts" (inverted), "gpio:/dev/gpiochip0:17" or "gpio:CHIP:NAME";
+    empty: none. Raises ConfigError naming `key`.
+    """
+    match text:
+        case "":
             return None
         case "dtr" | "rts":
-            return ModemLine(value)
+            return ModemLine(text)
         case "!dtr":
             return ModemLine("dtr", inverted=True)
         case "!rts":
             return ModemLine("rts", inverted=True)
-        case str() if found := re.fullmatch(r"gpio:([^:]+):([^:]+)", value):
+        case _ if found := re.fullmatch(r"gpio:([^:]+):([^:]+)", text):
             chip, line = found.groups()
             return GpioLine(chip, int(line) if line.isdecimal() else line)
-        case list() if value and all(isinstance(word, str) and word for word in value):
-            if not all("\0" not in word for word in value):
-                raise ConfigError(key, "a command cannot have a NUL in it")
-            return ResetCommand(tuple(value))
     raise ConfigError(
-        key,
-        'must be "dtr", "rts" (or "!dtr", "!rts" for an inverted line), "gpio:CHIP:LINE" as in '
-        '"gpio:/dev/gpiochip0:17", or a command as a list: ["uhubctl", "-a", "cycle", "-p", "2"]',
+        key, "must be dtr, rts, !dtr, !rts, or gpio:CHIP:LINE as in gpio:/dev/gpiochip0:17"
     )

@@ -149,10 +149,42 @@ COPROCESSOR_KEYS: tuple[HostKey, ...] = (
     _text(
         "port",
         "",
-        "Serial port: a device such as /dev/serial/by-id/…, a pseudo-terminal, "
-        "socket://host:port or rfc2217://host:port.",
+        "Serial port: a device such as /dev/serial/by-id/…, usb:VID:PID[:SERIAL], a "
+        "pseudo-terminal, socket://host:port or rfc2217://host:port.",
     ),
     _whole("baud", 115200, "Every board of the firmware uses 115200.", 1200, 4_000_000),
+    _text(
+        "reset",
+        "",
+        "What its reset line is wired to: dtr, rts (!dtr, !rts behind an inverter), or "
+        "gpio:CHIP:LINE, as gpio:/dev/gpiochip0:17.",
+    ),
+    HostKey(
+        "reset_command",
+        HostKind.TEXTS,
+        [],
+        "Program and arguments that reset it, or switch its power off and on, in place of a line. "
+        "Run without a shell.",
+    ),
+    HostKey(
+        "heartbeat",
+        HostKind.NUMBER,
+        10.0,
+        "Seconds without any answer until it is asked for a sign of life; 0: never.",
+        0,
+        3600,
+    ),
+    _choice("probe", ("device_id", "led"), "What it is asked then; led lights its LED meanwhile."),
+    HostKey(
+        "ack_timeout",
+        HostKind.NUMBER,
+        0.0,
+        "Seconds to wait for an answer; 0: 0.25 on a local port, 1 over a network.",
+        0,
+        60,
+    ),
+    _flag("dtr", True, "Level of DTR while the port is open."),
+    _flag("rts", True, "Level of RTS while the port is open."),
 )
 
 HOST_BY_NAME = {key.name: key for key in HOST_KEYS}

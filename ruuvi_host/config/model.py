@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from firmware_protocol.messages import SetAll
+from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.errors import ConfigError
 
 RUUVI, CUSTOM, STATISTICS = "ruuvi", "custom", "statistics"
@@ -40,15 +41,6 @@ class Authorization:
     value: str = field(repr=False)
     basic: bool = False
     """Of kind "basic": the gateway then writes the header behind the signature."""
-
-
-@dataclass(frozen=True, slots=True)
-class Coprocessor:
-    """One nRF52 on a serial port."""
-
-    port: str
-    """As for device.port.open_port."""
-    baud: int = 115200
 
 
 class Profile(Enum):
@@ -127,7 +119,7 @@ class Config:
     network_watchdog: float = 3600.0
     """Seconds without any answer to a batch that are an error."""
     exit_by_watchdog: bool = False
-    coprocessors: tuple[Coprocessor, ...] = ()
+    coprocessors: tuple[CoprocessorSettings, ...] = ()
     """The first one's address names the gateway."""
 
     def without_ruuvi(self) -> "Config":

@@ -101,6 +101,7 @@ class Supervisor:
         self._diary = Diary(name, clock)
         self._back_off = BackOff()
         self._device: DeviceId | None = None
+        self._generation = Generation.UNKNOWN
         self._old: DeviceId | None = None
         self._failed_lives = 0
         self._cannot_open = False
@@ -138,12 +139,18 @@ class Supervisor:
             path=self._path,
             state=state,
             address=address_text(self._device.addr) if self._device else "",
-            firmware=(session.generation if session else Generation.UNKNOWN).value,
+            firmware=self._known_generation().value,
             heard=self._heard_at,
             answered=session.answered_at or None if session else None,
             problem="" if session and session.state is State.READY else self._problem,
             counters=self.counters,
         )
+
+    def _known_generation(self) -> Generation:
+        """Of the firmware, as far as any life of the link has shown it."""
+        if self._link and self._link.session.generation is not Generation.UNKNOWN:
+            self._generation = self._link.session.generation
+        return self._generation
 
     def reconfigure(self, scan: SetAll) -> None:
         """Other settings for the coprocessor, from now on. A running link goes on."""
@@ -187,6 +194,7 @@ class Supervisor:
         try:
             await self._link.run()
         finally:
+            self._known_generation()
             self._link = self._port = None
             _add(self._past, session.counters)
             _add_line_errors(self._past, port)
