@@ -52,6 +52,11 @@ class StateDirectory:
             os.write(lock, f"{os.getpid()}\n".encode())
         return cls(path, lock)
 
+    @classmethod
+    def look_into(cls, path: Path) -> Self:
+        """Without the lock, to read what a running instance keeps there."""
+        return cls(path, -1)
+
     def close(self) -> None:
         os.close(self._lock)
 

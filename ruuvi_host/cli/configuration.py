@@ -88,3 +88,15 @@ def key_and_value(text: str) -> tuple[str, str]:
         shown = key if key in BY_NAME or key in HOST_BY_NAME else "…"
         raise ConfigError("--set", f"must be KEY=VALUE, and {shown} is not")
     return key.strip(), value
+
+
+def for_url(url: str) -> list[tuple[str, str, str]]:
+    """--url as keys: nothing that was configured for another server goes to this one."""
+    from ruuvi_host.config.model import check_url, split_user
+
+    _, authorization = split_user(check_url("--url", url))
+    keys = {"use_http": "true", "http_url": url, "http_auth": "basic" if authorization else "none"}
+    for name in ("ssl_client_cert", "ssl_server_cert", "extra_http_path", "extra_http_query"):
+        keys[f"http_use_{name}"] = "false"
+    keys["http_use_extra_http_headers"] = "false"
+    return [(key, text, "--url") for key, text in keys.items()]

@@ -18,6 +18,7 @@ COMMANDS = {
     "run": ("ruuvi_host.cli.run", "Receive from a coprocessor and relay to a server."),
     "listen": ("ruuvi_host.cli.listen", "Show what is heard, decoded."),
     "config": ("ruuvi_host.cli.config", "Check, show, change and explain the configuration."),
+    "check": ("ruuvi_host.cli.check", "Post once to each server: does it arrive?"),
     "simulate": ("ruuvi_host.cli.simulate", "Serve a simulated coprocessor on a pseudo-terminal."),
     "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a recording of the UART."),
     "receive": ("ruuvi_host.cli.receive", "Run a small server that accepts and checks batches."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ruuvi_host.cli.configuration import configuration_options, wishes
+from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
 
 if TYPE_CHECKING:
     from ruuvi_host.config.load import Loaded
@@ -85,7 +85,7 @@ def command(
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if url and simulate:
         refuse_ruuvi(check_url("--url", url))
-    options = _for_url(url) if url else []
+    options = for_url(url) if url else []
     if port:
         options.append(("coprocessor.port", port, "--port"))
     if interval:
@@ -109,18 +109,6 @@ def command(
         )
     finally:
         state.close()
-
-
-def _for_url(url: str) -> list[tuple[str, str, str]]:
-    """--url as keys: nothing that was configured for another server goes to this one."""
-    from ruuvi_host.config.model import check_url, split_user
-
-    _, authorization = split_user(check_url("--url", url))
-    keys = {"use_http": "true", "http_url": url, "http_auth": "basic" if authorization else "none"}
-    for name in ("ssl_client_cert", "ssl_server_cert", "extra_http_path", "extra_http_query"):
-        keys[f"http_use_{name}"] = "false"
-    keys["http_use_extra_http_headers"] = "false"
-    return [(key, text, "--url") for key, text in keys.items()]
 
 
 def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:

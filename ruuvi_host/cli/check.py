@@ -1,0 +1,145 @@
+"""`ruuvi-host check`: one real post to each server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
+
+if TYPE_CHECKING:
+    from firmware_protocol.messages import DeviceId
+    from ruuvi_host.config.load import Loaded
+    from ruuvi_host.config.model import Target
+
+NAMES = ("ruuvi", "custom", "status")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ruuvi-host check --config /etc/ruuvi-host/ruuvi-host.toml
+  ruuvi-host check custom --url https://my.server/record --port /dev/ttyACM0
+  ruuvi-host check custom --url http://127.0.0.1:8080/ --simulate"""
+)
+@click.argument("names", metavar="[ruuvi|custom|status]...", nargs=-1, type=click.Choice(NAMES))
+@click.option("--url", metavar="URL", help="Your own server, in place of the configured one.")
+@click.option(
+    "--port", metavar="PORT", help="Ask this coprocessor who it is, in place of the last known."
+)
+@click.option("--simulate", is_flag=True, help="Sign as the simulated coprocessor does.")
+@configuration_options
+@click.option("--state-dir", metavar="DIR", help="As for `run`.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(
+    names: tuple[str, ...],
+    url: str | None,
+    port: str | None,
+    simulate: bool,
+    config_file: Path | None,
+    files: Path | None,
+    settings: tuple[str, ...],
+    trust_clock: bool,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Post once to each server that is configured, or to the named ones: does it arrive?
+
+    It is the gateway's "check": a real, signed post, a batch without sensors (to statistics: a
+    status). One line for each says whether it was taken; if not, which step failed, and what to
+    do.
+
+    Exit status 0: all delivered; 4: not all; 2: the configuration cannot be used.
+    """
+    import asyncio
+    from dataclasses import replace
+
+    from ruuvi_host import logs
+    from ruuvi_host.checking import check_all
+    from ruuvi_host.config.load import load_to_run
+
+    logs.configure()
+    logs.adjust("warning", as_json=False)
+    options = for_url(url) if url else []
+    if port:
+        options.append(("coprocessor.port", port, "--port"))
+    if state_dir is not None:
+        options.append(("state_dir", state_dir, "--state-dir"))
+    loaded = load_to_run(
+        wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
+    )
+    targets = _chosen(loaded, names, simulate=simulate)
+    gateway = _identity(loaded, asked=bool(port), simulate=simulate)
+    config = replace(loaded.config, trust_clock=loaded.config.trust_clock or simulate)
+    results = asyncio.run(check_all(targets, config, gateway))
+    for result in results:
+        if as_json:
+            line = {
+                "target": result.target,
+                "delivered": result.delivered,
+                "step": result.stage.value if result.stage else None,
+                "status": result.status,
+                "reason": result.reason,
+                "remedy": result.remedy,
+            }
+            click.echo(json.dumps(line, ensure_ascii=False))
+        else:
+            click.echo(str(result))
+    if not all(result.delivered for result in results):
+        raise SystemExit(4)
+
+
+def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[Target]:
+    """The targets to post to. Raises ConfigError."""
+    from ruuvi_host.config.model import CUSTOM, RUUVI, STATISTICS, refuse_ruuvi
+    from ruuvi_host.config.problems import Severity
+    from ruuvi_host.errors import ConfigError
+
+    config = loaded.config
+    on = {target.name: target for target in config.targets}
+    if config.statistics:
+        on[STATISTICS] = config.statistics
+    keys = {RUUVI: "use_http_ruuvi", CUSTOM: "use_http", STATISTICS: "use_http_stat"}
+    wanted = [STATISTICS if name == "status" else name for name in names] or list(on)
+    chosen = []
+    for name in wanted:
+        if name not in on:
+            for problem in loaded.problems:
+                if problem.severity is Severity.FAULT and problem.key.startswith("http_"):
+                    raise ConfigError(problem.key, problem.why)
+            raise ConfigError(
+                keys[name], f"is off, so there is no server to check (--set {keys[name]}=true)"
+            )
+        if simulate:
+            refuse_ruuvi(on[name].url)
+        chosen.append(on[name])
+    if not chosen:
+        raise ConfigError("--url", "nothing to check: give --url, or --config with a server")
+    return chosen
+
+
+def _identity(loaded: Loaded, *, asked: bool, simulate: bool) -> DeviceId:
+    """Who signs. Raises ConfigError or DeviceError."""
+    import asyncio
+
+    from ruuvi_host.checking import identify
+    from ruuvi_host.config.model import state_directory
+    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.state import StateDirectory
+
+    if simulate:
+        from ruuvi_host.simulator.board import Board
+
+        return Board(tags=0).device
+    named = loaded.sources.path_of("state_dir")
+    known = StateDirectory.look_into(state_directory(named, simulated=False)).load_gateway()
+    if known and not asked:
+        return known
+    if not loaded.config.coprocessors:
+        raise ConfigError(
+            "--port", "the coprocessor's id signs, and none is known yet: name its port"
+        )
+    return asyncio.run(identify(loaded.config.coprocessors[0]))
