@@ -10,13 +10,18 @@ from serial import rfc2217
 
 
 class _PtyDevice(serial.Serial):
-    """A pty has no modem lines; what is set and asked of them has no effect."""
+    """A pty has no modem lines; what is set is written down."""
 
     cts = dsr = ri = cd = False
+    lines_set: list[tuple[str, bool]]
+    _rts_state: bool
+    _dtr_state: bool
 
-    def _update_rts_state(self) -> None: ...
+    def _update_rts_state(self) -> None:
+        self.__dict__.setdefault("lines_set", []).append(("rts", self._rts_state))
 
-    def _update_dtr_state(self) -> None: ...
+    def _update_dtr_state(self) -> None:
+        self.__dict__.setdefault("lines_set", []).append(("dtr", self._dtr_state))
 
 
 class Rfc2217Server:
@@ -59,6 +64,13 @@ class Rfc2217Server:
         if self._connection:
             self._connection.close()
         self._device.close()
+
+    def levels(self, line: str) -> list[bool]:
+        """What "dtr" or "rts" has been set to, one after the other."""
+        return [asserted for name, asserted in self._device.lines_set if name == line]
+
+    def forget_levels(self) -> None:
+        self._device.lines_set.clear()
 
     def hang_up(self) -> None:
         """End the connection."""

@@ -71,7 +71,7 @@ class Machine:
             for device in (place, *place.parents):
                 if (device / "idVendor").exists() and os.path.exists(path):
                     # 1-1.4:1.0 is interface 1.0 of what is plugged into 4 of 1 of bus 1
-                    interface = next(p.name for p in (place, *place.parents) if ":" in p.name)
+                    interface = next((p.name for p in (place, *place.parents) if ":" in p.name), "")
                     sockets, _, number = interface.partition(":")
                     controller = device.as_posix().split("/usb")[0]
                     return UsbPort(

@@ -1,0 +1,99 @@
+"""The supervisor's lines: few, and never the last word wrong."""
+
+import logging
+
+import pytest
+from conftest import ManualClock
+
+from ruuvi_host.device.diary import Diary
+from ruuvi_host.errors import PortError
+
+LOST = PortError("/dev/x", "lost: unplugged")
+
+
+class Reader:
+    """A diary, and what was written in it since the last look."""
+
+    def __init__(self, log: pytest.LogCaptureFixture, name: str = "") -> None:
+        log.set_level(logging.INFO, "ruuvi_host")
+        self.clock = ManualClock()
+        self.diary = Diary(name, self.clock)
+        self._log = log
+
+    def lines(self) -> list[str]:
+        lines = [record.getMessage() for record in self._log.records]
+        self._log.clear()
+        return lines
+
+    def cycle(self, ready: float) -> None:
+        """Opened, ready for a while, lost."""
+        self.diary.opened("/dev/x")
+        self.diary.configured(refused=False, again=False)
+        self.clock.advance(ready)
+        self.diary.lost(LOST)
+        self.clock.advance(0.5)
+
+
+@pytest.fixture
+def reader(caplog: pytest.LogCaptureFixture) -> Reader:
+    return Reader(caplog)
+
+
+def test_a_flapping_port_costs_two_lines_a_minute(reader: Reader) -> None:
+    for _ in range(200):
+        reader.cycle(ready=1.0)
+    lines = reader.lines()
+    assert 2 * 5 <= len(lines) <= 1 + 2 * 6  # in five minutes
+    assert lines[:3] == [
+        "/dev/x: opened",
+        "coprocessor configured; listening",
+        "/dev/x: lost: unplugged; trying again",
+    ]
+    assert "(40 failures since the last message)" in lines[4]
+
+
+def test_a_loss_after_a_steady_minute_is_news(reader: Reader) -> None:
+    for _ in range(3):
+        reader.cycle(ready=61)
+    assert reader.lines().count("/dev/x: lost: unplugged; trying again") == 3
+
+
+def test_the_last_line_tells_how_it_is(reader: Reader) -> None:
+    """Whatever was left out before it."""
+    for _ in range(100):
+        reader.cycle(ready=1.0)
+        reader.diary.lost(LOST)
+    reader.diary.opened("/dev/x")
+    reader.diary.configured(refused=False, again=False)
+    assert reader.lines()[-1] == "coprocessor configured; listening"
+
+
+def test_quiet_and_loud(reader: Reader) -> None:
+    for _ in range(5):
+        reader.diary.quiet(50)
+        reader.diary.loud()
+    assert reader.lines() == [
+        "no reports for 50 s, though the coprocessor answers: is a sensor in range, and does the "
+        "filter let it through?",
+        "reports are coming in again",
+    ]
+
+
+def test_reboots_for_want_of_reports_are_no_news(reader: Reader) -> None:
+    reader.diary.opened("/dev/x")
+    reader.diary.configured(refused=False, again=False)
+    reader.lines()
+    for _ in range(100):
+        reader.diary.booted(quiet=True)
+        reader.diary.configured(refused=False, again=False)
+    assert reader.lines() == []
+    reader.diary.booted(quiet=False)
+    reader.diary.configured(refused=False, again=False)
+    assert reader.lines() == ["coprocessor has rebooted", "coprocessor configured; listening"]
+
+
+def test_one_of_several_says_which_one_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    reader = Reader(caplog, "#2")
+    reader.cycle(1)
+    reader.diary.not_reset(PortError("/dev/x", "no"))
+    assert all(line.startswith("#2: ") for line in reader.lines())
