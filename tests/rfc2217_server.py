@@ -27,12 +27,14 @@ class _PtyDevice(serial.Serial):
 class Rfc2217Server:
     """Serves the serial port `path` on a port of loopback. A context manager.
 
+    clients: how many are served, one after the other.
     hesitant: a client is accepted, and then waits until `go_on`.
     """
 
-    def __init__(self, path: str, *, hesitant: bool = False) -> None:
+    def __init__(self, path: str, *, clients: int = 1, hesitant: bool = False) -> None:
         self.accepted = threading.Event()
         self.go_on = threading.Event()
+        self._clients = clients
         self.left = threading.Event()
         """The client has come and gone, as a client that was served."""
         if not hesitant:
@@ -61,8 +63,6 @@ class Rfc2217Server:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
-        if self._connection:
-            self._connection.close()
         self._device.close()
 
     def levels(self, line: str) -> list[bool]:
@@ -85,24 +85,31 @@ class Rfc2217Server:
             self._connection.sendall(data)
 
     def _to_device(self) -> None:
-        try:
-            self._connection, _ = self._listener.accept()
-        except OSError:  # nobody came
-            return
-        self.accepted.set()
-        self.go_on.wait()
-        self._manager = rfc2217.PortManager(self._device, self)  # type: ignore[arg-type]  # stubs are wrong
-        self._threads[1].start()
-        with suppress(OSError):
-            while data := self._connection.recv(4096):
-                self._device.write(b"".join(self._manager.filter(data)))
-            self.left.set()
+        for _ in range(self._clients):
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # nobody came
+                break
+            with connection:
+                self._connection = connection
+                self.accepted.set()
+                self.go_on.wait()
+                self._serve(connection)
         self._ended = True
 
+    def _serve(self, connection: socket.socket) -> None:
+        self._manager = rfc2217.PortManager(self._device, self)  # type: ignore[arg-type]  # stubs are wrong
+        if self._threads[1].ident is None:
+            self._threads[1].start()
+        with suppress(OSError):
+            while data := connection.recv(4096):
+                self._device.write(b"".join(self._manager.filter(data)))
+            self.left.set()
+
     def _to_client(self) -> None:
-        assert self._manager
         with suppress(OSError):
             while not self._ended:
                 data = self._device.read(self._device.in_waiting or 1)
                 if data:
+                    assert self._manager
                     self.write(b"".join(self._manager.escape(data)))

@@ -1,0 +1,518 @@
+"""The rungs above the session: open again, find again, reset; a quiet radio; other settings."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lines import run, until
+from peer import GET_ALL, GET_DEVICE_ID, SET_ALL, Peer, ack, frame, obliging, report, silent
+from rfc2217_server import Rfc2217Server
+from test_link import Ears
+from test_port import pyserial_is_old
+from usb import UsbMachine
+
+from firmware_protocol.messages import SetAll
+from ruuvi_host.clock import SystemClock
+from ruuvi_host.config.coprocessor import CoprocessorSettings, ModemLine, ResetCommand
+from ruuvi_host.device import supervisor as supervisor_module
+from ruuvi_host.device.coprocessors import Coprocessors
+from ruuvi_host.device.supervisor import Supervisor
+from ruuvi_host.device.watch import Watch
+from ruuvi_host.errors import ConfigError, PortError
+from ruuvi_host.status import LinkCounters, LinkState
+
+LED_CTRL = 0x0E
+QUICK = {"ack_timeout": 0.03, "heartbeat": 0.1}
+
+
+class Host:
+    """A supervisor that runs."""
+
+    def __init__(self, settings: CoprocessorSettings, **options: Any) -> None:
+        self.ears = Ears()
+        self.supervisor = Supervisor(settings, SetAll(), self.ears, SystemClock(), **options)
+        self.running = asyncio.create_task(self.supervisor.run())
+
+    @property
+    def counters(self) -> LinkCounters:
+        return self.supervisor.counters
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        await until(lambda: self.running.done() or condition())
+        assert not self.running.done(), self.running
+
+    async def ready(self, times: int = 1) -> None:
+        await self.until(lambda: self.ears.told.count("ready") >= times)
+
+
+@asynccontextmanager
+async def hosting(path: str | Path, options: Any = None, **settings: Any) -> AsyncIterator[Host]:
+    host = Host(CoprocessorSettings(str(path), **settings), **(options or {}))
+    try:
+        yield host
+    finally:
+        host.running.cancel()
+        with suppress(asyncio.CancelledError):
+            await host.running
+        counters = host.counters
+        assert counters.bytes_received == counters.bytes_in_frames + counters.bytes_skipped
+        assert counters.reports == len(host.ears.reports)
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> Path:
+    return tmp_path / "tty"
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    with caplog.at_level(logging.INFO, "ruuvi_host"):
+        yield caplog
+
+
+def lines(log: pytest.LogCaptureFixture) -> list[str]:
+    assert not any(record.exc_info for record in log.records)
+    return [record.getMessage() for record in log.records]
+
+
+# --- up to the reset line
+
+
+def test_a_deaf_coprocessor_is_found_opened_again_and_reset(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    """It still reports, and hears nothing until its reset line is pulled."""
+    pulled = tmp_path / "pulled"
+
+    async def main() -> None:
+        deaf = False
+
+        def answer(command: int, payload: bytes) -> bytes:
+            return b"" if deaf and not pulled.exists() else obliging(command, payload)
+
+        with Peer(tmp_path / "tty", answer) as peer:
+            reset = ResetCommand(("touch", str(pulled)))
+            async with hosting(peer.link or "", reset=reset, **QUICK) as host:
+                await host.ready()
+                deaf = True
+                number = 0
+                while host.ears.told.count("ready") < 2:
+                    number += 1
+                    await peer.pour(report(number))
+                    await asyncio.sleep(0.01)
+                counters = host.counters
+                assert (counters.given_up, counters.resets, counters.resets_failed) == (2, 1, 0)
+                assert counters.opened == 3
+                assert counters.probes >= 1
+                assert counters.lost_acks == 20
+                # what it sent while it was not configured is counted, and nothing else is missing
+                heard = {int.from_bytes(r.address, "big") for r in host.ears.reports}
+                assert len(heard) == counters.reports
+                assert host.supervisor.status.problem == ""
+        said = "\n".join(lines(log))
+        assert "still reports and has stopped answering: it does not hear us" in said
+        assert "the coprocessor was reset" in said
+
+    run(main())
+
+
+def test_without_a_reset_line_it_is_tried_again_for_ever(link: Path) -> None:
+    async def main() -> None:
+        with Peer(link, silent):
+            async with hosting(link, **QUICK) as host:
+                await host.until(lambda: host.counters.given_up == 3)
+                status = host.supervisor.status
+                assert (host.counters.resets, status.state) == (0, LinkState.CLOSED)
+                assert "nothing comes from the coprocessor" in status.problem
+
+    run(main())
+
+
+def test_a_reset_that_fails_is_an_error_and_no_end(
+    link: Path, log: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        with Peer(link, silent) as peer:
+            async with hosting(link, reset=ResetCommand(("false",)), **QUICK) as host:
+                await host.until(lambda: host.counters.resets_failed == 2)
+                peer.answers = obliging
+                await host.ready()
+        errors = [r.getMessage() for r in log.records if r.levelno == logging.ERROR]
+        assert errors == ["the coprocessor cannot be reset: false ended with exit code 1 (1)"]
+
+    run(main())
+
+
+@pyserial_is_old
+def test_the_modem_line_is_pulled_while_the_port_is_open(link: Path) -> None:
+    async def main() -> None:
+        with Peer(link) as peer, Rfc2217Server(peer.path, clients=9) as server:
+
+            def answer(command: int, payload: bytes) -> bytes:
+                was_reset = server.levels("dtr")[-3:] == [False, True, False]
+                return obliging(command, payload) if was_reset else b""
+
+            peer.answers = answer
+            reset = ModemLine("dtr", hold=0.01)
+            settings = {"ack_timeout": 0.1, "timeouts_to_fail": 2, "reset": reset}
+            async with hosting(server.url, **settings) as host:
+                await host.ready()
+                assert (host.counters.opened, host.counters.resets) == (3, 1)
+
+    run(main())
+
+
+def test_a_reset_that_can_never_work_is_told_at_the_start() -> None:
+    settings = CoprocessorSettings("/dev/x", reset=ResetCommand(("/nowhere",)))
+    with pytest.raises(ConfigError, match="there is no program /nowhere"):
+        Supervisor(settings, SetAll(), Ears(), SystemClock())
+
+
+def test_lost_answers_are_counted_rung_by_rung(link: Path) -> None:
+    async def main() -> None:
+        with Peer(link) as peer:
+
+            def answer(command: int, payload: bytes) -> bytes:
+                """SET_ALL only after GET_DEVICE_ID has emptied the buffer."""
+                lost = command == SET_ALL and peer.count(GET_DEVICE_ID) < 2
+                return b"" if lost else obliging(command, payload)
+
+            peer.answers = answer
+            async with hosting(link, **QUICK) as host:
+                await host.ready()
+                counters = host.counters
+                assert (counters.resends, counters.recoveries, counters.given_up) == (3, 1, 0)
+
+    run(main())
+
+
+def test_who_was_found_old_is_spared_the_long_set_all_in_its_next_life(link: Path) -> None:
+    async def main() -> None:
+        def old(command: int, payload: bytes) -> bytes:
+            if command == LED_CTRL:
+                return frame(LED_CTRL, payload)
+            return obliging(command, payload) if command != SET_ALL or len(payload) == 5 else b""
+
+        with Peer(link, old) as peer:
+            async with hosting(link, probe="led", **QUICK) as host:
+                await host.ready()
+                await peer.got(LED_CTRL, 2)
+                assert host.supervisor.status.firmware == "1.0.0 or older"
+                long_ones = sum(len(p) == 7 for c, p in peer.commands if c == SET_ALL)
+                assert long_ones == 4
+                peer.unplug()
+                await host.until(lambda: host.counters.lost)
+                peer.plug_in()
+                await host.ready(2)
+                assert sum(len(p) == 7 for c, p in peer.commands if c == SET_ALL) == long_ones
+
+    run(main())
+
+
+# --- found again
+
+
+def test_it_is_found_under_another_tty_number(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        usb = UsbMachine(tmp_path)
+        with Peer() as peer, Peer(answers=silent) as stranger:
+            path = usb.plug_in("ttyACM0", peer.path, serial="A")
+            async with hosting(path, {"machine": usb.machine}) as host:
+                await host.ready()
+                peer.unplug()
+                usb.unplug("ttyACM0")
+                await host.until(lambda: host.counters.lost)
+                usb.plug_in("ttyACM0", stranger.path, serial="B", socket="1-7")
+                peer.plug_in()
+                moved = usb.plug_in("ttyACM1", peer.path, serial="A")
+                await host.ready(2)
+                status = host.supervisor.status
+                assert (status.name, status.path) == (path, moved)
+                assert status.state is LinkState.READY
+            assert stranger.commands == [], "another device is left alone"
+            assert f"the port is {moved} now" in lines(log)
+
+    run(main())
+
+
+def test_a_port_is_opened_at_once_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system tells (inotify): nobody looks in this test."""
+    for name in ("FIRST_PAUSE", "LONGEST_PAUSE", "LOOK"):
+        monkeypatch.setattr(supervisor_module, name, 600.0)
+    folder = tmp_path / "serial" / "by-id"  # udev removes and makes them, too
+    folder.mkdir(parents=True)
+
+    async def main() -> None:
+        with Peer(folder / "usb-x") as peer:
+            async with hosting(folder / "usb-x") as host:
+                await host.ready()
+                for life in (2, 3):
+                    peer.unplug()
+                    folder.rmdir()
+                    folder.parent.rmdir()
+                    await host.until(lambda: host.counters.lost == life - 1)  # noqa: B023
+                    await asyncio.sleep(0.05)  # it waits by now; earlier is no harm
+                    folder.parent.mkdir()
+                    folder.mkdir()
+                    peer.plug_in()
+                    await host.ready(life)
+
+    run(main())
+
+
+def test_where_nothing_tells_it_is_looked_for(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, "_watch", lambda watch: None)
+    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE", 600.0)
+
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with hosting(link) as host:
+                await host.ready()
+                peer.unplug()
+                await host.until(lambda: host.counters.lost)
+                peer.plug_in()
+                await host.ready(2)
+
+    run(main())
+
+
+def test_a_storm_among_the_device_nodes_does_not_make_it_spin(tmp_path: Path) -> None:
+    async def main() -> None:
+        with Peer(tmp_path / "tty") as peer:
+            async with hosting(tmp_path / "tty") as host:
+                await host.ready()
+                peer.unplug()
+                await host.until(lambda: host.counters.lost)
+                start = time.monotonic()
+                while time.monotonic() < start + 0.5:
+                    (tmp_path / "other").touch()
+                    (tmp_path / "other").unlink()
+                    await asyncio.sleep(0.001)
+                assert host.counters.open_failures <= 6
+                peer.plug_in()
+                await host.ready(2)
+
+    run(main())
+
+
+def test_who_reads_our_port_is_named(link: Path, log: pytest.LogCaptureFixture) -> None:
+    """flock keeps out only those who ask for it, and the answers go to somebody else."""
+    import subprocess
+    import sys
+
+    steal = (
+        "import os, sys; fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print('open');"
+        "sys.stdout.flush(); sys.stdin.read()"
+    )
+
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with hosting(link, **QUICK) as host:
+                await host.ready()
+                thief = subprocess.Popen(  # noqa: ASYNC220
+                    [sys.executable, "-c", steal, peer.path],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+                with thief:
+                    assert thief.stdout
+                    thief.stdout.readline()
+                    peer.answers = silent
+                    await host.until(lambda: host.counters.given_up)
+                    await host.until(lambda: any("open, too" in line for line in lines(log)))
+                    thief.kill()
+        told = next(line for line in lines(log) if "open, too" in line)
+        assert f"(process {thief.pid}) has this port open, too, and takes what is ours" in told
+
+    run(main())
+
+
+def test_patience_with_a_port_that_is_not_there_yet(link: Path) -> None:
+    async def main() -> None:
+        ears = Ears()
+        supervisor = Supervisor(CoprocessorSettings(str(link)), SetAll(), ears, SystemClock())
+        running = asyncio.create_task(supervisor.run(patient=True))
+        await until(lambda: supervisor.counters.open_failures)
+        with Peer(link):
+            await until(lambda: "ready" in ears.told)
+            running.cancel()
+            await asyncio.wait([running])
+
+    run(main())
+
+
+# --- quiet
+
+
+def test_a_quiet_radio_is_no_dead_link(link: Path, log: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with hosting(link, quiet=0.2, **QUICK) as host:
+                await host.until(lambda: host.supervisor.status.state is LinkState.QUIET)
+                peer.send(frame(GET_ALL))  # its watchdog
+                await host.ready(2)
+                await peer.got(GET_DEVICE_ID, 4)  # it is probed all the same
+                assert host.supervisor.status.state is LinkState.QUIET
+                assert host.counters.lost == 0
+                peer.send(report(1))
+                await host.until(lambda: host.ears.reports)
+                assert not host.supervisor.status.problem
+                await host.until(lambda: host.supervisor.status.state is LinkState.QUIET)
+        told = [line for line in lines(log) if "reports" in line]
+        assert len(told) == 2, "in ten minutes, each way"
+
+    run(main())
+
+
+# --- while it runs
+
+
+def test_other_settings_reach_a_running_link_at_once(link: Path) -> None:
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with hosting(link) as host:
+                await host.ready()
+                host.supervisor.reconfigure(SetAll(use_coded_phy=True))
+                peer.send(report(1))
+                assert (await peer.got(SET_ALL, 2)).hex(" ") == "99 04 2c 7f 2c 30 2c"
+                peer.send(report(2))
+                await host.ready(2)
+                await host.until(lambda: len(host.ears.reports) == 2)
+                assert (host.counters.opened, host.counters.reports_unconfigured) == (1, 0)
+                peer.unplug()
+                await host.until(lambda: host.counters.lost)
+                host.supervisor.reconfigure(SetAll(use_coded_phy=True, fltr_tags=False))
+                peer.plug_in()
+                assert (await peer.got(SET_ALL, 3)).hex(" ") == "99 04 2c 7e 2c 30 2c"
+
+    run(main())
+
+
+def test_other_settings_that_get_no_answer_are_sent_again(link: Path) -> None:
+    """Their time-out comes long before the one for which the read was waiting."""
+
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with hosting(link, ack_timeout=0.05, heartbeat=600.0) as host:
+                await host.ready()
+                peer.answers = silent
+                host.supervisor.reconfigure(SetAll(fltr_tags=False))
+                await peer.got(SET_ALL, 3)
+                peer.send(ack(SET_ALL))
+                await host.ready(2)
+
+    run(main())
+
+
+def test_a_pty_does_not_count_overruns(link: Path) -> None:
+    async def main() -> None:
+        with Peer(link):
+            async with hosting(link) as host:
+                await host.ready()
+                assert host.counters.uart_overruns is None, "not known, and not 0"
+                assert "uart_overruns" not in host.counters.nonzero()
+
+    run(main())
+
+
+def test_a_driver_that_counts_overruns_is_believed(
+    link: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No driver that does is at hand: its answer is put in the kernel's mouth."""
+    import fcntl
+    import struct
+    import termios
+
+    counted = [100]
+    real = fcntl.ioctl
+
+    def ioctl(fd: int, request: int, *rest: Any) -> Any:
+        if request != termios.TIOCGICOUNT:
+            return real(fd, request, *rest)
+        numbers = [0] * 20
+        numbers[6], numbers[7], numbers[10] = 7, counted[0], 5
+        return struct.pack("20i", *numbers)
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+
+    async def main() -> None:
+        with Peer(link) as peer:
+            async with hosting(link) as host:
+                await host.ready()
+                assert host.counters.uart_overruns == 0, "what was before is not ours"
+                counted[0] += 3
+                assert host.counters.uart_overruns == 3
+                peer.unplug()
+                await host.until(lambda: host.counters.lost)
+                peer.plug_in()
+                await host.ready(2)
+                counted[0] += 1
+                assert (host.counters.uart_overruns, host.counters.uart_framing_errors) == (4, 0)
+
+    run(main())
+
+
+# --- several
+
+
+class ManyEars:
+    """A gathering that remembers."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, object]] = []
+
+    def heard(self, reports: list[Any], now: float, source: int) -> None:
+        self.told += [(source, int.from_bytes(r.address, "big")) for r in reports]
+
+    def identified(self, device: object, source: int) -> None:
+        self.told.append((source, "identified"))
+
+    def ready(self, *, refused: bool, source: int) -> None:
+        self.told.append((source, "ready"))
+
+
+def test_several_and_one_of_them_is_missing(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        names = [tmp_path / name for name in "abc"]
+        ears = ManyEars()
+        settings = [CoprocessorSettings(str(name)) for name in names]
+        with Peer(names[0]) as first, Peer(names[2]) as third:
+            all_of_them = Coprocessors(settings, SetAll(), ears, SystemClock())
+            running = asyncio.create_task(all_of_them.run())
+            await until(lambda: {(0, "ready"), (2, "ready")} <= set(ears.told))
+            third.send(report(7))
+            await until(lambda: (2, 7) in ears.told)
+            states = [status.state for status in all_of_them.statuses]
+            assert states == [LinkState.READY, LinkState.CLOSED, LinkState.READY]
+            assert [status.name for status in all_of_them.statuses] == [str(n) for n in names]
+            assert "there is no such port" in all_of_them.statuses[1].problem
+            with Peer(names[1]) as second:
+                await until(lambda: (1, "ready") in ears.told)
+                all_of_them.reconfigure(SetAll(fltr_tags=False))
+                for peer in (first, second, third):
+                    await peer.got(SET_ALL, 2)
+                running.cancel()
+                await asyncio.wait([running])
+        told = lines(log)
+        assert all(line.startswith(("#1: ", "#2: ", "#3: ")) for line in told)
+
+    run(main())
+
+
+def test_the_only_one_that_is_missing_is_a_mistake(tmp_path: Path) -> None:
+    async def main() -> None:
+        one = [CoprocessorSettings(str(tmp_path / "x"))]
+        with pytest.raises(PortError, match="there is no such port"):
+            await Coprocessors(one, SetAll(), ManyEars(), SystemClock()).run()
+
+    run(main())
