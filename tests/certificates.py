@@ -91,7 +91,7 @@ async def tls_server(context: ssl.SSLContext) -> AsyncIterator[Server]:
     Servers of asyncio do not: they hang up before the alert has left. `requests` is not filled
     in, `served` counts.
     """
-    server = Server("https")
+    server = Server("https", contexts=[context])
     listener = socket.create_server(("127.0.0.1", 0))
     server.port = listener.getsockname()[1]
 
@@ -103,7 +103,7 @@ async def tls_server(context: ssl.SSLContext) -> AsyncIterator[Server]:
                 return
             with suppress(OSError, ValueError), connection:
                 connection.settimeout(10)
-                with context.wrap_socket(connection, server_side=True) as tls:
+                with server.contexts[-1].wrap_socket(connection, server_side=True) as tls:
                     received = b""
                     while b"\r\n\r\n{" not in received:
                         if not (octets := tls.recv(4096)):

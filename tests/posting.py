@@ -48,6 +48,7 @@ class Server:
     host: str = "127.0.0.1"
     requests: list[Request] = field(default_factory=list)
     answers: tuple[bytes, ...] = ()
+    contexts: list[ssl.SSLContext] = field(default_factory=list)
     served: int = 0
     """Requests, of servers that do not keep them."""
     resumed: int = 0

@@ -33,7 +33,6 @@ _VERSION = frozenset(
 _NO_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
 )
-_HUNG_UP = frozenset({"UNEXPECTED_EOF_WHILE_READING", None})
 
 
 class Tls:
@@ -145,7 +144,8 @@ class Tls:
         if reason in ("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_INSUFFICIENT_SECURITY"):
             text = f"{server} refuses the handshake: no cipher in common, or {self._or_ours()}"
             return NotDelivered(Verdict.MEND, step, text)
-        if reason in _HUNG_UP:
+        ended = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+        if ended or reason == "UNEXPECTED_EOF_WHILE_READING":
             return self.hung_up(address, established=established)
         return NotDelivered(Verdict.LATER, step, f"TLS with {server} failed: {_words(error)}")
 
@@ -247,4 +247,4 @@ def _system_has_authorities() -> bool:
 
 
 def _words(error: ssl.SSLError) -> str:
-    return (error.reason or "broken off").replace("_", " ").lower()
+    return (error.reason or "for no reason that OpenSSL knows").replace("_", " ").lower()

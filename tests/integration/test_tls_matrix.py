@@ -402,18 +402,3 @@ def test_tls(row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             assert server.served == (row.verdict is Verdict.ACCEPTED)
 
     asyncio.run(main())
-
-
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
-    """Seen from the kernel's side: root may read everything, but not what is no file."""
-    import os
-
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-
-    async def main() -> None:
-        async with tls_server(server_context(own())) as server:
-            outcome = await deliver(server, tls=TlsFiles(server_cert=path))
-            assert outcome.reason == f"the server certificate {path} is no file"
-
-    asyncio.run(main())

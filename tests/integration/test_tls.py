@@ -1,0 +1,412 @@
+"""TLS over time: files that change, sessions that are resumed, redirects, servers that misbehave.
+
+What each set-up of certificates means: test_tls_matrix.py.
+"""
+
+import asyncio
+import os
+import random
+import ssl
+from pathlib import Path
+
+import pytest
+from certificates import Folder, authority, chain, server_context, tls_server
+from posting import (
+    ACCEPTED,
+    BODY,
+    GATEWAY,
+    OK,
+    SOON,
+    Handler,
+    Server,
+    answer,
+    answering,
+    deliver,
+    never,
+    read_request,
+    serving,
+    sink_for,
+)
+
+from ruuvi_host.config.model import TlsFiles
+from ruuvi_host.relay.sink import Outcome, Step, Verdict
+
+V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def good_context(version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+    return server_context(authority().issue_cert("127.0.0.1"), version=version)
+
+
+# -- files that change ----------------------------------------------------------------------------
+
+
+def test_a_changed_file_is_taken_at_the_next_post(folder: Folder) -> None:
+    async def main() -> None:
+        context = server_context(authority().issue_cert("127.0.0.1"), clients_of=authority())
+        path = folder.path / "srv.pem"
+        good, other = (authority().issue_cert("gateway.example") for _ in range(2))
+        tls = TlsFiles(folder.path / "cli.pem", folder.path / "cli.key", server_cert=path)
+        async with tls_server(context) as server, sink_for(server, tls=tls) as sink:
+            reasons = []
+            for change in (
+                lambda: folder.authority("theirs").rename(path),
+                lambda: folder.file("cli.pem", chain(good)),
+                lambda: folder.file("cli.key", other.private_key_pem.bytes()),
+                lambda: folder.file("cli.key", good.private_key_pem.bytes()),
+                lambda: folder.authority("ours").rename(path),
+                path.unlink,
+                lambda: folder.authority("ours").rename(path),
+            ):
+                change()
+                outcome = await sink.deliver(BODY, GATEWAY)
+                reasons.append(outcome.reason.replace(str(folder.path), "."))
+            assert reasons == [
+                "the client certificate ./cli.pem does not exist",
+                "the client key ./cli.key does not exist",
+                "the client key ./cli.key is not the key of ./cli.pem",
+                f"the certificate of 127.0.0.1:{server.port} is not that in ./srv.pem, nor is it "
+                "signed by it",
+                "",
+                "the server certificate ./srv.pem does not exist",
+                "",
+            ]
+
+    asyncio.run(main())
+
+
+def test_the_systems_authorities_may_change_too(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder.authority("theirs")))
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder.path / "none"))
+
+    async def main() -> None:
+        async with tls_server(good_context()) as server, sink_for(server) as sink:
+            assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.MEND
+            folder.authority("ours").rename(folder.path / "theirs.pem")
+            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+
+    asyncio.run(main())
+
+
+def test_a_system_without_authorities(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder.path / "none"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder.path / "none"))
+
+    async def main() -> None:
+        async with tls_server(good_context()) as server:
+            assert "package ca-certificates" in (await deliver(server)).reason
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read(folder: Folder) -> None:
+    path = folder.authority()
+    path.chmod(0)
+
+    async def main() -> None:
+        async with tls_server(good_context()) as server:
+            outcome = await deliver(server, tls=TlsFiles(server_cert=path))
+            assert outcome.reason == f"the server certificate {path} may not be read by this user"
+
+    asyncio.run(main())
+
+
+def test_a_file_that_is_none(folder: Folder) -> None:
+    path = folder.path / "pipe"
+    os.mkfifo(path)
+
+    async def main() -> None:
+        async with tls_server(good_context()) as server:
+            outcome = await deliver(server, tls=TlsFiles(server_cert=path))
+            assert outcome.reason == f"the server certificate {path} is no file"
+            assert not outcome.begun
+
+    asyncio.run(main())
+
+
+# -- sessions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [V12, V13])
+def test_a_session_is_resumed_by_its_ticket(folder: Folder, version: ssl.TLSVersion) -> None:
+    tls = TlsFiles(server_cert=folder.authority())
+
+    async def main() -> None:
+        async with tls_server(good_context(version)) as server, sink_for(server, tls=tls) as sink:
+            for _ in range(3):
+                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert (server.served, server.resumed) == (3, 2)
+            # What has changed is looked at anew, the server's certificate with it.
+            os.utime(folder.path / "ours.pem")
+            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert server.resumed == 2
+
+    asyncio.run(main())
+
+
+def test_a_server_that_forgets_its_sessions(folder: Folder) -> None:
+    tls = TlsFiles(server_cert=folder.authority())
+
+    async def main() -> None:
+        async with tls_server(good_context()) as first, sink_for(first, tls=tls) as sink:
+            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            # Keys for tickets belong to the context: to take another is to restart the server.
+            first.contexts.append(good_context())
+            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert (first.served, first.resumed) == (2, 0)
+
+    asyncio.run(main())
+
+
+# -- redirects ------------------------------------------------------------------------------------
+
+
+def test_redirects_between_http_and_https(folder: Folder) -> None:
+    tls = TlsFiles(server_cert=folder.authority())
+
+    async def main() -> None:
+        context = good_context()
+        async with answering(OK, tls=context) as safe, answering(OK) as plain:
+            async with answering(answer(308, f"Location: {safe.url('/up')}")) as server:
+                assert await deliver(server, secret="SECRET", tls=tls) == ACCEPTED
+            assert safe.requests[0].line == "POST /up HTTP/1.1"
+            assert "Authorization" not in safe.requests[0]
+            moved = answer(307, f"Location: {plain.url('/down')}")
+            async with answering(moved, tls=context) as server:
+                outcome = await deliver(server, tls=tls)
+            assert outcome.reason == "redirected from https to http"
+            assert (outcome.verdict, outcome.step) == (Verdict.MEND, Step.REDIRECT)
+            assert not plain.requests
+
+    asyncio.run(main())
+
+
+def test_a_client_certificate_does_not_go_to_another_server(folder: Folder) -> None:
+    ours = authority().issue_cert("gateway.example")
+    tls = TlsFiles(
+        folder.file("cli.pem", chain(ours)),
+        folder.file("cli.key", ours.private_key_pem.bytes()),
+        server_cert=folder.authority(),
+    )
+
+    async def main() -> None:
+        seen: list[object] = []
+
+        async def look(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            seen.append(writer.get_extra_info("peercert"))
+            writer.write(locations.pop(0))
+            await writer.drain()
+
+        context = server_context(authority().issue_cert("127.0.0.1"), clients_of=authority())
+        context.verify_mode = ssl.CERT_OPTIONAL
+        async with serving(look, context) as port, serving(look, context) as other:
+            locations = [answer(307, f"Location: https://127.0.0.1:{other}/"), OK]
+            assert await deliver(Server("https", port), tls=tls) == ACCEPTED
+        assert seen[0]
+        assert not seen[1]
+
+    asyncio.run(main())
+
+
+# -- servers that misbehave -----------------------------------------------------------------------
+
+
+async def say_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(answer(400, body=b"This is a plain HTTP port"))
+    await writer.drain()
+    await reader.read()
+
+
+def saying(octets: bytes) -> Handler:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(octets)
+        await writer.drain()
+
+    return handle
+
+
+async def slam(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.transport.abort()
+
+
+def alert(number: int) -> bytes:
+    return bytes((0x15, 3, 3, 0, 2, 2, number))
+
+
+GARBAGE = random.Random(1).randbytes(5000)
+
+
+@pytest.mark.parametrize(
+    ("handler", "reason", "verdict"),
+    [
+        (say_http, "{server} does not answer in TLS: is it http, or another port?", Verdict.MEND),
+        (saying(b"SSH-2.0-x\r\n"), "{server} does not answer in TLS", Verdict.MEND),
+        (saying(GARBAGE), "{server} does not answer in TLS", Verdict.MEND),
+        (saying(b""), "{server} hung up during the TLS handshake", Verdict.LATER),
+        (slam, "{server} hung up during the TLS handshake", Verdict.LATER),
+        (saying(b"\x16\x03\x03\x40"), "{server} hung up during the TLS handshake", Verdict.LATER),
+        (saying(alert(40)), "{server} refuses the handshake: no cipher in common", Verdict.MEND),
+        (saying(alert(70)), "{server} speaks neither TLS 1.2 nor 1.3", Verdict.MEND),
+        (saying(alert(80)), "TLS with {server} failed: tlsv1 alert internal", Verdict.LATER),
+        (saying(alert(112)), "{server} does not know itself by this name", Verdict.MEND),
+        (saying(alert(116)), "{server} wants a client certificate", Verdict.MEND),
+        (saying(alert(250)), "TLS with {server} failed: ", Verdict.LATER),
+        (saying(b"\x15\x03\x03\x00\x02\x01\x00"), "", Verdict.LATER),  # close notify at once
+        (saying(b"\x16\x03\x03\x00\x04\x00\x00\x00\x00"), "", Verdict.LATER),  # hello request
+        (saying(b"\x16\x03\x03\xff\xff" + bytes(70_000)), "", None),
+        (saying(b"\x14\x03\x03\x00\x01\x01" * 100), "", None),
+        (saying(b"\x17\x03\x03\x00\x10" + bytes(16)), "", None),
+    ],
+)
+def test_what_is_no_handshake(handler: Handler, reason: str, verdict: Verdict | None) -> None:
+    async def main() -> None:
+        async with serving(handler) as port:
+            outcome = await deliver(Server("https", port))
+            assert outcome.reason.startswith(reason.replace("{server}", f"127.0.0.1:{port}"))
+            assert outcome.reason
+            assert outcome.verdict is verdict or (not verdict and outcome.verdict)
+            assert outcome.step is Step.TLS
+
+    asyncio.run(main())
+
+
+def test_a_server_that_hangs_in_the_handshake() -> None:
+    async def main() -> None:
+        async with serving(never) as port:
+            outcome = await deliver(Server("https", port), phase_timeout=SOON)
+            text = f"127.0.0.1:{port}: no progress in the TLS handshake for {SOON} s"
+            assert outcome == Outcome(Verdict.LATER, text, step=Step.TLS)
+
+    asyncio.run(main())
+
+
+def test_handshakes_damaged_at_random_never_raise(folder: Folder) -> None:
+    """A man in the middle who turns octets of the server over."""
+    randomly = random.Random(2026)
+    tls = TlsFiles(server_cert=folder.authority())
+
+    async def main() -> None:
+        async with answering(OK, tls=good_context()) as server:
+
+            async def spoil(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                there, back = await asyncio.open_connection("127.0.0.1", server.port)
+
+                async def forth() -> None:
+                    while octets := await reader.read(4096):
+                        back.write(octets)
+
+                task = asyncio.create_task(forth())
+                try:
+                    at = randomly.randrange(4000)
+                    while octets := bytearray(await there.read(4096)):
+                        if at < len(octets):
+                            octets[at] ^= 1 << randomly.randrange(8)
+                        at -= len(octets)
+                        writer.write(octets)
+                        await writer.drain()
+                finally:
+                    task.cancel()
+                    back.close()
+
+            async with serving(spoil) as port:
+                outcomes = set()
+                for _ in range(60):
+                    outcome = await deliver(Server("https", port), tls=tls, phase_timeout=1)
+                    outcomes.add(outcome.verdict)
+                    assert bool(outcome.reason) is (outcome.verdict is not Verdict.ACCEPTED)
+            assert Verdict.LATER in outcomes or Verdict.MEND in outcomes
+
+    asyncio.run(main())
+
+
+def tls_saying(*octets: bytes, unwrap: bool = False) -> Handler:
+    """Under TLS: after the request these octets, then the end without a close notify."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        for piece in octets:
+            writer.write(piece)
+            await writer.drain()
+        if unwrap:
+            writer.close()
+        writer.transport.abort()
+
+    return handle
+
+
+@pytest.mark.parametrize("version", [V12, V13])
+@pytest.mark.parametrize(
+    ("octets", "verdict", "reason"),
+    [
+        (b"", Verdict.LATER, "{server} hung up before it answered"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", Verdict.LATER, "{server} hung up before it answered"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", Verdict.ACCEPTED, ""),
+        (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", Verdict.ACCEPTED, ""),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\nhalf", Verdict.LATER, "status 503 No: half"),
+        (
+            b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 99_999,
+            Verdict.LATER,
+            "what came from {server} is",
+        ),
+        (b"X" * 300_000, Verdict.LATER, "what came from {server} is no HTTP answer"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", Verdict.LATER, "what came from {server} is no HTTP"),
+    ],
+)
+def test_answers_that_break_off(
+    folder: Folder, version: ssl.TLSVersion, octets: bytes, verdict: Verdict, reason: str
+) -> None:
+    tls = TlsFiles(server_cert=folder.authority())
+
+    async def main() -> None:
+        async with serving(tls_saying(octets), good_context(version)) as port:
+            outcome = await deliver(Server("https", port), tls=tls)
+            assert outcome.verdict is verdict
+            assert outcome.reason.startswith(reason.replace("{server}", f"127.0.0.1:{port}"))
+
+    asyncio.run(main())
+
+
+def test_a_large_body_to_a_server_that_refuses_our_certificate(folder: Folder) -> None:
+    """Under TLS 1.3 it says so when we are already writing, and its alert can get lost."""
+    tls = TlsFiles(server_cert=folder.authority())
+
+    async def main() -> None:
+        context = server_context(authority().issue_cert("127.0.0.1"), clients_of=authority())
+        async with tls_server(context) as server, sink_for(server, tls=tls) as sink:
+            outcome = await sink.deliver(bytes(3_000_000), GATEWAY)
+            assert outcome.reason == (
+                f"127.0.0.1:{server.port} wants a client certificate that it trusts: none is "
+                "configured here"
+            )
+            assert outcome.verdict is Verdict.MEND
+
+    asyncio.run(main())
+
+
+def test_a_flood_after_the_answer_is_cut(folder: Folder) -> None:
+    tls = TlsFiles(server_cert=folder.authority())
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(bytes(1 << 16))
+            await writer.drain()
+
+    async def main() -> None:
+        async with serving(flood, good_context()) as port:
+            assert await deliver(Server("https", port), tls=tls) == ACCEPTED
+
+    asyncio.run(main())
