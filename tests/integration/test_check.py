@@ -1,0 +1,128 @@
+"""check: what it posts, which stage failed, what is to be done."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from certificates import Folder, authority, server_context, tls_server
+from posting import GATEWAY, OK, SOON, Server, answer, answering, never, serving
+
+from ruuvi_host.config.model import Authorization, Target, TlsFiles
+from ruuvi_host.relay.check import CheckResult, Stage, check, judge
+from ruuvi_host.relay.gateway_json import BodyFacts
+from ruuvi_host.relay.signing import Signer
+from ruuvi_host.relay.sink import Outcome, Step, Verdict
+
+EMPTY = """{
+  "data": {
+    "coordinates": "60,24",
+    "timestamp": 1800000000,
+    "nonce": NONCE,
+    "gw_mac": "C8:25:2D:8E:9C:2C",
+    "tags": {}
+  }
+}"""
+
+
+def test_the_post() -> None:
+    """Signed, empty, each with a nonce of its own."""
+
+    async def main() -> None:
+        async with answering(OK) as server:
+            target = Target("custom", server.url("/record"))
+            for _ in range(2):
+                result = await check(target, GATEWAY, facts=BodyFacts("60,24"), utc=1_800_000_000)
+                assert str(result) == "custom: delivered (status 200)"
+                assert (result.delivered, result.stage, result.status) == (True, None, 200)
+            bodies = [request.body for request in server.requests]
+            nonces = [body.split(b'"nonce": ')[1].split(b",")[0].decode() for body in bodies]
+            assert len(set(nonces)) == 2
+            for request, nonce in zip(server.requests, nonces, strict=True):
+                assert request.body == EMPTY.replace("NONCE", nonce).encode()
+                assert request["Ruuvi-HMAC-SHA256"] == Signer().sign(request.body, GATEWAY)
+
+    asyncio.run(main())
+
+
+def test_a_status_is_posted_as_it_is() -> None:
+    async def main() -> None:
+        async with answering(OK) as server:
+            assert (await check(Target("status", server.url()), GATEWAY, body=b"{\n}")).delivered
+            assert server.requests[0].body == b"{\n}"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("status", "authorized", "stage"),
+    [
+        (201, False, None),
+        (429, False, None),
+        (400, False, Stage.BODY),
+        (422, False, Stage.BODY),
+        (401, False, Stage.AUTH),
+        (401, True, Stage.AUTH),
+        (403, True, Stage.AUTH),
+        (403, False, Stage.SIGNATURE),
+        (404, False, Stage.PATH),
+        (405, False, Stage.PATH),
+        (303, False, Stage.REDIRECT),
+        (500, False, Stage.SERVER),
+    ],
+)
+def test_statuses(status: int, authorized: bool, stage: Stage | None) -> None:
+    async def main() -> CheckResult:
+        async with answering(answer(status, body=b"because")) as server:
+            authorization = Authorization("Bearer SECRET") if authorized else None
+            return await check(Target("custom", server.url(), authorization=authorization), GATEWAY)
+
+    result = asyncio.run(main())
+    assert (result.stage, result.delivered) == (stage, stage is None)
+    assert result.status == status
+    assert str(result).isprintable()
+    if stage:
+        assert result.reason == f"status {status} Said so: because"
+        assert result.remedy
+        assert str(result).startswith(f"custom: not delivered: {stage.value}: status {status} ")
+
+
+def test_a_dongle_that_ruuvi_may_not_know() -> None:
+    outcome = Outcome(Verdict.MEND, "status 403 Forbidden", status=403)
+    result = judge(Target("ruuvi", "https://network.ruuvi.com/record"), GATEWAY, outcome)
+    assert result.stage is Stage.SIGNATURE
+    assert "Ruuvi may not know the id of this coprocessor (40:98:A7:78:58:1A:E1:38)" in str(result)
+
+
+def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+
+    async def stage(url: str, **tls: Path) -> Stage | None:
+        target = Target("custom", url, tls=TlsFiles(**tls))  # type: ignore[arg-type]
+        result = await check(target, GATEWAY, time_limit=SOON if "hang" in url else 25)
+        assert not result.delivered
+        assert result.remedy
+        assert result.status is None
+        return result.stage
+
+    async def main() -> None:
+        async with serving(never) as port:
+            assert await stage(f"http://127.0.0.1:{port}/hang") is Stage.ANSWER
+        assert await stage(f"http://127.0.0.1:{port}/") is Stage.CONNECT
+        assert await stage("http://" + "a" * 64 + "/") is Stage.NAME
+        context = server_context(authority().issue_cert("127.0.0.1"))
+        async with tls_server(context) as server:
+            assert await stage(server.url(), server_cert=folder.authority("theirs")) is Stage.TLS
+            assert await stage(server.url(), server_cert=tmp_path / "none") is Stage.FILES
+        async with answering(answer(307, "Location: ftp://x")) as plain:
+            target = Target("custom", plain.url())
+            assert (await check(target, GATEWAY)).stage is Stage.REDIRECT
+
+    asyncio.run(main())
+
+
+def test_every_step_has_its_stage_and_remedy() -> None:
+    target = Target("custom", Server("http", 1).url())
+    for step in Step:
+        result = judge(target, GATEWAY, Outcome(Verdict.LATER, "x", step=step))
+        assert result.stage
+        assert result.remedy

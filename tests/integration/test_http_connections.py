@@ -1,0 +1,314 @@
+"""How HttpSink gets to a server: kept connections, proxies, addresses, redirects inward."""
+
+import asyncio
+import socket
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates import Folder, authority, server_context
+from posting import (
+    ACCEPTED,
+    BODY,
+    GATEWAY,
+    OK,
+    SOON,
+    Server,
+    answer,
+    answering,
+    deliver,
+    never,
+    read_request,
+    serving,
+    sink_for,
+)
+
+from ruuvi_host.config.model import Target, TlsFiles
+from ruuvi_host.errors import ConfigError
+from ruuvi_host.relay.http import HttpSink
+from ruuvi_host.relay.sink import Step, Verdict
+
+# -- kept connections -----------------------------------------------------------------------------
+
+
+class Keeping:
+    """A server that keeps connections, and hangs up after so many requests on one."""
+
+    def __init__(self, requests: int = 1000, *, last_words: bytes = b"") -> None:
+        self.connections = self.requests = 0
+        self._limit = requests
+        self._last_words = last_words
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        for _ in range(self._limit):
+            await read_request(reader)
+            self.requests += 1
+            writer.write(OK)
+        if self._last_words:
+            await read_request(reader)
+            writer.write(self._last_words)
+            await writer.drain()
+
+
+def test_a_connection_is_kept_when_that_is_wanted(tmp_path: Path) -> None:
+    tls = TlsFiles(server_cert=Folder(tmp_path).authority())
+    context = server_context(authority().issue_cert("127.0.0.1"))
+
+    async def main() -> None:
+        for scheme in ("http", "https"):
+            server = Keeping()
+            async with (
+                serving(server, context if scheme == "https" else None) as port,
+                sink_for(Server(scheme, port), keep_alive=True, tls=tls) as sink,
+            ):
+                for _ in range(3):
+                    assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert (server.connections, server.requests) == (1, 3)
+
+    asyncio.run(main())
+
+
+def test_a_changed_certificate_ends_a_kept_connection(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    tls = TlsFiles(server_cert=folder.authority())
+    context = server_context(authority().issue_cert("127.0.0.1"))
+
+    async def main() -> None:
+        server = Keeping()
+        async with (
+            serving(server, context) as port,
+            sink_for(Server("https", port), keep_alive=True, tls=tls) as sink,
+        ):
+            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            folder.authority("theirs").rename(tmp_path / "ours.pem")
+            assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.MEND
+            assert server.requests == 1
+
+    asyncio.run(main())
+
+
+def test_a_kept_connection_that_the_server_closes_costs_nothing() -> None:
+    async def main() -> None:
+        for limit in (1, 2):
+            server = Keeping(limit)
+            async with (
+                serving(server) as port,
+                sink_for(Server("http", port), keep_alive=True) as sink,
+            ):
+                for _ in range(6):
+                    assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert (server.connections, server.requests) == (6 / limit, 6)
+
+    asyncio.run(main())
+
+
+def test_a_kept_connection_that_is_closed_under_a_request_is_tried_anew() -> None:
+    """What happens when both ends are at it in the same moment."""
+
+    class Dying(Keeping):
+        async def __call__(self, reader: Any, writer: Any) -> None:
+            self.connections += 1
+            await read_request(reader)
+            self.requests += 1
+            writer.write(OK)
+            if self.connections == 1:
+                await read_request(reader)  # and no answer
+            else:
+                await asyncio.Event().wait()
+
+    async def main() -> None:
+        server = Dying()
+        async with serving(server) as port, sink_for(Server("http", port), keep_alive=True) as sink:
+            for _ in range(2):
+                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+        assert (server.connections, server.requests) == (2, 2)
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_is_not_read_to_its_end_ends_the_connection() -> None:
+    async def main() -> None:
+        server = Keeping(0, last_words=answer(200, body=bytes(200_000)))
+        async with serving(server) as port, sink_for(Server("http", port), keep_alive=True) as sink:
+            for _ in range(2):
+                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+        assert server.connections == 2
+
+    asyncio.run(main())
+
+
+# -- proxies --------------------------------------------------------------------------------------
+
+
+class ForwardingProxy:
+    """What a proxy is asked for, and by whom."""
+
+    def __init__(self, *, refusing: bytes = b"") -> None:
+        self.heads: list[str] = []
+        self._refusing = refusing
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.heads.append(head.decode())
+        if self._refusing:
+            writer.write(self._refusing)
+            await writer.drain()
+            return
+        method, target, _ = head.decode().split(" ", 2)
+        place = target if method == "CONNECT" else target.split("/")[2]
+        host, _, port = place.rpartition(":")
+        there, back = await asyncio.open_connection(host, int(port))
+        if method == "CONNECT":
+            writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+        else:
+            back.write(head)
+
+        async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while octets := await source.read(4096):
+                sink.write(octets)
+                await sink.drain()
+
+        other = asyncio.create_task(copy(reader, back))
+        try:
+            await copy(there, writer)
+        finally:
+            other.cancel()
+            back.close()
+
+
+def test_by_a_proxy(tmp_path: Path) -> None:
+    tls = TlsFiles(server_cert=Folder(tmp_path).authority())
+    context = server_context(authority().issue_cert("127.0.0.1"))
+    credentials = b64encode(b"me:pass word").decode()
+
+    async def main() -> None:
+        proxy = ForwardingProxy()
+        async with serving(proxy) as port:
+            url = f"http://me:pass%20word@127.0.0.1:{port}"
+            async with answering(OK) as server:
+                assert await deliver(server, secret="SECRET", proxy=url) == ACCEPTED
+                assert proxy.heads[0].startswith(f"POST {server.url('/record')} HTTP/1.1\r\n")
+                assert server.requests[0]["Authorization"] == "Bearer SECRET"
+            async with answering(OK, tls=context) as safe:
+                assert await deliver(safe, secret="SECRET", tls=tls, proxy=url) == ACCEPTED
+                assert proxy.heads[1].startswith(f"CONNECT 127.0.0.1:{safe.port} HTTP/1.1\r\n")
+                assert "SECRET" not in proxy.heads[1]
+                (request,) = safe.requests
+                assert "Proxy-Authorization" not in request
+            for head in proxy.heads:
+                assert f"Proxy-Authorization: Basic {credentials}\r\n" in head
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"), [(407, Verdict.MEND), (403, Verdict.MEND), (502, Verdict.LATER)]
+)
+def test_a_proxy_that_refuses(status: int, verdict: Verdict) -> None:
+    async def main() -> None:
+        async with serving(ForwardingProxy(refusing=answer(status))) as port:
+            url = f"http://me:SECRET@127.0.0.1:{port}"
+            dead = Server("https", 1)
+            for _ in range(12):  # more than a pool holds
+                outcome = await deliver(dead, proxy=url)
+                assert outcome.reason == (
+                    f"the proxy 127.0.0.1:{port} does not connect us: {status} Said so"
+                )
+                assert (outcome.verdict, outcome.step) == (verdict, Step.PROXY)
+
+    asyncio.run(main())
+
+
+def test_a_proxy_that_is_not_there() -> None:
+    async def main() -> None:
+        async with serving(never) as port:
+            pass
+        outcome = await deliver(Server("https", 1), proxy=f"http://127.0.0.1:{port}")
+        assert outcome.reason == f"the proxy 127.0.0.1:{port}: Connection refused"
+        async with serving(never) as port:
+            outcome = await deliver(
+                Server("https", 1), proxy=f"http://127.0.0.1:{port}", phase_timeout=SOON
+            )
+            assert outcome.verdict is Verdict.LATER
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("proxy", ["socks5://p", "https://p", "p:1", "http://u:SECRET@[zz]:1"])
+def test_a_proxy_that_cannot_be_used(proxy: str) -> None:
+    with pytest.raises(ConfigError, match=r"^custom: the proxy's address cannot be used") as caught:
+        HttpSink(Target("custom", "http://server/", proxy=proxy))
+    assert "SECRET" not in str(caught.value)
+
+
+# -- addresses ------------------------------------------------------------------------------------
+
+
+def address_on_the_net() -> str | None:
+    """One of this machine that is not loopback, if it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))  # sends nothing
+        except OSError:
+            return None
+        found = str(probe.getsockname()[0])
+    return None if found.startswith(("127.", "169.254.")) else found
+
+
+ON_THE_NET = address_on_the_net()
+
+
+@pytest.mark.skipif(not ON_THE_NET, reason="this machine has no address but loopback")
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "inside.example"]
+)
+def test_a_redirect_from_the_net_does_not_lead_to_this_machine(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+
+    def resolve(name: bytes, *rest: Any, **more: Any) -> Any:
+        """A name on the net may resolve to anything."""
+        return look_up(b"127.0.0.1" if name == b"inside.example" else name, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def main() -> None:
+        async with answering(OK) as inside:
+
+            async def redirect(reader: Any, writer: Any) -> None:
+                await read_request(reader)
+                writer.write(answer(307, f"Location: http://{host}:{inside.port}/admin"))
+                await writer.drain()
+
+            async with serving(redirect, host=str(ON_THE_NET)) as port:
+                outcome = await deliver(Server("http", port, str(ON_THE_NET)))
+            assert outcome.reason.startswith(f"redirected by {ON_THE_NET} to ")
+            assert outcome.reason.endswith("which is nearer to us")
+            assert (outcome.verdict, outcome.step) == (Verdict.MEND, Step.REDIRECT)
+            assert not inside.requests
+
+    asyncio.run(main())
+
+
+def test_the_next_address_is_tried_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(host: bytes, port: int, *_: object, **__: object) -> list[Any]:
+        if host != b"server.example":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host.decode(), port))]
+        addresses = ("127.0.0.9", "127.0.0.1")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def main() -> None:
+        async with answering(OK) as server:
+            server.host = "server.example"
+            async with sink_for(server) as sink:
+                for _ in range(2):
+                    assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                assert sink._exchange._good == {"server.example": "127.0.0.1"}
+            assert server.requests[0]["Host"] == f"server.example:{server.port}"
+
+    asyncio.run(main())
