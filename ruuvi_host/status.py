@@ -182,3 +182,16 @@ class ListeningCounters(Counters):
     """Format 6 of an Air whose E1 was heard within the last minute."""
     replayed: int = 0
     """Encrypted readings that were not newer than the last one; dropped."""
+
+
+@dataclass(slots=True)
+class CaptureCounters(Counters):
+    """What was recorded of a port."""
+
+    records: int = 0
+    """Reads and writes of the port that are in the file."""
+    octets_received: int = 0
+    octets_sent: int = 0
+    records_lost: int = 0
+    """Dropped: the file did not take them, or not fast enough."""
+    octets_lost: int = 0

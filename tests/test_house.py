@@ -37,7 +37,7 @@ LAYERS = (
     ("ruuvi_host.formats",),
     ("ruuvi_host.intake",),
     (
-        *("ruuvi_host.device", "ruuvi_host.relay", "ruuvi_host.api"),
+        *("ruuvi_host.device", "ruuvi_host.relay", "ruuvi_host.api", "ruuvi_host.capture"),
         *("ruuvi_host.simulator", "ruuvi_host.receiver"),
     ),
     ("ruuvi_host.app", "ruuvi_host.checking", "ruuvi_host.listening"),

@@ -1,0 +1,294 @@
+"""The container of a capture: pcapng, as Wireshark and its relatives read it.
+
+A section a life of the program: a section header without a length (so it can be appended to, and
+be cut off anywhere), one interface of link type USER10, a packet for each read from and write to
+the port, and at a clean end the statistics of the interface. A packet holds the bare octets as
+they passed; frames are cut anywhere by it. Its timestamp is wall time in nanoseconds, its flags
+tell the direction (inbound: from the coprocessor), a comment keeps the monotonic time, for that
+one does not jump, and its drop count says how many packets could not be kept before it.
+
+Our own writer and reader, because what there is does not fit: python-pcapng (the one in pure
+Python) has had no release since 2022 and has no types; it makes floats of timestamps, which
+costs their last three digits; it takes a tail of zeros, as a crash leaves it, for a block, and
+believes any length that a damaged block claims; and it is 2,700 lines for the four kinds of block
+that are written here.
+
+Source: draft-ietf-opsawg-pcapng; LINKTYPE_USER0..15 (147..162) are free for private use.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from struct import Struct, error, unpack_from
+from typing import Literal, NamedTuple
+
+LINK_TYPE = 157
+"""LINKTYPE_USER10. Not USER0, which everybody takes first."""
+LINK_TYPES = range(147, 163)
+"""Those that are accepted when reading: others may have chosen another one."""
+
+SECTION, INTERFACE, SIMPLE, STATISTICS, PACKET = 0x0A0D0D0A, 1, 3, 5, 6
+BYTE_ORDER_MAGIC = 0x1A2B3C4D
+MAX_BLOCK = 1 << 24
+"""Octets; a block that claims more is damaged. Wireshark has the same limit."""
+
+INBOUND, OUTBOUND = 1, 2
+_COMMENT, _END = 1, 0
+_APPLICATION = 4
+_IF_NAME, _IF_DESCRIPTION, _IF_SPEED, _IF_RESOLUTION = 2, 3, 8, 9
+_FLAGS, _DROPPED = 2, 4
+_START, _STOP, _KEPT, _LOST = 2, 3, 4, 5
+
+_MONOTONIC = re.compile(rb"monotonic (\d{1,12})\.(\d{9}) s")
+_NANOSECONDS = 9
+_SECOND = 10**9
+
+
+class Record(NamedTuple):
+    """What one read or one write of the port passed on."""
+
+    sent: bool
+    """By the host; else it was received from the coprocessor."""
+    wall: int
+    """Nanoseconds since 1970, UTC."""
+    monotonic: int | None
+    """Nanoseconds since some moment; None in captures of others."""
+    data: bytes
+    lost: int = 0
+    """Records before this one that could not be kept."""
+    section: int = 0
+    """Counts the lives of the program that wrote it. Monotonic times of two cannot be compared."""
+
+
+# --- writing
+
+
+_pack_option = Struct("<HH").pack
+_pack_flags = Struct("<HHI").pack
+_pack_packet = Struct("<IIIII").pack
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return _pack_option(code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def _block(kind: int, body: bytes, options: bytes = b"") -> bytes:
+    if options:
+        options += bytes(4)  # the end of the options
+    total = 12 + len(body) + len(options)
+    length = total.to_bytes(4, "little")
+    return kind.to_bytes(4, "little") + length + body + options + length
+
+
+def section(application: str, port: str | None = None, baud: int = 115200) -> bytes:
+    """How a section begins: its header, and the one interface.
+
+    application: what writes it. port: its name; None: nobody is to know.
+    """
+    header = Struct("<IHHq").pack(BYTE_ORDER_MAGIC, 1, 0, -1)
+    about = _option(_IF_NAME, port.encode("utf-8", "replace")[:1024]) if port else b""
+    about += _option(_IF_DESCRIPTION, b"CA-UART")
+    about += _option(_IF_SPEED, baud.to_bytes(8, "little"))
+    about += _option(_IF_RESOLUTION, bytes([_NANOSECONDS]))
+    return _block(SECTION, header, _option(_APPLICATION, application.encode())) + _block(
+        INTERFACE, Struct("<HHI").pack(LINK_TYPE, 0, 0), about
+    )
+
+
+def packet(record: Record) -> bytes:
+    """The block of one record."""
+    data = record.data
+    high, low = divmod(record.wall, 1 << 32)
+    body = _pack_packet(0, high, low, len(data), len(data)) + data + bytes(-len(data) % 4)
+    options = b""
+    if record.monotonic is not None:
+        seconds, rest = divmod(record.monotonic, _SECOND)
+        options = _option(_COMMENT, b"monotonic %d.%09d s" % (seconds, rest))
+    options += _pack_flags(_FLAGS, 4, OUTBOUND if record.sent else INBOUND)
+    if record.lost:
+        options += _option(_DROPPED, record.lost.to_bytes(8, "little"))
+    return _block(PACKET, body, options)
+
+
+def statistics(start: int, end: int, kept: int, lost: int) -> bytes:
+    """The block at a clean end. Wall times in nanoseconds; counts of records."""
+
+    def time(code: int, value: int) -> bytes:
+        high, low = divmod(value, 1 << 32)
+        return _option(code, Struct("<II").pack(high, low))
+
+    options = time(_START, start) + time(_STOP, end)
+    options += _option(_KEPT, kept.to_bytes(8, "little"))
+    options += _option(_LOST, lost.to_bytes(8, "little"))
+    high, low = divmod(end, 1 << 32)
+    return _block(STATISTICS, Struct("<III").pack(0, high, low), options)
+
+
+# --- reading
+
+
+@dataclass(slots=True)
+class _Interface:
+    link_type: int
+    units: int = 1_000_000
+    """A second, in the units of its timestamps."""
+
+
+@dataclass(slots=True)
+class _Section:
+    order: str
+    """The byte order, as struct writes it."""
+    interfaces: list[_Interface] = field(default_factory=list)
+
+
+class Reader:
+    """The records of a capture, in the order of the file, however its octets are cut.
+
+    blocks: the octets of the file. Never raises for what stands in it: what is wrong with the
+    file is in `problem` after the last record.
+    """
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self.problem: str | None = None
+        """Why the file ended early, or what is missing; None: all is as it should be."""
+        self.good = 0
+        """Octets of the file up to the end of the last whole block."""
+        self.sections = 0
+        self.other_packets = 0
+        """Of link types that have nothing to do with a UART; left out."""
+        self.ended = False
+        """Did the (last) section come to a clean end?"""
+        self.cut = False
+        """Is the problem no more than that the file ends too early?"""
+        self._blocks = iter(blocks)
+        self._buffer = b""
+        self._section: _Section | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        while header := self._want(12):
+            if len(header) < 12:
+                self._cut(len(header))
+                return
+            order = self._byte_order(header)
+            if order is None:
+                where = f"at octet {self.good}" if self.good else "at its beginning"
+                self.problem = f"damaged {where}: no block of a capture begins there"
+                return
+            kind, total = unpack_from(f"{order}II", header)
+            if not any(header):
+                self.cut = True
+                self.problem = (
+                    f"nothing but zeros from octet {self.good} on, as a crash leaves them"
+                )
+                return
+            if total % 4 or not 12 <= total <= MAX_BLOCK:
+                self.problem = f"damaged at octet {self.good}: a block of {total} octets"
+                return
+            block = self._want(total)
+            if len(block) < total:
+                self._cut(len(block))
+                return
+            if unpack_from(f"{order}I", block, total - 4)[0] != total:
+                self.problem = f"damaged at octet {self.good}: the two lengths of a block differ"
+                return
+            try:
+                record = self._take(kind, order, block[8:-4])
+            except (error, IndexError):
+                self.problem = f"damaged at octet {self.good}: nothing of its kind is in a block"
+                return
+            self._buffer = self._buffer[total:]
+            self.good += total
+            if record:
+                yield record
+        if not self.sections:
+            self.problem = "empty"
+
+    def _want(self, octets: int) -> bytes:
+        """The next octets, without taking them; fewer at the end of the file."""
+        if len(self._buffer) < octets:
+            parts, there = [self._buffer], len(self._buffer)
+            while there < octets and (block := next(self._blocks, b"")):
+                parts.append(block)
+                there += len(block)
+            self._buffer = b"".join(parts)
+        return self._buffer[:octets]
+
+    def _cut(self, octets: int) -> None:
+        self.cut = True
+        self.problem = (
+            f"cut off: the last block is not whole ({octets} octets of it are there); its writer "
+            "did not come to its end, or writes still"
+        )
+
+    def _byte_order(self, header: bytes) -> str | None:
+        """Of the block that begins so; None: none does."""
+        if header.startswith(b"\n\r\r\n"):
+            for order in "<>":
+                if unpack_from(f"{order}I", header, 8)[0] == BYTE_ORDER_MAGIC:
+                    return order
+            return None
+        return self._section.order if self._section else None
+
+    def _take(self, kind: int, order: str, body: bytes) -> Record | None:
+        if kind == SECTION:
+            self._section = _Section(order)
+            self.sections += 1
+            self.ended = False
+            return None
+        section = self._section
+        assert section is not None
+        if kind == INTERFACE:
+            interface = _Interface(unpack_from(f"{order}H", body)[0])
+            resolution = dict(_options(order, body[8:])).get(_IF_RESOLUTION, b"\x06")[0]
+            base, exponent = (2, resolution & 127) if resolution & 128 else (10, resolution)
+            interface.units = base ** min(exponent, 64)
+            section.interfaces.append(interface)
+        elif kind == PACKET:
+            return self._packet(section, body)
+        elif kind == SIMPLE:
+            (length,) = unpack_from(f"{order}I", body)
+            return self._record(section, 0, 0, body[4 : 4 + length], {})
+        elif kind == STATISTICS:
+            self.ended = True
+        return None  # the kinds that are not known here are there to be skipped
+
+    def _packet(self, section: _Section, body: bytes) -> Record | None:
+        order = section.order
+        number, high, low, length, _ = unpack_from(f"{order}IIIII", body)
+        if 20 + length > len(body):
+            raise IndexError
+        options = dict(_options(order, body[20 + length + -length % 4 :]))
+        return self._record(section, number, high << 32 | low, body[20 : 20 + length], options)
+
+    def _record(
+        self, section: _Section, number: int, time: int, data: bytes, options: dict[int, bytes]
+    ) -> Record | None:
+        interface = section.interfaces[number]
+        if interface.link_type not in LINK_TYPES:
+            self.other_packets += 1
+            return None
+        order: Literal["little", "big"] = "little" if section.order == "<" else "big"
+        flags = int.from_bytes(options.get(_FLAGS, b""), order)
+        lost = int.from_bytes(options.get(_DROPPED, b""), order)
+        comment = _MONOTONIC.match(options.get(_COMMENT, b""))
+        return Record(
+            flags & 3 == OUTBOUND,
+            time * _SECOND // interface.units,
+            int(comment[1]) * _SECOND + int(comment[2]) if comment else None,
+            data,
+            lost,
+            self.sections - 1,
+        )
+
+
+def _options(order: str, octets: bytes) -> Iterator[tuple[int, bytes]]:
+    """Code and value of each; of those with the same code the reader wants the first."""
+    found: list[tuple[int, bytes]] = []
+    position = 0
+    while position + 4 <= len(octets):
+        code, length = unpack_from(f"{order}HH", octets, position)
+        if code == _END:
+            break
+        found.append((code, octets[position + 4 : position + 4 + length]))
+        position += 4 + length + -length % 4
+    return reversed(found)

@@ -1,0 +1,261 @@
+"""Records what a port hands over, without ever making it wait: a thread writes the file.
+
+    recorder = Recorder(CaptureFile("air.pcapng", port="/dev/ttyACM0"), clock)
+    open_port(path, tap=recorder)
+    recorder.close()
+
+What comes faster than the file takes it is kept up to a bound; what finds no room, or cannot be
+written, is counted, in `counters` and in the file.
+"""
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from stat import S_ISREG
+from threading import Condition, Thread
+
+from ruuvi_host import __version__
+from ruuvi_host.capture.pcapng import SECTION, Reader, Record, packet, section, statistics
+from ruuvi_host.clock import Clock
+from ruuvi_host.errors import ConfigError
+from ruuvi_host.logs import Repeated
+from ruuvi_host.status import CaptureCounters
+
+log = logging.getLogger(__name__)
+
+MAX_PENDING = 1 << 20
+"""Octets that may wait for the file: a minute and a half of a line that is never idle."""
+COST = 100
+"""What a record takes besides its octets, in round figures."""
+GATHER = 0.1
+"""Seconds for which records are gathered, so that the file is not written at each read. So much is
+lost when the process is killed."""
+LAST_WORDS = 3.0
+"""Seconds that `close` waits for what is not written yet."""
+_BLOCK = 1 << 16
+_SECOND = 10**9
+
+
+class CaptureFile:
+    """An open file of a capture, to which whole blocks are appended.
+
+    path: a file that only its owner may read, as it holds the key that batches are signed with.
+    One that is there is continued, if it is a capture; "-" is standard output. A pipe is possible.
+    port: what is named in the file as the source.
+    Raises ConfigError.
+    """
+
+    def __init__(self, path: str, port: str | None = None) -> None:
+        self.path = path
+        if path == "-" and os.isatty(1):
+            raise ConfigError(path, "a capture is not for a terminal; send it to a file or a pipe")
+        try:
+            self._fd = 1 if path == "-" else os.open(path, _FLAGS, 0o600)
+            self.is_regular = S_ISREG(os.fstat(self._fd).st_mode)
+        except (OSError, ValueError) as error:
+            raise ConfigError(path, f"cannot be written: {_why(error)}") from error
+        try:
+            self._size = self._prepare() if self.is_regular and path != "-" else None
+            self.append(section(f"ruuvi-host {__version__}", port))
+        except OSError as error:
+            self.close()
+            raise ConfigError(path, f"cannot be written: {_why(error)}") from error
+        except ConfigError:
+            self.close()
+            raise
+
+    def _prepare(self) -> int:
+        """Make sure that what is there is ours to continue; its size."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(self.path, "another program is writing a capture to it") from error
+        size = os.fstat(self._fd).st_size
+        if size and not self._ends_whole(size):
+            reader = Reader(iter(lambda: os.read(self._fd, _BLOCK), b""))
+            for _ in reader:
+                pass
+            if not reader.sections:
+                raise ConfigError(
+                    self.path, "exists and is no capture; choose another name, or remove it"
+                )
+            if reader.problem and not reader.cut:
+                raise ConfigError(self.path, f"{reader.problem}; choose another name")
+            if reader.problem:
+                log.warning("%s: %s; continued from there", self.path, reader.problem)
+                size = reader.good
+                os.ftruncate(self._fd, size)
+        os.fchmod(self._fd, 0o600)
+        return size
+
+    def _ends_whole(self, size: int) -> bool:
+        """Does it begin with a section and end with a whole block of ours? Then it need not be
+        read through, which takes a while when it has grown for weeks."""
+        total = int.from_bytes(os.pread(self._fd, 4, max(size - 4, 0)), "little")
+        return (
+            os.pread(self._fd, 12, 0)[:4] == SECTION.to_bytes(4, "little")
+            and 12 <= total <= size
+            and os.pread(self._fd, 4, size - total + 4) == total.to_bytes(4, "little")
+        )
+
+    def append(self, octets: bytes) -> None:
+        """Write all of it, or raise OSError and leave the file as it was."""
+        left = memoryview(octets)
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+        except OSError:
+            if self._size is not None:
+                with suppress(OSError):
+                    os.ftruncate(self._fd, self._size)
+            raise
+        if self._size is not None:
+            self._size += len(octets)
+
+    def close(self) -> None:
+        if self._fd != 1:
+            os.close(self._fd)
+
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+class Recorder:
+    """A tap of a port. See the top of this file.
+
+    on_failure: called in the writing thread the first time that the file does not take something.
+    It is tried again all the same: a full disk may be emptied.
+    """
+
+    def __init__(
+        self,
+        file: CaptureFile,
+        clock: Clock,
+        on_failure: Callable[[OSError], None] = lambda error: None,
+    ) -> None:
+        self.counters = CaptureCounters()
+        self.on_failure = on_failure
+        self._file = file
+        self._clock = clock
+        self._start = self._wall()
+        self._pending: list[Record] = []
+        self._in_hand: list[Record] = []
+        """What is being written."""
+        self._room = MAX_PENDING
+        self._lost = 0
+        """Records since the last one that was kept."""
+        self._failures = Repeated()
+        self._closing = False
+        self._news = Condition()
+        """Guards all of the above; never held while something is written."""
+        self._thread = Thread(target=self._write, name="capture", daemon=True)
+        self._thread.start()
+
+    # --- what the port tells
+
+    def received(self, data: bytes) -> None:
+        self._take(False, data)
+
+    def sent(self, data: bytes) -> None:
+        self._take(True, data)
+
+    # ---
+
+    def close(self) -> None:
+        """Write what is left and end the file. Takes at most three seconds; what the file does not
+        take until then is lost, and counted."""
+        with self._news:
+            self._closing = True
+            self._news.notify()
+        self._thread.join(LAST_WORDS)
+        if self._thread.is_alive():
+            with self._news:
+                self._count_lost(self._in_hand + self._pending)
+                self._in_hand, self._pending = [], []
+            log.warning("%s: does not take what is written to it; given up", self._file.path)
+            return  # its file stays open: the thread is in the midst of writing
+        try:
+            counters = self.counters
+            self._file.append(
+                statistics(self._start, self._wall(), counters.records, counters.records_lost)
+            )
+        except OSError as error:
+            self._tell(error)
+        self._file.close()
+
+    def _wall(self) -> int:
+        return round(self._clock.wall() * _SECOND)
+
+    def _take(self, sent: bool, data: bytes) -> None:
+        wall, monotonic = self._wall(), round(self._clock.monotonic() * _SECOND)
+        with self._news:
+            record = Record(sent, wall, monotonic, data, self._lost)
+            cost = len(data) + COST
+            if cost > self._room or self._closing:
+                self._lost = 0
+                self._count_lost([record])
+                return
+            self._room -= cost
+            self._lost = 0
+            self._pending.append(record)
+            if len(self._pending) == 1:
+                self._news.notify()
+
+    def _count_lost(self, records: list[Record]) -> None:
+        self._lost += sum(1 + record.lost for record in records)
+        self.counters.records_lost += len(records)
+        self.counters.octets_lost += sum(len(record.data) for record in records)
+
+    def _write(self) -> None:
+        """The thread."""
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._pending or self._closing)
+                self._news.wait_for(lambda: self._closing, GATHER)
+                self._in_hand, self._pending = self._pending, []
+                closing = self._closing
+            if self._in_hand:
+                self._append(self._in_hand)
+            elif closing:
+                return
+
+    def _append(self, records: list[Record]) -> None:
+        failure: OSError | None = None
+        try:
+            self._file.append(b"".join(map(packet, records)))
+        except OSError as error:
+            failure = error
+        with self._news:
+            if not self._in_hand:
+                return  # given up by `close`
+            self._in_hand = []
+            self._room += sum(len(record.data) + COST for record in records)
+            if failure:
+                self._count_lost(records)
+            else:
+                counters = self.counters
+                counters.records += len(records)
+                for record in records:
+                    if record.sent:
+                        counters.octets_sent += len(record.data)
+                    else:
+                        counters.octets_received += len(record.data)
+        if failure:
+            self._tell(failure)
+
+    def _tell(self, error: OSError) -> None:
+        first = self._failures.total == 0
+        if count := self._failures.due():
+            log.warning(
+                "%s: cannot be written: %s; records lost %d%s",
+                *(self._file.path, _why(error), self.counters.records_lost),
+                "" if count == 1 else f", failed attempts since the last message {count}",
+            )
+        if first:
+            self.on_failure(error)

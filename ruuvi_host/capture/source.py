@@ -1,0 +1,99 @@
+"""Where records come from: a capture, or a recording that is nothing but octets.
+
+Told apart by how they begin. A recording without a format has no directions and no times: all of
+it counts as received, at the speed of the line.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from ruuvi_host.capture.pcapng import Reader, Record
+from ruuvi_host.errors import ConfigError
+
+BLOCK = 65536
+"""Octets to read at a time."""
+
+_OCTET = 10 * 10**9 // 115200
+"""Nanoseconds that an octet takes on the line."""
+_PIECE = 16
+"""Octets of a record that is made of a recording: what a read of a port brings."""
+
+_OLD_PCAP = ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1")
+
+
+class Source:
+    """The records of a file; can be gone through once.
+
+    name: of the file, for messages. blocks: its octets, as they are read.
+    Raises ConfigError for a pcap file of the older kind.
+    """
+
+    def __init__(self, name: str, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        beginning = b""
+        for block in self._blocks:
+            beginning += block
+            if len(beginning) >= 4:
+                break
+        if beginning[:4].hex() in _OLD_PCAP:
+            raise ConfigError(
+                name,
+                "is a pcap file, of the older kind that knows no directions; a capture is pcapng "
+                "(editcap -F pcapng converts it)",
+            )
+        self._all = chain([beginning] if beginning else [], self._blocks)
+        self._reader = Reader(self._all) if beginning.startswith(b"\n\r\r\n") else None
+        self.is_capture = self._reader is not None
+        """Else it is a recording without directions and times."""
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._reader) if self._reader else self._records()
+
+    @property
+    def raw(self) -> Iterator[bytes]:
+        """The octets of a recording, as they are read."""
+        assert not self.is_capture
+        return self._all
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said about the file, after its last record."""
+        reader = self._reader
+        if reader is None:
+            return []
+        said = [reader.problem] if reader.problem else []
+        if not reader.problem and not reader.ended:
+            said.append("its writer did not come to its end, or writes still")
+        if reader.other_packets:
+            said.append(f"{reader.other_packets} packets of other link types left out")
+        return said
+
+    def _records(self) -> Iterator[Record]:
+        offset = 0
+        for block in self._all:
+            for start in range(0, len(block), _PIECE):
+                piece = block[start : start + _PIECE]
+                offset += len(piece)
+                yield Record(False, 0, offset * _OCTET, piece)
+
+
+def octets_of(path: str) -> Iterator[bytes]:
+    """What a file, or standard input (-), gives at each read. Raises ConfigError."""
+    try:
+        fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while block := os.read(fd, BLOCK):
+                yield block
+        finally:
+            if fd:
+                os.close(fd)
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ConfigError("standard input" if path == "-" else path or "''", why) from error
+
+
+def open_source(path: str) -> Source:
+    """The records of the file, or of standard input (-). Raises ConfigError, at the first record at
+    the latest."""
+    return Source("standard input" if path == "-" else path, octets_of(path))

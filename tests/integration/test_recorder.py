@@ -1,0 +1,202 @@
+"""Recording: nothing waits for the file, and nothing is lost without a count."""
+
+import os
+import resource
+from pathlib import Path
+from stat import S_IMODE
+from threading import Event
+from time import sleep
+
+import pytest
+
+from ruuvi_host.capture.pcapng import Reader, Record
+from ruuvi_host.capture.recorder import LAST_WORDS, MAX_PENDING, CaptureFile, Recorder
+from ruuvi_host.clock import SystemClock
+from ruuvi_host.errors import ConfigError
+
+
+def read(path: Path) -> tuple[list[Record], Reader]:
+    reader = Reader([path.read_bytes()])
+    return list(reader), reader
+
+
+def record(path: Path, *received: bytes) -> None:
+    recorder = Recorder(CaptureFile(str(path)), SystemClock())
+    for data in received:
+        recorder.received(data)
+    recorder.close()
+
+
+def wait_for_records(path: Path, count: int) -> None:
+    while len(read(path)[0]) < count:
+        sleep(0.01)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "air.pcapng"
+
+
+def test_both_directions_with_both_times(path: Path) -> None:
+    clock = SystemClock()
+    wall, monotonic = clock.wall(), clock.monotonic()
+    recorder = Recorder(CaptureFile(str(path), port="/dev/ttyX"), clock)
+    recorder.sent(b"ask")
+    recorder.received(b"answer")
+    recorder.close()
+    found, reader = read(path)
+    assert [(record.sent, record.data) for record in found] == [(True, b"ask"), (False, b"answer")]
+    for record in found:
+        assert wall - 1e-3 <= record.wall / 1e9 <= clock.wall() + 1e-3
+        assert record.monotonic is not None
+        assert monotonic - 1e-3 <= record.monotonic / 1e9 <= clock.monotonic() + 1e-3
+    assert (reader.problem, reader.ended) == (None, True)
+    assert recorder.counters.nonzero() == {"records": 2, "octets_received": 6, "octets_sent": 3}
+
+
+def test_what_was_recorded_can_be_read_while_it_is_written(path: Path) -> None:
+    recorder = Recorder(CaptureFile(str(path)), SystemClock())
+    recorder.received(b"first")
+    wait_for_records(path, 1)
+    recorder.received(b"second")
+    wait_for_records(path, 2)
+    assert read(path)[1].problem is None
+    recorder.close()
+
+
+def test_only_the_owner_reads_it(path: Path) -> None:
+    old = os.umask(0)
+    try:
+        record(path, b"x")
+    finally:
+        os.umask(old)
+    assert S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    record(path, b"y")
+    assert S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_capture_is_continued(path: Path) -> None:
+    record(path, b"one")
+    record(path, b"two")
+    found, reader = read(path)
+    assert [(record.data, record.section) for record in found] == [(b"one", 0), (b"two", 1)]
+    assert reader.problem is None
+
+
+@pytest.mark.parametrize("tail", ["cut", "zeros"])
+def test_after_a_crash_it_is_continued_behind_the_last_whole_block(
+    path: Path, tail: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    record(path, b"one", b"two")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3] if tail == "cut" else whole + bytes(1000))
+    record(path, b"three")
+    found, reader = read(path)
+    assert [record.data for record in found] == [b"one", b"two", b"three"]
+    assert reader.problem is None
+    assert "continued from there" in caplog.text
+
+
+def test_a_large_capture_is_not_read_through(path: Path) -> None:
+    """That it ends with a whole block is enough; so a hole in the midst is not noticed."""
+    record(path, b"one")
+    whole = path.read_bytes()
+    path.write_bytes(whole + bytes(100) + whole)
+    record(path, b"two")
+    assert path.stat().st_size > 2 * len(whole) + 100
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"my novel, which nobody may overwrite", "exists and is no capture"),
+        (b"\xca", "exists and is no capture"),
+        ("hole", "damaged at octet"),
+    ],
+)
+def test_nothing_else_is_overwritten(path: Path, content: bytes | str, expected: str) -> None:
+    if isinstance(content, str):
+        record(path, b"one")
+        content = path.read_bytes() + b"there was more" + bytes(20)
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=expected):
+        CaptureFile(str(path))
+    assert path.read_bytes() == content
+
+
+def test_two_do_not_write_one_file(path: Path) -> None:
+    first = CaptureFile(str(path))
+    with pytest.raises(ConfigError, match="another program"):
+        CaptureFile(str(path))
+    first.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("/dev/full", "No space left on device"),
+        ("/", "Is a directory"),
+        ("", "No such file"),
+        ("nowhere/air.pcapng", "No such file"),
+        ("nul\0", "null"),
+    ],
+)
+def test_a_file_that_cannot_be_is_told_at_once(name: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=f"cannot be written.*{expected}"):
+        CaptureFile(name)
+
+
+def test_a_full_disk_loses_nothing_that_was_there(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures: list[OSError] = []
+    failed = Event()
+
+    def on_failure(error: OSError) -> None:
+        failures.append(error)
+        failed.set()
+
+    recorder = Recorder(CaptureFile(str(path)), SystemClock(), on_failure)
+    recorder.received(b"one")
+    wait_for_records(path, 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No longer than it is, and so not writable any further: Python ignores the signal of that.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50, limits[1]))
+    try:
+        recorder.received(b"two")
+        recorder.received(b"too")
+        assert failed.wait(30)
+        found, reader = read(path)
+        assert [record.data for record in found] == [b"one"]
+        assert reader.problem is None  # the beginning of what did not fit was taken back
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    recorder.received(b"three")
+    recorder.close()
+    found, reader = read(path)
+    assert [(record.data, record.lost) for record in found] == [(b"one", 0), (b"three", 2)]
+    assert reader.ended
+    assert recorder.counters.records_lost == 2
+    assert recorder.counters.octets_lost == 6
+    assert "cannot be written: File too large; records lost 2" in caplog.text
+    assert len(failures) == 1
+
+
+def test_a_reader_that_stops_holds_up_nobody(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    fd = os.open(pipe, os.O_RDWR)  # nobody reads from it
+    recorder = Recorder(CaptureFile(str(pipe)), SystemClock())
+    block = b"x" * 4096
+    put = 0
+    while not recorder.counters.records_lost:
+        recorder.received(block)
+        put += 1
+    assert put < 3 * MAX_PENDING // len(block)
+    before = SystemClock.monotonic()
+    recorder.close()
+    assert SystemClock.monotonic() - before < LAST_WORDS + 30
+    counters = recorder.counters
+    assert counters.records + counters.records_lost == put
+    os.close(fd)

@@ -1,0 +1,128 @@
+"""The container of captures: what is written is read again, whatever happened to the file."""
+
+from struct import pack
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ruuvi_host.capture.pcapng import Reader, Record, packet, section, statistics
+
+BEGIN = section("test", "/dev/ttyX")
+END = statistics(1, 2, 3, 0)
+RECEIVED = Record(False, 1_790_000_000_123_456_789, 12_000_000_345, b"\xca\x00\x19\x17\x9e\x0a")
+SENT = Record(True, 1_790_000_000_223_456_789, 112_000_000_345, b"\xca\x00\x18\x36\x8e\x0a", 7)
+
+records = st.builds(
+    Record,
+    st.booleans(),
+    st.integers(0, 2**63),
+    st.integers(0, 10**18) | st.none(),
+    st.binary(max_size=300),
+    st.integers(0, 2**40),
+    st.just(0),
+)
+
+
+def read(octets: bytes, piece: int = 1 << 20) -> tuple[list[Record], Reader]:
+    reader = Reader(octets[i : i + piece] for i in range(0, len(octets), piece))
+    return list(reader), reader
+
+
+@given(st.lists(records, max_size=5), st.integers(1, 100))
+def test_what_is_written_is_read(written: list[Record], piece: int) -> None:
+    found, reader = read(BEGIN + b"".join(map(packet, written)) + END, piece)
+    assert found == written
+    assert (reader.problem, reader.ended, reader.sections) == (None, True, 1)
+
+
+def test_known_octets() -> None:
+    """As laid down in draft-ietf-opsawg-pcapng, section 4.3, so that others can read it."""
+    assert packet(RECEIVED) == (
+        bytes.fromhex("06000000 50000000 00000000")
+        + pack("<II", *divmod(1_790_000_000_123_456_789, 2**32))
+        + bytes.fromhex("06000000 06000000 CA0019179E0A0000 0100 1800")
+        + b"monotonic 12.000000345 s"
+        + bytes.fromhex("0200 0400 01000000 00000000 50000000")
+    )
+
+
+def test_a_capture_without_an_end_says_so() -> None:
+    found, reader = read(BEGIN + packet(RECEIVED))
+    assert found == [RECEIVED]
+    assert (reader.problem, reader.ended) == (None, False)
+
+
+@pytest.mark.parametrize("octets", range(1, len(packet(SENT))))
+def test_a_cut_block_costs_that_block_only(octets: int) -> None:
+    whole = BEGIN + packet(RECEIVED)
+    found, reader = read(whole + packet(SENT)[:octets])
+    assert found == [RECEIVED]
+    assert reader.problem
+    assert "cut off" in reader.problem
+    assert (reader.cut, reader.good) == (True, len(whole))
+
+
+def test_zeros_at_the_end_are_a_cut() -> None:
+    found, reader = read(BEGIN + packet(RECEIVED) + bytes(4096))
+    assert found == [RECEIVED]
+    assert reader.cut
+    assert "zeros" in str(reader.problem)
+
+
+@pytest.mark.parametrize(
+    ("octets", "problem"),
+    [
+        (b"", "empty"),
+        (b"this is no capture at all", "at its beginning"),
+        (packet(RECEIVED), "at its beginning"),
+        (BEGIN[:8] + bytes(4) + BEGIN[12:], "at its beginning"),
+        (BEGIN + pack("<II", 6, 13) + bytes(30), "a block of 13 octets"),
+        (BEGIN + pack("<II", 6, 2**31) + bytes(30), "a block of 2147483648 octets"),
+        (BEGIN + packet(SENT)[:-4] + bytes(4), "the two lengths of a block differ"),
+        (BEGIN + pack("<IIII", 6, 16, 0, 16), "nothing of its kind"),
+        (BEGIN + pack("<II20sI", 6, 32, pack("<5I", 9, 0, 0, 0, 0), 32), "nothing of its kind"),
+        (BEGIN + pack("<II20sI", 6, 32, pack("<5I", 0, 0, 0, 5, 5), 32), "nothing of its kind"),
+    ],
+)
+def test_damage_is_told(octets: bytes, problem: str) -> None:
+    found, reader = read(octets)
+    assert found == []
+    assert problem in str(reader.problem)
+    assert not reader.cut
+
+
+@given(st.binary(max_size=200), st.integers(0, 300))
+def test_nothing_raises(noise: bytes, where: int) -> None:
+    whole = BEGIN + packet(RECEIVED) + packet(SENT) + END
+    read(whole[:where] + noise + whole[where:])
+    read(whole[:where] + noise)
+
+
+def test_sections_follow_each_other() -> None:
+    life = BEGIN + packet(RECEIVED) + END
+    found, reader = read(life + life)
+    assert [record.section for record in found] == [0, 1]
+    assert reader.sections == 2
+
+
+def test_captures_of_others_are_read() -> None:
+    """Big-endian, microseconds, another user link type, no flags, no comment; and a simple packet,
+    a block that nobody knows, and an interface of another kind."""
+    data = b"\xca\x00\x19\x17\x9e\x0a"
+    body = pack(">5I", 0, *divmod(1_790_000_000_000_001, 2**32), 6, 6) + data + bytes(2)
+    found, reader = read(
+        pack(">IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+        + pack(">IIHHII", 1, 20, 147, 0, 0, 20)
+        + pack(">IIHHII", 1, 20, 1, 0, 0, 20)
+        + pack(">II4sI", 0x0BAD, 16, b"what", 16)
+        + pack(f">II{len(body)}sI", 6, 12 + len(body), body, 12 + len(body))
+        + pack(f">II{len(body)}sI", 6, 12 + len(body), pack(">I", 1) + body[4:], 12 + len(body))
+        + pack(">III8sI", 3, 24, 6, data + bytes(2), 24)
+    )
+    assert reader.problem is None
+    assert reader.other_packets == 1
+    assert found == [
+        Record(False, 1_790_000_000_000_001_000, None, data),
+        Record(False, 0, None, data),
+    ]
