@@ -16,6 +16,7 @@ from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import RUUVI, Config, Target
 from ruuvi_host.device.coprocessors import Coprocessors
+from ruuvi_host.device.port import Tap
 from ruuvi_host.errors import ConfigError, SpoolError
 from ruuvi_host.health import HostFacts, LinkFacts
 from ruuvi_host.intake.batch import Batcher
@@ -54,15 +55,25 @@ Reload = Callable[[], Config]
 """Reads the configuration again. Raises ConfigError, having changed nothing."""
 
 
-async def run(config: Config, state: StateDirectory, *, simulate: bool, reload: Reload) -> None:
-    """Run a host until cancelled, for a simulated board or the coprocessor of `config`."""
+async def run(
+    config: Config,
+    state: StateDirectory,
+    *,
+    simulate: bool,
+    reload: Reload,
+    tap: Tap | None = None,
+) -> None:
+    """Run a host until cancelled, for a simulated board or the coprocessor of `config`.
+
+    tap: gets a copy of all octets of the (first) coprocessor.
+    """
     notifier = Notifier.from_environment()
     starts = Starts.begin(state.path, boot_id(), watched=notifier.interval is not None)
     starts.keep_last_words()
     stood_still = partial(starts.ended, ResetReason.TASK_WDT)
     with starts.life(), Standstill(STANDSTILL, stood_still) as standstill:
         if not simulate:
-            host = Host(config.coprocessors, config, state, reload, starts.this, notifier)
+            host = Host(config.coprocessors, config, state, reload, starts.this, notifier, tap)
             await host.run(standstill)
             return
         from ruuvi_host.simulator.board import Board
@@ -71,7 +82,7 @@ async def run(config: Config, state: StateDirectory, *, simulate: bool, reload: 
         with PtyServer(Board()) as server:
             log.info("simulated coprocessor on %s", server.path)
             simulated = (CoprocessorSettings(server.path),)
-            host = Host(simulated, config, state, reload, starts.this, notifier)
+            host = Host(simulated, config, state, reload, starts.this, notifier, tap)
             await host.run(standstill, board=server.run())
 
 
@@ -93,6 +104,7 @@ class Host:
         reload: Reload,
         start: Start,
         notifier: Notifier,
+        tap: Tap | None = None,
     ) -> None:
         self._clock: Clock = SystemClock()
         self._wall = WallClock(self._clock, trusted=config.trust_clock)
@@ -100,7 +112,7 @@ class Host:
         self._state = state
         self._reload = reload
         self._table = AdvertisementTable(config.max_sensors)
-        self._coprocessors = Coprocessors(coprocessors, config.scan, self, self._clock)
+        self._coprocessors = Coprocessors(coprocessors, config.scan, self, self._clock, tap=tap)
         self._intake = self._make_intake()
         self._gateway = state.load_gateway()
         self._configured = asyncio.Event()

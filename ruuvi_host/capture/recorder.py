@@ -11,14 +11,14 @@ written, is counted, in `counters` and in the file.
 import fcntl
 import logging
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from stat import S_ISREG
 from threading import Condition, Thread
 
 from ruuvi_host import __version__
 from ruuvi_host.capture.pcapng import SECTION, Reader, Record, packet, section, statistics
-from ruuvi_host.clock import Clock
+from ruuvi_host.clock import Clock, SystemClock
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated
 from ruuvi_host.status import CaptureCounters
@@ -140,6 +140,7 @@ class Recorder:
         on_failure: Callable[[OSError], None] = lambda error: None,
     ) -> None:
         self.counters = CaptureCounters()
+        self.path = file.path
         self.on_failure = on_failure
         self._file = file
         self._clock = clock
@@ -259,3 +260,31 @@ class Recorder:
             )
         if first:
             self.on_failure(error)
+
+    def summary(self) -> str:
+        """What was recorded, as a line for people."""
+        counters = self.counters
+        seconds = (self._wall() - self._start) / _SECOND
+        lost = f"{counters.records_lost} records ({counters.octets_lost} octets)"
+        return (
+            f"{self.path}: {seconds:.1f} s, {counters.records} records, "
+            f"{counters.octets_received} octets received, {counters.octets_sent} sent, "
+            f"{lost if counters.records_lost else 'nothing'} lost"
+        )
+
+
+@contextmanager
+def recording(path: str | None, port: str | None) -> Iterator[Recorder | None]:
+    """A tap that records into the file `path`, until the end of the block; None without a path.
+
+    Raises ConfigError when there can be no such file.
+    """
+    if path is None:
+        yield None
+        return
+    recorder = Recorder(CaptureFile(path, port), SystemClock())
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+        log.info("%s", recorder.summary())

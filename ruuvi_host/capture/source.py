@@ -30,9 +30,10 @@ class Source:
     """
 
     def __init__(self, name: str, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
+        self.name = name
+        blocks = iter(blocks)
         beginning = b""
-        for block in self._blocks:
+        for block in blocks:
             beginning += block
             if len(beginning) >= 4:
                 break
@@ -42,7 +43,7 @@ class Source:
                 "is a pcap file, of the older kind that knows no directions; a capture is pcapng "
                 "(editcap -F pcapng converts it)",
             )
-        self._all = chain([beginning] if beginning else [], self._blocks)
+        self._all = chain([beginning] if beginning else [], blocks)
         self._reader = Reader(self._all) if beginning.startswith(b"\n\r\r\n") else None
         self.is_capture = self._reader is not None
         """Else it is a recording without directions and times."""
@@ -78,8 +79,11 @@ class Source:
                 yield Record(False, 0, offset * _OCTET, piece)
 
 
-def octets_of(path: str) -> Iterator[bytes]:
-    """What a file, or standard input (-), gives at each read. Raises ConfigError."""
+def octets_of(path: str, unnamed: str = "''") -> Iterator[bytes]:
+    """What a file, or standard input (-), gives at each read.
+
+    unnamed: what an empty path is called in messages. Raises ConfigError.
+    """
     try:
         fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -90,7 +94,8 @@ def octets_of(path: str) -> Iterator[bytes]:
                 os.close(fd)
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ConfigError("standard input" if path == "-" else path or "''", why) from error
+        name = "standard input" if path == "-" else path or unnamed
+        raise ConfigError(name, why) from error
 
 
 def open_source(path: str) -> Source:

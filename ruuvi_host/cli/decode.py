@@ -1,4 +1,4 @@
-"""`ruuvi-host decode`: advertising data, or a recording of the UART, as text or JSON lines.
+"""`ruuvi-host decode`: advertising data, or a capture of the UART, as text or JSON lines.
 
 Both commands stream: input is read in blocks, as it comes, and what a block completes is written
 at once. Memory does not grow with the input. Everything goes through file descriptors: nothing is
@@ -17,18 +17,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without_option
-from ruuvi_host.errors import ConfigError, FormatError, RuuviHostError
+from ruuvi_host.errors import FormatError, RuuviHostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from firmware_protocol.framing import Frame, ScannerCounters
     from ruuvi_host.formats import Keys
     from ruuvi_host.formats.measurement import Value
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-BLOCK = 65536
-"""Octets to read at a time."""
 MAX_LINE = 4096
 """Characters that a line of hex may have; advertising data never needs as many."""
 SHOWN = 64
@@ -95,19 +92,19 @@ def adv(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--unknown", is_flag=True, help="Look for frames with unknown commands, too.")
 def uart(path: str, as_json: bool, unknown: bool) -> None:
-    """Find the frames in a recording of the UART, and say what they mean.
+    """Find the frames in a capture, or in a bare recording of the UART, and say what they mean.
 
-    What stands between the frames is skipped. At the end, counters on standard error.
+    A capture is told by how it begins; it has times and both directions. What stands between the
+    frames is skipped. At the end, counters on standard error.
     """
-    from firmware_protocol.framing import FrameScanner, frames
+    from ruuvi_host.capture.source import open_source
+    from ruuvi_host.cli.frames import FrameList
 
-    scanner = FrameScanner(frames, unknown=unknown)
-    show = _frame_text(as_json)
+    found = FrameList(open_source(path), as_json=as_json, unknown=unknown)
     with suppress(BrokenPipeError):
-        for block in _blocks(path):
-            _write(STDOUT, "".join(map(show, scanner.feed(block))))
-        _write(STDOUT, "".join(map(show, scanner.flush())))
-        _write(STDERR, _counters(scanner.counters))
+        for text in found:
+            _write(STDOUT, text)
+        _write(STDERR, found.counted())
 
 
 # Input and output
@@ -125,29 +122,16 @@ def _write(fd: int, text: str) -> None:
         raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
 
 
-def _blocks(path: str) -> Iterator[bytes]:
-    """What a file, or standard input (-), gives at each read."""
-    try:
-        fd = STDIN if path == "-" else os.open(path, os.O_RDONLY)
-        try:
-            while block := os.read(fd, BLOCK):
-                yield block
-        finally:
-            if fd != STDIN:
-                os.close(fd)
-    except OSError as error:
-        name = {"-": "standard input", "": "@"}.get(path, path)
-        raise ConfigError(name, str(error.strerror)) from error
-
-
 def _lines(path: str) -> Iterator[list[bytes]]:
     """The lines that each read of a file, or of standard input (-), completes.
 
     Of a line that is too long only so much is kept that it can be told: UTF-8 has up to four
     octets a character.
     """
+    from ruuvi_host.capture.source import octets_of
+
     tail = b""
-    for block in _blocks(path):
+    for block in octets_of(path, "@"):
         *lines, tail = (tail + block).split(b"\n")
         tail = tail[: 4 * MAX_LINE + 2]
         yield lines
@@ -268,43 +252,3 @@ def _json_encoder() -> Callable[[object], str]:
     from json import JSONEncoder
 
     return JSONEncoder(separators=(",", ":")).encode
-
-
-# Frames
-
-
-def _frame_text(as_json: bool) -> Callable[[Frame], str]:
-    """How to print one frame."""
-    from firmware_protocol.commands import Command
-    from firmware_protocol.framing import encode_frame
-    from firmware_protocol.messages import Fields, parse
-
-    names = {command.value: command.name for command in Command}
-    to_json = _json_encoder()
-
-    def show(frame: Frame) -> str:
-        name = names.get(frame.command)
-        # What the fields of an unknown command are is not known either; the octets are in "hex".
-        fields: Fields = parse(frame).fields() if name else {}
-        name = name or f"0x{frame.command:02X}"
-        octets = encode_frame(frame.command, frame.payload).hex()
-        if as_json:
-            line = {"offset": frame.offset, "hex": octets, "command": name, "fields": fields}
-            return to_json(line) + "\n"
-        text = " ".join(f"{field}={value}" for field, value in fields.items())
-        return f"{frame.offset:>10}  {name:<15} {text or octets}\n"
-
-    return show
-
-
-def _counters(counters: ScannerCounters) -> str:
-    frames = ", ".join(f"{n} {name}" for name, n in counters.frames_by_name().items()) or "none"
-    return (
-        f"Octets: {counters.bytes_received} received, {counters.bytes_in_frames} in frames, "
-        f"{counters.bytes_skipped} skipped\n"
-        f"Rejected: {counters.crc_errors} CRC, {counters.etx_errors} ETX, "
-        f"{counters.delimiter_errors} delimiter, {counters.length_errors} length, "
-        f"{counters.unknown_commands} unknown command; "
-        f"{counters.idle_rescans} idle rescans\n"
-        f"Frames: {frames}\n"
-    )

@@ -20,7 +20,9 @@ COMMANDS = {
     "config": ("ruuvi_host.cli.config", "Check, show, change and explain the configuration."),
     "check": ("ruuvi_host.cli.check", "Post once to each server: does it arrive?"),
     "simulate": ("ruuvi_host.cli.simulate", "Serve a simulated coprocessor on a pseudo-terminal."),
-    "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a recording of the UART."),
+    "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a capture of the UART."),
+    "capture": ("ruuvi_host.cli.capture", "Record a port into a file, or anonymize such a file."),
+    "replay": ("ruuvi_host.cli.replay", "Play a capture on a pseudo-terminal."),
     "receive": ("ruuvi_host.cli.receive", "Run a small server that accepts and checks batches."),
 }
 

@@ -56,6 +56,12 @@ SIGHUP reads the configuration again; with one that cannot be used the old one s
     help="Where undelivered data is kept, for one "
     "instance each. [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/ruuvi-host]",
 )
+@click.option(
+    "--capture",
+    "capture_file",
+    metavar="FILE",
+    help="Record every octet between host and (first) coprocessor, too: see `capture`.",
+)
 def command(
     port: str | None,
     simulate: bool,
@@ -66,6 +72,7 @@ def command(
     settings: tuple[str, ...],
     trust_clock: bool,
     state_dir: str | None,
+    capture_file: str | None,
 ) -> None:
     """Receive from a coprocessor and relay to a server.
 
@@ -74,6 +81,7 @@ def command(
     stops within five seconds, with the last batch delivered or kept.
     """
     from ruuvi_host import app, logs
+    from ruuvi_host.capture.recorder import recording
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.model import check_url, refuse_ruuvi, state_directory
     from ruuvi_host.errors import ConfigError
@@ -103,10 +111,13 @@ def command(
     loaded = load()
     named = loaded.sources.path_of("state_dir")
     state = StateDirectory.open(state_directory(named, simulated=simulate))
+    ports = ["simulated"] if simulate else [c.port for c in loaded.config.coprocessors]
     try:
-        run_until_stopped(
-            app.run(loaded.config, state, simulate=simulate, reload=lambda: load().config)
-        )
+        with recording(capture_file, ports[0]) as tap:
+            host = app.run(
+                loaded.config, state, simulate=simulate, reload=lambda: load().config, tap=tap
+            )
+            run_until_stopped(host)
     finally:
         state.close()
 

@@ -1,0 +1,135 @@
+"""The frames of a capture, or of a bare recording, as text or JSON lines, and what was counted.
+
+In a capture the directions are told apart: a frame may be cut by what went the other way.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from json import JSONEncoder
+from typing import TYPE_CHECKING
+
+from firmware_protocol.commands import Command, Direction
+from firmware_protocol.framing import Frame, FrameScanner, ScannerCounters, encode_frame, frames
+from firmware_protocol.messages import Fields, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ruuvi_host.capture.pcapng import Record
+    from ruuvi_host.capture.source import Source
+
+_NAMES = {command.value: command.name for command in Command}
+_to_json = JSONEncoder(separators=(",", ":")).encode
+
+
+class FrameList:
+    """Iterating gives the text for standard output, in pieces as the input comes; `counted()` is
+    what to say at the end."""
+
+    def __init__(self, source: Source, *, as_json: bool, unknown: bool) -> None:
+        self._source = source
+        self._as_json = as_json
+        self._received = FrameScanner(frames, unknown=unknown)
+        self._sent = FrameScanner(frames, unknown=unknown)
+        self._records = self._lost = 0
+        self._sections = set[int]()
+
+    def __iter__(self) -> Iterator[str]:
+        if self._source.is_capture:
+            yield from self._capture()
+            return
+        for block in self._source.raw:
+            yield self._recording(self._received.feed(block))
+        yield self._recording(self._received.flush())
+
+    def counted(self) -> str:
+        """Counters, and what is to be said about the file."""
+        if not self._source.is_capture:
+            return _counters(self._received.counters)
+        sections = len(self._sections)
+        return (
+            f"From the coprocessor:\n{_counters(self._received.counters)}"
+            f"From the host:\n{_counters(self._sent.counters)}"
+            f"Records: {self._records} in {sections} section{'s' * (sections != 1)}, "
+            f"{self._lost} lost\n"
+        ) + "".join(f"{self._source.name}: {remark}\n" for remark in self._source.remarks)
+
+    def _recording(self, found: Iterable[Frame]) -> str:
+        if self._as_json:
+            return "".join(
+                _to_json({"offset": frame.offset} | _members(frame)) + "\n" for frame in found
+            )
+        return "".join(f"{frame.offset:>10}  {_text(frame)}\n" for frame in found)
+
+    def _capture(self) -> Iterator[str]:
+        """A frame has the time of the record that completed it."""
+        last: Record | None = None
+        for record in self._source:
+            if last and record.section != last.section:
+                yield self._flush(last)
+            scanner = self._sent if record.sent else self._received
+            if found := scanner.feed(record.data):
+                yield self._lines(found, record)
+            last = record
+            self._records += 1
+            self._lost += record.lost
+            self._sections.add(record.section)
+        if last:
+            yield self._flush(last)
+
+    def _flush(self, last: Record) -> str:
+        """Nothing of one life of a program belongs to a frame of the next."""
+        received = self._lines(self._received.flush(), last._replace(sent=False))
+        return received + self._lines(self._sent.flush(), last._replace(sent=True))
+
+    def _lines(self, found: Iterable[Frame], record: Record) -> str:
+        if self._as_json:
+            direction = Direction.COPROCESSOR_TO_HOST
+            if record.sent:
+                direction = Direction.HOST_TO_COPROCESSOR
+            about: dict[str, object] = {
+                "time": record.wall / 1e9,
+                "monotonic": None if record.monotonic is None else record.monotonic / 1e9,
+                "direction": direction.value,
+            }
+            return "".join(
+                _to_json(about | {"offset": frame.offset} | _members(frame)) + "\n"
+                for frame in found
+            )
+        seconds, nanoseconds = divmod(record.wall, 10**9)
+        try:
+            time = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+        except (ValueError, OverflowError):  # beyond the year 9999
+            time = f"{seconds} s"
+        time += f".{nanoseconds // 1000:06d}  {'host       ' if record.sent else 'coprocessor'}"
+        return "".join(f"{time}  {_text(frame)}\n" for frame in found)
+
+
+def _members(frame: Frame) -> dict[str, object]:
+    name = _NAMES.get(frame.command)
+    # What the fields of an unknown command are is not known either; the octets are in "hex".
+    fields: Fields = parse(frame).fields() if name else {}
+    octets = encode_frame(frame.command, frame.payload).hex()
+    return {"hex": octets, "command": name or f"0x{frame.command:02X}", "fields": fields}
+
+
+def _text(frame: Frame) -> str:
+    name = _NAMES.get(frame.command)
+    fields: Fields = parse(frame).fields() if name else {}
+    text = " ".join(f"{field}={value}" for field, value in fields.items())
+    name = name or f"0x{frame.command:02X}"
+    return f"{name:<15} {text or encode_frame(frame.command, frame.payload).hex()}"
+
+
+def _counters(counters: ScannerCounters) -> str:
+    found = ", ".join(f"{n} {name}" for name, n in counters.frames_by_name().items()) or "none"
+    return (
+        f"Octets: {counters.bytes_received} received, {counters.bytes_in_frames} in frames, "
+        f"{counters.bytes_skipped} skipped\n"
+        f"Rejected: {counters.crc_errors} CRC, {counters.etx_errors} ETX, "
+        f"{counters.delimiter_errors} delimiter, {counters.length_errors} length, "
+        f"{counters.unknown_commands} unknown command; "
+        f"{counters.idle_rescans} idle rescans\n"
+        f"Frames: {found}\n"
+    )
