@@ -13,14 +13,16 @@ likes; the board does not notice, but `host_present` tells.
 
 import asyncio
 import errno
+import fcntl
 import os
 import secrets
+import sys
 import termios
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Generic, Protocol, Self, TypeVar
 
 from firmware_protocol.coprocessor import CoprocessorEvent
 from ruuvi_host.clock import Clock, SystemClock
@@ -39,20 +41,47 @@ LONGEST_STEP = 0.25
 READ_SIZE = 4096
 
 
-class PtyServer:
-    """A board on a pty. See the top of this file.
+E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
+
+
+class Served(Protocol[E_co]):
+    """What can stand at the board's end of a line: a Board, or something that plays one.
+
+    Its time is in seconds; it stands still while nobody serves it.
+    """
+
+    @property
+    def deadline(self) -> float:
+        """When something happens next; inf: never, unless the host writes."""
+        ...
+
+    def receive(self, data: bytes, now: float) -> None: ...
+
+    def advance(self, now: float) -> bytes: ...
+
+    def take_events(self) -> Sequence[E_co]: ...
+
+    def restart(self, now: float) -> None: ...
+
+
+class PtyLine(Generic[E]):
+    """Something on a pty. See the top of this file.
 
     link: path of a symbolic link to the pty, made by `open` and removed by `close`.
     on_event: called with what the coprocessor does, as it happens.
+    patient: what is served is no board but plays one: its time stands still while no host has the
+    pty open, and it waits for one that reads slowly. Nothing is lost then, unless the host leaves.
     """
 
     def __init__(
         self,
-        board: Board,
+        board: Served[E],
         *,
         link: str | None = None,
-        on_event: Callable[[CoprocessorEvent], None] | None = None,
+        on_event: Callable[[E], None] | None = None,
         clock: Clock | None = None,
+        patient: bool = False,
     ) -> None:
         self.board = board
         self.path = ""
@@ -64,6 +93,8 @@ class PtyServer:
         self._link = link
         self._on_event = on_event
         self._clock = clock or SystemClock()
+        self._patient = patient
+        self._unwritten = b""
         self._master = -1
         self._wake = asyncio.Event()
         self._then = 0.0  # by the clock
@@ -121,6 +152,18 @@ class PtyServer:
         self._then = self._clock.monotonic()
         self._wake.set()
 
+    def unread(self) -> int:
+        """Octets that the host has not read yet, as far as the system can tell."""
+        if self.path:
+            with suppress(OSError):
+                slave = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+                try:
+                    waiting = fcntl.ioctl(slave, termios.FIONREAD, bytes(4))
+                finally:
+                    os.close(slave)
+                return int.from_bytes(waiting, sys.byteorder)
+        return 0
+
     async def run(self) -> None:
         """Serve until cancelled."""
         loop = asyncio.get_running_loop()
@@ -139,13 +182,23 @@ class PtyServer:
         """Hand over what both sides have to say, and return how long there is nothing to do."""
         board = self.board
         then, self._then = self._then, self._clock.monotonic()
-        self._now += min(self._then - then, LONGEST_STEP)
         received = self._read()
+        if self._patient and not self.host_present:
+            return LOOK_FOR_HOST
+        self._now += min(self._then - then, LONGEST_STEP)
         if received:
             board.receive(received, self._now)
+        if self._unwritten:
+            self._unwritten = self._unwritten[self._write(self._unwritten) :]
+            if self._unwritten:
+                return SHORTEST_WAIT
         output = board.advance(self._now)
         if output:
-            self.octets_lost += len(output) - self._write(output)
+            written = self._write(output)
+            if self._patient:
+                self._unwritten = output[written:]
+            else:
+                self.octets_lost += len(output) - written
         for event in board.take_events():
             if self._on_event:
                 self._on_event(event)
@@ -165,6 +218,8 @@ class PtyServer:
             if self.host_present:
                 self._set_host_present(False)
                 self._discard_unread()
+                self.octets_lost += len(self._unwritten)
+                self._unwritten = b""
             return b""
         self._set_host_present(True)
         return data
@@ -201,6 +256,12 @@ class PtyServer:
                 termios.tcflush(slave, termios.TCIFLUSH)
             finally:
                 os.close(slave)
+
+
+class PtyServer(PtyLine[CoprocessorEvent]):
+    """A board on a pty."""
+
+    board: Board
 
 
 def make_link(link: str, target: str) -> None:

@@ -1,0 +1,337 @@
+"""Plays a capture: what the coprocessor sent, at the times at which it came, to a real host.
+
+Pure, in seconds that begin whenever the caller likes; `simulator.pty.PtyLine` serves a Player as
+it serves a board.
+
+The real host lives in other times than the recorded one, and a coprocessor that answers before it
+was asked is of no use to it. So until the recorded host was configured, and again after each
+reboot, the player waits for the real one where the recorded one has spoken, for a second at most.
+Afterwards it plays by the clock. A command that the capture leaves without an answer then (the
+real host asks when it wants to, and a capture that was begun late has no handshake at all) is
+answered by the player itself, and that is told and counted.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import inf
+
+from firmware_protocol.commands import FACTS, Command
+from firmware_protocol.framing import Frame, FrameScanner, frames
+from firmware_protocol.messages import Ack, DeviceId, Message, parse
+from ruuvi_host.capture.pcapng import Record
+
+PATIENCE = 1.0
+"""Seconds to wait for what the recorded host has sent."""
+FIRST_WORD = 2.0
+"""Seconds for the host to say anything after it has opened the port: it may only want to listen."""
+ANSWER = 0.1
+"""Seconds that the capture has for an answer before the player gives one. Hosts wait for 0.1 s
+(the ESP32) or more; ours for 0.25 s."""
+IDLE = 0.05
+"""Seconds without an octet after which an incomplete frame of the capture is given up."""
+LONGEST_PIECE = 4096
+"""Octets played at once when there is no time to keep."""
+_SECOND = 10**9
+
+STAND_IN = DeviceId(bytes.fromhex("00C0FFEE00C0FFEE"), bytes.fromhex("C00000C0FFEE"))
+"""Who the coprocessor is when the capture does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSent:
+    """A frame came from the host."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class HostNoise:
+    """Octets came from the host that belong to no frame."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The player has answered, because the capture does not."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """The host has not sent what the recorded one had sent; played on without."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All was played and written."""
+
+
+PlayerEvent = HostSent | HostNoise | Answered | Missed | Finished
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a capture holds; see `survey`."""
+
+    octets: int = 0
+    """From the coprocessor."""
+    frames: dict[Command, int] = field(default_factory=dict)
+    """From the coprocessor."""
+    device: DeviceId = STAND_IN
+    configured: bool = False
+    """Does it have the answer to SET_ALL?"""
+    seconds: float = 0.0
+
+
+def survey(records: Iterable[Record]) -> Survey:
+    """Look through all of a capture."""
+    found = Survey()
+    scanner = FrameScanner(frames)
+    timeline = _Timeline()
+
+    def note(frame: Frame) -> None:
+        command = Command(frame.command)
+        found.frames[command] = found.frames.get(command, 0) + 1
+        message = parse(frame)
+        if isinstance(message, DeviceId):
+            found.device = message
+        elif message == Ack(Command.SET_ALL, False) or message == Ack(Command.SET_ALL, True):
+            found.configured = True
+
+    for record in records:
+        found.seconds += timeline.step(record)
+        if not record.sent:
+            found.octets += len(record.data)
+            for frame in scanner.feed(record.data):
+                note(frame)
+    for frame in scanner.flush():
+        note(frame)
+    return found
+
+
+class _Timeline:
+    """How long after the record before it a record came."""
+
+    def __init__(self) -> None:
+        self._last: Record | None = None
+
+    def step(self, record: Record) -> float:
+        """Seconds; 0 from one life of the recording program to the next."""
+        last, self._last = self._last, record
+        if last is None or last.section != record.section:
+            return 0.0
+        if last.monotonic is None or record.monotonic is None:
+            return max(record.wall - last.wall, 0) / _SECOND
+        return max(record.monotonic - last.monotonic, 0) / _SECOND
+
+
+class Player:
+    """See the top of this file.
+
+    records: what to play. known: what `survey` has found in the same records.
+    speed: 1 as it was, 100 in a hundredth of the time; inf: no pauses.
+    """
+
+    def __init__(self, records: Iterable[Record], known: Survey, speed: float = 1.0) -> None:
+        self.octets = 0
+        """Played, as recorded."""
+        self.host_frames = 0
+        self.host_octets = 0
+        self.answered = 0
+        self.missed = 0
+        self.finished = False
+        self.known = known
+        self._speed = speed
+        self._old = Command.ADV_RPRT in known.frames and Command.ADV_RPRT2 not in known.frames
+        self._timeline = _Timeline()
+        self._ahead = iter(records)
+        self._next: Record | None = None
+        self._due = 0.0
+        self._events: list[PlayerEvent] = []
+        self._began = False
+        self._heard_host = False
+        self._waiting: tuple[float, float] | None = None
+        """Since when, and until when at most."""
+        self._settled = False
+        """Is the real host configured, as far as the player can tell?"""
+        self._asked: dict[Command, int] = {}
+        """What the host has sent that the recorded one has not sent yet."""
+        self._unanswered: list[tuple[float, Message]] = []
+        """When the player answers it, and what."""
+        self._awaited: list[Command] = []
+        """What the recorded host has sent and the real one has still to send."""
+        self._host = FrameScanner(frames)
+        self._recorded = FrameScanner(frames)
+
+    # --- what PtyServer calls
+
+    @property
+    def deadline(self) -> float:
+        """When there is something to do next, unless the host writes."""
+        if not self._began:
+            return 0.0
+        times = [at for at, _ in self._unanswered[:1] if self._may_answer]
+        if self._waiting:
+            times.append(self._waiting[1])
+        elif not self.finished:
+            times.append(self._due)
+        return min(times, default=inf)
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Octets from the host."""
+        self.host_octets += len(data)
+        if not self._heard_host:
+            self._heard_host = True
+            self._go_on(now)
+        skipped = self._host.counters.bytes_skipped
+        # A host writes whole frames, so nothing is kept for later.
+        for frame in [*self._host.feed(data), *self._host.flush()]:
+            self.host_frames += 1
+            message = parse(frame)
+            self._events.append(HostSent(message))
+            command = message.command
+            self._asked[command] = self._asked.get(command, 0) + 1
+            if FACTS[command].reply is not None:
+                self._unanswered.append((now + ANSWER, message))
+        if noise := self._host.counters.bytes_skipped - skipped:
+            self._events.append(HostNoise(noise))
+
+    def advance(self, now: float) -> bytes:
+        """Let everything happen that happens until now; the octets for the host."""
+        if not self._began:
+            self._began = True
+            self._due = now
+            self._fetch()
+        output = []
+        played = 0
+        while played < LONGEST_PIECE and (piece := self._step(now)) is not None:
+            output.append(piece)
+            played += len(piece)
+        if self._may_answer:
+            output += self._own_answers(now)
+        if self._next is None and not output and not self.finished:
+            self.finished = True
+            self._events.append(Finished())
+        return b"".join(output)
+
+    def take_events(self) -> list[PlayerEvent]:
+        """What has happened since the last time."""
+        events, self._events = self._events, []
+        return events
+
+    def restart(self, now: float) -> None:
+        """A capture has no power switch."""
+
+    # ---
+
+    @property
+    def _may_answer(self) -> bool:
+        """Before the host is configured, the capture has the answers, or none: firmware 1.0.0 does
+        not answer a SET_ALL that it does not know, and hosts learn from that."""
+        return self._settled or not self.known.configured
+
+    def _fetch(self) -> None:
+        """Take the next record into view."""
+        self._next = next(self._ahead, None)
+        if self._next is None:
+            return
+        pause = self._timeline.step(self._next)
+        if pause > IDLE:
+            self._note(self._recorded.flush())
+        if self._speed < inf:
+            self._due += pause / self._speed
+
+    def _step(self, now: float) -> bytes | None:
+        """Go past the next record and return what is to be played of it; None: not yet."""
+        record = self._next
+        if self._must_wait(now) or record is None or self._due > now:
+            return None
+        if record.sent:
+            if not self._settled:
+                scanner = FrameScanner(frames)
+                found = [*scanner.feed(record.data), *scanner.flush()]
+                self._awaited += [Command(frame.command) for frame in found]
+            self._fetch()
+            return b""
+        self.octets += len(record.data)
+        self._note(self._recorded.feed(record.data))
+        self._fetch()
+        return record.data
+
+    def _must_wait(self, now: float) -> bool:
+        """Is there something that the host has to do first? Time stands still until then."""
+        if not self._heard_host:
+            if self._wait(now, FIRST_WORD):
+                return True
+            self._heard_host = True
+        if not self._settled and not self.known.configured:
+            # The handshake is the player's, and comes before all that is in the capture.
+            if self._wait(now, FIRST_WORD):
+                return True
+            self._settled = True
+        while self._awaited:
+            command = self._awaited[0]
+            if self._asked.get(command):
+                self._asked[command] -= 1
+            elif self._wait(now, PATIENCE):
+                return True
+            else:
+                self.missed += 1
+                self._events.append(Missed(command))
+            self._go_on(now)
+            self._awaited.pop(0)
+        self._go_on(now)
+        return False
+
+    def _wait(self, now: float, patience: float) -> bool:
+        """Begin to wait, or go on waiting. False: patience has run out."""
+        if self._waiting is None:
+            self._waiting = now, now + patience
+        if now < self._waiting[1]:
+            return True
+        self._go_on(now)
+        return False
+
+    def _go_on(self, now: float) -> None:
+        if self._waiting:
+            self._due += now - self._waiting[0]
+            self._waiting = None
+
+    def _note(self, found: Iterable[Frame]) -> None:
+        """What the capture itself answers need not be answered; and is the host configured?"""
+        for frame in found:
+            message = parse(frame)
+            if message.command == Command.GET_ALL:
+                self._settled = False
+                self._asked.clear()
+                self._awaited.clear()
+            elif isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:
+                self._settled = True
+                self._unanswered.clear()
+            self._unanswered = [
+                (at, asked) for at, asked in self._unanswered if not _is_answer(message, asked)
+            ]
+
+    def _own_answers(self, now: float) -> Iterator[bytes]:
+        while self._unanswered and self._unanswered[0][0] <= now:
+            _, asked = self._unanswered.pop(0)
+            answer: Message = Ack(asked.command, False)
+            if asked.command == Command.GET_DEVICE_ID:
+                answer = self.known.device
+            elif asked.command == Command.LED_CTRL and self._old:
+                answer = asked
+            elif asked.command == Command.SET_ALL:
+                self._settled = True
+            self.answered += 1
+            self._events.append(Answered(asked.command))
+            yield answer.to_frame()
+
+
+def _is_answer(message: Message, asked: Message) -> bool:
+    if isinstance(message, Ack):
+        return message.acked_cmd == asked.command
+    return message.command in (FACTS[asked.command].reply, asked.command)

@@ -1,0 +1,157 @@
+"""`ruuvi-host replay`: play a capture on a pseudo-terminal, to a real host."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from math import inf, isfinite
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ruuvi_host.capture.player import Player, PlayerEvent, Survey
+    from ruuvi_host.simulator.pty import PtyLine
+
+LAST_READ = 5.0
+"""Seconds that the host has for reading what it was sent last."""
+LAST_WORDS = 0.3
+"""Seconds that the pty stays open after that, so that the host can answer."""
+LOOK = 0.05
+
+
+def _speed(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    if value == "max":
+        return inf
+    with suppress(ValueError):
+        speed = float(value)
+        if isfinite(speed) and speed >= 0.001:
+            return speed
+    raise click.BadParameter(f"{value!r} is neither a number from 0.001 on, nor max")
+
+
+@click.command(
+    epilog="""\b
+Example, in two terminals:
+  ruuvi-host replay air.pcapng --link /tmp/ruuvi
+  ruuvi-host listen --port /tmp/ruuvi"""
+)
+@click.argument("path", metavar="FILE")
+@click.option(
+    "--speed",
+    callback=_speed,
+    default="1",
+    show_default=True,
+    metavar="N|max",
+    help="1: as it was recorded; 100: in a hundredth of the time; max: as fast as it is read.",
+)
+@click.option(
+    "--link",
+    type=click.Path(),
+    metavar="PATH",
+    help="Symbolic link to make to the pseudo-terminal, so that its name stays the same. Only "
+    "another symbolic link is replaced.",
+)
+def command(path: str, speed: float, link: str | None) -> None:
+    """Play on a pseudo-terminal what the coprocessor sent in a capture.
+
+    Prints the path of the pseudo-terminal, and begins when a host opens it; then on stderr, a line
+    for each frame that the host sends. Up to its configuration it waits for what the recorded host
+    sent; what the capture does not answer is answered here, and said. Ends when all is played and
+    read.
+    """
+    from ruuvi_host.capture.player import STAND_IN, Player, survey
+    from ruuvi_host.capture.source import open_source
+    from ruuvi_host.errors import ConfigError
+
+    if path == "-":
+        raise ConfigError("FILE", "a capture is read twice, and so cannot come from a pipe")
+    source = open_source(path)
+    known = survey(source)
+    for remark in source.remarks:
+        click.echo(f"{path}: {remark}", err=True)
+    if not known.frames:
+        raise ConfigError(path, "holds no frame of a coprocessor: there is nothing to play")
+    click.echo(_described(path, known, source.is_capture), err=True)
+    if not known.configured:
+        click.echo(
+            "it was begun after the handshake: the coprocessor's answers to it are made here"
+            + (", and who it is, too" if known.device == STAND_IN else ""),
+            err=True,
+        )
+    player = Player(open_source(path), known, speed)
+    _play(player, link)
+
+
+def _described(path: str, known: Survey, is_capture: bool) -> str:
+    frames = ", ".join(f"{count} {command.name}" for command, count in known.frames.items())
+    times = f"{known.seconds:.1f} s" if is_capture else "a recording without times"
+    return f"{path}: {times}, {known.octets} octets from the coprocessor: {frames}"
+
+
+def _play(player: Player, link: str | None) -> None:
+    import asyncio
+    import os
+    import sys
+
+    from ruuvi_host.capture.player import Finished
+    from ruuvi_host.errors import RuuviHostError
+    from ruuvi_host.lifetime import run_until_stopped, together
+    from ruuvi_host.simulator.pty import PtyLine
+
+    def told(event: PlayerEvent) -> None:
+        if isinstance(event, Finished):
+            finished.set()
+        else:
+            _print_event(event)
+
+    async def end(server: PtyLine[PlayerEvent]) -> None:
+        await finished.wait()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LAST_READ
+        while server.unread() and loop.time() < until:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(LOOK)
+        await asyncio.sleep(LAST_WORDS)
+        raise _Done
+
+    async def serve() -> None:
+        with server:
+            try:
+                click.echo(server.path)
+            except OSError as error:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the exit
+                raise RuuviHostError(f"the path cannot be printed: {error.strerror}") from error
+            await together(server=server.run(), end=end(server))
+
+    finished = asyncio.Event()
+    server = PtyLine(player, link=link, on_event=told, patient=True)
+    with suppress(_Done):
+        run_until_stopped(serve())
+    click.echo(
+        f"played {player.octets} of {player.known.octets} octets; the host sent "
+        f"{player.host_octets} octets, {player.host_frames} frames; {player.answered} answered "
+        f"here; {player.missed} recorded ones not sent; {server.octets_lost} octets not read by it",
+        err=True,
+    )
+
+
+class _Done(Exception):  # noqa: N818 - it ends what runs, and is no error
+    """All was played."""
+
+
+def _print_event(event: PlayerEvent) -> None:
+    from ruuvi_host.capture.player import Answered, HostNoise, HostSent, Missed
+
+    match event:
+        case HostSent(message):
+            fields = " ".join(f"{name}={value}" for name, value in message.fields().items())
+            line = f"host: {message.command.name} {fields}".rstrip()
+        case HostNoise(octets):
+            line = f"host: {octets} octets that are no frame"
+        case Answered(command):
+            line = f"answered {command.name}, which the capture does not"
+        case Missed(command):
+            line = f"the host has not sent {command.name}, as the recorded one did; played on"
+        case _:
+            return
+    with suppress(OSError):  # the replay goes on, whether anybody reads about it or not
+        click.echo(line, err=True)
