@@ -117,4 +117,15 @@ def _record(path: str, port: str | None, *, passive: bool, every_company: bool) 
 
 
 def _anonymize(source: str, target: str, seed: str | None) -> None:
-    raise NotImplementedError
+    from ruuvi_host.capture.anonymize import write_anonymized
+    from ruuvi_host.capture.source import open_source
+
+    capture = open_source(source)
+    done = write_anonymized(capture, target, seed)
+    for remark in capture.remarks:
+        click.echo(f"{source}: {remark}", err=True)
+    click.echo(
+        f"{target}: {done.frames} frames, {done.reports} of them reports; {done.dropped} octets "
+        "that were in no frame left out",
+        err=True,
+    )

@@ -1,0 +1,179 @@
+"""A capture that can be given away: the same frames, without what tells who was heard.
+
+Each frame is written anew with its masks and a CRC of its own, in the pieces and at the times of
+the original. Octets that belong to no frame are left out: nobody can tell what is in them. So are
+the name of the port, and the uptime of the machine, which is what monotonic time usually is.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from firmware_protocol.framing import Frame, FrameScanner, encode_frame, frames
+from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, parse
+from ruuvi_host import __version__
+from ruuvi_host.capture.masks import Masks
+from ruuvi_host.capture.pcapng import Record, packet, section, statistics
+from ruuvi_host.capture.source import Source
+from ruuvi_host.errors import ConfigError
+
+LONGEST_WAIT = 1000
+"""Records for which an incomplete frame is waited for; then it is given up. A frame may be cut by
+what goes the other way, but not by so much."""
+
+
+@dataclass(slots=True)
+class Anonymized:
+    """What was done."""
+
+    frames: int = 0
+    reports: int = 0
+    dropped: int = 0
+    """Octets that were in no frame."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A record whose octets are not all decided on yet."""
+
+    record: Record
+    start: int
+    """Offset of its first octet in what went in its direction."""
+    octets: list[tuple[int, bytes]] = field(default_factory=list)
+    """Pieces of masked frames, with the offset within the record."""
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.record.data)
+
+
+class Anonymizer:
+    """Goes through records once: iterating gives the masked ones; then `done` tells."""
+
+    def __init__(self, records: Iterable[Record], masks: Masks) -> None:
+        self.done = Anonymized()
+        self._records = records
+        self._masks = masks
+        self._scanners = {sent: FrameScanner(frames) for sent in (False, True)}
+        self._slots: deque[_Slot] = deque()
+        """In order, from the first on that is not decided on."""
+        self._lost = 0
+        self._offsets = {False: 0, True: 0}
+
+    def __iter__(self) -> Iterator[Record]:
+        section: int | None = None
+        beginning: int | None = None
+        for record in self._records:
+            if record.section != section:
+                yield from self._flush()
+                section, beginning = record.section, record.monotonic
+            if record.monotonic is not None and beginning is not None:
+                record = record._replace(monotonic=max(record.monotonic - beginning, 0))
+            self._slots.append(_Slot(record, self._offsets[record.sent]))
+            self._offsets[record.sent] += len(record.data)
+            self._place(record.sent, self._scanners[record.sent].feed(record.data))
+            if len(self._slots) > LONGEST_WAIT:
+                sent = self._slots[0].record.sent
+                self._place(sent, self._scanners[sent].flush())
+            yield from self._decided()
+        yield from self._flush()
+
+    def _flush(self) -> Iterator[Record]:
+        """Nothing of one life of a program belongs to a frame of the next."""
+        for sent, scanner in self._scanners.items():
+            self._place(sent, scanner.flush())
+        yield from self._decided()
+
+    def _place(self, sent: bool, found: list[Frame]) -> None:
+        """Put what replaces the frames where they stood."""
+        for frame in found:
+            self.done.frames += 1
+            octets, start = self._masked(frame), frame.offset
+            for slot in self._slots:
+                if slot.record.sent != sent or slot.end <= start:
+                    continue
+                if slot.start >= frame.offset + len(octets):
+                    break
+                piece = octets[start - frame.offset : slot.end - frame.offset]
+                slot.octets.append((start - slot.start, piece))
+                start += len(piece)
+
+    def _masked(self, frame: Frame) -> bytes:
+        message = parse(frame)
+        if isinstance(message, AdvRprt | AdvRprt2):
+            self.done.reports += 1
+            data = self._masks.advertising_data(message.data)
+            address = self._masks.address(message.address)
+            # Only what is masked is written anew; what else is in the frame stays as it came.
+            payload = address + frame.payload[6:7] + data + frame.payload[7 + len(data) :]
+            return encode_frame(frame.command, payload)
+        if isinstance(message, DeviceId):
+            return self._masks.device(message).to_frame()
+        return encode_frame(frame.command, frame.payload)
+
+    def _decided(self) -> Iterator[Record]:
+        """The records of which every octet is in a frame, or known to be in none."""
+        while self._slots:
+            slot = self._slots[0]
+            sent = slot.record.sent
+            if slot.end > self._offsets[sent] - self._scanners[sent].pending:
+                return
+            self._slots.popleft()
+            data = b"".join(piece for _, piece in slot.octets)
+            self.done.dropped += len(slot.record.data) - len(data)
+            self._lost += slot.record.lost
+            if data:
+                yield slot.record._replace(data=data, lost=self._lost)
+                self._lost = 0
+
+
+def write_anonymized(source: Source, path: str, seed: str | None) -> Anonymized:
+    """Write the capture `path`, which must not be there yet; "-" is standard output.
+
+    seed: the same masks for the same text; None: masks that nobody can repeat.
+    Raises ConfigError, and leaves no file then.
+    """
+    masks = Masks(os.urandom(32) if seed is None else seed.encode())
+    anonymizer = Anonymizer(source, masks)
+    try:
+        fd = 1 if path == "-" else os.open(path, _NEW, 0o600)
+    except FileExistsError as error:
+        raise ConfigError(path, "exists; choose another name, or remove it") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(path, f"cannot be written: {_why(error)}") from error
+    try:
+        with open(fd, "wb", closefd=fd != 1) as file:
+            _write(anonymizer, file)
+        if not anonymizer.done.frames:
+            raise ConfigError(source.name, "holds no frame: there is nothing to keep of it")
+    except BaseException as error:
+        if fd != 1:
+            os.unlink(path)  # half of it would look like all of it
+        if isinstance(error, OSError):
+            raise ConfigError(path, f"cannot be written: {_why(error)}") from error
+        raise
+    return anonymizer.done
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _write(records: Iterable[Record], file: BinaryIO) -> None:
+    begin = section(f"ruuvi-host {__version__}, anonymized")
+    first = last = None
+    kept = lost = 0
+    for record in records:
+        if last is None or record.section != last.section:
+            file.write(begin)
+        first, last = first or record, record
+        file.write(packet(record))
+        kept += 1
+        lost += record.lost
+    if first and last:
+        file.write(statistics(first.wall, last.wall, kept, lost))

@@ -1,0 +1,153 @@
+"""Masks for what tells who was heard, and where: addresses, names, identifiers.
+
+What is masked looks like what it was, and the same thing always gets the same mask, so a masked
+capture behaves like the original. What is not known to be harmless is masked. Masks cannot be
+undone without the key; with it, by trying out: there are not that many addresses.
+"""
+
+from hashlib import shake_256
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.errors import FormatError
+from ruuvi_host.formats import COMPANY, df2_4
+from ruuvi_host.formats.ad import COMPLETE_NAME, MANUFACTURER_SPECIFIC, SERVICE_DATA_16, SHORT_NAME
+
+_HARMLESS = {
+    0x01,  # flags
+    *(0x02, 0x03),  # 16-bit service UUIDs: assigned numbers
+    0x0A,  # TX power
+    0x12,  # range of the connection interval
+    0x19,  # appearance
+    0x1A,  # advertising interval
+}
+_SERVICE_DATA = {SERVICE_DATA_16: 2, 0x20: 4, 0x21: 16}
+"""AD type → octets of the UUID before the data."""
+_UUIDS_128 = (0x06, 0x07)
+_NORDIC_UART = bytes.fromhex("9ECADC240EE5A9E093F3A3B50100406E")
+_EDDYSTONE = bytes.fromhex("AAFE")
+_IBEACON = bytes.fromhex("4C000215")
+
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
+
+# Where in a Ruuvi payload the address stands: (length of the payload, offset, octets of it).
+_ADDRESS = {
+    0x05: (24, 18, 6),
+    0x06: (20, 17, 3),
+    0x07: (20, 17, 3),
+    0x08: (24, 18, 6),
+    0xC5: (18, 12, 6),
+    0xE0: (40, 34, 6),
+    0xE1: (40, 34, 6),
+    0xF0: (20, 14, 6),
+    0xFA: (23, 17, 6),
+}
+# Where it holds what nobody can check: reserved octets, and ciphertext.
+_OPAQUE = {0x08: slice(1, 17), 0xE0: slice(29, 34), 0xE1: slice(29, 34), 0xFA: slice(1, 17)}
+_RAW_1 = 0x03
+_RAW_1_LENGTH = 14
+
+
+class Masks:
+    """One set of masks. key: any octets; those of another key have nothing in common with them."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = len(key).to_bytes(8, "big") + key
+
+    def address(self, address: bytes) -> bytes:
+        """Another address of the same kind (the two highest bits tell), for six octets, or for the
+        last three. That of the last three is part of that of the six. All 0xFF stays: it is no
+        address, but says that there is none.
+        """
+        if address == b"\xff" * len(address):
+            return address
+        last = self._scramble(address[-3:])
+        if len(address) == 3:
+            return last
+        first = int.from_bytes(address[:3], "big")
+        first ^= int.from_bytes(self._noise("address", address[-3:], 3), "big") & 0x3FFFFF
+        return first.to_bytes(3, "big") + last
+
+    def device(self, device: DeviceId) -> DeviceId:
+        """Its identifier is the key that batches are signed with."""
+        return DeviceId(self.opaque("device", device.id), self.address(device.addr))
+
+    def opaque(self, what: str, octets: bytes) -> bytes:
+        """Noise of the same length; nothing but zeros or ones stays."""
+        if not octets.strip(b"\0") or not octets.strip(b"\xff"):
+            return octets
+        return self._noise(what, octets, len(octets))
+
+    def text(self, octets: bytes) -> bytes:
+        """Letters, as many as there were octets."""
+        return bytes(_LETTERS[octet & 31] for octet in self._noise("text", octets, len(octets)))
+
+    def advertising_data(self, data: bytes) -> bytes:
+        """The same structures, of the same lengths. Of any content; never raises."""
+        masked = bytearray(data)
+        position, end = 0, len(data)
+        while position < end and (length := data[position]):
+            start, stop = position + 2, position + 1 + length
+            type_ = data[position + 1] if position + 1 < end else 0
+            if stop > end:  # cut short: what it was cannot be told
+                masked[start:] = self.opaque("cut", data[start:])
+                return bytes(masked)
+            masked[start:stop] = self._structure(type_, data[start:stop])
+            position = stop
+        masked[position:] = self.opaque("padding", data[position:])
+        return bytes(masked)
+
+    def _structure(self, type_: int, data: bytes) -> bytes:
+        if type_ in _HARMLESS or (type_ in _UUIDS_128 and data == _NORDIC_UART):
+            return data
+        if type_ in (SHORT_NAME, COMPLETE_NAME):
+            return self.text(data)
+        if type_ == MANUFACTURER_SPECIFIC:
+            return self._manufacturer(data)
+        if type_ == SERVICE_DATA_16 and data.startswith(_EDDYSTONE):
+            return _EDDYSTONE + self._eddystone(data[2:])
+        kept = _SERVICE_DATA.get(type_, 0)
+        return data[:kept] + self.opaque(f"structure {type_}", data[kept:])
+
+    def _manufacturer(self, data: bytes) -> bytes:
+        if data.startswith(COMPANY):
+            return COMPANY + self._ruuvi(data[2:])
+        if data.startswith(_IBEACON) and len(data) == 25:  # the last octet is the power
+            return _IBEACON + self.opaque("ibeacon", data[4:24]) + data[24:]
+        return data[:2] + self.opaque("manufacturer", data[2:])
+
+    def _ruuvi(self, payload: bytes) -> bytes:
+        data_format = payload[0] if payload else None
+        if data_format == _RAW_1 and len(payload) >= _RAW_1_LENGTH:
+            return payload[:_RAW_1_LENGTH] + self.opaque("padding", payload[_RAW_1_LENGTH:])
+        length, offset, size = _ADDRESS.get(data_format or 0, (0, 0, 0))
+        if len(payload) != length:  # unknown, or not what it says it is
+            return payload[:1] + self.opaque("ruuvi", payload[1:])
+        masked = bytearray(payload)
+        address = slice(offset, offset + size)
+        masked[address] = self.address(payload[address])
+        if opaque := _OPAQUE.get(payload[0]):
+            masked[opaque] = self.opaque("ciphertext", payload[opaque])
+        return bytes(masked)
+
+    def _eddystone(self, frame: bytes) -> bytes:
+        """Type and power stay. A Ruuvi URL is a reading, and its last character may be of a chip's
+        identifier."""
+        fragment = df2_4.find_fragment(_EDDYSTONE + frame)
+        try:
+            df2_4.decode(fragment or b"")
+        except FormatError:
+            return frame[:2] + self.opaque("eddystone", frame[2:])
+        identifier = frame[len(frame) - len(fragment or b"") + 8 :]
+        return frame[: len(frame) - len(identifier)] + self.text(identifier)
+
+    def _scramble(self, octets: bytes) -> bytes:
+        """Another three octets for each three octets: a Feistel network."""
+        number = int.from_bytes(octets, "big")
+        left, right = number >> 12, number & 0xFFF
+        for turn in range(6):
+            noise = self._noise(f"turn {turn}", right.to_bytes(2, "big"), 2)
+            left, right = right, left ^ int.from_bytes(noise, "big") & 0xFFF
+        return (left << 12 | right).to_bytes(3, "big")
+
+    def _noise(self, what: str, octets: bytes, length: int) -> bytes:
+        return shake_256(self._key + what.encode() + b"\0" + octets).digest(length)
