@@ -43,12 +43,28 @@ class IntakeCounters(Counters):
     """Same data as before: no news."""
     shorter: int = 0
     """Legacy data that may not replace a longer advertisement."""
-    replaced: int = 0
-    """A newer report replaced one that no batch had taken yet."""
     evicted: int = 0
     """Sensors that left the full table."""
-    evicted_unsent: int = 0
-    """Of those: with a report that a batch had still to take."""
+    missed: int = 0
+    """Measurements that never reached us, as the gaps in the sensors' own numbers tell: lost on
+    air, in the coprocessor or on the serial line."""
+    missed_unknown: int = 0
+    """News of which nobody knows: the format has no numbers, or the sensor began anew."""
+
+
+@dataclass(slots=True)
+class QueueCounters(Counters):
+    """From the table to the batches of one target: news = replaced + evicted + cleared + taken +
+    those that wait."""
+
+    replaced: int = 0
+    """By a newer one of the same sensor, before a batch took them: by design."""
+    evicted: int = 0
+    """Their sensor left the full table."""
+    cleared: int = 0
+    """The table was emptied."""
+    taken: int = 0
+    """Into batches."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ their effect as the order and the content of batches.
 from collections.abc import Iterable, Iterator
 
 from ruuvi_host.advertisement import Advertisement
-from ruuvi_host.status import IntakeCounters
+from ruuvi_host.intake.gaps import missed
+from ruuvi_host.status import IntakeCounters, QueueCounters
 
 LONGEST_LEGACY = 31
 """Octets of legacy advertising data; what is longer came by extended advertising."""
@@ -20,11 +21,13 @@ it; but a sensor whose extended advertising ceased would then be frozen for ever
 class _Entry:
     """A place in the table. Reused for a newcomer, who so takes over the place in each queue."""
 
-    __slots__ = ("advertisement", "samples")
+    __slots__ = ("advertisement", "missed", "samples")
 
     def __init__(self, advertisement: Advertisement, samples: int) -> None:
         self.advertisement = advertisement
         self.samples = samples
+        self.missed = 0
+        """Measurements that were not heard, as far as their numbers tell."""
 
 
 Queue = dict[_Entry, None]
@@ -40,7 +43,7 @@ class AdvertisementTable:
         self.counters = counters or IntakeCounters()
         self._max_sensors = max_sensors
         self._entries: dict[bytes, _Entry] = {}
-        self._queues: list[Queue] = []
+        self._queues: list[tuple[Queue, QueueCounters]] = []
         self._known: frozenset[bytes] = frozenset()
 
     def __len__(self) -> int:
@@ -49,8 +52,9 @@ class AdvertisementTable:
     def queue(self) -> "ChangeQueue":
         """A new reader's own view of what has changed since it last looked."""
         queue: Queue = {}
-        self._queues.append(queue)
-        return ChangeQueue(queue)
+        counters = QueueCounters()
+        self._queues.append((queue, counters))
+        return ChangeQueue(queue, counters, self.counters)
 
     def put(self, advertisements: Iterable[Advertisement]) -> None:
         """Take in what one read brought, in order."""
@@ -62,7 +66,7 @@ class AdvertisementTable:
             entry = entries.get(address)
             if entry is None:
                 entry = self._new_entry(advertisement)
-                for queue in queues:
+                for queue, _ in queues:
                     queue.setdefault(entry)
             else:
                 entry.samples += 1
@@ -78,13 +82,18 @@ class AdvertisementTable:
                     counters.shorter += 1
                     continue
                 entry.advertisement = advertisement
-                unsent = False
-                for queue in queues:
+                # Nearly always the next format 5, which need not be looked at more closely.
+                if not (
+                    len(data) == LONGEST_LEGACY == len(old_data)
+                    and data[24] - old_data[24] == 1
+                    and data[23] == old_data[23]
+                ):
+                    self._count_missed(entry, old, advertisement)
+                for queue, counted in queues:
                     if entry in queue:
-                        unsent = True
+                        counted.replaced += 1
                     else:
                         queue[entry] = None
-                counters.replaced += unsent
                 del entries[address]  # to come back as the most recently changed one
             entries[address] = entry
             counters.news += 1
@@ -125,11 +134,17 @@ class AdvertisementTable:
             entry.samples = 0
         return taken
 
+    def missed_most(self, count: int) -> list[tuple[bytes, int]]:
+        """(address, measurements that were not heard) of the sensors with most of them."""
+        missing = [(address, entry.missed) for address, entry in self._entries.items()]
+        return sorted((m for m in missing if m[1]), key=lambda m: (-m[1], m[0]))[:count]
+
     def clear(self) -> None:
         """Empty the table and all queues. The sensors are known afterwards, for `samples`."""
         self._known = frozenset(self._entries)
         self._entries.clear()
-        for queue in self._queues:
+        for queue, counted in self._queues:
+            counted.cleared += len(queue)
             queue.clear()
 
     def reset(self, max_sensors: int) -> None:
@@ -138,6 +153,14 @@ class AdvertisementTable:
         self._queues.clear()
         self._max_sensors = max_sensors
 
+    def _count_missed(self, entry: _Entry, old: Advertisement, new: Advertisement) -> None:
+        between = missed(old.data, new.data, new.heard - old.heard)
+        if between > 0:
+            self.counters.missed += between
+            entry.missed += between
+        elif between < 0:
+            self.counters.missed_unknown += 1
+
     def _new_entry(self, advertisement: Advertisement) -> _Entry:
         samples = 1 if advertisement.address in self._known else 0
         if len(self._entries) < self._max_sensors:
@@ -145,17 +168,27 @@ class AdvertisementTable:
         oldest = next(iter(self._entries))
         entry = self._entries.pop(oldest)
         self.counters.evicted += 1
-        self.counters.evicted_unsent += any(entry in queue for queue in self._queues)
+        for queue, counted in self._queues:
+            counted.evicted += entry in queue
         entry.advertisement = advertisement
         entry.samples = samples
+        entry.missed = 0
         return entry
 
 
 class ChangeQueue:
     """What has changed since this reader last looked, in order of each sensor's first change."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, counters: QueueCounters, table: IntakeCounters) -> None:
+        self.counters = counters
         self._queue = queue
+        self._table = table
+        self._news_before = table.news
+
+    @property
+    def news(self) -> int:
+        """Reports that have changed the table while there was this queue."""
+        return self._table.news - self._news_before
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -163,5 +196,6 @@ class ChangeQueue:
     def take(self) -> tuple[Advertisement, ...]:
         """The newest advertisement of each; the queue is empty afterwards."""
         taken = tuple(entry.advertisement for entry in self._queue)
+        self.counters.taken += len(taken)
         self._queue.clear()
         return taken

@@ -154,8 +154,9 @@ def test_a_full_table_loses_the_least_recently_changed_and_keeps_its_place_in_th
     intake.heard([report(1), report(2), report(1, b"new")], 0.0, 1)
     intake.heard([report(3)], 0.0, 1)
     assert [a.address[-1] for a in queue.take()] == [1, 3]
-    assert intake.counters.evicted == intake.counters.evicted_unsent == 1
-    assert intake.counters.replaced == 1
+    assert intake.counters.evicted == queue.counters.evicted == 1
+    assert queue.counters.replaced == 1
+    assert (queue.news, queue.counters.taken) == (4, 2)
     assert len(table) == 2
 
 
@@ -167,6 +168,7 @@ def test_a_cleared_table_still_knows_its_sensors() -> None:
     table.clear()
     assert not len(table)
     assert queue.take() == ()
+    assert queue.counters.cleared == 1
     intake.heard([report(1), report(2)], 0.0, 1)
     assert table.take_samples() == [(report(2).address, 0), (report(1).address, 1)]
 

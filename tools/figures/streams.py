@@ -15,7 +15,8 @@ TAG_HEADER = bytes.fromhex("0201061BFF990405")
 
 
 def reports(count: int, *, seed: int = 1, tags: int = TAGS, repeats: int = 1) -> list[AdvRprt2]:
-    """Reports of `tags` tags in turn, each reading sent `repeats` times before the next one."""
+    """Reports of `tags` tags in turn, each reading sent `repeats` times before the next one,
+    and numbered as a tag numbers its readings."""
     random = Random(seed)
     addresses = [b"\xcb" + number.to_bytes(5) for number in range(tags)]
     readings: dict[bytes, bytes] = {}
@@ -23,7 +24,8 @@ def reports(count: int, *, seed: int = 1, tags: int = TAGS, repeats: int = 1) ->
     for number in range(count):
         address = addresses[number % tags]
         if number // tags % repeats == 0:
-            readings[address] = TAG_HEADER + random.randbytes(17) + address
+            sequence = (number // tags // repeats % 0xFFFF).to_bytes(2)
+            readings[address] = TAG_HEADER + random.randbytes(15) + sequence + address
         made.append(
             AdvRprt2(address, readings[address], random.randrange(-95, -40), 1, 15, 37, False, -64)
         )
