@@ -5,6 +5,7 @@ As there, a missing key keeps its value, and so does one of the wrong type. Wher
 silent there is a Problem.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
@@ -123,7 +124,7 @@ class GatewayConfig:
             if name in BY_NAME:
                 given[name] = value
             elif name not in FACTS and name not in SHOWN_ONLY and name != OLD_NAME:
-                self.unknown[name] = value
+                self.unknown |= _writable({name: value})
                 if not problems.is_full(severity):
                     near = get_close_matches(name, BY_NAME, 1)
                     meant = f"unknown key; is {near[0]} meant?" if near else "unknown key"
@@ -247,3 +248,10 @@ class GatewayConfig:
         values = self.values
         custom = (values["http_url"], values["http_data_format"], values["http_auth"])
         return bool(values["use_http"]) and custom == (RUUVI_CLOUD_URL, "ruuvi", "none")
+
+
+def _writable(document: Values) -> Values:
+    """As it will be read again: JSON can hold halves of characters, and UTF-8 cannot."""
+    text = json.dumps(document, ensure_ascii=False)
+    written: Values = json.loads(text.encode("utf-8", "replace"))
+    return written

@@ -88,9 +88,9 @@ def test_statuses(status: int, authorized: bool, stage: Stage | None) -> None:
 
 def test_a_dongle_that_ruuvi_may_not_know() -> None:
     outcome = Outcome(Verdict.MEND, "status 403 Forbidden", status=403)
-    result = judge(Target("ruuvi", "https://network.ruuvi.com/record"), GATEWAY, outcome)
+    result = judge(Target("ruuvi", "https://network.ruuvi.com/record"), outcome)
     assert result.stage is Stage.SIGNATURE
-    assert "Ruuvi may not know the id of this coprocessor (40:98:A7:78:58:1A:E1:38)" in str(result)
+    assert "Ruuvi may not know the id of this coprocessor" in str(result)
 
 
 def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
@@ -123,6 +123,6 @@ def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
 def test_every_step_has_its_stage_and_remedy() -> None:
     target = Target("custom", Server("http", 1).url())
     for step in Step:
-        result = judge(target, GATEWAY, Outcome(Verdict.LATER, "x", step=step))
+        result = judge(target, Outcome(Verdict.LATER, "x", step=step))
         assert result.stage
         assert result.remedy
