@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from ruuvi_host.config.gateway_values import whole
 from ruuvi_host.config.problems import Problems, Severity
 
 MAX_FILE = 1 << 20
@@ -65,7 +66,8 @@ def parse_json(text: str, problems: Problems) -> dict[str, Any]:
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for key, value in pairs:
+        for name, value in pairs:
+            key = whole(name)
             if key in result:
                 problems.add(key, "given more than once", "the first counts")
             else:
@@ -108,7 +110,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 def gateway_text(document: Mapping[str, Any]) -> str:
     """A configuration as a gateway writes it."""
     text = json.dumps(document, indent="\t", ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "replace").decode()  # JSON can hold halves of characters
+    return whole(text)
 
 
 def warn_if_others_read(path: Path, problems: Problems) -> None:

@@ -26,7 +26,7 @@ def read_value(key: GatewayKey, value: Any, problems: Problems, severity: Severi
             return _text(key, value, problems, severity)
         case Kind.TEXTS if isinstance(value, list):
             return [
-                _whole(item) if isinstance(item, str) else json.dumps(item, default=str)
+                whole(item) if isinstance(item, str) else json.dumps(item, default=str)
                 for item in value
             ]
         case Kind.OBJECT if isinstance(value, dict):
@@ -62,7 +62,7 @@ def from_text(key: GatewayKey, text: str) -> Any:
 
 
 def _text(key: GatewayKey, value: str, problems: Problems, severity: Severity) -> Any:
-    value = _whole(value)
+    value = whole(value)
     octets = value.encode()
     if key.limit is not None and len(octets) > key.limit:
         if key.refuse:
@@ -81,7 +81,7 @@ def _text(key: GatewayKey, value: str, problems: Problems, severity: Severity) -
     return value
 
 
-def _whole(text: str) -> str:
+def whole(text: str) -> str:
     """JSON can hold halves of characters; nothing else can."""
     return text.encode("utf-8", "replace").decode()
 

@@ -62,6 +62,7 @@ class Sources:
         self.gateway = GatewayConfig()
         self.host = HostValues()
         self.problems = Problems()
+        self._texts: dict[Path, str] = {}
         path = wishes.config
         if path is None and (variable := wishes.environment.get(CONFIG_VARIABLE)):
             path = Path(variable)
@@ -87,6 +88,7 @@ class Sources:
         self.files = wishes.files or self.path_of("files") or self.folder
         """The folder of certificates and extra parts."""
         self.problems.source = ""
+        self._texts.clear()
 
     def path_of(self, name: str) -> Path | None:
         """A setting that is a path; None: not set."""
@@ -103,7 +105,7 @@ class Sources:
         if path is None:
             return None, None, {}
         try:
-            text = read_text(path)
+            text = self._text(path)
         except Unreadable as error:
             unreadable(self.problems, path, error)
             return None, None, {}
@@ -119,10 +121,16 @@ class Sources:
         beside = self.folder / GATEWAY_FILE
         return beside if os.path.exists(beside) else None, path, own
 
+    def _text(self, path: Path) -> str:
+        """What is in a file; it is read once, as a pipe can be. Raises Unreadable."""
+        if path not in self._texts:
+            self._texts[path] = read_text(path)
+        return self._texts[path]
+
     def _read_host_file(self, path: Path) -> Mapping[str, Any]:
         self.problems.source = str(path)
         try:
-            own = parse_toml(read_text(path))
+            own = parse_toml(self._text(path))
         except Unreadable as error:
             unreadable(self.problems, path, error)
             return {}
@@ -139,7 +147,7 @@ class Sources:
         for each in (*[d for d in defaults if os.path.isfile(d)][:1], path):
             self.problems.source = str(each)
             try:
-                document = parse_json(read_text(each), self.problems)
+                document = parse_json(self._text(each), self.problems)
             except Unreadable as error:
                 unreadable(self.problems, each, error)
                 continue

@@ -27,7 +27,13 @@ from ruuvi_host.config.sources import Sources, Wishes
 from ruuvi_host.errors import ConfigError
 
 ANY_TEXT = st.text(st.characters(), max_size=300)  # halves of characters included
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | ANY_TEXT
+)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
@@ -84,7 +90,7 @@ def test_nothing_upsets_it_and_what_is_saved_is_stable(
 ) -> None:
     gateway, problems = GatewayConfig(), Problems()
     for document in given_documents:
-        gateway.update(document, problems, own=own)
+        gateway.update(parse_json(json.dumps(document), problems), problems, own=own)
         for key in GATEWAY_KEYS:
             check_type(key.kind, gateway[key.name])
             if key.limit is not None:
@@ -93,9 +99,7 @@ def test_nothing_upsets_it_and_what_is_saved_is_stable(
                 assert gateway[key.name] in key.choices
     for problem in problems.found:
         assert str(problem).isprintable()
-    if any(isinstance(v, float) for v in gateway.unknown.values()):
-        return  # NaN is not equal to itself; it cannot come from a file
-    text = gateway_text(json.loads(json.dumps(gateway.document())))
+    text = gateway_text(gateway.document())
     text.encode()
     again = GatewayConfig()
     again.update(json.loads(text), Problems())
