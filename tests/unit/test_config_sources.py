@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from ruuvi_host.cli.configuration import key_and_value
+from ruuvi_host.cli.configuration import for_url, key_and_value
+from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.files import Unreadable, read_text, write_private
 from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME, HOST_BY_NAME
 from ruuvi_host.config.load import Loaded, load, load_to_run
-from ruuvi_host.config.model import CUSTOM, RUUVI, Coprocessor, Profile
+from ruuvi_host.config.model import CUSTOM, RUUVI, Profile
 from ruuvi_host.config.problems import MOST_TOLD, Severity
 from ruuvi_host.config.sources import Wishes
 from ruuvi_host.errors import ConfigError
@@ -100,7 +101,7 @@ def test_either_file_finds_the_other(write: Write, named: str) -> None:
     config = load(wishes(path / named)).config
     assert [target.name for target in config.targets] == [CUSTOM]
     assert config.profile is Profile.GATEWAY
-    assert config.coprocessors == (Coprocessor("/dev/x"),)
+    assert config.coprocessors == (CoprocessorSettings("/dev/x"),)
 
 
 def test_told_apart_by_content(write: Write) -> None:
@@ -207,7 +208,7 @@ def test_environment(write: Write) -> None:
     )
     assert loaded.problems == []
     config = loaded.config
-    assert config.coprocessors == (Coprocessor("/dev/ttyACM0", 9600),)
+    assert config.coprocessors == (CoprocessorSettings("/dev/ttyACM0", 9600),)
     (target,) = config.targets
     assert target.authorization
     assert target.authorization.value == "Bearer t"
@@ -253,14 +254,13 @@ def test_a_secret_from_a_file(write: Write, tmp_path: Path) -> None:
 def test_the_url_option_takes_nothing_that_belongs_to_another_server(
     write: Write, kind: str, user: str, back: tuple[str, ...]
 ) -> None:
-    from ruuvi_host.cli.run import _for_url
 
     secrets = {"http_user": "MARK", "http_pass": "MARK"}
     secrets |= {"http_bearer_token": "MARK", "http_api_key": "MARK"}
     flags = ["http_use_ssl_client_cert", "http_use_ssl_server_cert", "http_use_extra_http_path"]
     flags += ["http_use_extra_http_query", "http_use_extra_http_headers"]
     path = write("gw_cfg.json", SERVER | secrets | {"http_auth": kind} | dict.fromkeys(flags, True))
-    overrides = _for_url(f"http://{user}other/")
+    overrides = for_url(f"http://{user}other/")
     if "kind" in back:  # the user asks for authentication, but not for that secret
         overrides.append(("http_auth", kind, "--set"))
     (target,) = load(Wishes(path, None, tuple(overrides))).config.targets
