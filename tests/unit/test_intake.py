@@ -91,6 +91,17 @@ def test_ble_phy_is_left_out_where_the_gateway_does(secondary: int, expected: st
     assert tag["ble_tx_power"] == 4294967292  # the firmware prints -4 so
 
 
+def test_a_negative_tx_power_is_signed_when_that_is_wanted() -> None:
+    heard = [Advertisement(bytes(6), b"\xaa", -1, 1, 15, 37, p, 0.0, 5) for p in (-4, 7, None)]
+    facts = BodyFacts(signed_tx_power=True)
+    batch = Batch(1, DeviceId(bytes(8), bytes(6)), tuple(heard))
+    made = b"".join(body_slices(batch, facts, 1)).decode()
+    assert [line.strip() for line in made.splitlines() if "ble_tx_power" in line] == [
+        '"ble_tx_power": -4,',
+        '"ble_tx_power": 7,',
+    ]
+
+
 def test_coordinates_are_escaped_as_the_gateway_does() -> None:
     gateway = HTTP["batch"][0]["gateway"] | {"coordinates": 'a"\\\b\f\n\r\t\x1f/\x7fä'}
     assert r'"a\"\\\b\f\n\r\t\u001f/' + '\x7fä"' in body((), gateway, 1)
