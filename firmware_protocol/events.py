@@ -122,3 +122,9 @@ class SessionCounters:
     """Answers that nobody was waiting for; dropped."""
     unexpected_messages: int = 0
     """Intact frames that only a host sends; dropped."""
+
+    @property
+    def report_frames(self) -> int:
+        """Intact frames with a report in them: reports + reports_unconfigured."""
+        frames = self.scanner.frames
+        return frames[Command.ADV_RPRT] + frames[Command.ADV_RPRT2]

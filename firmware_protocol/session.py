@@ -218,6 +218,11 @@ class HostSession:
         return self._answered_at
 
     @property
+    def pending(self) -> int:
+        """Octets kept back because they may be the beginning of a frame."""
+        return self._scanner.pending
+
+    @property
     def can_command(self) -> bool:
         """May `command` be called now?"""
         return self.state is State.READY and self._in_flight is None

@@ -79,6 +79,8 @@ class LinkCounters(Counters):
     bytes_received: int = 0
     bytes_in_frames: int = 0
     bytes_skipped: int = 0
+    bytes_pending: int = 0
+    """Kept back for now: they may be the beginning of a frame."""
     crc_errors: int = 0
     etx_errors: int = 0
     delimiter_errors: int = 0
@@ -90,6 +92,8 @@ class LinkCounters(Counters):
     count them (nor does a pseudo-terminal or a network)."""
     uart_framing_errors: int | None = None
     """Octets with a wrong stop bit. None: as above."""
+    report_frames: int = 0
+    """Intact frames with a report in them."""
     reports: int = 0
     reports_unconfigured: int = 0
     """Dropped: they came before the coprocessor was configured."""
@@ -151,10 +155,19 @@ class LinkStatus:
 
 @dataclass(slots=True)
 class RelayCounters(Counters):
-    """From table to server, one of these per target."""
+    """From table to server, one of these per target.
+
+    Where batches end: batches + from_before = accepted + empty_failed + refused + overflowed +
+    aged_out + thinned + unreadable + lost + those that wait (Relay.waiting). Likewise for reports.
+    """
 
     batches: int = 0
     """Cut, empty ones included."""
+    batch_reports: int = 0
+    """In them."""
+    from_before: int = 0
+    """Batches that an earlier run left in the spool."""
+    from_before_reports: int = 0
     posts: int = 0
     """Attempts."""
     accepted: int = 0
@@ -164,11 +177,29 @@ class RelayCounters(Counters):
     refused: int = 0
     """Batches that the server will never take (4xx about the body); dropped."""
     refused_reports: int = 0
+    spooled: int = 0
+    """Batches that went to the spool."""
     overflowed: int = 0
-    """Batches that left the full queue, the oldest first."""
+    """Batches that left the full spool, or for want of room on the disk, the oldest first."""
     overflowed_reports: int = 0
+    aged_out: int = 0
+    """Batches that waited for longer than is allowed."""
+    aged_out_reports: int = 0
+    thinned: int = 0
+    """Batches that were made one with others, for a server that takes few posts."""
+    thinned_reports: int = 0
+    """Reports that a newer one of the same sensor replaced then."""
+    unreadable: int = 0
+    """Batches in a spool that was damaged."""
+    unreadable_reports: int = 0
+    lost: int = 0
+    """Batches whose only attempt failed (profile gateway), or that could not be kept at the end."""
+    lost_reports: int = 0
     empty_failed: int = 0
     """Empty batches that failed; nothing is lost with them."""
+    kept: int = 0
+    """Batches left in the spool at the end, for the next start."""
+    kept_reports: int = 0
 
 
 @dataclass(slots=True)

@@ -32,7 +32,8 @@ LAYERS = (
         *("ruuvi_host.lifetime", "ruuvi_host.logs", "ruuvi_host.state", "ruuvi_host.status"),
         *("ruuvi_host.machine", "ruuvi_host.starts", "ruuvi_host.health", "ruuvi_host.notify"),
     ),
-    ("ruuvi_host.watch",),
+    ("ruuvi_host.balance", "ruuvi_host.status_socket", "ruuvi_host.watch"),
+    ("ruuvi_host.overview",),
     ("ruuvi_host.config",),
     ("ruuvi_host.formats",),
     ("ruuvi_host.intake",),
@@ -47,7 +48,10 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 PACKAGE = "ruuvi_host"  # has no room and no imports: it holds the version, which all may ask for
 
-PURE = ("firmware_protocol", "ruuvi_host.formats", "ruuvi_host.health", "ruuvi_host.intake")
+PURE = (
+    *("firmware_protocol", "ruuvi_host.formats", "ruuvi_host.intake"),
+    *("ruuvi_host.balance", "ruuvi_host.health", "ruuvi_host.overview"),
+)
 IMPURE = (
     *("asyncio", "socket", "socketserver", "ssl", "select", "selectors", "http", "urllib"),
     *("threading", "multiprocessing", "subprocess", "time", "datetime", "ruuvi_host.clock"),

@@ -119,7 +119,8 @@ class Supervisor:
         """All lives together, the present one included."""
         total = LinkCounters(*(getattr(self._past, f.name) for f in fields(self._past)))
         if self._link:
-            _add(total, self._link.session.counters)
+            add_life(total, self._link.session.counters)
+            total.bytes_pending = self._link.session.pending
         if self._port:
             _add_line_errors(total, self._port)
         return total
@@ -196,7 +197,7 @@ class Supervisor:
         finally:
             self._known_generation()
             self._link = self._port = None
-            _add(self._past, session.counters)
+            add_life(self._past, session.counters)
             _add_line_errors(self._past, port)
             if session.device:
                 self._old = session.device if session.generation is Generation.V1 else None
@@ -332,7 +333,7 @@ class Supervisor:
         self._diary.quiet(self._settings.quiet)
 
 
-def _add(total: LinkCounters, life: SessionCounters) -> None:
+def add_life(total: LinkCounters, life: SessionCounters) -> None:
     """Add one life's counters to `total`, name by name."""
     for part in (life, life.scanner):
         for name in LinkCounters.__dataclass_fields__:

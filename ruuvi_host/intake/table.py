@@ -49,10 +49,13 @@ class AdvertisementTable:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def queue(self) -> "ChangeQueue":
-        """A new reader's own view of what has changed since it last looked."""
+    def queue(self, counters: QueueCounters | None = None) -> "ChangeQueue":
+        """A new reader's own view of what has changed since it last looked.
+
+        counters: of a reader whose place it takes.
+        """
         queue: Queue = {}
-        counters = QueueCounters()
+        counters = counters or QueueCounters()
         self._queues.append((queue, counters))
         return ChangeQueue(queue, counters, self.counters)
 
@@ -183,7 +186,7 @@ class ChangeQueue:
         self.counters = counters
         self._queue = queue
         self._table = table
-        self._news_before = table.news
+        self._news_before = table.news - sum(counters.nonzero().values())
 
     @property
     def news(self) -> int:
