@@ -93,7 +93,7 @@ class Masks:
                 return bytes(masked)
             masked[start:stop] = self._structure(type_, data[start:stop])
             position = stop
-        masked[position:] = self.opaque("padding", data[position:])
+        masked[position + 1 :] = self.opaque("padding", data[position + 1 :])
         return bytes(masked)
 
     def _structure(self, type_: int, data: bytes) -> bytes:
@@ -116,16 +116,16 @@ class Masks:
         return data[:2] + self.opaque("manufacturer", data[2:])
 
     def _ruuvi(self, payload: bytes) -> bytes:
-        data_format = payload[0] if payload else None
+        data_format = payload[0] if payload else 0
         if data_format == _RAW_1 and len(payload) >= _RAW_1_LENGTH:
             return payload[:_RAW_1_LENGTH] + self.opaque("padding", payload[_RAW_1_LENGTH:])
-        length, offset, size = _ADDRESS.get(data_format or 0, (0, 0, 0))
-        if len(payload) != length:  # unknown, or not what it says it is
+        length, offset, size = _ADDRESS.get(data_format, (0, 0, 0))
+        if not length or len(payload) != length:  # unknown, or not what it says it is
             return payload[:1] + self.opaque("ruuvi", payload[1:])
         masked = bytearray(payload)
         address = slice(offset, offset + size)
         masked[address] = self.address(payload[address])
-        if opaque := _OPAQUE.get(payload[0]):
+        if opaque := _OPAQUE.get(data_format):
             masked[opaque] = self.opaque("ciphertext", payload[opaque])
         return bytes(masked)
 

@@ -326,6 +326,7 @@ class Player:
                 answer = asked
             elif asked.command == Command.SET_ALL:
                 self._settled = True
+                self._go_on(now)
             self.answered += 1
             self._events.append(Answered(asked.command))
             yield answer.to_frame()

@@ -1,0 +1,163 @@
+"""Every file in tests/captures/: ours, and those that come with a bug report.
+
+A new one is copied there, and nothing else is to be done: it must be readable, lose nothing when
+it is anonymized, and be heard by the real program when it is played to it.
+"""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import Program, ruuvi_host
+
+from firmware_protocol.commands import Command
+from firmware_protocol.framing import Frame, FrameScanner, frames
+from firmware_protocol.messages import (
+    Ack,
+    AdvRprt,
+    AdvRprt2,
+    DeviceId,
+    GetAll,
+    Message,
+    Report,
+    parse,
+)
+from ruuvi_host.capture.anonymize import Anonymizer
+from ruuvi_host.capture.masks import Masks
+from ruuvi_host.capture.pcapng import Record
+from ruuvi_host.capture.source import open_source
+from ruuvi_host.errors import FormatError
+from ruuvi_host.formats import ENCRYPTED, decode, fields
+
+FOLDER = Path(__file__).parent.parent / "captures"
+FILES = sorted(path for path in FOLDER.iterdir() if path.suffix == ".pcapng")
+every_capture = pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+
+
+def records_of(path: Path) -> list[Record]:
+    source = open_source(str(path))
+    records = list(source)
+    assert source.is_capture
+    assert all("cut off" in remark or "its end" in remark for remark in source.remarks)
+    return records
+
+
+def frames_of(records: list[Record], *, sent: bool) -> list[Frame]:
+    scanner = FrameScanner(frames)
+    found = [f for record in records if record.sent == sent for f in scanner.feed(record.data)]
+    return [*found, *scanner.flush()]
+
+
+def received(records: list[Record]) -> list[Message]:
+    return [parse(frame) for frame in frames_of(records, sent=False)]
+
+
+def test_there_are_captures() -> None:
+    assert {"boot", "noise", "old-firmware", "crash"} <= {path.stem for path in FILES}
+
+
+@every_capture
+def test_it_is_readable(path: Path) -> None:
+    records = records_of(path)
+    assert received(records)
+    times = [record.monotonic for record in records if record.section == 0]
+    known = [time for time in times if time is not None]
+    assert known == sorted(known)
+
+
+@every_capture
+def test_decode_finds_its_frames(path: Path) -> None:
+    with ruuvi_host("decode", "uart", "--json", str(path)) as program:
+        assert program.wait() == 0
+    lines = [json.loads(line) for line in program.out]
+    records = records_of(path)
+    for direction, sent in (("device_to_host", False), ("host_to_device", True)):
+        offsets = [line["offset"] for line in lines if line["direction"] == direction]
+        assert offsets == [frame.offset for frame in frames_of(records, sent=sent)]
+    assert f"Records: {len(records)} in " in "".join(program.err)
+
+
+@every_capture
+def test_anonymized_it_says_the_same(path: Path) -> None:
+    original = records_of(path)
+    anonymizer = Anonymizer(original, Masks(b"test"))
+    masked = list(anonymizer)
+    assert frames_of(original, sent=True) == frames_of(masked, sent=True)
+    before, after = received(original), received(masked)
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        assert type(old) is type(new)
+        if isinstance(old, AdvRprt | AdvRprt2) and isinstance(new, AdvRprt | AdvRprt2):
+            assert new.address != old.address
+            assert new._replace(address=old.address, data=old.data) == old
+            assert readings(new.data) == readings(old.data)
+        elif isinstance(old, DeviceId) and isinstance(new, DeviceId):
+            assert (new.id != old.id, new.addr != old.addr) == (True, True)
+        else:
+            assert new == old
+    skipped = sum(len(record.data) for record in original) - sum(len(r.data) for r in masked)
+    assert anonymizer.done.dropped == skipped
+
+
+def readings(data: bytes) -> dict[str, Any] | None:
+    """What is in advertising data, without what tells whose it is; None: no reading."""
+    try:
+        found = fields(decode(data))
+    except FormatError:
+        return None
+    assert found["data_format"] not in ENCRYPTED
+    return {k: v for k, v in found.items() if k not in ("mac", "mac_suffix", "tag_id")}
+
+
+@every_capture
+def test_nothing_of_anybody_is_left(path: Path) -> None:
+    original = records_of(path)
+    secrets = set[bytes]()
+    for message in received(original):
+        if isinstance(message, AdvRprt | AdvRprt2):
+            secrets |= {message.address, message.address[::-1]}
+        elif isinstance(message, DeviceId):
+            secrets |= {message.id, message.addr, message.id[::-1], message.addr[::-1]}
+    assert secrets
+    masked = b"".join(record.data for record in Anonymizer(original, Masks(b"test")))
+    assert [secret.hex() for secret in secrets if secret in masked] == []
+
+
+def heard_when_played(path: Path) -> list[Report]:
+    """The reports that a host takes, which it does from its configuration on."""
+    messages = received(records_of(path))
+    # A capture that was begun late has no handshake; the player makes it.
+    ready = not any(isinstance(m, Ack) and m.acked_cmd == Command.SET_ALL for m in messages)
+    heard: list[Report] = []
+    for message in messages:
+        if isinstance(message, GetAll):
+            ready = False
+        elif isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:
+            ready = True
+        elif ready and isinstance(message, AdvRprt | AdvRprt2):
+            heard.append(message)
+    return heard
+
+
+def played(path: Path, *options: str) -> tuple[Program, list[dict[str, Any]]]:
+    expected = len(heard_when_played(path))
+    with ruuvi_host("replay", str(path), *options) as player:
+        port = player.wait_for("^/dev/.*")[0]
+        with ruuvi_host("listen", "--port", port, "--json", "--all") as host:
+            assert player.wait() == 0
+            if expected:
+                host.wait_for("^{", expected)
+            assert host.stop(signal.SIGINT) == 0
+    return player, [json.loads(line) for line in host.out]
+
+
+@every_capture
+def test_the_real_program_hears_it(path: Path) -> None:
+    player, lines = played(path, "--speed", "max")
+    expected = [report.data.hex().upper() for report in heard_when_played(path)]
+    assert [line["adv"] for line in lines] == expected
+    octets = sum(len(record.data) for record in records_of(path) if not record.sent)
+    assert f"played {octets} of {octets} octets" in player.err[-1]
+    assert player.err[-1].endswith("0 octets not read by it")
