@@ -17,7 +17,7 @@ from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import RUUVI, Config, Target
 from ruuvi_host.device.coprocessors import Coprocessors
 from ruuvi_host.device.port import Tap
-from ruuvi_host.errors import ConfigError, SpoolError
+from ruuvi_host.errors import ConfigError
 from ruuvi_host.health import HostFacts, LinkFacts
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
@@ -28,22 +28,21 @@ from ruuvi_host.machine import boot_id
 from ruuvi_host.notify import Notifier
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http import HttpSink, public_url
-from ruuvi_host.relay.relay import BACKLOG_PACE, FIRST_PAUSE, Nonces, Relay
+from ruuvi_host.relay.pauses import TO_CLOUD, TO_OWN_SERVER
+from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.signing import Signer
+from ruuvi_host.relay.spool import Spool
 from ruuvi_host.relay.statistics import Statistics
 from ruuvi_host.relay.status_document import CoprocessorFacts, firmware_version, semver
 from ruuvi_host.starts import ResetReason, Start, Starts
 from ruuvi_host.state import StateDirectory
-from ruuvi_host.status import Counters, LinkState, LinkStatus
+from ruuvi_host.status import Counters, LinkState, LinkStatus, RelayCounters
 from ruuvi_host.watch import Standstill, Watch
 
 log = logging.getLogger(__name__)
 
 GRACE = 3.0
 """Seconds for the last deliveries when we are told to stop; five in all are promised."""
-
-CLOUD_PACE = 15.0
-"""Least seconds between two posts that are not at the beat, to Ruuvi Cloud, which refuses more."""
 
 STANDSTILL = 30.0
 """Seconds for which the event loop may stand still; nothing in it should take one."""
@@ -117,12 +116,16 @@ class Host:
         self._gateway = state.load_gateway()
         self._configured = asyncio.Event()
         self._identified = asyncio.Event()
+        self._ready = asyncio.Event()
+        """Batches can be cut: coprocessor and its identity are there."""
         self._relaying = False
         if self._gateway:
             self._identified.set()
         self._nonces = Nonces()
         self._signers: dict[str, Signer] = {}
         """By target: a server's key outlives a new configuration, as on the gateway."""
+        self._spools: dict[str, Spool] = {}
+        """By target: so does what is undelivered."""
         self._relays = [self._relay(target) for target in config.targets]
         self._statistics = Statistics(self._coprocessor_facts, self._table, start, self._clock)
         self._clock_right_at = self._clock.monotonic() if self._wall.check() else None
@@ -152,7 +155,6 @@ class Host:
         facts = BodyFacts(
             config.coordinates, config.use_timestamps, target.data_format, config.signed_tx_power
         )
-        is_cloud = target.name == RUUVI
         relay = Relay(
             target.name,
             self._sink(target),
@@ -161,19 +163,19 @@ class Host:
             facts,
             self._nonces,
             self._clock,
-            first_pause=CLOUD_PACE if is_cloud else FIRST_PAUSE,
-            pace=CLOUD_PACE if is_cloud else BACKLOG_PACE,
+            self._spool(target.name),
+            ready=self._ready,
+            profile=config.profile,
+            pacing=TO_CLOUD if target.name == RUUVI else TO_OWN_SERVER,
         )
-        try:
-            relay.spool.load(self._state.undelivered(target.name))
-        except SpoolError as error:
-            log.error("%s; what could be read is kept", error)
-        log.info(
-            "%s: %s every %d s%s",
-            *(target.name, public_url(target.url), target.period),
-            f"; waiting from before: batches {len(relay.spool)}" if relay.spool else "",
-        )
+        log.info("%s: %s every %d s", target.name, public_url(target.url), target.period)
         return relay
+
+    def _spool(self, name: str) -> Spool:
+        if name not in self._spools:
+            self._spools[name] = Spool(self._state.path, name, RelayCounters(), self._clock)
+        self._spools[name].settings = self._config.spool
+        return self._spools[name]
 
     def _sink(self, target: Target) -> HttpSink:
         return HttpSink(target, self._signers.setdefault(target.name, Signer()))
@@ -223,7 +225,6 @@ class Host:
             self._notifier.close()
 
     async def _run_relays(self) -> None:
-        """Nothing is posted before clock, coprocessor and its identity are there."""
         hang_up = asyncio.Event()
         with on_signal(signal.SIGHUP, hang_up.set):
             while True:
@@ -242,6 +243,12 @@ class Host:
                 await asyncio.sleep(CLOCK_CHECK)
             self._clock_right_at = self._clock.monotonic()
             log.info("the clock is right")
+        self._relaying = True
+        parts = {relay.name: relay.run() for relay in self._relays}
+        await together(ready=self._become_ready(), statistics=self._tell_statistics(), **parts)
+
+    async def _become_ready(self) -> None:
+        """Nothing new is posted before. What waits from an earlier run is."""
         self._hindrance = "the coprocessor is not configured yet"
         await self._configured.wait()
         if not self._identified.is_set():
@@ -249,15 +256,16 @@ class Host:
             self._hindrance = "the coprocessor does not tell who it is"
             await self._identified.wait()
         self._hindrance = ""
-        self._relaying = True
+        self._ready.set()
         # What lives until the end need not be looked at by the collector again and again.
         gc.collect()
         gc.freeze()
-        parts = {relay.name: relay.run() for relay in self._relays}
+
+    async def _tell_statistics(self) -> None:
+        await self._ready.wait()
         if target := self._config.statistics:
             log.info("statistics: %s every hour", public_url(target.url))
-            parts["statistics"] = self._statistics.run(self._sink(target), self._clock_right_at)
-        await together(**parts)
+            await self._statistics.run(self._sink(target), self._clock_right_at)
 
     async def _reread(self, hang_up: asyncio.Event) -> NoReturn:
         """Raises _Reloaded when there is a new configuration that can be used."""
@@ -279,9 +287,10 @@ class Host:
         table is emptied, the coprocessor is configured again, and the timers start anew."""
         for relay in self._relays:
             await relay.retire()
-            self._keep_undelivered(relay)
         self._table.reset(self._config.max_sensors)
         self._intake = self._make_intake()
+        for name in self._spools.keys() - {target.name for target in self._config.targets}:
+            await self._spools.pop(name).close()
         self._relays = [self._relay(target) for target in self._config.targets]
         self._coprocessors.reconfigure(self._config.scan)
         self._watch.network_watchdog = self._config.network_watchdog
@@ -289,18 +298,12 @@ class Host:
         self._notifier.ready()
 
     async def _finish(self) -> None:
-        """Last deliveries, and what they leave to its file. Raises SpoolError if data is lost."""
-        failures: list[SpoolError] = []
+        """Last deliveries; what they leave is kept. Raises SpoolError if data is lost."""
         try:
             if self._relaying:
                 await together(**{relay.name: relay.finish(GRACE) for relay in self._relays})
         finally:
-            for relay in self._relays:
-                try:
-                    self._keep_undelivered(relay)
-                except SpoolError as error:
-                    failures.append(error)
-            if not self._relaying and len(self._table):
+            if not self._ready.is_set() and len(self._table):
                 log.warning("heard and never relayed: sensors %d", len(self._table))
             for link in self._coprocessors.statuses:
                 where = f" from {link.name}" if len(self._coprocessors) > 1 else ""
@@ -309,17 +312,6 @@ class Host:
             for relay in self._relays:
                 self._log_counters(relay.name, relay.counters)
             self._log_counters("statistics", self._statistics.counters)
-        for failure in failures:
-            raise failure
-
-    def _keep_undelivered(self, relay: Relay) -> None:
-        try:
-            relay.spool.save(self._state.undelivered(relay.name))
-        except SpoolError:
-            log.error("%s: reports lost %d", relay.name, relay.spool.reports)
-            raise
-        if relay.spool:
-            log.warning("%s: kept for next time: batches %d", relay.name, len(relay.spool))
 
     def _log_counters(self, name: str, counters: Counters) -> None:
         if counted := counters.nonzero():

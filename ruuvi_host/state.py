@@ -2,7 +2,9 @@
 
 lock            held while the instance runs; names its process
 gateway.json    who the coprocessor was, so that data can be sent before it is heard again
-NAME.jsonl      undelivered batches of the target NAME (written by relay/spool.py)
+NAME.spool      undelivered batches of the target NAME, with NAME.spool-wal, NAME.spool-shm and
+                NAME.ballast (see relay/spool.py); NAME.jsonl is the same of the first versions
+NAME.refused/   bodies that its server refused
 """
 
 import fcntl
@@ -60,9 +62,9 @@ class StateDirectory:
     def close(self) -> None:
         os.close(self._lock)
 
-    def undelivered(self, target: str) -> Path:
-        """The file for the undelivered batches of a target."""
-        return self.path / f"{target}.jsonl"
+    def spools(self) -> list[str]:
+        """The targets with undelivered batches."""
+        return spools(self.path)
 
     def load_gateway(self) -> DeviceId | None:
         """Who the coprocessor was when last heard; None: not known."""
@@ -90,6 +92,11 @@ class StateDirectory:
             temporary.replace(path)
         except OSError as error:
             log.warning("%s: cannot be written: %s", path, error.strerror)
+
+
+def spools(path: Path) -> list[str]:
+    """The targets with undelivered batches in the state folder `path`."""
+    return sorted({file.stem for kind in ("spool", "jsonl") for file in path.glob(f"*.{kind}")})
 
 
 def _make(path: Path) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.errors import ConfigError
 
 RUUVI, CUSTOM, STATISTICS = "ruuvi", "custom", "statistics"
@@ -110,6 +111,7 @@ class Config:
     targets: tuple[Target, ...] = ()
     statistics: Target | None = None
     profile: Profile = Profile.HOST
+    spool: SpoolSettings = SpoolSettings()
     max_sensors: int = 100
     """1..100,000."""
     trust_clock: bool = False

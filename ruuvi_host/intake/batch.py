@@ -35,8 +35,18 @@ class Batcher:
         """Monotonic seconds of the next beat."""
         return self._last_beat + self.period
 
+    @property
+    def is_empty(self) -> bool:
+        """Has nothing changed?"""
+        return not self._queue
+
     def take(self, now: float) -> tuple[Advertisement, ...]:
         """What has changed. The next beat keeps the rhythm; beats that were missed are gone."""
         missed = floor((now - self._last_beat) / self.period)
         self._last_beat += max(1, missed) * self.period
         return self._queue.take()
+
+    def skip(self, now: float) -> None:
+        """Let the beats up to now pass. What has changed waits for the next one."""
+        passed = floor((now - self._last_beat) / self.period)
+        self._last_beat += max(0, passed) * self.period

@@ -1,10 +1,12 @@
 """A relay: cuts batches at its beat, and delivers them to its sink until they are accepted.
 
 Two tasks. *fill* takes from the table at each beat, whatever the server does, so that intervals
-are never merged, and puts the batch into the spool. *drain* delivers: the newest batch first as
-long as it has not been tried, then the spool in order. A batch leaves the spool when the server
-has accepted it; a pause that grows with each failure lies between attempts. A server that is down
-is a normal state.
+are never merged. *drain* delivers: the newest batch first as long as it has not been tried, then
+what waits in the spool, in order and paced. While the server answers a batch lives in memory only.
+What is not accepted at its first attempt goes to the spool before anything else happens to it; so
+does what is cut while an attempt or a pause is pending. A server that is down is a normal state.
+
+In profile "gateway" it is as the gateway does it: one task, no spool, a failed batch is lost.
 """
 
 import asyncio
@@ -12,32 +14,26 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from math import inf
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import Clock
-from ruuvi_host.health import TargetFacts
+from ruuvi_host.config.model import Profile
+from ruuvi_host.config.spool import Sync
+from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.logs import Repeated
+from ruuvi_host.relay import pauses
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+from ruuvi_host.relay.pauses import TO_OWN_SERVER, Pacing
 from ruuvi_host.relay.sink import Outcome, Sink, Verdict
-from ruuvi_host.relay.spool import Spool
-from ruuvi_host.status import RelayCounters
+from ruuvi_host.relay.spool import Spool, Waiting
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE = 1.0
-"""Seconds after the first failure; doubles with each further one."""
-LONGEST_PAUSE = 60.0
-JITTER = 0.25
-"""A pause is so much shorter or longer, by chance: many hosts must not return at once when their
-server does."""
-BACKLOG_PACE = 0.05
-"""Seconds between two posts of a backlog: 20 a second are polite to a server that just recovered,
-and an hour of 10 s batches is through in under half a minute."""
-TOO_MANY = 429
-LONGEST_ATTEMPT = 60.0
-"""Seconds that a sink may take; for telling a relay that stands still from one that waits."""
+GATEWAY_PAUSE = 67.0
+"""Seconds from the last beat to the next one after a failure. The gateway's own rule."""
+DISK_GRACE = 1.5
+"""Seconds for the disk at the end; it may hang, and the stop of the host must not."""
 
 
 class Nonces:
@@ -50,13 +46,17 @@ class Nonces:
         self._last = (self._last + 1) & 0xFFFFFFFF
         return self._last
 
+    def give_back(self, nonce: int) -> None:
+        """It was not used; the next one may have it, unless others are on their way."""
+        if nonce == self._last:
+            self._last = (nonce - 1) & 0xFFFFFFFF
+
 
 class Relay:
     """One target: its queue, timer, counters and failures are its own.
 
-    gateway: the coprocessor's identity once it is known.
-    first_pause: seconds until the first failed post is tried again.
-    pace: least seconds between two posts of a backlog.
+    gateway: the coprocessor's identity once it is known; asked when a batch is cut.
+    ready: set when batches can be cut. What waits from before is sent without it.
     """
 
     def __init__(
@@ -68,85 +68,121 @@ class Relay:
         facts: BodyFacts,
         nonces: Nonces,
         clock: Clock,
+        spool: Spool,
         *,
-        first_pause: float = FIRST_PAUSE,
-        pace: float = BACKLOG_PACE,
+        ready: asyncio.Event | None = None,
+        profile: Profile = Profile.HOST,
+        pacing: Pacing = TO_OWN_SERVER,
     ) -> None:
         self.name = name
-        self.counters = RelayCounters()
-        self.spool = Spool(self.counters)
+        self.counters = spool.counters
+        self.spool = spool
+        self.failing_since: float | None = None
+        """Monotonic seconds of the first failure since the last success; None: all is well."""
+        self.last_accepted: float | None = None
+        """Monotonic seconds."""
         self._sink = sink
         self._batcher = batcher
         self._gateway = gateway
         self._facts = facts
         self._nonces = nonces
         self._clock = clock
-        self._pace = pace
+        self._profile = profile
+        self._pacing = pacing
+        self._ready = ready
         self._period = batcher.period
-        self._untried: Batch | None = None
-        """The newest batch, as long as it has not been tried. It is in the spool too, unless it
-        is empty: that one is only a sign of life, and nothing is lost with it."""
+        """What the server asked for last; `batcher` follows with the next success."""
+        self._told_period = batcher.period
+        self._live: Waiting | None = None
+        """The newest batch, as long as it has not been tried."""
+        self._current: Waiting | None = None
+        """The one under way."""
+        self._before_last: Waiting | None = None
+        """At the end: cut before the last one, and never tried."""
+        self._busy = False
+        """An attempt or a pause is pending."""
         self._suspect: tuple[Batch | None, int] = None, 0
         """The batch that failed last, and how many had been accepted by then."""
         self._work = asyncio.Event()
         self._period_changed = asyncio.Event()
+        self._gateway_period = batcher.period
+        """Until the next success, in profile gateway."""
+        self._last_post = -pacing.gap
+        self._last_was_live = False
         self._failures = 0
-        self._first_pause = first_pause
-        self._pause = first_pause
+        self._pause = 0.0
         self._failure = Repeated(clock=clock.monotonic)
+        self._fault = Repeated(clock=clock.monotonic)
         self._refusal = Repeated(clock=clock.monotonic)
         self._said_failing = False
         """The last word in the log was that posts fail."""
-        self._step_due = inf
-        self._failing = ""
-        self._served = self._answered = clock.monotonic()
 
-    def facts(self) -> TargetFacts:
-        """How it is, for the judgement of health."""
-        return TargetFacts(
-            self.name,
-            beat_due=self._batcher.due,
-            step_due=self._step_due,
-            failing=self._failing,
-            served=self._served,
-            answered=self._answered,
-            waiting=len(self.spool),
-        )
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Batches and reports that are on their way, in memory or in the spool."""
+        batches, reports = self.spool.batches, self.spool.reports
+        for waiting in (self._live, self._current):
+            if waiting and not waiting.kept:
+                batches += 1
+                reports += len(waiting.batch.advertisements)
+        return batches, reports
 
     async def run(self) -> None:
-        """Relay until cancelled. What is undelivered then is still here: see `finish`."""
+        """Relay until cancelled. What is undelivered then is still here: see `finish`, `retire`."""
+        if self._profile is Profile.GATEWAY:
+            await self._run_as_gateway()
+            return
+        await self.spool.open()
+        if self.spool.batches:
+            log.info("%s: %s from before", self.name, self._told_waiting())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._fill(), name=f"{self.name} fill")
             tasks.create_task(self._drain(), name=f"{self.name} drain")
 
     async def finish(self, seconds: float) -> None:
-        """After `run`: cut the last batch, and try for so long to deliver all that is left.
+        """After `run`: keep all that is undelivered, then try for so long to deliver it.
 
-        No empty batch is sent any more. What is not delivered is in the spool.
+        No empty batch is sent any more. What is not delivered is in the spool. Raises SpoolError
+        when it could not be written there.
         """
-        self._cut()
-        if self._untried and not self._untried.advertisements:
-            self._untried = None
+        self._cut_last()
+        await self._keep_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.spool:
-                    if await self._deliver_next() in (Verdict.LATER, Verdict.MEND):
+                while waiting := await self._next_at_the_end():
+                    if not await self._attempt(waiting):
                         break
-                    if self.spool:
-                        await asyncio.sleep(self._pace)
-        await self._sink.close()
+                    if self.spool.batches:
+                        await asyncio.sleep(self._pacing.gap)
+        await self._end()
 
     async def retire(self) -> None:
-        """After `run`, when another relay takes over: cut the last batch, deliver nothing."""
-        self._cut()
-        self._untried = None
+        """After `run`: keep all that is undelivered, and deliver nothing. Another relay with this
+        one's spool goes on with it."""
+        self._cut_last()
+        await self._keep_all()
+        self._live = None if self._live and self._live.kept else self._live
+        self.spool.in_hand.clear()
+        self._lose_what_is_not_kept()
         await self._sink.close()
 
+    async def drain(self) -> bool:
+        """Deliver what is in the spool, and nothing else. False: it was not all accepted."""
+        await self.spool.open()
+        while waiting := await self._next_at_the_end():
+            if not await self._attempt(waiting):
+                return False
+            await asyncio.sleep(self._pacing.gap)
+        return True
+
+    # --- fill
+
     async def _fill(self) -> None:
+        if self._ready:
+            await self._ready.wait()
         while True:
             await self._until_due()
-            self._cut()
-            self._work.set()
+            await self._cut()
 
     async def _until_due(self) -> None:
         while (pause := self._batcher.due - self._clock.monotonic()) > 0:
@@ -155,53 +191,107 @@ class Relay:
                 async with asyncio.timeout(pause):
                     await self._period_changed.wait()
 
-    def _cut(self) -> None:
-        advertisements = self._batcher.take(self._clock.monotonic())
-        if self._untried and not self._untried.advertisements:
+    async def _cut(self) -> None:
+        """Take a batch at the beat, for drain. On disk at once if it cannot be tried at once."""
+        before, self._live = self._live, self._take()
+        if before and not before.batch.advertisements:
             self.counters.empty_failed += 1  # its time is over before it could be tried
-        self._untried = Batch(self._nonces.next(), self._gateway(), advertisements)
+        elif before:
+            await self._keep(before)
+        always = self.spool.settings.sync is Sync.ALWAYS
+        if self._live and self._live.batch.advertisements and (self._busy or always):
+            await self._keep(self._live)
+        self._work.set()
+
+    def _take(self) -> Waiting:
+        advertisements = self._batcher.take(self._clock.monotonic())
         self.counters.batches += 1
-        if advertisements:
-            self.spool.append(self._untried)
+        self.counters.batch_reports += len(advertisements)
+        return self.spool.new(Batch(self._nonces.next(), self._gateway(), advertisements))
+
+    async def _keep(self, waiting: Waiting) -> None:
+        self.spool.in_hand.add(waiting)
+        await self.spool.add(waiting)
+        if waiting not in (self._live, self._current):
+            self.spool.in_hand.discard(waiting)
+
+    # --- drain
 
     async def _drain(self) -> None:
         while True:
-            if not self._untried and not self.spool:
-                self._work.clear()
-                self._step_due = inf
-                await self._work.wait()
-            if await self._deliver_next() in (Verdict.LATER, Verdict.MEND):
-                await self._rest(self._pause)
-            elif self.spool:
-                await self._rest(self._pace)
+            if not await self._attempt(await self._next()):
+                await asyncio.sleep(self._pause)
+            self._busy = False
 
-    async def _rest(self, pause: float) -> None:
-        self._step_due = self._clock.monotonic() + pause
-        await asyncio.sleep(pause)
+    async def _next(self) -> Waiting:
+        """What is to be sent now; waits for it. `_busy` from here on."""
+        while True:
+            self._work.clear()
+            turn = self._backlog_turn()
+            if self._live and turn is not None and self._takes_turns():
+                live, self._live = self._live, None
+                if live.batch.advertisements:
+                    await self._keep(live)
+                else:
+                    self.counters.empty_failed += 1
+                turn = 0.0
+            elif self._live:
+                self._busy, self._last_was_live = True, True
+                self._current, self._live = self._live, None
+                return self._current
+            if turn == 0.0:
+                self._busy, self._last_was_live = True, False
+                if oldest := await self._oldest():
+                    self._current = oldest
+                    return oldest
+                self._busy = False
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(turn):
+                        await self._work.wait()
 
-    async def _deliver_next(self) -> Verdict:
-        """One attempt: the newest batch if it has not been tried, else the oldest."""
-        batch, self._untried = self._untried or self.spool.oldest(), None
-        self._step_due = self._clock.monotonic() + LONGEST_ATTEMPT
+    def _backlog_turn(self) -> float | None:
+        """Seconds until a post of the backlog is due, or has to be thought about again."""
+        in_hand = bool(self._live and self._live.kept)
+        if self.spool.batches - in_hand <= 0:
+            return None
+        now, gap = self._clock.monotonic(), self._pacing.gap
+        wait = self._last_post + gap - now
+        if self._ready is None or self._ready.is_set():
+            to_beat = self._batcher.due - now
+            if to_beat < max(wait, 0.0) + gap:  # the live batch comes first
+                return max(to_beat, 0.01)
+        return max(wait, 0.0)
+
+    def _takes_turns(self) -> bool:
+        """A beat too quick for posts in between: every other one is the backlog's."""
+        return self._batcher.period < 2 * self._pacing.gap and self._last_was_live
+
+    async def _oldest(self) -> Waiting | None:
+        return await self.spool.oldest(self._pacing.window, self._nonces.next)
+
+    async def _attempt(self, waiting: Waiting) -> bool:
+        """Post a batch, and do with it what the outcome says. True: go on with the next."""
+        self._current = waiting
+        batch = waiting.batch
         body = await self._body(batch)
+        self._last_post = self._clock.monotonic()
         self.counters.posts += 1
         outcome = await self._sink.deliver(body, batch.gateway)
+        self.counters.posts -= not outcome.begun
         if outcome.period is not None:
             self._period = outcome.period
-        self._failing = outcome.reason
-        if outcome.verdict is Verdict.ACCEPTED:
-            self._failing = ""
-            self._served = self._answered = self._clock.monotonic()
-        elif outcome.status == TOO_MANY:  # no success, but the network is there
-            self._answered = self._clock.monotonic()
         match outcome.verdict:
             case Verdict.ACCEPTED:
-                self._accepted(batch)
+                await self._accepted(waiting)
+            case _ if self._profile is Profile.GATEWAY:
+                self._failed_as_gateway(batch, outcome)
             case Verdict.LATER | Verdict.MEND:
-                self._failed(batch, outcome)
+                await self._failed(waiting, outcome)
             case Verdict.REFUSED:
-                self._refused(batch, outcome)
-        return outcome.verdict
+                await self._refused(waiting, outcome, body)
+        self._current = None
+        return outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED)
 
     async def _body(self, batch: Batch) -> bytes:
         pieces = []
@@ -210,63 +300,188 @@ class Relay:
             await asyncio.sleep(0)  # others get their turn during a large batch
         return b"".join(pieces)
 
-    def _accepted(self, batch: Batch) -> None:
+    async def _accepted(self, waiting: Waiting) -> None:
         self.counters.accepted += 1
-        if self.spool.remove(batch):  # else the full queue pushed it out, and it was counted there
-            self.counters.accepted_reports += len(batch.advertisements)
+        self.counters.accepted_reports += len(waiting.batch.advertisements)
+        self._current = None
+        self.last_accepted, self.failing_since = self._clock.monotonic(), None
+        failures, self._failures = self._failures, 0
+        if waiting.kept:
+            await self.spool.remove(waiting)
         if self.counters.accepted == 1 or self._said_failing:
-            after = f" after {self._failures} failed posts" if self._failures else ""
-            log.info("%s: batches are accepted%s; %s", self.name, after, self._waiting())
-        self._failures = 0
+            after = f" after {failures} failed posts" if failures else ""
+            log.info("%s: batches are accepted%s; %s", self.name, after, self._told_waiting())
         self._said_failing = False
-        if self._batcher.period != self._period:
+        if self._told_period != self._period:
+            self._told_period = self._period
             log.info("%s: the server asks for a batch every %d s", self.name, self._period)
+        if self._batcher.period != self._period:
             self._batcher.period = self._period
             self._period_changed.set()
+        self._gateway_period = self._period
 
-    def _failed(self, batch: Batch, outcome: Outcome) -> None:
+    async def _failed(self, waiting: Waiting, outcome: Outcome) -> None:
+        if waiting.batch.advertisements:
+            await self._keep(waiting)  # before anything else
+            self.spool.in_hand.discard(waiting)
+        else:
+            self._current = None
+            self.counters.empty_failed += 1
+        self._count_failure()
+        if outcome.verdict is Verdict.MEND:
+            self._pause = pauses.mending(self._period)
+        else:
+            least = self._pacing.gap
+            self._pause = pauses.back_off(self._batcher.period, self._failures - 1, least=least)
+        if outcome.retry_after is not None:
+            self._pause = max(outcome.retry_after, pauses.LEAST)
+        await self._let_others_pass(waiting)
+        self._tell_failure(outcome, f"next try in {self._pause:.0f} s")
+
+    def _count_failure(self) -> None:
         self.counters.failed += 1
-        self.counters.empty_failed += not batch.advertisements
-        self._pause = self._backoff()
-        if outcome.retry_after:
-            self._pause = max(outcome.retry_after, self._first_pause)
         self._failures += 1
-        self._let_others_pass(batch)
-        # A server that goes up and down all the time gets no more lines than one that stays down.
-        if count := self._failure.due():
+        if self.failing_since is None:
+            self.failing_since = self._clock.monotonic()
+
+    def _tell_failure(self, outcome: Outcome, what_next: str) -> None:
+        """A server that goes up and down gets no more lines than one that stays down."""
+        mend = outcome.verdict is Verdict.MEND
+        if count := (self._fault if mend else self._failure).due():
             self._said_failing = True
-            log.warning(
-                "%s: post failed (%s)%s; %s, next try in %.0f s",
-                *(self.name, outcome.reason),
+            log.log(
+                logging.ERROR if mend else logging.WARNING,
+                "%s: %s (%s)%s; %s, %s",
+                *(self.name, "this has to be mended" if mend else "post failed", outcome.reason),
                 f", {count} times since the last message" if count > 1 else "",
-                *(self._waiting(), self._pause),
-                extra={"attempt": self._failures},
+                *(self._told_waiting(), what_next),
+                extra={"attempt": self._failures, "status": outcome.status},
             )
 
-    def _let_others_pass(self, batch: Batch) -> None:
+    async def _let_others_pass(self, waiting: Waiting) -> None:
         """A batch that fails again although the server took others in between goes to the end:
         one that it can never take must not hold up the rest."""
         suspect, accepted_then = self._suspect
-        self._suspect = batch, self.counters.accepted
-        if batch is suspect and self.counters.accepted > accepted_then and self.spool.remove(batch):
-            self.spool.append(batch)
+        self._suspect = waiting.batch, self.counters.accepted
+        if waiting.kept and waiting.batch == suspect and self.counters.accepted > accepted_then:
+            await self.spool.postpone(waiting)
 
-    def _refused(self, batch: Batch, outcome: Outcome) -> None:
+    async def _refused(self, waiting: Waiting, outcome: Outcome, body: bytes) -> None:
         self.counters.failed += 1
         self.counters.refused += 1
-        if self.spool.remove(batch):
-            self.counters.refused_reports += len(batch.advertisements)
+        self.counters.refused_reports += len(waiting.batch.advertisements)
+        self._current = None
+        if waiting.kept:
+            await self.spool.remove(waiting)
+        await self.spool.keep_refused(waiting.batch, outcome.status, body)
         if count := self._refusal.due():
             log.error(
-                "%s: the server refuses the data (%s): %d batches dropped since the last message",
-                *(self.name, outcome.reason, count),
+                "%s: the server refuses the data (%s): %d batches dropped since the last message; "
+                "the newest are in %s.refused",
+                *(self.name, outcome.reason, count, self.spool.path.with_suffix("")),
             )
 
-    def _backoff(self) -> float:
-        pause = min(LONGEST_PAUSE, self._first_pause * 2.0 ** min(self._failures, 16))
-        return pause * random.uniform(1 - JITTER, 1 + JITTER)
+    # --- as the gateway does it
 
-    def _waiting(self) -> str:
-        if not self.spool:
+    async def _run_as_gateway(self) -> None:
+        if self._ready:
+            await self._ready.wait()
+        while True:
+            await self._until_due()
+            await self._attempt(self._take())
+            self._batcher.skip(self._clock.monotonic())  # a beat during a post is lost
+            if self._failures:
+                self._batcher.period = self._gateway_period
+
+    def _failed_as_gateway(self, batch: Batch, outcome: Outcome) -> None:
+        self._current = None
+        self._lose(batch)
+        self._count_failure()
+        if outcome.begun:
+            self._gateway_period = GATEWAY_PAUSE
+        else:
+            self._nonces.give_back(batch.nonce)
+        self._tell_failure(outcome, f"reports lost so far {self.counters.lost_reports}")
+
+    # --- the end
+
+    def _cut_last(self) -> None:
+        """The last batch, unless nothing has been heard."""
+        if self._ready and not self._ready.is_set():
+            return
+        if self._live and not self._live.batch.advertisements:
+            self._live = None
+            self.counters.empty_failed += 1
+        if self._batcher.is_empty:
+            return
+        self._before_last, self._live = self._live, self._take()
+
+    async def _keep_all(self) -> None:
+        """What is in hand goes to the spool, the oldest first; in profile gateway it is lost, but
+        for the newest."""
+        todo = [self._current, self._before_last, self._live]
+        self._current = self._before_last = None
+        if self._profile is Profile.GATEWAY:
+            for waiting in todo[:-1]:
+                if waiting:
+                    self._lose(waiting.batch)
+            return
+        try:
+            async with asyncio.timeout(DISK_GRACE):
+                for waiting in todo:
+                    if waiting is None:
+                        continue
+                    if waiting.batch.advertisements:
+                        await self._keep(waiting)
+                    else:
+                        self.counters.empty_failed += 1
+        except TimeoutError:
+            log.error("%s: the disk does not answer", self.name)
+
+    async def _next_at_the_end(self) -> Waiting | None:
+        """The newest batch if it has not been tried, else the oldest."""
+        if waiting := self._live:
+            self._live = None
+            return waiting
+        return await self._oldest() if self._profile is Profile.HOST else None
+
+    async def _end(self) -> None:
+        await self._sink.close()
+        self._lose_what_is_not_kept()
+        if self._profile is Profile.GATEWAY:
+            return
+        try:
+            async with asyncio.timeout(DISK_GRACE):
+                await self.spool.close()
+        except TimeoutError:
+            log.error("%s: the disk does not answer", self.name)
+        batches, reports = self.spool.only_in_memory
+        self.counters.lost += batches
+        self.counters.lost_reports += reports
+        self.counters.kept = self.spool.batches - batches
+        self.counters.kept_reports = self.spool.reports - reports
+        if self.counters.kept:
+            log.warning("%s: kept for next time: batches %d", self.name, self.counters.kept)
+        if batches:
+            log.error("%s: reports lost %d", self.name, reports)
+            raise SpoolError(str(self.spool.path), "undelivered data could not be written")
+
+    def _lose_what_is_not_kept(self) -> None:
+        """What is still in hand, and in no spool."""
+        for waiting in (self._current, self._live, self._before_last):
+            if waiting and not waiting.kept:
+                self._lose(waiting.batch)
+        self._current = self._live = self._before_last = None
+
+    def _lose(self, batch: Batch) -> None:
+        if batch.advertisements:
+            self.counters.lost += 1
+            self.counters.lost_reports += len(batch.advertisements)
+        else:
+            self.counters.empty_failed += 1
+
+    def _told_waiting(self) -> str:
+        batches, reports = self.waiting
+        if not batches:
             return "nothing is waiting"
-        return f"waiting: batches {len(self.spool)}, reports {self.spool.reports}"
+        return f"waiting: batches {batches}, reports {reports}"

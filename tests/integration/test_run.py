@@ -6,9 +6,10 @@ import shlex
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def test_the_last_batch_is_delivered_at_the_stop(state: str) -> None:
         wait_until_heard(host)
         assert host.stop() == 0
         assert batches(server)[-1]["tags"] > 0
-        assert not list(Path(state).glob("*.jsonl"))
+        assert {path.name for path in Path(state).iterdir()} == {"lock", "gateway.json"}
 
 
 def pty_of(board: Program) -> str:
@@ -100,9 +101,10 @@ def test_a_server_that_is_down_costs_nothing(state: str) -> None:
         wait_until_heard(host)
         assert host.stop() == 0
         host.wait_for("kept for next time: batches [1-9]")
-    kept = Path(state) / "custom.jsonl"
+    kept = Path(state) / "custom.spool"
     assert kept.stat().st_mode & 0o777 == 0o600
-    nonces = {json.loads(line)["nonce"] for line in kept.read_text().splitlines()}
+    with closing(sqlite3.connect(kept)) as spool:
+        nonces = {nonce for (nonce,) in spool.execute("SELECT nonce FROM batch")}
     with (
         receiver(port=port) as (server, url),
         run(state, "--simulate", "--url", url, "--interval", "3600") as host,

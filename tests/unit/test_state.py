@@ -166,6 +166,7 @@ def test_what_cannot_be_written_is_a_warning(
     assert "gateway.json: cannot be written: Is a directory" in record.getMessage()
 
 
-def test_each_target_has_a_file_of_its_own(state: StateDirectory) -> None:
-    assert state.undelivered("custom") == state.path / "custom.jsonl"
-    assert state.undelivered("ruuvi") == state.path / "ruuvi.jsonl"
+def test_what_is_undelivered_tells_its_target(state: StateDirectory) -> None:
+    for name in ("custom.spool", "custom.spool-wal", "custom.ballast", "ruuvi.jsonl"):
+        (state.path / name).touch()
+    assert state.spools() == ["custom", "ruuvi"]

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import tracemalloc
+from pathlib import Path
 from time import perf_counter
 
 from figures.figure import USB_FULL_SPEED, Round, cpu_seconds, set_aside_garbage
@@ -11,6 +12,7 @@ from figures.streams import chunks, reports
 from firmware_protocol.messages import Ack, DeviceId, SetAll
 from firmware_protocol.session import Heard, HostSession, State
 from ruuvi_host.clock import SystemClock
+from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.formats import decode, fields
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.intake import Intake
@@ -19,6 +21,8 @@ from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.signing import Signer
 from ruuvi_host.relay.sink import Outcome, Verdict
+from ruuvi_host.relay.spool import Spool
+from ruuvi_host.status import RelayCounters
 
 GATEWAY = DeviceId(bytes(8), bytes(6))
 UTC = 1_800_000_000
@@ -112,6 +116,8 @@ def stall() -> Round:
             BodyFacts(),
             Nonces(),
             clock,
+            # Nothing is written while the server answers, so no folder is needed.
+            Spool(Path("/nonexistent"), "bench", SpoolSettings(), RelayCounters(), clock),
         )
         Intake(table).heard(heard, 1.0, UTC)
         set_aside_garbage()

@@ -1,0 +1,33 @@
+"""Bodies that a server refused, for a person to look at: a small folder, the oldest leave."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def keep(folder: Path, name: str, body: bytes, max_bytes: int) -> None:
+    """Write `body` into `folder` (0700) as `name` (0600). Raises OSError.
+
+    max_bytes: bound on the folder; a body that is larger alone is cut.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    body = body[:max_bytes]
+    files = sorted(
+        ((stat.st_mtime_ns, stat.st_size, path) for path, stat in _files(folder)), reverse=True
+    )
+    total = len(body)
+    for _, size, path in files:
+        total += size
+        if total > max_bytes:
+            path.unlink(missing_ok=True)
+    opener = lambda path, flags: os.open(path, flags, 0o600)  # noqa: E731
+    with open(folder / name, "wb", opener=opener) as file:
+        file.write(body)
+
+
+def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    found = []
+    for path in folder.iterdir():
+        with suppress(OSError):
+            found.append((path, path.stat()))
+    return found
