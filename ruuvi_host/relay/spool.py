@@ -12,7 +12,7 @@ import asyncio
 import logging
 import threading
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -81,7 +81,9 @@ class Waiting:
     kept: bool = False
     """It is in the spool, and counted there."""
     seq: int | None = None
-    """Its place on disk, known there first; None: it has not got there (yet)."""
+    """Its place on disk, from when it first got one."""
+    on_disk: bool = False
+    """As the disk's thread knows it."""
 
 
 class Spool:
@@ -112,7 +114,7 @@ class Spool:
         self._disk: Disk | None = None
         self._file: SpoolFile | None = None
         self._orders = count(1)
-        self._base = 0
+        self._base = -1
         """The last place on disk before this run's batches; the disk's thread knows it."""
         self._opened = False
         self._memory: list[Waiting] = []
@@ -191,7 +193,7 @@ class Spool:
                 lambda file: file.oldest(now, window=window, held=_places(others)), group.extend
             )
         if group:
-            first = Waiting(group[0].batch, group[0].made, kept=True, seq=group[0].seq)
+            first = Waiting(group[0].batch, group[0].made, 0, True, group[0].seq, True)
             if len(group) > 1:
                 await self._merge(group, first, nonce())
         else:
@@ -208,7 +210,7 @@ class Spool:
         self._memory.sort(key=attrgetter("order"))
 
         def work(file: "SpoolFile") -> None:
-            if waiting.seq is not None:
+            if waiting.on_disk and waiting.seq is not None:
                 later = self._base + waiting.order
                 file.postpone(waiting.seq, later)
                 waiting.seq = later
@@ -250,21 +252,26 @@ class Spool:
         in_hand = set(self.in_hand)
 
         def work(file: "SpoolFile") -> None:
+            from ruuvi_host.relay.spool_file import DamagedError
+
             for waiting in todo:
-                if waiting.seq is None and waiting.kept:
+                if waiting.kept and not waiting.on_disk:
                     held = _places(in_hand)
                     try:
-                        seq = self._base + waiting.order
-                        file.add(seq, waiting.batch, waiting.made, held)
-                        waiting.seq = seq
+                        if waiting.seq is None:
+                            waiting.seq = self._base + waiting.order
+                        file.add(waiting.seq, waiting.batch, waiting.made, held)
+                        waiting.on_disk = True
                     except ValueError as error:  # a batch that no coprocessor can have sent
                         failures.append(error)
+                    except DamagedError:
+                        raise
                     except SpoolError as error:
                         failures.append(error)
                         break
 
         def written(_: None) -> None:
-            self._memory = [waiting for waiting in self._memory if waiting.seq is None]
+            self._memory = [waiting for waiting in self._memory if not waiting.on_disk]
             for error in failures:
                 self._complain(error)
 
@@ -326,7 +333,7 @@ class Spool:
             try:
                 return work(self._open_file(now, news))
             except DamagedError as error:
-                self._set_aside(error, news)
+                self._set_aside(error, now, news)
                 return work(self._open_file(now, news))
 
         def finished(result: T | None, error: Exception | None) -> None:
@@ -408,19 +415,18 @@ class Spool:
     def _open_file(self, now: float, news: "_News") -> "SpoolFile":
         if self._file is not None:
             return self._file
-        from ruuvi_host.relay.spool_file import DamagedError, SpoolFile, set_aside
+        from ruuvi_host.relay.spool_file import DamagedError, SpoolFile
 
         try:
             file = SpoolFile.open(self.path, self.settings, now)
         except SpoolError as error:
-            if not isinstance(error, DamagedError) and (
-                self.path.is_file() or not self.path.exists()
-            ):
+            in_the_way = self.path.exists() and not self.path.is_file()
+            if not isinstance(error, DamagedError) and not in_the_way:
                 raise
-            news.said.append(f"{error}; {set_aside(self.path)}")
-            file = SpoolFile.open(self.path, self.settings, now)
+            file = self._replace_file(error, now, (), news)
         self._take_over(file, now, news)
-        self._base = file.last_seq
+        if self._base < 0:
+            self._base = file.last_seq
         news.found = file.batches, file.reports
         self._file = file
         return file
@@ -443,27 +449,42 @@ class Spool:
                     made = newest if EARLIEST <= newest <= now else now
                     file.add(file.last_seq + 1, batch, made)
         except (OSError, ValueError) as error:
-            news.said.append(f"{path} cannot be read ({error}); {set_aside(path)}")
+            news.said.append(f"{path} cannot be read ({error}); {set_aside(path)[1]}")
             return
         if damaged:
-            news.said.append(f"{path}: damaged lines {damaged}; {set_aside(path)}")
+            news.said.append(f"{path}: damaged lines {damaged}; {set_aside(path)[1]}")
         else:
             path.unlink(missing_ok=True)
 
-    def _set_aside(self, error: Exception, news: "_News") -> None:
-        from ruuvi_host.relay.spool_file import set_aside
-
-        alive = [w for w in self.in_hand | set(self._memory) if w.kept and w.seq is not None]
-        gone = [w for w in tuple(self._gone) if w.seq is not None]
+    def _set_aside(self, error: Exception, now: float, news: "_News") -> None:
+        """Go on with a new file in the place of one that turned out to be damaged."""
+        alive = [w for w in self.in_hand | set(self._memory) if w.kept and w.on_disk]
+        gone = [w for w in tuple(self._gone) if w.on_disk]
+        had = 0, 0
         if (file := self._file) is not None:
             known = [len(w.batch.advertisements) for w in alive + gone]
-            news.vanished = file.batches - len(known), file.reports - sum(known)
+            had = file.batches - len(known), file.reports - sum(known)
             file.abandon()
             self._file = None
-        news.revived = alive
         for waiting in alive + gone:
-            waiting.seq = None
-        news.said.append(f"{error}; {set_aside(self.path)}")
+            waiting.on_disk = False
+        news.revived = alive
+        self._file = file = self._replace_file(error, now, _places(alive + gone), news)
+        news.vanished = had[0] - file.batches, had[1] - file.reports
+
+    def _replace_file(
+        self, error: Exception, now: float, without: Collection[int], news: "_News"
+    ) -> "SpoolFile":
+        from ruuvi_host.relay.spool_file import SpoolFile, set_aside
+
+        aside, sentence = set_aside(self.path)
+        news.said.append(f"{error}; {sentence}")
+        file = SpoolFile.open(self.path, self.settings, now)
+        if aside and aside.is_file():
+            file.salvage(aside, without)
+            if file.batches:
+                news.said.append(f"batches saved from {aside.name}: {file.batches}")
+        return file
 
 
 class _News:

@@ -37,6 +37,7 @@ _LOG_ROOM = 2 * CHECKPOINT_PAGES * PAGE
 """Octets of the bound that are left to the log."""
 _BUSY_TIMEOUT = 1.0
 """Seconds to wait for another process that looks at the file."""
+_COLUMNS = "seq, made, nonce, reports, gateway, packed"
 _SCHEMA = """
 CREATE TABLE batch (
     seq INTEGER PRIMARY KEY,  -- the order in which they are sent
@@ -47,6 +48,9 @@ CREATE TABLE batch (
     packed BLOB NOT NULL      -- see relay/spool_record.py
 )
 """
+
+
+_HEADS = (("application", "id"), ("user", "version"))
 
 
 class DiskFullError(SpoolError):
@@ -262,9 +266,27 @@ class SpoolFile:
                         os.unlink(f"{self.path}{suffix}")
 
     def abandon(self) -> None:
-        """Close a damaged file as it is."""
+        """Close a file as it is."""
         with suppress(sqlite3.Error):
             self._connection.close()
+
+    def salvage(self, aside: Path, without: Collection[int]) -> None:
+        """Take over what can be read of a damaged spool that was set aside, at the old places."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(aside)) as other:
+            head = [other.execute(f"PRAGMA {n}_{m}").fetchone()[0] for n, m in _HEADS]
+            if head != [APPLICATION_ID, VERSION]:
+                return
+            seen = set(without)
+            for direction in ("", " DESC"):  # from both ends up to the damage
+                with suppress(sqlite3.Error):
+                    for seq, made, nonce, _, gateway, packed in other.execute(
+                        f"SELECT {_COLUMNS} FROM batch ORDER BY seq{direction}"
+                    ):
+                        if seq in seen:
+                            continue
+                        seen.add(seq)
+                        with suppress(ValueError, TypeError):
+                            self.add(seq, unpack(nonce, gateway, packed), made)
 
     # --- one step each
 
@@ -278,19 +300,17 @@ class SpoolFile:
             raise DamagedError(str(self.path), "is somebody else's database")
         if not is_new and version != VERSION:
             raise DamagedError(str(self.path), f"is of another version ({version}) of ruuvi-host")
-        for pragma in (
-            f"page_size = {PAGE}",
-            "auto_vacuum = INCREMENTAL",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
-            f"journal_size_limit = {CHECKPOINT_PAGES * PAGE}",
-            "cache_size = -512",
-        ):
-            execute(f"PRAGMA {pragma}")
+        if is_new:  # setting these again would write into the file
+            execute(f"PRAGMA page_size = {PAGE}")
+            execute("PRAGMA auto_vacuum = INCREMENTAL")
+            execute("PRAGMA journal_mode = WAL")
+        execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * PAGE}")
+        execute("PRAGMA cache_size = -512")
         if is_new:
             self._transaction(self._make_schema)
             _sync_folder(self.path.parent)
+        execute(f"SELECT {_COLUMNS} FROM batch LIMIT 0")
         self.batches, self.reports = execute(
             "SELECT count(*), coalesce(sum(reports), 0) FROM batch"
         ).fetchone()
@@ -413,8 +433,7 @@ class SpoolFile:
         while True:
             with _errors(self.path):
                 row = self._connection.execute(
-                    "SELECT seq, made, nonce, reports, gateway, packed FROM batch "
-                    "WHERE seq > ? ORDER BY seq LIMIT 1",
+                    f"SELECT {_COLUMNS} FROM batch WHERE seq > ? ORDER BY seq LIMIT 1",
                     (last,),
                 ).fetchone()
             if row is None:
@@ -426,18 +445,18 @@ class SpoolFile:
     def _shrink(self) -> None:
         """Give the free pages back to the file system."""
         if self._value("PRAGMA freelist_count"):
-            self._with_ballast(
-                lambda: self._transaction(
-                    lambda: self._connection.execute("PRAGMA incremental_vacuum").fetchall(),
-                    durable=False,
-                )
-            )
+            # As a script: `execute` would take one step, which is one page.
+            self._with_ballast(lambda: self._script("PRAGMA incremental_vacuum"))
         self._checkpoint()
 
     def _checkpoint(self) -> None:
         """Move the log into the database and cut it, if nobody looks and there is room."""
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _script(self, text: str) -> None:
+        with _errors(self.path):
+            self._connection.executescript(text)
 
     def _value(self, query: str, *values: float) -> int:
         with _errors(self.path):
@@ -498,8 +517,8 @@ _FULL_TOO = {
 """What sqlite says when the disk is full, depending on the file that it wanted to write."""
 
 
-def set_aside(path: Path) -> str:
-    """Give a file, with its log, another name; what became of it, in words."""
+def set_aside(path: Path) -> tuple[Path | None, str]:
+    """Give a file, with its log, another name. That name, and what became of it in words."""
     asides = (path.with_suffix(f".damaged{n}") for n in count(1))
     try:
         aside = next(a for a in asides if not a.exists())
@@ -508,8 +527,8 @@ def set_aside(path: Path) -> str:
             with suppress(FileNotFoundError):
                 Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
     except OSError as error:
-        return f"it cannot be set aside either: {error.strerror}"
-    return f"it was set aside as {aside.name}"
+        return None, f"it cannot be set aside either: {error.strerror}"
+    return aside, f"it was set aside as {aside.name}"
 
 
 def _size(path: Path) -> int:
