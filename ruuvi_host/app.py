@@ -172,10 +172,13 @@ class Host:
         return relay
 
     def _spool(self, name: str) -> Spool:
-        if name not in self._spools:
-            self._spools[name] = Spool(self._state.path, name, RelayCounters(), self._clock)
-        self._spools[name].settings = self._config.spool
-        return self._spools[name]
+        spool = self._spools.get(name)
+        if spool is None:
+            settings, counters = self._config.spool, RelayCounters()
+            spool = Spool(self._state.path, name, settings, counters, self._clock)
+            self._spools[name] = spool
+        spool.settings = self._config.spool
+        return spool
 
     def _sink(self, target: Target) -> HttpSink:
         return HttpSink(target, self._signers.setdefault(target.name, Signer()))

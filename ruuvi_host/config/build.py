@@ -26,6 +26,7 @@ from ruuvi_host.config.model import (
 )
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.sources import Sources
+from ruuvi_host.config.spool import MIB, SpoolSettings, Sync
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import printable
 
@@ -66,6 +67,11 @@ def build(sources: Sources) -> Config:
         targets=builder.targets(),
         statistics=builder.statistics(),
         profile=profile,
+        spool=SpoolSettings(
+            max_bytes=host["spool.max_mib"] * MIB,
+            max_age=86400.0 * host["spool.max_age_days"],
+            sync=Sync(host["spool.sync"]),
+        ),
         max_sensors=max_sensors,
         trust_clock=host["trust_clock"],
         signed_tx_power=host["signed_tx_power"],

@@ -111,7 +111,7 @@ class Config:
     targets: tuple[Target, ...] = ()
     statistics: Target | None = None
     profile: Profile = Profile.HOST
-    spool: SpoolSettings = SpoolSettings()
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
     max_sensors: int = 100
     """1..100,000."""
     trust_clock: bool = False

@@ -9,7 +9,7 @@ MIB = 1024 * 1024
 class Sync(Enum):
     """When a batch goes to disk."""
 
-    FAILED = "failed"
+    AFTER_FAILURE = "after_failure"
     """When its first attempt was not accepted: nothing is written while the server answers."""
     ALWAYS = "always"
     """Before its first attempt."""
@@ -23,7 +23,7 @@ class SpoolSettings:
     """Database and write-ahead log together; the oldest batches leave."""
     max_age: float = 7 * 86400.0
     """Seconds that a batch waits at most."""
-    sync: Sync = Sync.FAILED
+    sync: Sync = Sync.AFTER_FAILURE
     ballast: int = MIB
     """Octets set aside on disk, to be given up when it is full: without room nothing can even be
     deleted."""

@@ -14,12 +14,14 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import Sync
 from ruuvi_host.errors import SpoolError
+from ruuvi_host.health import TargetFacts
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.logs import Repeated
 from ruuvi_host.relay import pauses
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 
 GATEWAY_PAUSE = 67.0
 """Seconds from the last beat to the next one after a failure. The gateway's own rule."""
+TOO_MANY = 429
+LONGEST_ATTEMPT = 60.0
+"""Seconds that a sink may take; for telling a relay that stands still from one that waits."""
 DISK_GRACE = 1.5
 """Seconds for the disk at the end; it may hang, and the stop of the host must not."""
 
@@ -77,10 +82,6 @@ class Relay:
         self.name = name
         self.counters = spool.counters
         self.spool = spool
-        self.failing_since: float | None = None
-        """Monotonic seconds of the first failure since the last success; None: all is well."""
-        self.last_accepted: float | None = None
-        """Monotonic seconds."""
         self._sink = sink
         self._batcher = batcher
         self._gateway = gateway
@@ -114,6 +115,10 @@ class Relay:
         self._failure = Repeated(clock=clock.monotonic)
         self._fault = Repeated(clock=clock.monotonic)
         self._refusal = Repeated(clock=clock.monotonic)
+        self._step_due = inf
+        """Monotonic seconds at which what is under way must have ended."""
+        self._failing = ""
+        self._served = self._answered = clock.monotonic()
         self._said_failing = False
         """The last word in the log was that posts fail."""
 
@@ -126,6 +131,22 @@ class Relay:
                 batches += 1
                 reports += len(waiting.batch.advertisements)
         return batches, reports
+
+    def facts(self) -> TargetFacts:
+        """How it is, for the judgement of health."""
+        cuts = self._ready is None or self._ready.is_set()
+        # What the gateway loses by design is no fault.
+        keeping = self._profile is Profile.GATEWAY or not self.spool.only_in_memory[0]
+        return TargetFacts(
+            self.name,
+            beat_due=self._batcher.due if cuts else inf,
+            step_due=self._step_due,
+            failing=self._failing,
+            served=self._served,
+            answered=self._answered,
+            waiting=self.waiting[0],
+            keeping=keeping,
+        )
 
     async def run(self) -> None:
         """Relay until cancelled. What is undelivered then is still here: see `finish`, `retire`."""
@@ -220,6 +241,7 @@ class Relay:
     async def _drain(self) -> None:
         while True:
             if not await self._attempt(await self._next()):
+                self._step_due = self._clock.monotonic() + self._pause
                 await asyncio.sleep(self._pause)
             self._busy = False
 
@@ -246,6 +268,7 @@ class Relay:
                     return oldest
                 self._busy = False
             else:
+                self._step_due = inf if turn is None else self._clock.monotonic() + turn
                 with suppress(TimeoutError):
                     async with asyncio.timeout(turn):
                         await self._work.wait()
@@ -274,6 +297,7 @@ class Relay:
         """Post a batch, and do with it what the outcome says. True: go on with the next."""
         self._current = waiting
         batch = waiting.batch
+        self._step_due = self._clock.monotonic() + LONGEST_ATTEMPT
         body = await self._body(batch)
         self._last_post = self._clock.monotonic()
         self.counters.posts += 1
@@ -281,6 +305,12 @@ class Relay:
         self.counters.posts -= not outcome.begun
         if outcome.period is not None:
             self._period = outcome.period
+        self._failing = outcome.reason
+        if outcome.verdict is Verdict.ACCEPTED:
+            self._failing = ""
+            self._served = self._answered = self._clock.monotonic()
+        elif outcome.status == TOO_MANY:  # no success, but the network is there
+            self._answered = self._clock.monotonic()
         match outcome.verdict:
             case Verdict.ACCEPTED:
                 await self._accepted(waiting)
@@ -304,7 +334,6 @@ class Relay:
         self.counters.accepted += 1
         self.counters.accepted_reports += len(waiting.batch.advertisements)
         self._current = None
-        self.last_accepted, self.failing_since = self._clock.monotonic(), None
         failures, self._failures = self._failures, 0
         if waiting.kept:
             await self.spool.remove(waiting)
@@ -341,8 +370,6 @@ class Relay:
     def _count_failure(self) -> None:
         self.counters.failed += 1
         self._failures += 1
-        if self.failing_since is None:
-            self.failing_since = self._clock.monotonic()
 
     def _tell_failure(self, outcome: Outcome, what_next: str) -> None:
         """A server that goes up and down gets no more lines than one that stays down."""
@@ -389,6 +416,7 @@ class Relay:
         while True:
             await self._until_due()
             await self._attempt(self._take())
+            self._step_due = inf
             self._batcher.skip(self._clock.monotonic())  # a beat during a post is lost
             if self._failures:
                 self._batcher.period = self._gateway_period
