@@ -18,6 +18,7 @@ COMMANDS = {
     "run": ("ruuvi_host.cli.run", "Receive from a coprocessor and relay to a server."),
     "listen": ("ruuvi_host.cli.listen", "Show what is heard, decoded."),
     "config": ("ruuvi_host.cli.config", "Check, show, change and explain the configuration."),
+    "status": ("ruuvi_host.cli.status", "Tell how a running host is, and where everything went."),
     "check": ("ruuvi_host.cli.check", "Post once to each server: does it arrive?"),
     "simulate": ("ruuvi_host.cli.simulate", "Serve a simulated coprocessor on a pseudo-terminal."),
     "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a capture of the UART."),

@@ -1,0 +1,54 @@
+"""`ruuvi-host status`: how a running host is."""
+
+from __future__ import annotations
+
+import click
+
+from ruuvi_host.cli.configuration import configuration_options
+
+
+@click.command()
+@configuration_options
+@click.option("--state-dir", metavar="DIR", help="That of the running host. As for `run`.")
+@click.option("--simulate", is_flag=True, help="The host is one that was started with --simulate.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with all counters.")
+def command(state_dir: str | None, simulate: bool, as_json: bool, **configuration: object) -> None:
+    """Tell how a running host is, and what became of all that it has heard.
+
+    Asks it over a socket in its state directory, for which one has to be its user (or root).
+    Each octet and each report is in exactly one place of the balance.
+
+    Exit status 0: it runs; 5: there is none, or it does not answer.
+    """
+    import json
+    from pathlib import Path
+
+    from ruuvi_host.cli.configuration import wishes
+    from ruuvi_host.config.load import load
+    from ruuvi_host.config.model import state_directory
+    from ruuvi_host.errors import HealthError
+    from ruuvi_host.overview import lines
+    from ruuvi_host.status_socket import ask
+
+    if state_dir is None:
+        what = wishes(**configuration)  # type: ignore[arg-type]  # as click has made them
+        named = load(what).sources.path_of("state_dir")
+    else:
+        named = Path(state_dir)
+    directory = state_directory(named, simulated=simulate)
+    try:
+        document = ask(directory)
+    except FileNotFoundError:
+        document = None
+    except OSError as error:
+        problem = error.strerror or "it does not answer"
+        raise HealthError(f"the host in {directory} cannot be asked: {problem}") from error
+    except ValueError as error:
+        raise HealthError(f"the host in {directory} answers with what is no status") from error
+    if document is None:
+        raise HealthError(f"no host runs with the state directory {directory} (see --state-dir)")
+    if as_json:
+        click.echo(json.dumps(document))
+        return
+    for line in lines(document):
+        click.echo(line)
