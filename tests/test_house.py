@@ -42,6 +42,7 @@ LAYERS = (
         *("ruuvi_host.simulator", "ruuvi_host.receiver"),
     ),
     ("ruuvi_host.app", "ruuvi_host.checking", "ruuvi_host.listening"),
+    ("ruuvi_host.doctor",),
     ("ruuvi_host.cli",),
     ("ruuvi_host.__main__", "hil", "tools"),
 )

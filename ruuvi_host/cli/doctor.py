@@ -1,0 +1,71 @@
+"""`ruuvi-host doctor`: what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import click
+
+from ruuvi_host.cli.configuration import configuration_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ruuvi-host doctor --config /etc/ruuvi-host/ruuvi-host.toml
+  ruuvi-host doctor --port /dev/ttyACM0 --url http://my.server:8000/record"""
+)
+@click.option("--port", metavar="PORT", help="As for `run`.")
+@click.option("--url", metavar="URL", help="Your own server, in place of the configured one.")
+@configuration_options
+@click.option("--state-dir", metavar="DIR", help="As for `run`.")
+@click.option("--no-post", is_flag=True, help="Do not try the servers with a real post.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(
+    port: str | None,
+    url: str | None,
+    state_dir: str | None,
+    no_post: bool,
+    as_json: bool,
+    **configuration: object,
+) -> None:
+    """Look at everything between the port and the server, and say what is wrong with it.
+
+    One line for each thing that was looked at: ok, warning or fault, with the remedy. While a host
+    runs it is asked what it has counted; otherwise the port is opened for a few seconds. Each
+    server gets one real, signed post without sensors.
+
+    Exit status 0: all is well; 1: warnings; 3: a fault.
+    """
+    import asyncio
+    import json
+
+    from ruuvi_host import logs
+    from ruuvi_host.cli.configuration import for_url, wishes
+    from ruuvi_host.config.load import load
+    from ruuvi_host.config.model import state_directory
+    from ruuvi_host.doctor.examination import examine
+    from ruuvi_host.doctor.judgement import Finding, exit_status
+
+    logs.configure()
+    logs.adjust("critical", as_json=False)  # what there is to say is a finding
+    options = for_url(url) if url else []
+    if port:
+        options.append(("coprocessor.port", port, "--port"))
+    if state_dir is not None:
+        options.append(("state_dir", state_dir, "--state-dir"))
+    loaded = load(wishes(**configuration, options=options))  # type: ignore[arg-type]
+    state = state_directory(loaded.sources.path_of("state_dir"), simulated=False)
+    findings: list[Finding] = []
+
+    async def tell() -> None:
+        async for finding in examine(loaded, state, post=not no_post):
+            findings.append(finding)
+            line = {
+                "topic": finding.topic,
+                "level": finding.level.name.lower(),
+                "sentence": finding.sentence,
+                "remedy": finding.remedy,
+            }
+            click.echo(json.dumps(line, ensure_ascii=False) if as_json else str(finding))
+
+    asyncio.run(tell())
+    raise SystemExit(exit_status(findings))

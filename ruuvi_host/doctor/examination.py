@@ -1,0 +1,241 @@
+"""Looks at everything that `judgement` judges: this machine, the port, the servers.
+
+Of a host that runs, the port is its own: what it has counted is asked for. Otherwise the port is
+opened and listened to for a few seconds.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from firmware_protocol.messages import DeviceId, Report
+from ruuvi_host.checking import check_all
+from ruuvi_host.clock import SystemClock, WallClock
+from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.load import Loaded
+from ruuvi_host.config.model import Config, Target
+from ruuvi_host.device.supervisor import Supervisor
+from ruuvi_host.device.trouble import MODEM_MANAGER, who_else_has
+from ruuvi_host.doctor import judgement
+from ruuvi_host.doctor.judgement import Finding, Level
+from ruuvi_host.errors import DeviceError, PortError
+from ruuvi_host.relay.ready import faults_of
+from ruuvi_host.state import StateDirectory
+from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
+from ruuvi_host.status_socket import ask
+
+LISTEN = 8.0
+"""Seconds to listen to a port: a handshake takes 0.3 s, and a tag speaks each 1.3 s."""
+ENOUGH = 20
+"""Reports after which it is clear that it hears."""
+
+
+async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[Finding]:
+    """All findings, as they come. post: try each server with a real post."""
+    config = loaded.config
+    for finding in judgement.configuration(loaded.problems):
+        yield finding
+    for finding in judgement.scan(config.scan):
+        yield finding
+    yield _clock(config)
+    yield _disk(state)
+    document = await asyncio.to_thread(_running, state)
+    yield judgement.running(document)
+    if document:
+        for finding in judgement.balance(document):
+            yield finding
+    known = StateDirectory.look_into(state).load_gateway()
+    for number, settings in enumerate(config.coprocessors):
+        ear = _Ear()
+        async for finding in _port(settings, config, document, ear):
+            yield finding
+        if number == 0:  # it names the gateway
+            known = ear.device or known
+    async for finding in _servers(config, known, post=post):
+        yield finding
+
+
+def _clock(config: Config) -> Finding:
+    clock = SystemClock()
+    right = WallClock(clock, trusted=config.trust_clock).check()
+    return judgement.clock(
+        clock.wall(),
+        synchronised=clock.synchronised(),
+        used=config.use_timestamps,
+        taken_as_right=right,
+    )
+
+
+def _disk(state: Path) -> Finding:
+    """Of the state directory, or of the nearest folder above it while it does not exist."""
+    folder = state
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    writable = os.access(folder, os.W_OK | os.X_OK)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return judgement.disk(str(state), 0, writable=False)
+    return judgement.disk(str(state), free, writable=writable)
+
+
+def _running(state: Path) -> dict[str, Any] | None:
+    try:
+        return ask(state)
+    except (OSError, ValueError):
+        return None
+
+
+async def _port(
+    settings: CoprocessorSettings, config: Config, document: dict[str, Any] | None, ear: "_Ear"
+) -> AsyncIterator[Finding]:
+    path = settings.port
+    if finding := _modem_manager(path):
+        yield finding
+    for told in document["coprocessors"] if document else ():
+        if told["name"] == path:
+            for finding in judgement.link(_status(told)):
+                yield finding
+            return
+    supervisor = Supervisor(settings, config.scan, ear, SystemClock())
+    try:
+        await _listen(supervisor, ear)
+    except PortError as error:
+        yield Finding(f"coprocessor {path}", Level.FAULT, error.problem)
+        return
+    except DeviceError as error:
+        yield Finding(f"coprocessor {path}", Level.FAULT, str(error))
+        return
+    status = supervisor.status
+    if ear.was_ready and status.state not in (LinkState.READY, LinkState.QUIET):
+        status = replace(status, state=LinkState.READY)  # the listening has ended, and with it this
+    if not ear.was_ready and (others := await asyncio.to_thread(who_else_has, path)):
+        status = replace(status, problem=f"{others} has it open, too, and takes what is ours")
+    for finding in judgement.link(status, LISTEN):
+        yield finding
+
+
+async def _listen(supervisor: Supervisor, ear: "_Ear") -> None:
+    """Until enough was heard, or for LISTEN seconds. Raises DeviceError."""
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(_run(supervisor), name="port")
+        enough = tasks.create_task(ear.enough.wait(), name="enough")
+        await asyncio.wait((running, enough), timeout=LISTEN, return_when="FIRST_COMPLETED")
+        running.cancel()
+        enough.cancel()
+    if running.done() and not running.cancelled() and (error := running.result()):
+        raise error
+
+
+async def _run(supervisor: Supervisor) -> DeviceError | None:
+    try:
+        await supervisor.run()
+    except DeviceError as error:
+        return error
+    return None
+
+
+class _Ear:
+    """The listener of a link."""
+
+    def __init__(self) -> None:
+        self.enough = asyncio.Event()
+        self.was_ready = False
+        self.device: DeviceId | None = None
+        self._reports = 0
+
+    def heard(self, reports: list[Report], now: float) -> None:
+        self._reports += len(reports)
+        if self._reports >= ENOUGH:
+            self.enough.set()
+
+    def identified(self, device: DeviceId) -> None:
+        self.device = device
+
+    def ready(self, *, refused: bool) -> None:
+        self.was_ready = True
+
+    def rebooted(self) -> None: ...
+
+
+def _status(told: dict[str, Any]) -> LinkStatus:
+    """From the document of a running host."""
+    names = {field.name for field in fields(LinkCounters)}
+    counters = {name: n for name, n in told["counters"].items() if name in names}
+    return LinkStatus(
+        name=told["name"],
+        path=told["path"],
+        state=LinkState(told["state"]),
+        address=told["address"],
+        firmware=told["firmware"],
+        heard=None,
+        answered=None,
+        problem=told["problem"],
+        counters=LinkCounters(**counters),
+    )
+
+
+def _modem_manager(path: str) -> Finding | None:
+    if "://" in path or not os.path.exists(path):
+        return None
+    holder = who_else_has(path)
+    return judgement.modem_manager(
+        path,
+        runs=any(name == MODEM_MANAGER for name in _processes()),
+        has_it_open=MODEM_MANAGER in holder,
+        told_to_ignore=_ignored_by_modem_manager(path),
+    )
+
+
+def _processes() -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield (process / "comm").read_text().strip()
+
+
+def _ignored_by_modem_manager(path: str) -> bool:
+    """Does udev's database say so? Only of what udev knows; a pseudo-terminal is no modem."""
+    with suppress(OSError):
+        number = os.stat(path).st_rdev
+        entry = Path("/run/udev/data", f"c{os.major(number)}:{os.minor(number)}")
+        return "ID_MM_DEVICE_IGNORE=1" in entry.read_text("utf-8", "replace")
+    return True
+
+
+async def _servers(
+    config: Config, gateway: DeviceId | None, *, post: bool
+) -> AsyncIterator[Finding]:
+    targets = [*config.targets, *([config.statistics] if config.statistics else [])]
+    if not targets:
+        remedy = "give --url, or --config with a server"
+        yield Finding("servers", Level.WARNING, "there is none: nothing is relayed", remedy)
+    for target in targets:
+        faults = await asyncio.to_thread(_faults, target)
+        for key, sentence in faults:
+            yield Finding(target.name, Level.FAULT, f"{key}: {sentence}")
+        if faults:
+            continue
+        if not post:
+            yield Finding(target.name, Level.OK, "its files are in order; it was not posted to")
+        elif gateway is None:
+            sentence = "cannot be tried: without a coprocessor nobody can sign"
+            yield Finding(target.name, Level.WARNING, sentence, "mend the coprocessor first")
+        else:
+            yield await _delivery(target, config, gateway)
+
+
+def _faults(target: Target) -> list[tuple[str, str]]:
+    return list(faults_of(target))
+
+
+async def _delivery(target: Target, config: Config, gateway: DeviceId) -> Finding:
+    (result,) = await check_all([target], config, gateway)
+    if result.stage is None:
+        return Finding(target.name, Level.OK, result.reason)
+    sentence = f"not delivered: {result.stage.value}: {result.reason}"
+    return Finding(target.name, Level.FAULT, sentence, result.remedy)

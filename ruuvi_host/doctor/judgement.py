@@ -1,0 +1,203 @@
+"""What facts mean: one finding each, with the remedy in a sentence. No looking, only judging."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from firmware_protocol.messages import SetAll
+from ruuvi_host.clock import EARLIEST
+from ruuvi_host.config.problems import Problem, Severity
+from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
+
+RUUVI_ID = 0x0499
+NOISE = 0.001
+"""Part of the frames that may be damaged before it is worth a warning. At rest it is none."""
+LOW_DISK, NO_DISK = 100 << 20, 5 << 20
+"""Octets. A day's outage of 100 sensors takes 35 MiB."""
+OLD_SPOOL = 3600.0
+"""Seconds for which batches may wait before it is worth a warning."""
+
+
+class Level(IntEnum):
+    """The worse, the higher."""
+
+    OK = 0
+    WARNING = 1
+    FAULT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    topic: str
+    level: Level
+    sentence: str
+    remedy: str = ""
+    """What to do; empty: nothing."""
+
+    def __str__(self) -> str:
+        told = f"{self.level.name.lower():8} {self.topic}: {self.sentence}"
+        return f"{told}; {self.remedy}" if self.remedy else told
+
+
+def exit_status(findings: Sequence[Finding]) -> int:
+    """0: all is well; 1: warnings; 3: a fault."""
+    worst = max((finding.level for finding in findings), default=Level.OK)
+    return {Level.OK: 0, Level.WARNING: 1, Level.FAULT: 3}[worst]
+
+
+def configuration(problems: Sequence[Problem]) -> Iterator[Finding]:
+    """What the loader has found."""
+    for problem in problems:
+        level = Level.WARNING if problem.severity is Severity.WARNING else Level.FAULT
+        yield Finding("configuration", level, str(problem), "see `ruuvi-host config check`")
+    if not problems:
+        yield Finding("configuration", Level.OK, "nothing is amiss")
+
+
+def scan(settings: SetAll) -> Iterator[Finding]:
+    """Settings with which little or nothing is heard."""
+    topic, silent = "scan settings", "the coprocessor hears nothing at all"
+    fine = True
+    if not (settings.ch_37 or settings.ch_38 or settings.ch_39):
+        fine = False
+        yield Finding(
+            topic, Level.FAULT, f"all three channels are off: {silent}", "switch on scan_channel_37"
+        )
+    if not (settings.use_1m_phy or settings.use_coded_phy):
+        fine = False
+        remedy = "switch on scan_1mbit_phy"
+        sentence = f"1M and coded PHY are off, and all advertising begins on one of them: {silent}"
+        yield Finding(topic, Level.FAULT, sentence, remedy)
+    if settings.fltr_tags and settings.fltr_id != RUUVI_ID:
+        fine = False
+        yield Finding(
+            topic,
+            Level.WARNING,
+            f"only company 0x{settings.fltr_id:04X} passes, which is not Ruuvi (0x0499)",
+            "set company_id to 1177, or switch company_use_filtering off",
+        )
+    if settings.use_coded_phy and not settings.use_1m_phy:
+        fine = False
+        sentence = "only the coded PHY is listened on: tags that advertise as usual are not heard"
+        yield Finding(topic, Level.WARNING, sentence, "switch on scan_1mbit_phy")
+    if fine:
+        yield Finding(topic, Level.OK, "sensors of Ruuvi are heard with these settings")
+
+
+def clock(utc: float, *, synchronised: bool, used: bool, taken_as_right: bool) -> Finding:
+    """used: reports are stamped with the time. taken_as_right: `run` would trust it now."""
+    if not used:
+        return Finding("clock", Level.OK, "is not used (ntp_use is off)")
+    if utc < EARLIEST:
+        remedy = "set it, or start chrony or systemd-timesyncd"
+        return Finding("clock", Level.FAULT, "is before 2026: nothing is relayed", remedy)
+    if synchronised:
+        return Finding("clock", Level.OK, "the kernel calls it synchronised")
+    remedy = "start chrony or systemd-timesyncd; if it is right all the same, set trust_clock"
+    if taken_as_right:
+        sentence = "the kernel does not call it synchronised; it is trusted all the same"
+        return Finding("clock", Level.WARNING, sentence, remedy)
+    sentence = "the kernel does not call it synchronised: nothing is relayed for ten minutes"
+    return Finding("clock", Level.FAULT, sentence, remedy)
+
+
+def link(status: LinkStatus, looked: float | None = None) -> Iterator[Finding]:
+    """The serial side of one coprocessor.
+
+    looked: seconds for which it was listened to for this; None: a host runs and has counted.
+    """
+    topic = f"coprocessor {status.name}"
+    if status.state in (LinkState.CLOSED, LinkState.CONNECTING):
+        remedy = "" if status.problem else "see whether it has power, and which port it is"
+        yield Finding(topic, Level.FAULT, status.problem or "does not answer", remedy)
+        return
+    yield Finding(topic, Level.OK, f"{status.address} answers; firmware {status.firmware}")
+    counters = status.counters
+    if counters.reports:
+        yield Finding(f"{topic}, radio", Level.OK, f"reports {counters.reports}")
+    else:
+        within = f" within {looked:.0f} s" if looked else ""
+        yield Finding(
+            f"{topic}, radio",
+            Level.WARNING,
+            f"it answers, and has reported nothing{within}",
+            "see whether there is a sensor near, its antenna, and what the scan settings let pass",
+        )
+    yield _line(topic, counters)
+
+
+def _line(topic: str, counters: LinkCounters) -> Finding:
+    damaged = counters.crc_errors + counters.etx_errors + counters.delimiter_errors
+    frames = counters.report_frames + damaged
+    topic = f"{topic}, line"
+    if counters.uart_overruns:
+        return Finding(
+            topic,
+            Level.WARNING,
+            f"the UART has lost octets {counters.uart_overruns}",
+            "use an adapter with a larger buffer, or relieve this machine",
+        )
+    if damaged > max(2, frames * NOISE):
+        sentence = f"damaged frames {damaged} of {frames}, octets skipped {counters.bytes_skipped}"
+        remedy = "shorten the cable, connect ground, and see that 115200 baud is set on both ends"
+        return Finding(topic, Level.WARNING, sentence, remedy)
+    return Finding(topic, Level.OK, f"damaged frames {damaged} of {frames}")
+
+
+def modem_manager(
+    path: str, *, runs: bool, has_it_open: bool, told_to_ignore: bool
+) -> Finding | None:
+    """It opens each new serial port and sends it AT commands. None: it is not about it."""
+    if not runs or told_to_ignore:
+        return None
+    remedy = 'tell it not to with a udev rule that sets ENV{ID_MM_DEVICE_IGNORE}="1", or remove it'
+    if has_it_open:
+        return Finding("ModemManager", Level.FAULT, f"has {path} open right now", remedy)
+    sentence = f"runs, and takes {path} for a modem whenever it is plugged in"
+    return Finding("ModemManager", Level.WARNING, sentence, remedy)
+
+
+def disk(path: str, free: int, *, writable: bool) -> Finding:
+    """free: octets that this user can still write."""
+    if not writable:
+        remedy = "let this user write there, or name another folder with --state-dir"
+        return Finding("state directory", Level.FAULT, f"{path} cannot be written", remedy)
+    room = f"{path} has {free >> 20} MiB free"
+    if free < NO_DISK:
+        return Finding("disk", Level.FAULT, f"{room}: an outage costs data", "make room")
+    if free < LOW_DISK:
+        return Finding("disk", Level.WARNING, f"{room}: not enough for a day's outage", "make room")
+    return Finding("disk", Level.OK, room)
+
+
+def spool(target: str, batches: int, oldest: float | None) -> Finding:
+    """What waits for a server. oldest: seconds since the oldest of it was cut."""
+    topic = f"{target}, spool"
+    if not batches:
+        return Finding(topic, Level.OK, "nothing is waiting")
+    age = f", the oldest for {oldest / 60:.0f} min" if oldest is not None else ""
+    sentence = f"waiting: batches {batches}{age}"
+    if oldest is not None and oldest < OLD_SPOOL:
+        return Finding(topic, Level.OK, sentence)
+    remedy = "see what is said about the server; `ruuvi-host spool list` shows what waits"
+    return Finding(topic, Level.WARNING, sentence, remedy)
+
+
+def running(document: dict[str, Any] | None) -> Finding:
+    """What a running host says of itself. None: there is none."""
+    if document is None:
+        return Finding("host", Level.OK, "does not run; the port is opened for this examination")
+    health = document["health"]
+    level = {"known": Level.WARNING, "fault": Level.FAULT}.get(health["level"], Level.OK)
+    return Finding("host", level, f"runs as process {document['pid']}: {health['sentence']}")
+
+
+def balance(document: dict[str, Any]) -> Iterator[Finding]:
+    """Accounts of a running host that do not add up."""
+    for account in document["balance"]:
+        if count := account["without_a_count"]:
+            sentence = f"{account['name']}: {count} are in no counter"
+            yield Finding("balance", Level.WARNING, sentence, "please report this, with `status`")
