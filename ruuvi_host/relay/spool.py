@@ -414,6 +414,7 @@ class Spool:
 
     def _open_file(self, now: float, news: "_News") -> "SpoolFile":
         if self._file is not None:
+            self._file.settings = self.settings  # they may have changed
             return self._file
         from ruuvi_host.relay.spool_file import DamagedError, SpoolFile
 

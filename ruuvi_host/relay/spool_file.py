@@ -98,7 +98,7 @@ class SpoolFile:
         """Since somebody last took it."""
         self.was_full = False
         """The disk has been full since somebody last asked."""
-        self._settings = settings
+        self.settings = settings
         self._connection = connection
         self._ballast = path.with_suffix(".ballast")
 
@@ -233,7 +233,7 @@ class SpoolFile:
 
     def drop_aged(self, now: float, held: Collection[int] = ()) -> None:
         """Let go of what has waited for too long."""
-        limit = now - self._settings.max_age
+        limit = now - self.settings.max_age
         while self._oldest_made(held) < limit:
             aged = self._with_ballast(
                 lambda: self._transaction(
@@ -348,7 +348,7 @@ class SpoolFile:
 
     def _make_room(self, need: int, held: Collection[int]) -> None:
         """Within a transaction: the oldest leave until `need` octets fit into the bound."""
-        limit = self._settings.max_bytes - _LOG_ROOM - 2 * need
+        limit = self.settings.max_bytes - _LOG_ROOM - 2 * need
         number = 1
         while self._used() + need > limit:
             left = self._delete_oldest(number, held)
@@ -364,14 +364,13 @@ class SpoolFile:
     def _add_to_full_disk(
         self, insert: Callable[[], None], need: int, held: Collection[int]
     ) -> None:
-        """The oldest leave, at least as much as what comes, so that the database need not grow."""
+        """The oldest leave until there are free pages enough: the database must not grow."""
         self.was_full = True
         self._give_up_ballast()
         self._checkpoint()
 
         def make_room() -> None:
-            room = self._used() - need
-            while self._used() > room:
+            while self._value("PRAGMA freelist_count") * PAGE < need:
                 left = self._delete_oldest(1, held)
                 if not left:
                     break
@@ -469,7 +468,7 @@ class SpoolFile:
 
     def _take_ballast(self) -> None:
         """As much of it as there is room for."""
-        size = self._settings.ballast
+        size = self.settings.ballast
         if _size(self._ballast) >= size:
             return
         with suppress(OSError):

@@ -72,7 +72,7 @@ def test_the_last_batch_is_delivered_at_the_stop(state: str) -> None:
         wait_until_heard(host)
         assert host.stop() == 0
         assert batches(server)[-1]["tags"] > 0
-        assert not list(Path(state).glob("custom.*"))  # nothing was left to be kept
+        assert not list(Path(state).glob("custom*")), "nothing is left to be delivered"
 
 
 def pty_of(board: Program) -> str:
