@@ -1,0 +1,340 @@
+"""`ruuvi-host capture`, `run --capture` and `replay` as people use them, and misuse them."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+from programs import COMMAND, Program, ruuvi_host
+
+from firmware_protocol.messages import GetAll, SetAll
+from ruuvi_host.capture.pcapng import Reader, Record, packet, section
+
+CAPTURES = Path(__file__).parent.parent / "captures"
+BOOT = CAPTURES / "boot.pcapng"
+
+
+def read(path: Path) -> tuple[list[Record], Reader]:
+    reader = Reader([path.read_bytes()])
+    return list(reader), reader
+
+
+def told(*arguments: str, code: int = 2) -> str:
+    """What the command says on stderr; it must end by itself, with this exit code."""
+    ran = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == code, ran.stderr
+    assert "Traceback" not in ran.stderr
+    return ran.stderr
+
+
+def grown(program: Program, path: Path, records: int) -> None:
+    """Wait until so many are in the file. There is no line to wait for."""
+    import time
+
+    until = time.monotonic() + 30
+    while not path.exists() or len(read(path)[0]) < records:
+        assert time.monotonic() < until, program
+        time.sleep(0.02)
+
+
+# -- capture
+
+
+def test_capture_of_a_simulated_board(tmp_path: Path) -> None:
+    path = tmp_path / "air.pcapng"
+    with (
+        ruuvi_host("simulate", "--rate", "200", "--seed", "9") as board,
+        ruuvi_host("capture", str(path), "--port", board.wait_for("^/dev/.*")[0]) as program,
+    ):
+        grown(program, path, 50)
+        assert S_IMODE(path.stat().st_mode) == 0o600
+        assert program.stop(signal.SIGINT) == 0
+    records, reader = read(path)
+    assert (reader.problem, reader.ended) == (None, True)
+    sent = b"".join(record.data for record in records if record.sent)
+    assert SetAll().to_frame() in sent
+    received = sum(len(record.data) for record in records if not record.sent)
+    figures = f"{len(records)} records, {received} octets received, {len(sent)} sent, nothing lost"
+    assert program.err[-1].startswith(f"{path}: ")
+    assert program.err[-1].endswith(figures)
+    # Nothing that was sent here is a secret; but the key is, and no line may tell it.
+    with ruuvi_host("decode", "uart", "--json", str(path)) as decoded:
+        assert decoded.wait() == 0
+    identifiers = [
+        line["fields"]["id"] for line in map(json.loads, decoded.out) if "id" in line["fields"]
+    ]
+    assert identifiers
+    assert not any(identifier in "".join(program.err).lower() for identifier in identifiers)
+
+
+def test_killed_in_the_midst_it_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "air.pcapng"
+    with ruuvi_host("capture", str(path), "--simulate") as program:
+        grown(program, path, 10)
+        assert program.stop(signal.SIGKILL) == -signal.SIGKILL
+    records, reader = read(path)
+    assert len(records) >= 10
+    assert not reader.ended
+    assert reader.problem is None or reader.cut
+    with ruuvi_host("capture", str(path), "--simulate") as program:
+        grown(program, path, len(records) + 5)
+        assert program.stop() == 0
+    assert read(path)[1].sections == 2
+
+
+def test_passive_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "air.pcapng"
+    with (
+        ruuvi_host("replay", str(CAPTURES / "begun-late.pcapng"), "--speed", "max") as player,
+        ruuvi_host(
+            "capture", str(path), "--passive", "--port", player.wait_for("^/dev/.*")[0]
+        ) as program,
+    ):
+        assert player.wait() == 0
+        assert program.wait() == 3
+    assert "lost: unplugged" in program.err[-1]
+    played = b"".join(r.data for r in read(CAPTURES / "begun-late.pcapng")[0])
+    assert b"".join(record.data for record in read(path)[0]) == played
+    assert "the host sent 0 octets" in player.err[-1]
+
+
+def test_run_records_too(tmp_path: Path) -> None:
+    path = tmp_path / "air.pcapng"
+    with ruuvi_host(
+        *("run", "--simulate", "--url", "http://127.0.0.1:1/", "--capture", str(path)),
+        *("--state-dir", str(tmp_path / "state")),
+    ) as program:
+        grown(program, path, 10)
+        assert program.stop() == 0
+    assert read(path)[1].ended
+    assert any(" records, " in line and "nothing lost" in line for line in program.err)
+
+
+def test_into_a_pipe(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        f"'{COMMAND}' capture - --simulate | '{COMMAND}' decode uart --json - | head -n 3",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert {line["command"] for line in lines} <= {
+        "GET_DEVICE_ID",
+        "GET_ALL",
+        "DEVICE_ID",
+        "SET_ALL",
+    }
+    assert len(lines) == 3
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_full_disk_ends_it_with_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "air.pcapng"
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
+
+    ran = subprocess.run(
+        [COMMAND, "capture", str(path), "--simulate"],
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1] == f"Error: {path}: cannot be written: File too large"
+    assert "lost" in ran.stderr
+    records, reader = read(path)
+    assert records
+    assert reader.problem is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("capture", "FILE: name one file"),
+        ("capture x", "--port: name the port"),
+        ("capture x y --simulate", "FILE: name one file"),
+        ("capture x --simulate --port y", "--port: name the port"),
+        ("capture x --simulate --passive", "--passive: says nothing"),
+        ("capture x --simulate --seed 1", "--seed: is for --anonymize"),
+        ("capture x --anonymize", "--anonymize: name two files"),
+        ("capture x y --anonymize --simulate", "--anonymize: records nothing"),
+        ("capture /dev/full --simulate", "/dev/full: cannot be written: No space left"),
+        ("capture nowhere/x --simulate", "nowhere/x: cannot be written: No such file"),
+        ("capture pyproject.toml --simulate", "exists and is no capture"),
+        ("run --simulate --url http://127.0.0.1:1/ --capture /dev/full", "No space left on device"),
+        ("capture nowhere y --anonymize", "nowhere: No such file"),
+        ("capture / y --anonymize", "/: Is a directory"),
+        ("capture README.md nowhere/y --anonymize", "nowhere/y: cannot be written"),
+        (f"capture {BOOT} pyproject.toml --anonymize", "pyproject.toml: exists"),
+        ("replay nowhere", "nowhere: No such file"),
+        ("replay /", "/: Is a directory"),
+        ("replay -", "cannot come from a pipe"),
+        ("replay /dev/null", "holds no frame of a coprocessor"),
+        ("replay pyproject.toml", "holds no frame of a coprocessor"),
+        (f"replay {BOOT} --speed fast", "'fast' is neither a number"),
+        (f"replay {BOOT} --speed 0", "'0' is neither a number"),
+        (f"replay {BOOT} --speed nan", "'nan' is neither a number"),
+        (f"replay {BOOT} --link pyproject.toml", "pyproject.toml exists and is no symbolic link"),
+        (f"replay {BOOT} --link nowhere/x", "cannot make 'nowhere/x'"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    arguments: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pyproject.toml", "README.md"):
+        (tmp_path / name).write_text("# not a capture\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert sentence in told(*arguments.split()).splitlines()[-1]
+    assert (tmp_path / "pyproject.toml").read_text() == "# not a capture\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "air.pcapng"
+    path.touch(0o000)
+    for command in ("replay", "decode uart"):
+        assert "Permission denied" in told(*command.split(), str(path))
+
+
+# -- anonymize
+
+
+def test_anonymize_writes_what_can_be_given_away(tmp_path: Path) -> None:
+    one, other, third = (tmp_path / name for name in ("one", "other", "third"))
+    noise = CAPTURES / "noise.pcapng"
+    said = told("capture", "--anonymize", str(noise), str(one), "--seed", "x", code=0)
+    assert (
+        said == f"{one}: 28 frames, 23 of them reports; 825 octets that were in no frame left out\n"
+    )
+    assert S_IMODE(one.stat().st_mode) == 0o600
+    told("capture", "--anonymize", str(noise), str(other), "--seed", "x", code=0)
+    told("capture", "--anonymize", str(noise), str(third), code=0)
+    assert one.read_bytes() == other.read_bytes() != third.read_bytes()
+    assert b"tools/captures" not in one.read_bytes()  # nor what else the original says about itself
+    records, reader = read(one)
+    assert reader.ended
+    assert records[0].monotonic == 0
+
+
+def test_nothing_is_left_of_what_cannot_be_written_or_read(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    (tmp_path / "in").write_bytes(section("x") + b"\0" * 40)
+    assert "holds no frame" in told("capture", "--anonymize", str(tmp_path / "in"), str(target))
+    assert not target.exists()
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(
+            [COMMAND, "capture", "--anonymize", str(BOOT), "-"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (ran.returncode, "No space left on device" in ran.stderr) == (2, True)
+
+
+# -- replay
+
+
+def test_replay_ends_with_its_host_told_what_it_sent(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/dev/null")
+    with ruuvi_host("replay", str(BOOT), "--speed", "100", "--link", str(link)) as player:
+        player.wait_for("^/dev/")
+        with ruuvi_host("listen", "--port", str(link), "--json") as host:
+            assert player.wait() == 0
+            host.wait_for("lost")
+            assert host.stop() == 0
+    assert not link.is_symlink()
+    assert "host: GET_DEVICE_ID" in player.err
+    assert sum("host: SET_ALL" in line for line in player.err) == 2  # it was rebooted in between
+    assert player.err[-1].startswith(
+        "played 1278 of 1278 octets; the host sent 32 octets, 3 frames"
+    )
+
+
+def test_replay_without_a_host_waits_until_it_is_stopped() -> None:
+    with ruuvi_host("replay", str(BOOT)) as player:
+        player.wait_for("^/dev/")
+        assert player.stop(signal.SIGINT) == 0
+    assert player.err[-1].startswith("played 0 of 1278 octets; the host sent 0 octets")
+
+
+def test_replay_goes_on_when_the_host_comes_back() -> None:
+    with ruuvi_host("replay", str(CAPTURES / "begun-late.pcapng"), "--speed", "0.5") as player:
+        port = player.wait_for("^/dev/.*")[0]
+        with ruuvi_host("listen", "--port", port, "--json") as host:
+            host.wait_for("^{", 3)
+            host.stop()
+        with ruuvi_host("listen", "--port", port, "--json") as again:
+            assert player.wait() == 0
+            again.stop()
+    assert again.out
+    assert len(host.out) + len(again.out) <= 15
+    assert player.err.count("host: GET_DEVICE_ID") >= 2
+
+
+def test_a_bare_recording_is_played_at_the_speed_of_the_line(tmp_path: Path) -> None:
+    recording = tmp_path / "recording"
+    reports = b"".join(r.data for r in read(CAPTURES / "begun-late.pcapng")[0])
+    recording.write_bytes(reports)
+    with ruuvi_host("replay", str(recording)) as player:
+        port = player.wait_for("^/dev/.*")[0]
+        with ruuvi_host("listen", "--port", port, "--json") as host:
+            assert player.wait() == 0
+            host.wait_for("^{", 15)
+            host.stop()
+    assert any("a recording without times" in line for line in player.err)
+
+
+def test_a_cut_capture_is_played_and_that_is_told() -> None:
+    with ruuvi_host("replay", str(CAPTURES / "crash.pcapng")) as player:
+        player.wait_for("cut off: the last block is not whole")
+        player.wait_for("^/dev/")
+        assert player.stop() == 0
+
+
+# -- decode
+
+
+def test_decode_tells_a_capture_by_its_content(tmp_path: Path) -> None:
+    with ruuvi_host("decode", "uart", str(BOOT)) as program:
+        assert program.wait() == 0
+    assert program.out[0] == "2027-01-15 08:00:00.000000  host         GET_DEVICE_ID   ca0018368e0a"
+    assert program.out[1].startswith("2027-01-15 08:00:00.002000  coprocessor  GET_ALL")
+    assert program.err[0] == "From the coprocessor:"
+    assert "Records: " in program.err[-1]
+
+
+def test_decode_takes_a_capture_that_is_still_growing() -> None:
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        [COMMAND, "decode", "uart", "-"], stdin=reader, stdout=subprocess.PIPE, text=True
+    ) as program:
+        os.close(reader)
+        os.write(writer, section("x") + packet(Record(False, 0, 0, GetAll().to_frame())))
+        assert program.stdout
+        assert "GET_ALL" in program.stdout.readline()
+        os.close(writer)
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_pcap_of_the_older_kind_is_not_taken_for_noise(order: str, tmp_path: Path) -> None:
+    path = tmp_path / "old.pcap"
+    path.write_bytes(0xA1B2C3D4.to_bytes(4, "little" if order == "little" else "big") + bytes(20))
+    assert "editcap -F pcapng converts it" in told("decode", "uart", str(path))
+
+
+def test_other_link_types_are_left_out_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "other.pcapng"
+    data = bytearray(section("x") + packet(Record(False, 0, 0, GetAll().to_frame())))
+    at = data.index((157).to_bytes(2, "little") + bytes(6))
+    data[at] = 1
+    path.write_bytes(data)
+    assert "1 packets of other link types left out" in told("decode", "uart", str(path), code=0)

@@ -1,0 +1,168 @@
+"""Captures in Wireshark: its own reader opens them, and tools/ca_uart.lua finds our frames."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firmware_protocol.commands import Command
+from firmware_protocol.framing import FrameScanner, frames
+from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, GetAll, GetDeviceId, parse
+from ruuvi_host.capture.pcapng import Record, packet, section, statistics
+from ruuvi_host.capture.source import open_source
+
+TESTS = Path(__file__).parent.parent
+DISSECTOR = TESTS.parent / "tools" / "ca_uart.lua"
+FILES = sorted((TESTS / "captures").glob("*.pcapng"))
+TSHARK = shutil.which("tshark")
+
+
+def test_tshark_is_there() -> None:
+    if not TSHARK and os.environ.get("CI") == "true":
+        pytest.fail("tshark is missing (Debian package tshark)")
+
+
+needs_tshark = pytest.mark.skipif(not TSHARK, reason="needs tshark (Debian package tshark)")
+
+
+def tshark(path: Path, *options: str) -> tuple[str, str, int]:
+    """What it says on stdout and stderr, and its exit code."""
+    assert TSHARK
+    ran = subprocess.run(
+        [TSHARK, "-X", f"lua_script:{DISSECTOR}", "-r", str(path), *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"HOME": "/nonexistent", "LC_ALL": "C.UTF-8"},
+    )
+    for line in ran.stderr.splitlines():
+        assert "Lua" not in line, ran.stderr
+        assert "bug" not in line, ran.stderr
+    return ran.stdout, ran.stderr, ran.returncode
+
+
+FIELDS = ["ca_uart.direction", "ca_uart.command", "ca_uart.mac", "ca_uart.rssi", "ca_uart.id"]
+
+
+def dissected(path: Path, *options: str) -> list[dict[str, list[str]]]:
+    """The fields of each packet, each with all its values."""
+    wanted = [part for field in FIELDS for part in ("-e", field)]
+    out, err, code = tshark(path, "-T", "json", *wanted, *options)
+    assert code == 0 or "cut short" in err  # which is an error to it, but it shows what is there
+    loaded: list[dict[str, Any]] = json.loads(out)
+    return [entry["_source"]["layers"] for entry in loaded]
+
+
+def expected(path: Path) -> dict[str, list[tuple[str, str]]]:
+    """Direction → command and what tells it from others, of each frame, by our own scanner."""
+    scanners = {sent: FrameScanner(frames) for sent in (False, True)}
+    found: dict[str, list[tuple[str, str]]] = {"device_to_host": [], "host_to_device": []}
+    for record in open_source(str(path)):
+        scanner = scanners[record.sent]
+        # tshark cannot be told that a capture ends, so nothing is flushed here either.
+        for frame in scanner.feed(record.data):
+            message, about = parse(frame), ""
+            if isinstance(message, AdvRprt | AdvRprt2):
+                about = f"{message.address.hex(':')} {message.rssi}"
+            elif isinstance(message, DeviceId):
+                about = message.id.hex()
+            direction = "host_to_device" if record.sent else "device_to_host"
+            found[direction].append((Command(frame.command).name, about))
+    return found
+
+
+def seen(packets: list[dict[str, list[str]]]) -> dict[str, list[tuple[str, str]]]:
+    """The same, by the dissector. In a packet, each field has its own list of values."""
+    found: dict[str, list[tuple[str, str]]] = {"device_to_host": [], "host_to_device": []}
+    for fields in packets:
+        macs, levels = fields.get("ca_uart.mac", []), fields.get("ca_uart.rssi", [])
+        reports = iter(zip(macs, levels, strict=True))
+        identifiers = iter(fields.get("ca_uart.id", []))
+        for command in fields.get("ca_uart.command", []):
+            about = ""
+            if command.startswith("ADV_RPRT"):
+                about = " ".join(next(reports))
+            elif command == "DEVICE_ID":
+                about = next(identifiers).replace(":", "")  # versions differ
+            found[fields["ca_uart.direction"][0]].append((command, about))
+    return found
+
+
+@needs_tshark
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_it_finds_our_frames(path: Path) -> None:
+    assert seen(dissected(path)) == expected(path)
+
+
+@needs_tshark
+def test_two_passes_find_the_same() -> None:
+    """Wireshark looks at each packet again and again; tshark -2 does it twice."""
+    path = TESTS / "captures" / "noise.pcapng"
+    assert dissected(path, "-2") == dissected(path)
+
+
+@needs_tshark
+def test_directions_do_not_mix(tmp_path: Path) -> None:
+    """Two frames, one each way, cut into octets that alternate; and rubbish, which is told."""
+    path = tmp_path / "mixed.pcapng"
+    pieces = []
+    for number, (down, up) in enumerate(
+        zip(GetAll().to_frame(), GetDeviceId().to_frame(), strict=True)
+    ):
+        for sent, octet in ((False, down), (True, up)):
+            at = 10**18 + number * 10**6
+            pieces.append(packet(Record(sent, at, at, bytes([octet]))))
+    pieces.append(packet(Record(False, 10**18 + 10**8, 0, b"rubbish" + GetAll().to_frame())))
+    path.write_bytes(section("test") + b"".join(pieces) + statistics(0, 0, 0, 0))
+    packets = dissected(path)
+    commands = [fields.get("ca_uart.command") for fields in packets]
+    assert commands == [None] * 10 + [["GET_ALL"], ["GET_DEVICE_ID"], ["GET_ALL"]]
+    out, _, _ = tshark(path, "-Y", "ca_uart.noise", "-T", "fields", "-e", "ca_uart.skipped")
+    assert out.strip() == b"rubbish".hex()
+
+
+@needs_tshark
+def test_silence_gives_up_what_is_incomplete(tmp_path: Path) -> None:
+    path = tmp_path / "silence.pcapng"
+    frame = GetAll().to_frame()
+    times = [(10**18, b"\xca\xf0\x12" + frame), (10**18 + 10**9, frame)]
+    path.write_bytes(
+        section("test") + b"".join(packet(Record(False, at, at, data)) for at, data in times)
+    )
+    assert [fields.get("ca_uart.command") for fields in dissected(path)] == [
+        None,
+        ["GET_ALL", "GET_ALL"],
+    ]
+
+
+@needs_tshark
+def test_a_truncated_file_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = TESTS / "captures" / "boot.pcapng"
+    path = tmp_path / "cut.pcapng"
+    path.write_bytes(whole.read_bytes()[:2000])
+    out, err, _ = tshark(path)
+    assert "cut short" in err
+    shown = out.splitlines()
+    assert len(shown) > 5
+    assert any("SET_ALL company 0x0499" in line for line in shown)
+
+
+@needs_tshark
+def test_each_packet_keeps_its_times_and_direction() -> None:
+    path = TESTS / "captures" / "boot.pcapng"
+    fields = ["frame.time_epoch", "frame.comment", "frame.p2p_dir", "frame.len"]
+    out, _, _ = tshark(path, "-T", "fields", *(part for f in fields for part in ("-e", f)))
+    rows = [line.split("\t") for line in out.splitlines()]
+    records = list(open_source(str(path)))
+    assert len(rows) == len(records)
+    for (time, comment, direction, length), record in zip(rows, records, strict=True):
+        seconds, nanoseconds = divmod(record.wall, 10**9)
+        assert time == f"{seconds}.{nanoseconds:09d}"
+        assert record.monotonic is not None
+        assert comment == f"monotonic {record.monotonic / 1e9:.9f} s"
+        assert direction == ("0" if record.sent else "1")
+        assert int(length) == len(record.data)
