@@ -250,7 +250,10 @@ def _line_errors(device: serial.SerialBase | None) -> LineErrors | None:
 
 def port_names() -> list[str]:
     """The serial ports of this machine, as paths; ptys are not among them."""
-    return sorted(port.device for port in comports())
+    # pyserial makes numbers of what it reads of a device, which may be unplugged this moment.
+    with suppress(OSError, TypeError, ValueError):
+        return sorted(port.device for port in comports())
+    return []
 
 
 async def _in_thread(open_it: Callable[[], D], close_it: Callable[[D], None]) -> D:
