@@ -57,16 +57,10 @@ def nginx(folder: Path, http: str) -> Iterator[None]:
         [NGINX, "-p", str(folder), "-c", str(path), "-e", "stderr"], stderr=log
     )
     try:
-        deadline = time.monotonic() + PATIENCE
-        ports = [
-            int(line.split(":")[1].split()[0].rstrip(";"))
-            for line in http.splitlines()
-            if line.strip().startswith("listen")
-        ]
-        while not all(_accepts(port) for port in ports):
-            assert process.poll() is None, (folder / "error.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        for line in http.splitlines():
+            if line.strip().startswith(("listen", "server { listen")):
+                address = line.split("listen", 1)[1].split()[0].rstrip(";")
+                wait_until_listening(int(address.rpartition(":")[2]), process)
         yield
     finally:
         process.send_signal(signal.SIGTERM)
@@ -74,6 +68,13 @@ def nginx(folder: Path, http: str) -> Iterator[None]:
         log.close()
 
 
-def _accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def wait_until_listening(port: int, process: subprocess.Popen[bytes] | None = None) -> None:
+    """process: the one that is to listen; it must not end meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert not process or process.poll() is None, "it has ended: see error.log"
+        assert time.monotonic() < deadline, f"nobody listens on port {port}"
+        time.sleep(0.01)

@@ -170,9 +170,11 @@ class Tls:
         server, anchor = address.server, self.files.server_cert
         code = error.verify_code
         if code == _EXPIRED:
-            return f"the certificate of {server}, or one of its chain, has expired{_clock()}"
+            when = "has expired, by the clock of this machine"
+            return f"the certificate of {server}, or one of its chain, {when}"
         if code == _NOT_YET_VALID:
-            return f"the certificate of {server}, or one of its chain, is not valid yet{_clock()}"
+            when = "is not valid yet, by the clock of this machine"
+            return f"the certificate of {server}, or one of its chain, {when}"
         if code == _OTHER_IP or (code == _OTHER_NAME and _is_ip(address.host)):
             host = address.host
             return (
@@ -227,10 +229,6 @@ def _resuming(tls: Tls) -> type[ssl.SSLObject]:
             super().do_handshake()
 
     return Resuming
-
-
-def _clock() -> str:
-    return ", by the clock of this machine"
 
 
 def _is_ip(host: str) -> bool:
