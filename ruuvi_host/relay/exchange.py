@@ -272,7 +272,8 @@ class _Line(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
                 continue
-            self._exchange._good[host] = address
+            if not self.before:  # others could name hosts without end
+                self._exchange._good[host] = address
             self.peer = address
             return _Stream(stream, self)
         self._exchange._good.pop(host, None)
@@ -294,7 +295,7 @@ class _Line(httpcore.AsyncNetworkBackend):
         except (OSError, UnicodeError) as error:
             reason = str(error)
         else:
-            addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+            addresses = list(dict.fromkeys(_text(info[4]) for info in found))
             good = self._exchange._good.get(host)
             return sorted(addresses, key=lambda address: address != good)
         raise NotDelivered(Verdict.LATER, Step.NAME, f"the name of {self._way}, {host}: {reason}")
@@ -393,6 +394,12 @@ async def _read(response: httpcore.Response, deadline: float) -> tuple[bytes, bo
     finally:
         await response.aclose()
     return bytes(content[:MAX_ANSWER]), whole
+
+
+def _text(address: tuple[Any, ...]) -> str:
+    """A socket address's IP; one that is link-local needs its zone, which stands apart."""
+    zone = address[3] if len(address) > 3 else 0
+    return f"{address[0]}%{zone}" if zone and "%" not in address[0] else str(address[0])
 
 
 def _system_says(error: BaseException | None) -> str | None:

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from time import time
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.config.model import Target, TlsFiles
+from ruuvi_host.config.model import ExtraFiles, Target, TlsFiles
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated, printable
 from ruuvi_host.relay.address import parse_address, public_url
@@ -85,7 +85,7 @@ class HttpSink:
         """Post `body`, following redirects. Whatever server and network do is an Outcome."""
         deadline = asyncio.get_running_loop().time() + self._total_timeout
         try:
-            parts = await asyncio.to_thread(read_parts, self._target, self._address)
+            parts = await self._parts()
             signature = self._signer.sign(body, gateway)
             answer, own = await self._post(parts, body, signature, deadline)
         except TimeoutError:
@@ -97,6 +97,11 @@ class HttpSink:
 
     async def close(self) -> None:
         await self._exchange.close()
+
+    async def _parts(self) -> Parts:
+        if self._target.extra == ExtraFiles():
+            return read_parts(self._target, self._address)
+        return await asyncio.to_thread(read_parts, self._target, self._address)
 
     async def _post(
         self, parts: Parts, body: bytes, signature: str, deadline: float

@@ -6,7 +6,9 @@ What each set-up of certificates means: test_tls_matrix.py.
 import asyncio
 import os
 import random
+import shutil
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,30 @@ def test_the_systems_authorities_may_change_too(
             assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.MEND
             folder.authority("ours").rename(folder.path / "theirs.pem")
             assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_system_whose_authorities_are_files_named_by_hash(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then only those that are needed are read."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    authorities = folder.path / "certs"
+    authorities.mkdir()
+    Folder(authorities).authority()
+    subprocess.run(["openssl", "rehash", str(authorities)], check=True)
+    paths = ssl.get_default_verify_paths()._replace(capath=str(authorities))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+
+    async def main() -> None:
+        async with tls_server(good_context()) as server, sink_for(server) as sink:
+            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+        strange = server_context(authority("theirs").issue_cert("127.0.0.1"))
+        async with tls_server(strange) as server:
+            assert (await deliver(server)).verdict is Verdict.MEND
 
     asyncio.run(main())
 
