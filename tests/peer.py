@@ -6,6 +6,7 @@ or as bad as a test wants: `answers` decides what is said to each command.
 
 import asyncio
 import os
+import termios
 import tty
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from lines import Pty, until
 
 SET_ALL, DEVICE_ID, GET_DEVICE_ID, GET_ALL, ACK = 0x0F, 0x11, 0x18, 0x19, 0x20
-ADV_RPRT2 = 0x12
+ADV_RPRT, ADV_RPRT2 = 0x10, 0x12
 
 IDENTITY = bytes.fromhex("4098a778581ae138 2c c8252d8e9c2c 2c")
 DEFAULT_SETTINGS = bytes.fromhex("99042c 7d2c 302c")
@@ -46,6 +47,11 @@ def report(number: int, data: bytes = bytes.fromhex("0201060303aafe")) -> bytes:
     """Of the tag whose address is `number`, heard on channel 37 with -60 dBm."""
     address = number.to_bytes(6, "big")
     return frame(ADV_RPRT2, address + b"," + data + b"," + b"\xc4," + b"\x1f\x25\x40,")
+
+
+def old_report(number: int, data: bytes) -> bytes:
+    """The same by firmware 1.0.0."""
+    return frame(ADV_RPRT, number.to_bytes(6, "big") + b"," + data + b"," + b"\xc4,")
 
 
 def obliging(command: int, payload: bytes) -> bytes:
@@ -90,6 +96,10 @@ class Peer(Pty):
             if self.link:
                 self.link.unlink()
         super().unplug()
+
+    def unread(self) -> int:
+        """Octets that the host has not taken yet."""
+        return int.from_bytes(self._ioctl(termios.FIONREAD, self._slave), "little")
 
     async def got(self, command: int, times: int = 1) -> bytes:
         """Wait until `command` has come so many times in all; the payload of the last one."""

@@ -88,7 +88,8 @@ class Link:
                     self._deliver(session.tick(now), now)
         finally:
             now = monotonic()
-            for event in session.end(now):
+            # Also what nobody will act on any more is counted.
+            for event in session.receive(self._port.take_rest(), now) + session.end(now):
                 if isinstance(event, Heard):  # the rest is no news any more
                     self._listener.heard(event.reports, now)
 

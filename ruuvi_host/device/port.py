@@ -124,6 +124,12 @@ class Port(asyncio.Protocol):
         assert self._loss is not None
         raise self._loss
 
+    def take_rest(self) -> bytes:
+        """What has come in and was not read; for who is about to close it."""
+        data = b"".join(self._received)
+        self._received.clear()
+        return data
+
     def write(self, data: bytes) -> None:
         """Queue `data` for sending; never waits. Without effect when the port is lost."""
         if data and self._transport:
