@@ -86,6 +86,7 @@ class Port(asyncio.Protocol):
         self.device: serial.SerialBase | None = None
         """What has modem lines and counts errors, if there is such a thing."""
         self._errors_before: LineErrors | None = None
+        self._errors_now: LineErrors | None = None
         self._poked = False
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -153,17 +154,19 @@ class Port(asyncio.Protocol):
             raise OSError(error.errno or errno.EIO, describe(error)) from error
 
     def line_errors(self) -> LineErrors | None:
-        """None: not known. Many drivers count, ptys and networks do not."""
-        now = _line_errors(self.device)
+        """None: not known. Many drivers count, ptys and networks do not. Of a port that was lost
+        it is what was known when it was last asked."""
+        now = _line_errors(self.device) or self._errors_now
         before = self._errors_before
         if now is None or before is None:
             return None
+        self._errors_now = now
         return LineErrors(now.overruns - before.overruns, now.framing - before.framing)
 
     def attach(self, device: serial.SerialBase) -> None:
         """`device` is what it talks through."""
         self.device = device
-        self._errors_before = _line_errors(device)
+        self._errors_before = self._errors_now = _line_errors(device)
 
     async def close(self) -> None:
         """Close at once; what has not been sent is dropped. Takes at most a second."""
