@@ -2,6 +2,8 @@
 seconds, a soak hours."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -213,6 +215,29 @@ async def deaf(seconds: float, folder: Path) -> Figures:
         return figures
 
 
+async def reloaded(seconds: float, folder: Path) -> Figures:
+    """Other scan settings again and again (SIGHUP), while reports flow: the link goes on."""
+    async with bench("reloaded", folder) as host:
+        offering = asyncio.create_task(host.offer(seconds))
+        file = folder / "ruuvi-host.toml"
+        plain = file.read_text()
+        times = 1
+        while not offering.done():
+            times += 1
+            coded = "true" if times % 2 == 0 else "false"
+            scan = f"scan_default = false\nscan_coded_phy = {coded}\n"
+            file.write_text(f"{plain}[gateway]\n{scan}")
+            os.kill(host.host.pid, signal.SIGHUP)
+            flags = (await host.peer.got(SET_ALL, times))[3]
+            assert bool(flags & 2) == (coded == "true")
+            await host.said("has taken its new settings", times - 1)
+            await asyncio.sleep(0.3)
+        await offering
+        figures = await host.balance()
+        assert (figures.link["opened"], figures.unconfigured) == (1, 0)
+        return figures
+
+
 _STEAL = """
 import os, select, sys
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)
@@ -331,6 +356,7 @@ FAULTS: dict[str, Fault] = {
     "stolen": stolen,
     "taken": taken,
     "old_firmware": old_firmware,
+    "reloaded": reloaded,
 }
 """By name. `await FAULTS[name](seconds, folder)`."""
 

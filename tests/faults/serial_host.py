@@ -158,7 +158,8 @@ class Bench:
             line for line in map(json.loads, self._receiver.out) if line.get("tags") is not None
         ]
         figures.delivered = sum(b["tags"] for b in batches if b["result"] == "accepted")
-        assert figures.delivered == relay.get("accepted_reports", 0)
+        # A relay counts anew with a new configuration.
+        assert figures.delivered >= relay.get("accepted_reports", 0)
         print(figures)
         assert figures.lost == 0, figures
         assert figures.lost_behind == 0, figures
