@@ -10,22 +10,25 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
-from firmware_protocol.messages import DeviceId, Report
+from firmware_protocol.messages import DeviceId, Report, address_text
 from firmware_protocol.session import Generation
+from ruuvi_host import __version__
+from ruuvi_host.balance import TargetLedger
 from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import RUUVI, Config, Target
 from ruuvi_host.device.coprocessors import Coprocessors
 from ruuvi_host.device.port import Tap
 from ruuvi_host.errors import ConfigError
-from ruuvi_host.health import HostFacts, LinkFacts
+from ruuvi_host.health import HostFacts, LinkFacts, judge
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
-from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
 from ruuvi_host.lifetime import on_signal, together
 from ruuvi_host.machine import boot_id
 from ruuvi_host.notify import Notifier
+from ruuvi_host.overview import MOST_MISSED, Overview
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http import HttpSink, public_url
 from ruuvi_host.relay.pauses import TO_CLOUD, TO_OWN_SERVER
@@ -36,7 +39,8 @@ from ruuvi_host.relay.statistics import Statistics
 from ruuvi_host.relay.status_document import CoprocessorFacts, firmware_version, semver
 from ruuvi_host.starts import ResetReason, Start, Starts
 from ruuvi_host.state import StateDirectory
-from ruuvi_host.status import Counters, LinkState, LinkStatus, RelayCounters
+from ruuvi_host.status import Counters, LinkState, LinkStatus, QueueCounters, RelayCounters
+from ruuvi_host.status_socket import StatusSocket
 from ruuvi_host.watch import Standstill, Watch
 
 log = logging.getLogger(__name__)
@@ -61,10 +65,12 @@ async def run(
     simulate: bool,
     reload: Reload,
     tap: Tap | None = None,
+    debug: bool = False,
 ) -> None:
     """Run a host until cancelled, for a simulated board or the coprocessor of `config`.
 
-    tap: gets a copy of all octets of the (first) coprocessor.
+    tap: gets a copy of all octets of the (first) coprocessor. debug: assert the balance all the
+    time.
     """
     notifier = Notifier.from_environment()
     starts = Starts.begin(state.path, boot_id(), watched=notifier.interval is not None)
@@ -72,7 +78,10 @@ async def run(
     stood_still = partial(starts.ended, ResetReason.TASK_WDT)
     with starts.life(), Standstill(STANDSTILL, stood_still) as standstill:
         if not simulate:
-            host = Host(config.coprocessors, config, state, reload, starts.this, notifier, tap)
+            host = Host(
+                *(config.coprocessors, config, state, reload, starts.this, notifier, tap),
+                debug=debug,
+            )
             await host.run(standstill)
             return
         from ruuvi_host.simulator.board import Board
@@ -81,7 +90,9 @@ async def run(
         with PtyServer(Board()) as server:
             log.info("simulated coprocessor on %s", server.path)
             simulated = (CoprocessorSettings(server.path),)
-            host = Host(simulated, config, state, reload, starts.this, notifier, tap)
+            host = Host(
+                *(simulated, config, state, reload, starts.this, notifier, tap), debug=debug
+            )
             await host.run(standstill, board=server.run())
 
 
@@ -104,6 +115,8 @@ class Host:
         start: Start,
         notifier: Notifier,
         tap: Tap | None = None,
+        *,
+        debug: bool = False,
     ) -> None:
         self._clock: Clock = SystemClock()
         self._wall = WallClock(self._clock, trusted=config.trust_clock)
@@ -122,6 +135,8 @@ class Host:
         if self._gateway:
             self._identified.set()
         self._nonces = Nonces()
+        self._queues: dict[str, ChangeQueue] = {}
+        self._queue_counters: dict[str, QueueCounters] = {}
         self._signers: dict[str, Signer] = {}
         """By target: a server's key outlives a new configuration, as on the gateway."""
         self._spools: dict[str, Spool] = {}
@@ -135,7 +150,10 @@ class Host:
             notifier,
             network_watchdog=config.network_watchdog,
             exit_by_watchdog=config.exit_by_watchdog,
+            audit=(lambda: self._overview().accounts()) if debug else None,
         )
+        self._status_socket = StatusSocket(state.path, self._status)
+        self._began = self._clock.monotonic()
         self._answered: dict[str, float] = {}
         """When each coprocessor was last seen to answer; before the first time: looked at."""
         self._hindrance = "it is just starting"
@@ -150,7 +168,9 @@ class Host:
         )
 
     def _relay(self, target: Target) -> Relay:
-        batcher = Batcher(self._table.queue(), target.period, self._clock.monotonic())
+        counters = self._queue_counters.setdefault(target.name, QueueCounters())
+        queue = self._queues[target.name] = self._table.queue(counters)
+        batcher = Batcher(queue, target.period, self._clock.monotonic())
         config = self._config
         facts = BodyFacts(
             config.coordinates, config.use_timestamps, target.data_format, config.signed_tx_power
@@ -188,6 +208,31 @@ class Host:
         targets = [relay.facts() for relay in self._relays]
         return HostFacts(links, targets, self._hindrance)
 
+    def _overview(self) -> Overview:
+        most = self._table.missed_most(MOST_MISSED)
+        return Overview(
+            version=__version__,
+            pid=os.getpid(),
+            uptime=int(self._clock.monotonic() - self._began),
+            health=judge(self._health_facts(), self._clock.monotonic()),
+            links=self._coprocessors.statuses,
+            intake=self._table.counters,
+            sensors=len(self._table),
+            missed_most=[(address_text(address), count) for address, count in most],
+            targets=[self._ledger(relay) for relay in self._relays],
+            failing={relay.name: relay.facts().failing for relay in self._relays},
+            statistics=self._statistics.counters,
+        )
+
+    def _ledger(self, relay: Relay) -> TargetLedger:
+        queue = self._queues[relay.name]
+        return TargetLedger(
+            *(relay.name, queue.news, len(queue), queue.counters, relay.counters, relay.waiting)
+        )
+
+    def _status(self) -> dict[str, Any]:
+        return self._overview().document(self._clock.monotonic())
+
     def _link_facts(self, status: LinkStatus) -> LinkFacts:
         answers = status.state in (LinkState.READY, LinkState.QUIET)
         now = self._clock.monotonic()
@@ -220,12 +265,20 @@ class Host:
                 coprocessors=self._coprocessors.run(),
                 relays=self._run_relays(),
                 watch=self._watch.run(standstill),
+                status=self._serve_status(),
                 **beside,
             )
         finally:
             self._notifier.stopping()
             await self._finish()
             self._notifier.close()
+
+    async def _serve_status(self) -> None:
+        try:
+            await self._status_socket.run()
+        except OSError as error:
+            problem = error.strerror or error
+            log.warning("`ruuvi-host status` cannot ask this host: no socket: %s", problem)
 
     async def _run_relays(self) -> None:
         hang_up = asyncio.Event()
@@ -315,6 +368,8 @@ class Host:
             for relay in self._relays:
                 self._log_counters(relay.name, relay.counters)
             self._log_counters("statistics", self._statistics.counters)
+            for account in self._overview().accounts():
+                log.log(logging.ERROR if account.missing else logging.INFO, "%s", account)
 
     def _log_counters(self, name: str, counters: Counters) -> None:
         if counted := counters.nonzero():

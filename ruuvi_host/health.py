@@ -18,7 +18,9 @@ again some thirty times; a new process is the last thing that is left to try."""
 STANDSTILL = 90.0
 """Seconds that a relay may be late: longer than anything in it may take, under load too."""
 LOSING_PATIENCE = 300.0
-"""Seconds for which a target may be down while its data cannot be kept."""
+"""Seconds for which what waits for a target may stand in memory only."""
+WRITING = 10.0
+"""Seconds that writing may take without being worth a word."""
 QUIET = 120.0
 """Seconds without a report that are worth mentioning."""
 
@@ -64,8 +66,8 @@ class TargetFacts:
     """The same for an answer that proves the network: 2xx or 429."""
     waiting: int = 0
     """Batches."""
-    keeping: bool = True
-    """What cannot be delivered is kept."""
+    unkept_since: float | None = None
+    """Since when something that waits could not be written; None: all of it is on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ class Health:
 
 def judge(facts: HostFacts, now: float) -> Health:
     """now: monotonic seconds."""
-    findings = [_link(link, now) for link in facts.links]
+    # As long as one coprocessor answers, a new start would cost more than it can mend.
+    some_answer = any(link.answers for link in facts.links)
+    findings = [_link(link, now, excused=some_answer) for link in facts.links]
     if facts.hindrance:
         findings.append(Finding(Level.KNOWN, f"nothing is relayed: {facts.hindrance}"))
     else:
@@ -123,7 +127,7 @@ def unreachable(facts: HostFacts, now: float, limit: float) -> str:
     return f"no server has answered a batch for {_minutes(now - last)}"
 
 
-def _link(link: LinkFacts, now: float) -> Finding:
+def _link(link: LinkFacts, now: float, *, excused: bool) -> Finding:
     if link.answers:
         if link.reported is None:
             return Finding(Level.GOOD, "no reports yet")
@@ -133,7 +137,7 @@ def _link(link: LinkFacts, now: float) -> Finding:
     silent = now - link.answered
     if not link.present:
         return Finding(Level.KNOWN, f"{link.name}: no coprocessor for {_minutes(silent)}")
-    level = Level.FAULT if silent >= LINK_PATIENCE else Level.KNOWN
+    level = Level.FAULT if silent >= LINK_PATIENCE and not excused else Level.KNOWN
     return Finding(level, f"{link.name}: no answer from the coprocessor for {_minutes(silent)}")
 
 
@@ -144,12 +148,12 @@ def _target(target: TargetFacts, now: float) -> Finding:
     if not target.failing:
         waiting = f", waiting {target.waiting}" if target.waiting else ""
         return Finding(Level.GOOD, f"{name}: batches are accepted{waiting}")
-    down = now - target.served
-    said = f"{name}: nothing accepted for {_minutes(down)} ({target.failing})"
-    if target.keeping:
+    said = f"{name}: nothing accepted for {_minutes(now - target.served)} ({target.failing})"
+    unkept = 0.0 if target.unkept_since is None else now - target.unkept_since
+    if unkept < WRITING:
         return Finding(Level.KNOWN, f"{said}, batches kept {target.waiting}")
-    level = Level.FAULT if down >= LOSING_PATIENCE else Level.KNOWN
-    return Finding(level, f"{said}, and what comes cannot be kept")
+    level = Level.FAULT if unkept >= LOSING_PATIENCE else Level.KNOWN
+    return Finding(level, f"{said}, and what comes cannot be written for {_minutes(unkept)}")
 
 
 def _minutes(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ruuvi_host.balance import Account, TargetLedger, accounts, unknown
 from ruuvi_host.health import Health
-from ruuvi_host.status import Counters, IntakeCounters, LinkStatus, StatisticsCounters
+from ruuvi_host.status import IntakeCounters, LinkStatus, StatisticsCounters
 
 MOST_MISSED = 20
 """Sensors of which it is told how many of their measurements are missing."""
@@ -23,8 +23,7 @@ class Overview:
     pid: int
     uptime: int
     """Seconds."""
-    health: Health | None
-    """None: it has not been judged yet."""
+    health: Health
     links: Sequence[LinkStatus]
     intake: IntakeCounters
     sensors: int
@@ -48,8 +47,8 @@ class Overview:
             "pid": self.pid,
             "uptime": self.uptime,
             "health": {
-                "level": health.level.name.lower() if health else "starting",
-                "sentence": health.sentence if health else "it is just starting",
+                "level": health.level.name.lower(),
+                "sentence": health.sentence,
             },
             "coprocessors": [_link(link, now) for link in self.links],
             "sensors": self.sensors,
@@ -154,14 +153,3 @@ def _duration(seconds: float) -> str:
         return f"{minutes} min"
     hours = minutes // 60
     return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} days {hours % 24} h"
-
-
-def balance_lines(accounts: Sequence[Account]) -> Iterator[str]:
-    """For the log at the end."""
-    for account in accounts:
-        yield str(account)
-
-
-def counter_line(counters: Counters) -> str:
-    """All that is not zero."""
-    return ", ".join(f"{name} {count}" for name, count in counters.nonzero().items())

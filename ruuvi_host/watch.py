@@ -12,10 +12,11 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from time import monotonic
 
+from ruuvi_host.balance import Account, unbalanced
 from ruuvi_host.errors import HealthError
 from ruuvi_host.health import Health, HostFacts, Level, judge, unreachable
 from ruuvi_host.notify import Notifier
@@ -38,7 +39,8 @@ REPEAT = 3600.0
 class Watch:
     """Looks at `facts` as long as `run` runs.
 
-    network_watchdog: seconds. exit_by_watchdog: what it finds ends the process.
+    network_watchdog: seconds. exit_by_watchdog: what it finds ends the process. audit: the
+    balance, to be asserted at each look.
     """
 
     def __init__(
@@ -48,12 +50,15 @@ class Watch:
         *,
         network_watchdog: float = NETWORK_WATCHDOG,
         exit_by_watchdog: bool = False,
+        audit: Callable[[], Sequence[Account]] | None = None,
         look: float = LOOK,
     ) -> None:
         self._facts = facts
         self._notifier = notifier
         self.network_watchdog = network_watchdog
         self.exit_by_watchdog = exit_by_watchdog
+        self._audit = audit
+        self._missing: dict[str, int] = {}
         self._look = min(look, (notifier.interval or inf) / 3)
         self._began = monotonic()
         self._ready = False
@@ -85,10 +90,20 @@ class Watch:
         if health.level is Level.FAULT:
             raise HealthError(health.sentence)
         self._check_network(facts, now)
+        if self._audit:
+            self._assert_balance(self._audit())
         if not self._ready and (health.level is Level.GOOD or now >= self._began + START):
             self._ready = True
             self._notifier.ready()
         self._notifier.alive()
+
+    def _assert_balance(self, accounts: Sequence[Account]) -> None:
+        """What is missing twice in a row was not merely on its way from one counter to the next."""
+        missing = {account.name: account.missing for account in unbalanced(accounts)}
+        for account in unbalanced(accounts):
+            if self._missing.get(account.name) == account.missing:
+                raise AssertionError(str(account))
+        self._missing = missing
 
     def _check_network(self, facts: HostFacts, now: float) -> None:
         problem = unreachable(facts, now, self.network_watchdog)

@@ -62,6 +62,11 @@ SIGHUP reads the configuration again; with one that cannot be used the old one s
     metavar="FILE",
     help="Record every octet between host and (first) coprocessor, too: see `capture`.",
 )
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Log everything, and assert every few seconds that the balance adds up (see `status`).",
+)
 def command(
     port: str | None,
     simulate: bool,
@@ -73,6 +78,7 @@ def command(
     trust_clock: bool,
     state_dir: str | None,
     capture_file: str | None,
+    debug: bool,
 ) -> None:
     """Receive from a coprocessor and relay to a server.
 
@@ -100,6 +106,8 @@ def command(
         options.append(("http_period", str(interval), "--interval"))
     if state_dir is not None:
         options.append(("state_dir", state_dir, "--state-dir"))
+    if debug:
+        options.append(("log.level", "debug", "--debug"))
     what = wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
 
     def load() -> Loaded:
@@ -115,7 +123,12 @@ def command(
     try:
         with recording(capture_file, ports[0]) as tap:
             host = app.run(
-                loaded.config, state, simulate=simulate, reload=lambda: load().config, tap=tap
+                loaded.config,
+                state,
+                simulate=simulate,
+                reload=lambda: load().config,
+                tap=tap,
+                debug=debug,
             )
             run_until_stopped(host)
     finally:

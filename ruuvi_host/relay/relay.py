@@ -117,6 +117,7 @@ class Relay:
         self._refusal = Repeated(clock=clock.monotonic)
         self._step_due = inf
         """Monotonic seconds at which what is under way must have ended."""
+        self._unkept_since: float | None = None
         self._failing = ""
         self._served = self._answered = clock.monotonic()
         self._said_failing = False
@@ -136,7 +137,10 @@ class Relay:
         """How it is, for the judgement of health."""
         cuts = self._ready is None or self._ready.is_set()
         # What the gateway loses by design is no fault.
-        keeping = self._profile is Profile.GATEWAY or not self.spool.only_in_memory[0]
+        if self._profile is Profile.GATEWAY or not self.spool.only_in_memory[0]:
+            self._unkept_since = None
+        elif self._unkept_since is None:
+            self._unkept_since = self._clock.monotonic()
         return TargetFacts(
             self.name,
             beat_due=self._batcher.due if cuts else inf,
@@ -145,7 +149,7 @@ class Relay:
             served=self._served,
             answered=self._answered,
             waiting=self.waiting[0],
-            keeping=keeping,
+            unkept_since=self._unkept_since,
         )
 
     async def run(self) -> None:

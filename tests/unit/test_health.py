@@ -69,14 +69,17 @@ def test_a_server_that_is_down_is_known_as_long_as_data_is_kept() -> None:
     )
 
 
-def test_data_that_cannot_be_kept_is_excused_for_a_short_while() -> None:
-    losing = replace(DOWN, keeping=False, served=NOW - LOSING_PATIENCE + 1)
+def test_data_that_cannot_be_written_is_excused_for_a_short_while() -> None:
+    losing = replace(DOWN, unkept_since=NOW - LOSING_PATIENCE + 1)
     assert judged(target=losing).level is Level.KNOWN
-    health = judged(target=replace(losing, served=NOW - LOSING_PATIENCE))
+    health = judged(target=replace(losing, unkept_since=NOW - LOSING_PATIENCE))
     assert told(health) == (
         Level.FAULT,
-        "custom: nothing accepted for 5 min (Connection refused), and what comes cannot be kept",
+        "custom: nothing accepted for 90 min (Connection refused), and what comes cannot be "
+        "written for 5 min",
     )
+    served = replace(losing, failing="", unkept_since=NOW - LOSING_PATIENCE)
+    assert judged(target=served).level is Level.GOOD
 
 
 @pytest.mark.parametrize(
@@ -102,11 +105,21 @@ def test_before_it_relays_no_relay_can_stand_still() -> None:
 
 def test_the_worst_comes_first_and_what_is_well_is_not_said_beside_it() -> None:
     silent = replace(LINK, answers=False, answered=NOW - LINK_PATIENCE)
-    health = judge(HostFacts([LINK, silent], [TARGET, DOWN]), NOW)
+    health = judge(HostFacts([silent], [TARGET, DOWN]), NOW)
     assert health.sentence == (
         f"{PORT}: no answer from the coprocessor for 15 min; "
         "custom: nothing accepted for 90 min (Connection refused), batches kept 540"
     )
+
+
+def test_of_several_coprocessors_one_that_answers_is_enough_to_go_on() -> None:
+    silent = replace(LINK, name="/dev/ttyACM1", answers=False, answered=NOW - 90_000)
+    health = judge(HostFacts([LINK, silent], [TARGET]), NOW)
+    assert told(health) == (
+        Level.KNOWN,
+        "/dev/ttyACM1: no answer from the coprocessor for 25.0 h",
+    )
+    assert judge(HostFacts([silent, silent], [TARGET]), NOW).level is Level.FAULT
 
 
 times = st.floats(0, NOW)
@@ -127,7 +140,7 @@ targets = st.builds(
     served=times,
     answered=times,
     waiting=st.integers(0, 10),
-    keeping=st.booleans(),
+    unkept_since=st.none() | times,
 )
 hosts = st.builds(
     HostFacts,
@@ -161,13 +174,13 @@ def test_good_means_that_all_answer_and_no_target_fails(facts: HostFacts) -> Non
 @given(hosts)
 def test_a_fault_has_a_reason_that_a_new_start_may_mend(facts: HostFacts) -> None:
     """An outage, however long, is none, if it is on the way and the data is kept."""
-    silent = any(
-        link.present and not link.answers and NOW - link.answered >= LINK_PATIENCE
-        for link in facts.links
+    silent = not any(link.answers for link in facts.links) and any(
+        link.present and NOW - link.answered >= LINK_PATIENCE for link in facts.links
     )
     stuck = any(NOW - min(t.beat_due, t.step_due) >= STANDSTILL for t in facts.targets)
     losing = any(
-        t.failing and not t.keeping and NOW - t.served >= LOSING_PATIENCE for t in facts.targets
+        t.failing and t.unkept_since is not None and NOW - t.unkept_since >= LOSING_PATIENCE
+        for t in facts.targets
     )
     relaying = not facts.hindrance
     expected = silent or (relaying and (stuck or losing))
