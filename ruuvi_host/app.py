@@ -341,13 +341,17 @@ class Host:
     async def _start_anew(self) -> None:
         """Go on with the new configuration, as a gateway does: what waits becomes a last batch, the
         table is emptied, the coprocessor is configured again, and the timers start anew."""
-        for relay in self._relays:
-            await relay.retire()
+        # Up to the new relays nothing may wait: reports come in all the time.
+        retired = self._relays
+        for relay in retired:
+            relay.cut_last()
         self._table.reset(self._config.max_sensors)
         self._intake = self._make_intake()
+        self._relays = [self._relay(target) for target in self._config.targets]
+        for relay in retired:
+            await relay.retire()
         for name in self._spools.keys() - {target.name for target in self._config.targets}:
             await self._spools.pop(name).close()
-        self._relays = [self._relay(target) for target in self._config.targets]
         self._coprocessors.reconfigure(self._config.scan)
         self._watch.network_watchdog = self._config.network_watchdog
         self._watch.exit_by_watchdog = self._config.exit_by_watchdog

@@ -3,6 +3,7 @@
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,12 @@ PATIENCE = 30.0
 """Seconds until a test gives up waiting; a slow machine is not a failure."""
 
 
+_SETPRIV = shutil.which("setpriv")
+_DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL") if _SETPRIV else ()
+"""A test that is ended from outside must not leave a host behind, which would open the next
+pseudo-terminal of that number."""
+
+
 class Program:
     """A running program whose lines can be waited for. A context manager: nothing stays behind."""
 
@@ -26,7 +33,7 @@ class Program:
         self.err: list[str] = []
         self._news: queue.Queue[None] = queue.Queue()
         self._process = subprocess.Popen(
-            arguments,
+            [*_DIES_WITH_US, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

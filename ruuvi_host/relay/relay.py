@@ -170,7 +170,7 @@ class Relay:
         No empty batch is sent any more. What is not delivered is in the spool. Raises SpoolError
         when it could not be written there.
         """
-        self._cut_last()
+        self.cut_last()
         await self._keep_all()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -184,7 +184,7 @@ class Relay:
     async def retire(self) -> None:
         """After `run`: keep all that is undelivered, and deliver nothing. Another relay with this
         one's spool goes on with it."""
-        self._cut_last()
+        self.cut_last()
         await self._keep_all()
         self._live = None if self._live and self._live.kept else self._live
         self.spool.in_hand.clear()
@@ -437,7 +437,7 @@ class Relay:
 
     # --- the end
 
-    def _cut_last(self) -> None:
+    def cut_last(self) -> None:
         """The last batch, unless nothing has been heard."""
         if self._ready and not self._ready.is_set():
             return
