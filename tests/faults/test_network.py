@@ -1,0 +1,224 @@
+"""Servers that fail in every way, and the end of the real program in every phase of a post."""
+
+import json
+import re
+import signal
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from fault_server import FaultServer
+from programs import Program, ruuvi_host
+from soak_figures import tell
+
+STOP_WITHIN = 5.0
+"""Seconds; what is promised."""
+
+
+def host(state: Path, url: str, *options: str) -> Program:
+    more = ("--interval", "1", "--state-dir", str(state), *options)
+    return ruuvi_host("run", "--simulate", "--url", url, *more)
+
+
+def counted(program: Program, name: str) -> int:
+    """A counter of the target, as the last lines tell it."""
+    line = [line for line in program.err if re.search(r"custom: batches \d", line)][-1]
+    found = re.search(rf"\b{name} (\d+)", line)
+    return int(found[1]) if found else 0
+
+
+def assert_balanced(program: Program) -> None:
+    ends = ("accepted", "refused", "overflowed", "aged_out", "thinned", "lost", "kept")
+    cut = counted(program, "batches") + counted(program, "from_before")
+    ended = sum(counted(program, name) for name in (*ends, "empty_failed", "unreadable"))
+    assert cut == ended, program
+    reports = sum(counted(program, f"{name}_reports") for name in ends)
+    begun = counted(program, "batch_reports") + counted(program, "from_before_reports")
+    assert begun == reports, program
+
+
+# -- servers --------------------------------------------------------------------------------------
+
+FAULTS = {
+    "status 503": ["503"] * 2,
+    "status 429": ["429"] * 2,
+    "reset": ["reset"] * 2,
+    "reset before it is read": ["reset_early"] * 2,
+    "answers 200 late": ["late"] * 2,
+    "loses its answers": ["lost"] * 2,
+    "breaks its answers off": ["cut"] * 2,
+    "garbage": ["garbage"] * 2,
+    "one after the other": ["503", "ok", "reset", "ok", "lost", "ok", "garbage", "ok", "cut", "ok"],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_report_arrives_in_spite_of(tmp_path: Path, fault: str) -> None:
+    script = FAULTS[fault]
+    with FaultServer(lambda n: script[n] if n < len(script) else "ok") as server:
+        began = time.monotonic()
+        with host(tmp_path, server.url) as program:
+            server.wait_for(lambda: sum(post.action == "ok" for post in server.posts) >= 3)
+            assert program.stop() == 0
+        assert not list(tmp_path.glob("custom.spool*"))
+        taken = server.taken
+        for post in server.posts:
+            assert post.nonce in taken or not post.tags, "kept, and taken in the end"
+            assert post.nonce not in taken or taken[post.nonce] == post.tags
+        assert_balanced(program)
+        assert counted(program, "lost") == counted(program, "kept") == 0
+        arrivals = [post.nonce for post in server.posts if post.nonce in taken]
+        tell(
+            f"a server: {fault}",
+            seconds=round(time.monotonic() - began, 1),
+            posts=len(server.posts),
+            batches_taken=len(taken),
+            came_twice=len(arrivals) - len(set(arrivals)),
+            lost=0,
+        )
+
+
+def test_a_server_that_nobody_serves_for_a_while(tmp_path: Path) -> None:
+    with FaultServer() as server, host(tmp_path, server.url) as program:
+        server.wait_for(lambda: server.taken)
+        server.refuse()
+        program.wait_for("post failed .*refused")
+        server.listen()
+        program.wait_for("batches are accepted after")
+        assert program.stop() == 0
+        assert_balanced(program)
+        assert counted(program, "kept") == counted(program, "lost") == 0
+        assert counted(program, "accepted_reports") == sum(map(len, server.taken.values()))
+
+
+def test_what_a_server_refuses_is_counted_and_kept_for_inspection(tmp_path: Path) -> None:
+    with (
+        FaultServer(lambda n: "400" if n % 2 else "ok") as server,
+        host(tmp_path, server.url) as program,
+    ):
+        server.wait_for(lambda: len(server.posts) >= 6)
+        assert program.stop() == 0
+        assert_balanced(program)
+        refused = {post.nonce: post.tags for post in server.posts if post.action == "400"}
+        for path in (tmp_path / "custom.refused").iterdir():
+            nonce = int(path.name.partition("-")[0])
+            assert tuple(json.loads(path.read_bytes())["data"]["tags"]) == refused.pop(nonce)
+        assert len(refused) <= 1, "only one that was under way at the end may be missing"
+
+
+def test_a_backlog_needs_no_coprocessor(tmp_path: Path) -> None:
+    """With the dongle unplugged what waits from before is delivered all the same."""
+    with FaultServer(lambda n: "ok" if n < 2 else "503") as server:
+        with host(tmp_path, server.url) as program:
+            server.wait_for(server.failed)
+            assert program.stop() == 0
+    kept = counted(program, "kept")
+    assert kept
+    with FaultServer() as server:
+        options = ("--url", server.url, "--trust-clock", "--state-dir", str(tmp_path))
+        with ruuvi_host("run", "--port", "socket://127.0.0.1:9", *options) as program:
+            server.wait_for(lambda: len(server.taken) == kept)
+            assert program.stop() == 0
+
+
+# -- the end --------------------------------------------------------------------------------------
+
+
+def full_backlog() -> tuple[socket.socket, list[socket.socket]]:
+    """A listener whose queue of connections is full: the next one gets no answer at all."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    waiting = []
+    for _ in range(4):
+        client = socket.socket()
+        client.setblocking(False)
+        with suppress(BlockingIOError):
+            client.connect(listener.getsockname())
+        waiting.append(client)
+    return listener, waiting
+
+
+PHASES = {
+    "batches accepted": "ok",
+    "post not read": "hang_early",
+    "post not answered": "hang",
+    "answer an octet a second": "drip",
+    "pause after a failure": "503",
+    "pause that the server asked for": "429",
+}
+
+
+def stopped_in_time(program: Program, phase: str) -> None:
+    began = time.monotonic()
+    assert program.stop(signal.SIGTERM) == 0, program
+    seconds = time.monotonic() - began
+    tell(f"SIGTERM: {phase}", seconds=round(seconds, 2))
+    assert seconds < STOP_WITHIN
+    assert "Traceback" not in str(program)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_end_comes_within_five_seconds_and_costs_nothing(tmp_path: Path, phase: str) -> None:
+    action = PHASES[phase]
+    with FaultServer(lambda n: "ok" if n < 2 else action) as server:
+        with host(tmp_path, server.url) as program:
+            server.wait_for(lambda: server.connections > 2)
+            if action not in ("ok", "hang_early"):
+                server.wait_for(server.failed)
+            stopped_in_time(program, phase)
+        assert_balanced(program)
+        kept = counted(program, "kept")
+        assert bool(kept) is (action != "ok")
+        undelivered = {post.nonce for post in server.failed()}
+        server.behave = lambda n: "ok"
+        with host(tmp_path, server.url) as again:
+            server.wait_for(lambda: undelivered <= set(server.taken))
+            assert again.stop() == 0
+        assert counted(again, "from_before") == kept
+        assert counted(again, "kept") == 0
+
+
+def test_the_end_comes_in_time_before_the_coprocessor_answers(tmp_path: Path) -> None:
+    with FaultServer() as server:
+        options = ("--port", "socket://127.0.0.1:9", "--trust-clock", "--state-dir", str(tmp_path))
+        with ruuvi_host("run", "--url", server.url, *options) as program:
+            program.wait_for("custom: ")
+            stopped_in_time(program, "before the coprocessor answers")
+
+
+def test_the_end_comes_in_time_while_it_connects(tmp_path: Path) -> None:
+    listener, waiting = full_backlog()
+    try:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with host(tmp_path, url) as program:
+            program.wait_for("configured")
+            stopped_in_time(program, "connecting")
+    finally:
+        for each in (listener, *waiting):
+            each.close()
+
+
+def test_the_end_comes_in_time_within_a_backlog(tmp_path: Path) -> None:
+    """Hundreds of batches wait, the server takes them one by one: the rest stays."""
+    lines = []
+    for nonce in range(500):
+        rows = [["0000000000%02x" % (nonce % 256), "0201060303aafe", -60, 1, 15, 37, None, 1.8e9]]
+        rows[0][-1] = int(time.time())
+        identity = {"id": "4098a778581ae138", "addr": "c8252d8e9c2c"}
+        lines.append(json.dumps({"nonce": nonce, **identity, "advertisements": rows}))
+    (tmp_path / "custom.jsonl").write_text("\n".join(lines) + "\n")
+    with FaultServer() as server:
+        with host(tmp_path, server.url) as program:
+            server.wait_for(lambda: len(server.taken) > 20)
+            stopped_in_time(program, "within a backlog of 500")
+        first = len(server.taken)
+        assert_balanced(program)
+        kept = counted(program, "kept")
+        assert kept > 100
+        with host(tmp_path, server.url) as program:
+            server.wait_for(lambda: set(range(500)) <= set(server.taken))
+            assert program.stop() == 0
+        drained = [post.nonce for post in server.posts if post.nonce < 500]
+        assert drained == sorted(drained), "in order"
+        tell("a backlog of 500", before_the_stop=first, kept=kept, twice=len(drained) - 500)
