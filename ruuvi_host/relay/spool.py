@@ -30,7 +30,8 @@ from ruuvi_host.relay import spool_jsonl, spool_refused
 from ruuvi_host.status import RelayCounters
 
 if TYPE_CHECKING:  # imported when a spool is first needed: sqlite takes 2 MB
-    from ruuvi_host.relay.spool_file import Row, SpoolFile
+    from ruuvi_host.relay.spool_file import SpoolFile
+    from ruuvi_host.relay.spool_reading import Row
 
 log = logging.getLogger(__name__)
 

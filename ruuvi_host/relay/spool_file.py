@@ -1,6 +1,6 @@
 """The file of a spool: one SQLite database, written and read by one thread, bounded, durable.
 
-The one module that knows sqlite3. It blocks, so it never runs in the event loop's thread.
+It blocks, so it never runs in the event loop's thread.
 
 Write-ahead log, synced at each commit that keeps a batch. A commit that lets one go is not synced:
 after a power cut it may come back, and is then sent twice, which its nonce tells the server. On a
@@ -22,13 +22,18 @@ from ruuvi_host.clock import EARLIEST
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batch
+from ruuvi_host.relay.spool_reading import (
+    APPLICATION_ID,
+    COLUMNS,
+    VERSION,
+    Row,
+    octets_of,
+    salvage,
+)
 from ruuvi_host.relay.spool_record import pack, unpack
 
 T = TypeVar("T")
 
-APPLICATION_ID = 0x52755370
-"""Tells our files from everybody else's ("RuSp")."""
-VERSION = 1
 PAGE = 4096
 CHECKPOINT_PAGES = 64
 """Pages in the log until they are moved into the database: small, because on a full disk the
@@ -37,7 +42,6 @@ _LOG_ROOM = 2 * CHECKPOINT_PAGES * PAGE
 """Octets of the bound that are left to the log."""
 _BUSY_TIMEOUT = 1.0
 """Seconds to wait for another process that looks at the file."""
-_COLUMNS = "seq, made, nonce, reports, gateway, packed"
 _SCHEMA = """
 CREATE TABLE batch (
     seq INTEGER PRIMARY KEY,  -- the order in which they are sent
@@ -50,24 +54,12 @@ CREATE TABLE batch (
 """
 
 
-_HEADS = (("application", "id"), ("user", "version"))
-
-
 class DiskFullError(SpoolError):
     """There is no room, not even by giving up the ballast."""
 
 
 class DamagedError(SpoolError):
     """The file is not, or no longer, a spool of this version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A batch, its place in the queue, and when it was cut (UTC, seconds)."""
-
-    seq: int
-    made: float
-    batch: Batch
 
 
 @dataclass(slots=True)
@@ -128,7 +120,7 @@ class SpoolFile:
     @property
     def size(self) -> int:
         """Octets of database and log."""
-        return sum(_size(Path(f"{self.path}{suffix}")) for suffix in ("", "-wal"))
+        return octets_of(self.path)
 
     def nonces(self) -> set[int]:
         with _errors(self.path):
@@ -244,12 +236,6 @@ class SpoolFile:
         if not self.batches:
             self._shrink()
 
-    def rows(self) -> Iterator[Row]:
-        """All that can be read, in order."""
-        for seq, made, nonce, _, gateway, packed in self._rows(()):
-            with suppress(ValueError):
-                yield Row(seq, made, unpack(nonce, gateway, packed))
-
     def take_dropped(self) -> Dropped:
         dropped, self.dropped = self.dropped, Dropped()
         return dropped
@@ -272,21 +258,9 @@ class SpoolFile:
 
     def salvage(self, aside: Path, without: Collection[int]) -> None:
         """Take over what can be read of a damaged spool that was set aside, at the old places."""
-        with suppress(sqlite3.Error), closing(sqlite3.connect(aside)) as other:
-            head = [other.execute(f"PRAGMA {n}_{m}").fetchone()[0] for n, m in _HEADS]
-            if head != [APPLICATION_ID, VERSION]:
-                return
-            seen = set(without)
-            for direction in ("", " DESC"):  # from both ends up to the damage
-                with suppress(sqlite3.Error):
-                    for seq, made, nonce, _, gateway, packed in other.execute(
-                        f"SELECT {_COLUMNS} FROM batch ORDER BY seq{direction}"
-                    ):
-                        if seq in seen:
-                            continue
-                        seen.add(seq)
-                        with suppress(ValueError, TypeError):
-                            self.add(seq, unpack(nonce, gateway, packed), made)
+        for row in salvage(aside):
+            if row.seq not in without:
+                self.add(row.seq, row.batch, row.made)
 
     # --- one step each
 
@@ -310,7 +284,7 @@ class SpoolFile:
         if is_new:
             self._transaction(self._make_schema)
             _sync_folder(self.path.parent)
-        execute(f"SELECT {_COLUMNS} FROM batch LIMIT 0")
+        execute(f"SELECT {COLUMNS} FROM batch LIMIT 0")
         self.batches, self.reports = execute(
             "SELECT count(*), coalesce(sum(reports), 0) FROM batch"
         ).fetchone()
@@ -432,7 +406,7 @@ class SpoolFile:
         while True:
             with _errors(self.path):
                 row = self._connection.execute(
-                    f"SELECT {_COLUMNS} FROM batch WHERE seq > ? ORDER BY seq LIMIT 1",
+                    f"SELECT {COLUMNS} FROM batch WHERE seq > ? ORDER BY seq LIMIT 1",
                     (last,),
                 ).fetchone()
             if row is None:

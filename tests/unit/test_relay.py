@@ -32,7 +32,7 @@ from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.sink import Outcome, Verdict
 from ruuvi_host.relay.spool import Spool
-from ruuvi_host.relay.spool_file import Row, SpoolFile
+from ruuvi_host.relay.spool_reading import rows
 from ruuvi_host.status import RelayCounters
 
 T = TypeVar("T")
@@ -534,7 +534,7 @@ def test_what_cannot_be_delivered_in_time_stays(script: Iterator[Outcome], takes
         await world.relay.finish(3)
         assert now() - before <= 3
         assert len(world.sink.posts) == posts + 1, "a server that is down is not asked again"
-        assert await left(world) == [[0], [1], [2]]
+        assert left(world) == [[0], [1], [2]]
         assert world.counters.kept_reports == 3
         assert world.sink.closed
 
@@ -549,26 +549,19 @@ def test_the_backlog_is_delivered_at_its_pace_to_the_end() -> None:
         world.hear(4)
         await world.relay.finish(3.0)
         assert world.sink.tags[1:] == [[4], [0], [1]]
-        assert await left(world) == [[2], [3]]
+        assert left(world) == [[2], [3]]
 
     jump_through(main())
 
 
-async def left(world: World) -> list[list[int]]:
+def left(world: World) -> list[list[int]]:
     """The sensors of each batch in the spool, in order."""
+    if not world.spool.path.exists():
+        return []
     return [
         [int.from_bytes(a.address, "big") for a in row.batch.advertisements]
-        for row in rows_of(world.spool.path)
+        for row in rows(world.spool.path)
     ]
-
-
-def rows_of(path: Path) -> list[Row]:
-    if not path.exists():
-        return []
-    file = SpoolFile.open(path, SpoolSettings(), START + 10_000)
-    rows = list(file.rows())
-    file.abandon()
-    return rows
 
 
 def test_a_fault_in_the_sink_is_not_swallowed() -> None:
@@ -643,9 +636,9 @@ def test_every_report_is_accounted_for(
             lost = True
         counters, sink = world.counters, world.sink
         assert counters.posts == len(sink.posts)
-        rows = await left(world)
-        waiting = [sensor for batch in rows for sensor in batch]
-        assert (counters.kept, counters.kept_reports) == (len(rows), len(waiting))
+        kept = left(world)
+        waiting = [sensor for batch in kept for sensor in batch]
+        assert (counters.kept, counters.kept_reports) == (len(kept), len(waiting))
         assert lost is (profile is Profile.HOST and counters.lost > 0)
         ends = [
             *(counters.accepted, counters.empty_failed, counters.refused, counters.overflowed),
