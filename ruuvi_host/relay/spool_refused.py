@@ -4,6 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+MAX_FILES = 100
+
 
 def keep(folder: Path, name: str, body: bytes, max_bytes: int) -> None:
     """Write `body` into `folder` (0700) as `name` (0600). Raises OSError.
@@ -16,9 +18,9 @@ def keep(folder: Path, name: str, body: bytes, max_bytes: int) -> None:
         ((stat.st_mtime_ns, stat.st_size, path) for path, stat in _files(folder)), reverse=True
     )
     total = len(body)
-    for _, size, path in files:
+    for number, (_, size, path) in enumerate(files, 1):
         total += size
-        if total > max_bytes:
+        if total > max_bytes or number >= MAX_FILES:
             path.unlink(missing_ok=True)
     opener = lambda path, flags: os.open(path, flags, 0o600)  # noqa: E731
     with open(folder / name, "wb", opener=opener) as file:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fault_server import FaultServer
+from lines import Pty
 from programs import Program, ruuvi_host
 from soak_figures import tell
 
@@ -20,6 +21,11 @@ STOP_WITHIN = 5.0
 def host(state: Path, url: str, *options: str) -> Program:
     more = ("--interval", "1", "--state-dir", str(state), *options)
     return ruuvi_host("run", "--simulate", "--url", url, *more)
+
+
+def without_coprocessor(state: Path, url: str, line: Pty) -> Program:
+    options = ("--port", line.path, "--trust-clock", "--state-dir", str(state))
+    return ruuvi_host("run", "--url", url, *options)
 
 
 def counted(program: Program, name: str) -> int:
@@ -60,7 +66,7 @@ def test_every_report_arrives_in_spite_of(tmp_path: Path, fault: str) -> None:
     with FaultServer(lambda n: script[n] if n < len(script) else "ok") as server:
         began = time.monotonic()
         with host(tmp_path, server.url) as program:
-            server.wait_for(lambda: sum(post.action == "ok" for post in server.posts) >= 3)
+            server.wait_for(lambda: server.connections >= len(script) + 3)
             assert program.stop() == 0
         assert not list(tmp_path.glob("custom.spool*"))
         taken = server.taken
@@ -109,16 +115,17 @@ def test_what_a_server_refuses_is_counted_and_kept_for_inspection(tmp_path: Path
 
 
 def test_a_backlog_needs_no_coprocessor(tmp_path: Path) -> None:
-    """With the dongle unplugged what waits from before is delivered all the same."""
-    with FaultServer(lambda n: "ok" if n < 2 else "503") as server:
-        with host(tmp_path, server.url) as program:
-            server.wait_for(server.failed)
-            assert program.stop() == 0
+    """What waits from before is delivered although nobody answers on the line."""
+    with (
+        FaultServer(lambda n: "ok" if n < 2 else "503") as server,
+        host(tmp_path, server.url) as program,
+    ):
+        server.wait_for(server.failed)
+        assert program.stop() == 0
     kept = counted(program, "kept")
     assert kept
-    with FaultServer() as server:
-        options = ("--url", server.url, "--trust-clock", "--state-dir", str(tmp_path))
-        with ruuvi_host("run", "--port", "socket://127.0.0.1:9", *options) as program:
+    with FaultServer() as server, Pty() as line:
+        with without_coprocessor(tmp_path, server.url, line) as program:
             server.wait_for(lambda: len(server.taken) == kept)
             assert program.stop() == 0
 
@@ -173,6 +180,7 @@ def test_the_end_comes_within_five_seconds_and_costs_nothing(tmp_path: Path, pha
         undelivered = {post.nonce for post in server.failed()}
         server.behave = lambda n: "ok"
         with host(tmp_path, server.url) as again:
+            again.wait_for("coprocessor configured")
             server.wait_for(lambda: undelivered <= set(server.taken))
             assert again.stop() == 0
         assert counted(again, "from_before") == kept
@@ -180,10 +188,9 @@ def test_the_end_comes_within_five_seconds_and_costs_nothing(tmp_path: Path, pha
 
 
 def test_the_end_comes_in_time_before_the_coprocessor_answers(tmp_path: Path) -> None:
-    with FaultServer() as server:
-        options = ("--port", "socket://127.0.0.1:9", "--trust-clock", "--state-dir", str(tmp_path))
-        with ruuvi_host("run", "--url", server.url, *options) as program:
-            program.wait_for("custom: ")
+    with FaultServer() as server, Pty() as line:
+        with without_coprocessor(tmp_path, server.url, line) as program:
+            program.wait_for("opened")
             stopped_in_time(program, "before the coprocessor answers")
 
 

@@ -69,6 +69,8 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return self._jumping.now
 
 
+MEMORY = Path("/dev/shm")
+"""Hundreds of spools are made here; a real disk would take a minute to sync them."""
 FOLDERS: list[TemporaryDirectory[str]] = []
 """Of the spools of this test."""
 
@@ -179,7 +181,7 @@ class World:
         ready: asyncio.Event | None = None,
     ) -> None:
         if folder is None:
-            FOLDERS.append(TemporaryDirectory())
+            FOLDERS.append(TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
             folder = Path(FOLDERS[-1].name)
         self.folder = folder
         self.table = AdvertisementTable(max_sensors=10_000)
