@@ -41,7 +41,7 @@ LAYERS = (
         *("ruuvi_host.device", "ruuvi_host.relay", "ruuvi_host.api", "ruuvi_host.capture"),
         *("ruuvi_host.simulator", "ruuvi_host.receiver"),
     ),
-    ("ruuvi_host.app", "ruuvi_host.checking", "ruuvi_host.listening"),
+    ("ruuvi_host.app", "ruuvi_host.checking", "ruuvi_host.draining", "ruuvi_host.listening"),
     ("ruuvi_host.doctor",),
     ("ruuvi_host.cli",),
     ("ruuvi_host.__main__", "hil", "tools"),

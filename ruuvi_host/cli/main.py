@@ -19,6 +19,7 @@ COMMANDS = {
     "listen": ("ruuvi_host.cli.listen", "Show what is heard, decoded."),
     "config": ("ruuvi_host.cli.config", "Check, show, change and explain the configuration."),
     "status": ("ruuvi_host.cli.status", "Tell how a running host is, and where everything went."),
+    "spool": ("ruuvi_host.cli.spool", "What waits for a server: list, show, export, drain, drop."),
     "check": ("ruuvi_host.cli.check", "Post once to each server: does it arrive?"),
     "doctor": ("ruuvi_host.cli.doctor", "Say what is wrong, and how to mend it."),
     "simulate": ("ruuvi_host.cli.simulate", "Serve a simulated coprocessor on a pseudo-terminal."),

@@ -87,6 +87,18 @@ def salvage(path: Path) -> Iterator[Row]:
                             yield Row(seq, made, unpack(nonce, gateway, packed))
 
 
+def forget(path: Path) -> None:
+    """Delete a spool, with all that belongs to it. Nobody may be using it. Raises SpoolError."""
+    try:
+        for file in (
+            *(path.with_suffix(".jsonl"), Path(f"{path}-wal"), Path(f"{path}-shm")),
+            *(path, path.with_suffix(".ballast")),
+        ):
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise SpoolError(str(path), error.strerror or str(error)) from error
+
+
 def _look(path: Path) -> sqlite3.Connection:
     """A connection that changes nothing."""
     if not path.is_file():

@@ -124,10 +124,13 @@ def test_a_backlog_needs_no_coprocessor(tmp_path: Path) -> None:
         assert program.stop() == 0
     kept = counted(program, "kept")
     assert kept
-    with FaultServer() as server, Pty() as line:
-        with without_coprocessor(tmp_path, server.url, line) as program:
-            server.wait_for(lambda: len(server.taken) == kept)
-            assert program.stop() == 0
+    with (
+        FaultServer() as server,
+        Pty() as line,
+        without_coprocessor(tmp_path, server.url, line) as program,
+    ):
+        server.wait_for(lambda: len(server.taken) == kept)
+        assert program.stop() == 0
 
 
 # -- the end --------------------------------------------------------------------------------------
@@ -188,10 +191,13 @@ def test_the_end_comes_within_five_seconds_and_costs_nothing(tmp_path: Path, pha
 
 
 def test_the_end_comes_in_time_before_the_coprocessor_answers(tmp_path: Path) -> None:
-    with FaultServer() as server, Pty() as line:
-        with without_coprocessor(tmp_path, server.url, line) as program:
-            program.wait_for("opened")
-            stopped_in_time(program, "before the coprocessor answers")
+    with (
+        FaultServer() as server,
+        Pty() as line,
+        without_coprocessor(tmp_path, server.url, line) as program,
+    ):
+        program.wait_for("opened")
+        stopped_in_time(program, "before the coprocessor answers")
 
 
 def test_the_end_comes_in_time_while_it_connects(tmp_path: Path) -> None:

@@ -1,0 +1,281 @@
+"""`ruuvi-host spool`: what waits for a server, and what to do with it by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
+
+if TYPE_CHECKING:
+    from ruuvi_host.relay.spool_reading import Row
+    from ruuvi_host.state import StateDirectory
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group()
+def command() -> None:
+    """Look after undelivered batches.
+
+    A batch that a server did not take waits in the spool of that server, in the state folder, and
+    `run` sends it as soon as the server is back. That needs no command; these are for looking,
+    for moving data elsewhere, and for giving it up.
+    """
+
+
+def _state_option(function: F) -> F:
+    option = click.option(
+        "--state-dir",
+        metavar="DIR",
+        help="As for `run`. [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/ruuvi-host]",
+    )
+    return option(function)
+
+
+_target = click.argument("target", metavar="TARGET")
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@command.command("list")
+@_state_option
+@_json
+def list_(state_dir: str | None, as_json: bool) -> None:
+    """A line for each server: batches, reports, octets, and since when the oldest waits.
+
+    Also while `run` is running.
+    """
+    from dataclasses import asdict
+
+    from ruuvi_host.relay import spool_reading
+    from ruuvi_host.state import spools
+
+    folder = _folder(state_dir)
+    names = spools(folder)
+    for name in names:
+        if not _path(folder, name).exists():
+            click.echo(
+                f"{name}: kept by an earlier version; the next start takes it over", err=True
+            )
+            continue
+        found = spool_reading.summary(_path(folder, name))
+        if as_json:
+            click.echo(json.dumps({"target": name, **asdict(found)}))
+        else:
+            since = f", the oldest of {_time(found.oldest)}" if found.oldest else ""
+            click.echo(
+                f"{name}: batches {found.batches}, reports {found.reports}, "
+                f"{found.octets / 1024:.0f} KiB{since}"
+            )
+    if not names and not as_json:
+        click.echo(f"Nothing waits in {folder}.", err=True)
+
+
+@command.command()
+@_target
+@_state_option
+@_json
+@click.option("--limit", metavar="N", type=click.IntRange(1), help="The oldest N only.")
+def show(target: str, state_dir: str | None, as_json: bool, limit: int | None) -> None:
+    """A line for each batch of TARGET, the oldest first.
+
+    Also while `run` is running.
+    """
+    from itertools import islice
+
+    from firmware_protocol.messages import address_text
+
+    for row in islice(_rows(state_dir, target), limit):
+        batch = row.batch
+        facts = {
+            "made": round(row.made),
+            "nonce": batch.nonce,
+            "gw_mac": address_text(batch.gateway.addr),
+            "reports": len(batch.advertisements),
+        }
+        if as_json:
+            click.echo(json.dumps(facts))
+        else:
+            click.echo(
+                f"{_time(row.made)}  nonce {batch.nonce}, gateway {facts['gw_mac']}, "
+                f"reports {facts['reports']}"
+            )
+
+
+@command.command()
+@_target
+@_state_option
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="In place of stdout; readable by you alone.",
+)
+def export(target: str, state_dir: str | None, output: Path | None) -> None:
+    """The batches of TARGET as JSON lines, each with the body that would be posted.
+
+    Nothing leaves the spool. Also while `run` is running. The key that signs is not exported.
+    """
+    import os
+    import sys
+
+    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+
+    rows = _rows(state_dir, target)
+    count = 0
+    with ExitStack() as opened:
+        file = sys.stdout
+        try:
+            if output:
+                text = open(output, "w", encoding="utf-8", opener=_private)  # noqa: SIM115 - entered
+                file = opened.enter_context(text)
+            for row in rows:
+                body = json.loads(b"".join(body_slices(row.batch, BodyFacts(), round(row.made))))
+                file.write(json.dumps({"target": target, **body}) + "\n")
+                count += 1
+            file.flush()
+        except BrokenPipeError:  # nobody reads on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            name = output or "stdout"
+            raise ConfigError("--output", f"{name} cannot be written: {error.strerror}") from error
+    click.echo(f"{target}: batches exported {count}", err=True)
+
+
+@command.command()
+@_target
+@_state_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def drop(target: str, state_dir: str | None, yes: bool) -> None:
+    """Give up the batches of TARGET. They are lost then: `export` them first.
+
+    Not while `run` is running.
+    """
+    from ruuvi_host.relay import spool_reading
+
+    folder = _folder(state_dir)
+    with _owned(folder):
+        path = _path(folder, target)
+        what = "what an earlier version kept"
+        if path.exists():
+            found = spool_reading.summary(path)
+            what = f"batches {found.batches}, reports {found.reports}"
+        if not yes:
+            click.confirm(f"{target}: give up {what}?", abort=True)
+        spool_reading.forget(path)
+        click.echo(f"{target}: dropped: {what}", err=True)
+
+
+@command.command()
+@_target
+@_state_option
+@click.option("--url", metavar="URL", help="Post there, in place of the configured server.")
+@configuration_options
+def drain(
+    target: str,
+    state_dir: str | None,
+    url: str | None,
+    config_file: Path | None,
+    files: Path | None,
+    settings: tuple[str, ...],
+    trust_clock: bool,
+) -> None:
+    """Post the batches of TARGET now, to its server or to --url, until all are taken.
+
+    What is taken leaves the spool. Not while `run` is running, which does the same by itself.
+    Exit status 4: the server did not take all; the rest stays.
+    """
+    import asyncio
+
+    from ruuvi_host import logs
+    from ruuvi_host.config.load import load_to_run
+    from ruuvi_host.config.model import CUSTOM, RUUVI, refuse_ruuvi
+    from ruuvi_host.draining import drain as drain_now
+    from ruuvi_host.errors import ConfigError, SinkError
+
+    logs.configure()
+    options = for_url(url) if url else []
+    loaded = load_to_run(
+        wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
+    )
+    wanted = CUSTOM if url else target
+    server = next((t for t in loaded.config.targets if t.name == wanted), None)
+    if server is None:
+        keys = {RUUVI: "use_http_ruuvi", CUSTOM: "use_http"}
+        raise ConfigError(
+            keys.get(target, "TARGET"), "no such server is configured: give --config or --url"
+        )
+    named = loaded.sources.path_of("state_dir")
+    folder = _folder(state_dir or (str(named) if named else None))
+    if folder.name == "simulated":
+        refuse_ruuvi(server.url)
+    with _owned(folder):
+        _path(folder, target)
+        told = asyncio.run(drain_now(folder, target, server, loaded.config))
+    click.echo(f"{target}: {told}", err=True)
+    if told.left:
+        raise SinkError(target, "not all was taken; the rest stays in the spool")
+
+
+# --- what they share
+
+
+def _private(path: str, flags: int) -> int:
+    import os
+
+    return os.open(path, flags, 0o600)
+
+
+def _folder(option: str | None) -> Path:
+    from ruuvi_host.config.model import state_directory
+
+    return state_directory(Path(option) if option else None, simulated=False)
+
+
+def _path(folder: Path, target: str) -> Path:
+    """The spool of `target`. Raises ConfigError, naming those that there are."""
+    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.state import spools
+
+    names = spools(folder)
+    if target not in names:
+        there = f"there is: {', '.join(names)}" if names else "nothing waits"
+        raise ConfigError("TARGET", f"nothing waits for {target!r} in {folder} ({there})")
+    return folder / f"{target}.spool"
+
+
+def _rows(state_dir: str | None, target: str) -> Iterator[Row]:
+    from ruuvi_host.relay import spool_reading
+
+    return spool_reading.rows(_path(_folder(state_dir), target))
+
+
+@contextmanager
+def _owned(folder: Path) -> Iterator[StateDirectory]:
+    """Raises ConfigError when `run` has the folder."""
+    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.state import StateDirectory
+
+    if not folder.is_dir():
+        raise ConfigError("--state-dir", f"{folder}: there is no such folder")
+    try:
+        state = StateDirectory.open(folder)
+    except ConfigError as error:
+        problem = error.problem.partition(";")[0]
+        raise ConfigError(error.key, f"{problem}; stop that one first") from error
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+def _time(utc: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(utc, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,109 @@
+"""`ruuvi-host spool` as a user runs it, beside and without a running host."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from fault_server import FaultServer
+from programs import COMMAND, ruuvi_host
+
+NOBODY = "http://127.0.0.1:9/"
+
+
+def spool(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [COMMAND, "spool", *arguments], input=typed, capture_output=True, text=True, timeout=60
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> str:
+    """A state folder with batches that nobody took."""
+    folder = str(tmp_path / "state")
+    options = ("--simulate", "--url", NOBODY, "--interval", "1", "--state-dir", folder)
+    with ruuvi_host("run", *options) as host:
+        host.wait_for("post failed")
+        while not json.loads(spool("list", "--json", "--state-dir", folder).stdout or "{}"):
+            pass
+        # What is there can be looked at, but not touched, while it runs.
+        assert spool("list", "--state-dir", folder).stdout.startswith("custom: batches ")
+        assert "nonce" in spool("show", "custom", "--state-dir", folder).stdout
+        for command in (("drop", "custom", "--yes"), ("drain", "custom", "--url", NOBODY)):
+            refused = spool(*command, "--state-dir", folder)
+            assert refused.returncode == 2
+            assert f"(process {host.pid}); stop that one first" in refused.stderr
+        assert host.stop() == 0
+    return folder
+
+
+def listed(state: str) -> dict[str, int]:
+    found: dict[str, int] = json.loads(spool("list", "--json", "--state-dir", state).stdout)
+    return found
+
+
+def test_show_export_and_drain(state: str, tmp_path: Path) -> None:
+    found = listed(state)
+    shown = [
+        json.loads(line)
+        for line in spool("show", "custom", "--json", "--state-dir", state).stdout.splitlines()
+    ]
+    assert len(shown) == found["batches"]
+    assert sum(each["reports"] for each in shown) == found["reports"]
+    assert (
+        len(spool("show", "custom", "--limit", "1", "--state-dir", state).stdout.splitlines()) == 1
+    )
+
+    file = tmp_path / "exported.jsonl"
+    done = spool("export", "custom", "--output", str(file), "--state-dir", state)
+    assert done.stderr == f"custom: batches exported {len(shown)}\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    exported = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [each["data"]["nonce"] for each in exported] == [each["nonce"] for each in shown]
+    assert listed(state) == found, "nothing has left"
+
+    with FaultServer(lambda n: "ok" if n == 0 else "503") as server:
+        done = spool("drain", "custom", "--url", server.url, "--state-dir", state)
+        if len(shown) > 1:
+            assert done.returncode == 4
+            assert f"batches accepted 1, left {len(shown) - 1}" in done.stderr
+        server.behave = lambda n: "ok"
+        if len(shown) > 1:
+            done = spool("drain", "custom", "--url", server.url, "--state-dir", state)
+        assert done.returncode == 0
+        assert "left 0" in done.stderr
+        assert {n: len(t) for n, t in server.taken.items()} == {
+            each["nonce"]: each["reports"] for each in shown
+        }
+    assert not list(Path(state).glob("custom*"))
+    assert "Nothing waits" in spool("list", "--state-dir", state).stderr
+
+
+def test_drop_asks_first(state: str) -> None:
+    found = listed(state)
+    assert spool("drop", "custom", "--state-dir", state, typed="n\n").returncode == 1
+    assert listed(state) == found
+    done = spool("drop", "custom", "--state-dir", state, typed="y\n")
+    assert done.returncode == 0
+    assert f"dropped: batches {found['batches']}, reports {found['reports']}" in done.stderr
+    assert not list(Path(state).glob("custom*"))
+
+
+def test_wrong_use(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    for command, code, sentence in (
+        (("show", "custom"), 2, "TARGET: nothing waits for 'custom' in"),
+        (("drop", "custom", "--yes"), 2, "TARGET: nothing waits for 'custom' in"),
+        (("drain", "custom"), 2, "no such server is configured: give --config or --url"),
+        (("export", "../lock"), 2, "TARGET: nothing waits for '../lock' in"),
+    ):
+        done = spool(*command, "--state-dir", folder)
+        assert done.returncode == code, done.stderr
+        assert sentence in done.stderr
+    (tmp_path / "custom.spool").write_text("Dear diary")
+    done = spool("list", "--state-dir", folder)
+    assert done.returncode == 4
+    assert "custom.spool: file is not a database" in done.stderr
+    assert spool("list", "--state-dir", str(tmp_path / "none")).stderr.startswith("Nothing waits")
