@@ -65,6 +65,8 @@ class Program:
         if self._process.poll() is None:
             self._process.kill()
         self._finish()
+        if error:
+            print(self)  # pytest shows it
 
     def wait_for(self, pattern: str, count: int = 1) -> re.Match[str]:
         """The `count`th line, of stdout or stderr, in which `pattern` is found."""
