@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lines import run, until
+from lines import PATIENCE, run, until
 from peer import GET_ALL, GET_DEVICE_ID, SET_ALL, Peer, ack, frame, obliging, report, silent
 from rfc2217_server import Rfc2217Server
 from test_link import Ears
@@ -282,6 +282,26 @@ def test_where_nothing_tells_it_is_looked_for(link: Path, monkeypatch: pytest.Mo
                 await host.until(lambda: host.counters.lost)
                 peer.plug_in()
                 await host.ready(2)
+
+    run(main())
+
+
+def test_a_folder_that_is_made_anew_is_watched_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "by-id"
+
+    async def main() -> None:
+        with Watch([str(folder)]) as watch:
+            for _ in range(3):
+                folder.mkdir()
+                assert await watch.wait(PATIENCE)
+                (folder / "usb-x").touch()
+                assert await watch.wait(PATIENCE)
+                (folder / "usb-x").unlink()
+                assert await watch.wait(PATIENCE)
+                folder.rmdir()
+                assert await watch.wait(PATIENCE)
+                await asyncio.sleep(0.05)  # one of these may be told twice
+                await watch.wait(0)
 
     run(main())
 

@@ -334,6 +334,24 @@ def test_a_frame_of_a_reboot_in_the_tail_does_not_swallow_a_cancellation() -> No
     run(main())
 
 
+def test_what_came_in_a_moment_before_the_end_is_heard() -> None:
+    async def main() -> None:
+        with Peer() as peer:
+            port = await open_port(peer.path)
+            ears = Ears()
+            link = Link(port, HostSession(SetAll()), ears, SystemClock())
+            running = asyncio.create_task(link.run())
+            await until(lambda: "ready" in ears.told)
+            port.data_received(report(1))  # as the loop does when it has read it
+            running.cancel()
+            await asyncio.wait([running])
+            assert running.cancelled()
+            assert ears.numbers == [1]
+            await port.close()
+
+    run(main())
+
+
 def test_it_sleeps_while_nothing_happens() -> None:
     async def main() -> None:
         with Peer() as peer:

@@ -333,6 +333,15 @@ def test_late_old_data_does_not_come_back() -> None:
     assert ears.counters.duplicates == 1
 
 
+@pytest.mark.parametrize("at", [10.0, 10.2, 10.45])
+def test_an_echo_is_known_whenever_it_comes(at: float) -> None:
+    ears = TwoEars()
+    ears.hear(0, 10.0, b"something before")
+    ears.hear(0, at)
+    ears.hear(1, at + 0.4)
+    assert ears.counters.duplicates == 1
+
+
 def test_after_a_while_nothing_is_remembered() -> None:
     ears = TwoEars()
     ears.hear(0, 10.0)

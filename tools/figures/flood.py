@@ -31,6 +31,8 @@ from firmware_protocol.messages import (
 
 HEADER = bytes.fromhex("0201061BFF990405")
 DEVICE = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
+SLICE = 100
+"""Reports between two looks at what the host wants."""
 STEP = 0.01
 """Seconds between two looks at the time."""
 
@@ -43,6 +45,7 @@ class Flood:
         self.configured = False
         self._sensors = sensors
         self._piece = piece
+        self._answers = b""
         self._scanner = FrameScanner[Message](messages)
         self._master, slave = os.openpty()
         tty.setraw(slave)
@@ -51,20 +54,27 @@ class Flood:
 
     def answer(self, wait: float) -> None:
         """Answer what has come in; wait so long for it."""
-        if not select([self._master], [], [], wait)[0]:
-            return
+        if select([self._master], [], [], wait)[0]:
+            self._receive()
+        answers, self._answers = self._answers, b""
+        self._write(answers)
+
+    def _receive(self) -> None:
         for message in self._scanner.feed(os.read(self._master, 4096)):
             if isinstance(message, GetDeviceId):
-                self._write(DEVICE.to_frame())
+                self._answers += DEVICE.to_frame()
             elif isinstance(message, SetAll | LedCtrl):
-                self._write(Ack(message.command, state=False).to_frame())
+                self._answers += Ack(message.command, state=False).to_frame()
                 self.configured |= isinstance(message, SetAll)
 
     def send(self, count: int) -> None:
         """So many reports."""
-        frames = [self._frame() for _ in range(count)]
-        for piece in self._pieces(frames):
-            self._write(piece)
+        while count > 0:
+            frames = [self._frame() for _ in range(min(count, SLICE))]
+            count -= SLICE
+            for piece in self._pieces(frames):
+                self._write(piece)
+            self.answer(0)
 
     def _pieces(self, frames: list[bytes]) -> Iterator[bytes]:
         if not self._piece:
@@ -85,7 +95,8 @@ class Flood:
             try:
                 data = data[os.write(self._master, data) :]
             except BlockingIOError:
-                select([], [self._master], [])
+                if select([self._master], [self._master], [])[0]:
+                    self._receive()
 
 
 def main(sensors: int, rate: float, seconds: float, piece: int = 0) -> None:
