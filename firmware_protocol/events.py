@@ -1,4 +1,4 @@
-"""What a HostSession tells: its state, its events and its counters."""
+"""What a HostSession tells: its events and its counters."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -6,17 +6,7 @@ from enum import Enum
 from firmware_protocol.commands import Command
 from firmware_protocol.framing import ScannerCounters
 from firmware_protocol.messages import DeviceId, HostMessage, Message, Report
-
-
-class State(Enum):
-    """Where one life of a link is."""
-
-    NEW = "new"
-    IDENTIFYING = "identifying"
-    CONFIGURING = "configuring"
-    READY = "ready"
-    FAILED = "failed"
-    ENDED = "ended"
+from firmware_protocol.transitions import State
 
 
 class Generation(Enum):

@@ -70,14 +70,15 @@ class CoprocessorSettings:
     rts: bool = True
     heartbeat: float = 10.0
     """Seconds without any answer until the coprocessor is asked for a sign of life, 1..3600; inf:
-    never. Ten: a deaf one is found within 13 s, and it costs 28 octets each time."""
+    never. Ten: a deaf one is found within 18 s, and it costs 28 octets each time."""
     probe: Literal["device_id", "led"] = "device_id"
     """What it is asked: who it is; or to keep its LED on, which goes out when we are gone."""
     ack_timeout: float | None = None
     """Seconds. None: 0.25 on a local port (the ESP32 takes 0.1; USB adapters delay each way), 1.0
     over a network."""
     timeouts_to_fail: int = 10
-    """Commands in a row without an answer: the link is down. As on the ESP32."""
+    """Commands in a row without an answer: the link is down. As on the ESP32. While reports come in
+    three times as many."""
     quiet: float = 50.0
     """Seconds without a report until that is told, once. As on the ESP32. inf: never."""
 
