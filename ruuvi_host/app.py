@@ -64,13 +64,13 @@ async def run(
     *,
     simulate: bool,
     reload: Reload,
-    tap: Tap | None = None,
+    taps: Sequence[Tap] = (),
     debug: bool = False,
 ) -> None:
     """Run a host until cancelled, for a simulated board or the coprocessor of `config`.
 
-    tap: gets a copy of all octets of the (first) coprocessor. debug: assert the balance all the
-    time.
+    taps: of each coprocessor in turn; gets a copy of all its octets. debug: assert the balance all
+    the time.
     """
     notifier = Notifier.from_environment()
     starts = Starts.begin(state.path, boot_id(), watched=notifier.interval is not None)
@@ -79,7 +79,7 @@ async def run(
     with starts.life(), Standstill(STANDSTILL, stood_still) as standstill:
         if not simulate:
             host = Host(
-                *(config.coprocessors, config, state, reload, starts.this, notifier, tap),
+                *(config.coprocessors, config, state, reload, starts.this, notifier, taps),
                 debug=debug,
             )
             await host.run(standstill)
@@ -91,7 +91,7 @@ async def run(
             log.info("simulated coprocessor on %s", server.path)
             simulated = (CoprocessorSettings(server.path),)
             host = Host(
-                *(simulated, config, state, reload, starts.this, notifier, tap), debug=debug
+                *(simulated, config, state, reload, starts.this, notifier, taps), debug=debug
             )
             await host.run(standstill, board=server.run())
 
@@ -114,7 +114,7 @@ class Host:
         reload: Reload,
         start: Start,
         notifier: Notifier,
-        tap: Tap | None = None,
+        taps: Sequence[Tap] = (),
         *,
         debug: bool = False,
     ) -> None:
@@ -124,7 +124,7 @@ class Host:
         self._state = state
         self._reload = reload
         self._table = AdvertisementTable(config.max_sensors)
-        self._coprocessors = Coprocessors(coprocessors, config.scan, self, self._clock, tap=tap)
+        self._coprocessors = Coprocessors(coprocessors, config.scan, self, self._clock, taps=taps)
         self._intake = self._make_intake()
         self._gateway = state.load_gateway()
         self._configured = asyncio.Event()

@@ -158,6 +158,16 @@ local function candidate(stream, start)
   return "frame", total
 end
 
+-- A host may have several ports, and a file several lives of a host. (Older versions of Wireshark
+-- do not know sections.)
+local interface = Field.new("frame.interface_id")
+local knows_sections, section = pcall(Field.new, "frame.section_number")
+
+local function name_of_stream(direction)
+  local part = knows_sections and section()
+  return table.concat({tostring(part or ""), tostring(interface() or ""), direction}, " ")
+end
+
 -- What was found in a packet is kept by its number: packets are looked at again in any order.
 local streams, found = {}, {}
 
@@ -165,13 +175,13 @@ function ca.init()
   streams, found = {}, {}
 end
 
--- Take the octets of a packet into the stream of its direction. Returns a list of pieces, each
+-- Take the octets of a packet into the stream of its port and direction. Returns a list of pieces, each
 -- {kind, octets, offset in the packet (negative: it began in an earlier one)}, and what waits.
-local function take(direction, octets, time)
-  local stream = streams[direction]
+local function take(name, octets, time)
+  local stream = streams[name]
   if not stream then
     stream = {tail = "", time = time}
-    streams[direction] = stream
+    streams[name] = stream
   end
   local pieces = {}
   local data, before = stream.tail .. octets, #stream.tail
@@ -309,7 +319,7 @@ function ca.dissector(tvb, pinfo, tree)
   local octets = tvb:len() > 0 and tvb:range():bytes():raw() or ""
   local seen = found[pinfo.number]
   if not seen then
-    seen = take(direction, octets, tonumber(pinfo.abs_ts))
+    seen = take(name_of_stream(direction), octets, tonumber(pinfo.abs_ts))
     found[pinfo.number] = seen
   end
   local host = direction == SENT

@@ -15,7 +15,7 @@ from firmware_protocol.framing import Frame, FrameScanner, encode_frame, frames
 from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, parse
 from ruuvi_host import __version__
 from ruuvi_host.capture.masks import Masks
-from ruuvi_host.capture.pcapng import Record, packet, section, statistics
+from ruuvi_host.capture.pcapng import Line, Record, interface, packet, section, statistics
 from ruuvi_host.capture.source import Source
 from ruuvi_host.errors import ConfigError
 
@@ -56,11 +56,11 @@ class Anonymizer:
         self.done = Anonymized()
         self._records = records
         self._masks = masks
-        self._scanners = {sent: FrameScanner(frames) for sent in (False, True)}
+        self._scanners: dict[Line, FrameScanner[Frame]] = {}
         self._slots: deque[_Slot] = deque()
         """In order, from the first on that is not decided on."""
         self._lost = 0
-        self._offsets = {False: 0, True: 0}
+        self._offsets: dict[Line, int] = {}
 
     def __iter__(self) -> Iterator[Record]:
         section: int | None = None
@@ -71,28 +71,31 @@ class Anonymizer:
                 section, beginning = record.section, record.monotonic
             if record.monotonic is not None and beginning is not None:
                 record = record._replace(monotonic=max(record.monotonic - beginning, 0))
-            self._slots.append(_Slot(record, self._offsets[record.sent]))
-            self._offsets[record.sent] += len(record.data)
-            self._place(record.sent, self._scanners[record.sent].feed(record.data))
+            line = record.line
+            scanner = self._scanners.setdefault(line, FrameScanner(frames))
+            offset = self._offsets.get(line, 0)
+            self._slots.append(_Slot(record, offset))
+            self._offsets[line] = offset + len(record.data)
+            self._place(line, scanner.feed(record.data))
             if len(self._slots) > LONGEST_WAIT:
-                sent = self._slots[0].record.sent
-                self._place(sent, self._scanners[sent].flush())
+                line = self._slots[0].record.line
+                self._place(line, self._scanners[line].flush())
             yield from self._decided()
         yield from self._flush()
 
     def _flush(self) -> Iterator[Record]:
         """Nothing of one life of a program belongs to a frame of the next."""
-        for sent, scanner in self._scanners.items():
-            self._place(sent, scanner.flush())
+        for line, scanner in self._scanners.items():
+            self._place(line, scanner.flush())
         yield from self._decided()
 
-    def _place(self, sent: bool, found: list[Frame]) -> None:
+    def _place(self, line: Line, found: list[Frame]) -> None:
         """Put what replaces the frames where they stood."""
         for frame in found:
             self.done.frames += 1
             octets, start = self._masked(frame), frame.offset
             for slot in self._slots:
-                if slot.record.sent != sent or slot.end <= start:
+                if slot.record.line != line or slot.end <= start:
                     continue
                 if slot.start >= frame.offset + len(octets):
                     break
@@ -117,8 +120,8 @@ class Anonymizer:
         """The records of which every octet is in a frame, or known to be in none."""
         while self._slots:
             slot = self._slots[0]
-            sent = slot.record.sent
-            if slot.end > self._offsets[sent] - self._scanners[sent].pending:
+            line = slot.record.line
+            if slot.end > self._offsets[line] - self._scanners[line].pending:
                 return
             self._slots.popleft()
             data = b"".join(piece for _, piece in slot.octets)
@@ -165,15 +168,24 @@ def _why(error: Exception) -> str:
 
 
 def _write(records: Iterable[Record], file: BinaryIO) -> None:
-    begin = section(f"ruuvi-host {__version__}, anonymized")
-    first = last = None
-    kept = lost = 0
+    current: int | None = None
+    first = last = 0
+    kept: list[int] = []
+    """Records of each interface of the section."""
+
+    def end() -> None:
+        for number, count in enumerate(kept):
+            file.write(statistics(first, last, count, 0, number))
+
     for record in records:
-        if last is None or record.section != last.section:
-            file.write(begin)
-        first, last = first or record, record
+        if record.section != current:
+            end()
+            file.write(section(f"ruuvi-host {__version__}, anonymized"))
+            current, first, kept = record.section, record.wall, [0]
+        while len(kept) <= record.interface:
+            file.write(interface())
+            kept.append(0)
         file.write(packet(record))
-        kept += 1
-        lost += record.lost
-    if first and last:
-        file.write(statistics(first.wall, last.wall, kept, lost))
+        kept[record.interface] += 1
+        last = record.wall
+    end()

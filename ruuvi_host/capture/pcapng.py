@@ -1,11 +1,11 @@
 """The container of a capture: pcapng, as Wireshark and its relatives read it.
 
 A section a life of the program: a section header without a length (so it can be appended to, and
-be cut off anywhere), one interface of link type USER10, a packet for each read from and write to
-the port, and at a clean end the statistics of the interface. A packet holds the bare octets as
-they passed; frames are cut anywhere by it. Its timestamp is wall time in nanoseconds, its flags
-tell the direction (inbound: from the coprocessor), a comment keeps the monotonic time, for that
-one does not jump, and its drop count says how many packets could not be kept before it.
+be cut off anywhere), an interface of link type USER10 for each port, a packet for each read from
+and write to a port, and at a clean end the statistics of the interfaces. A packet holds the bare
+octets as they passed; frames are cut anywhere by it. Its timestamp is wall time in nanoseconds, its
+flags tell the direction (inbound: from the coprocessor), a comment keeps the monotonic time, for
+that one does not jump, and its drop count says how many packets could not be kept before it.
 
 Our own writer and reader, because what there is does not fit: python-pcapng (the one in pure
 Python) has had no release since 2022 and has no types; it makes floats of timestamps, which
@@ -21,6 +21,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from struct import Struct, error, unpack_from
 from typing import Literal, NamedTuple
+
+from firmware_protocol.commands import FACTS, Command, Direction
+from firmware_protocol.errors import RemoteProtocolError
+from firmware_protocol.framing import decode
 
 LINK_TYPE = 157
 """LINKTYPE_USER10. Not USER0, which everybody takes first."""
@@ -44,6 +48,10 @@ _NANOSECONDS = 9
 _SECOND = 10**9
 
 
+Line = tuple[int, bool]
+"""Port, and whether it is what the host sends: one stream of octets, within a section."""
+
+
 class Record(NamedTuple):
     """What one read or one write of the port passed on."""
 
@@ -58,6 +66,12 @@ class Record(NamedTuple):
     """Records before this one that could not be kept."""
     section: int = 0
     """Counts the lives of the program that wrote it. Monotonic times of two cannot be compared."""
+    interface: int = 0
+    """Counts the ports of a section."""
+
+    @property
+    def line(self) -> Line:
+        return self.interface, self.sent
 
 
 # --- writing
@@ -80,26 +94,34 @@ def _block(kind: int, body: bytes, options: bytes = b"") -> bytes:
     return kind.to_bytes(4, "little") + length + body + options + length
 
 
-def section(application: str, port: str | None = None, baud: int = 115200) -> bytes:
-    """How a section begins: its header, and the one interface.
+def section(application: str, *ports: str | None, baud: int = 115200) -> bytes:
+    """How a section begins: its header, and an interface for each port, one at least.
 
-    application: what writes it. port: its name; None: nobody is to know.
+    application: what writes it. ports: their names; None: nobody is to know.
     """
     header = Struct("<IHHq").pack(BYTE_ORDER_MAGIC, 1, 0, -1)
+    begin = _block(SECTION, header, _option(_APPLICATION, application.encode()))
+    return begin + b"".join(interface(port, baud) for port in ports or (None,))
+
+
+def interface(port: str | None = None, baud: int = 115200) -> bytes:
+    """One more port of the section. They are numbered as they come."""
     about = _option(_IF_NAME, port.encode("utf-8", "replace")[:1024]) if port else b""
     about += _option(_IF_DESCRIPTION, b"CA-UART")
     about += _option(_IF_SPEED, baud.to_bytes(8, "little"))
     about += _option(_IF_RESOLUTION, bytes([_NANOSECONDS]))
-    return _block(SECTION, header, _option(_APPLICATION, application.encode())) + _block(
-        INTERFACE, Struct("<HHI").pack(LINK_TYPE, 0, 0), about
-    )
+    return _block(INTERFACE, Struct("<HHI").pack(LINK_TYPE, 0, 0), about)
 
 
 def packet(record: Record) -> bytes:
     """The block of one record."""
     data = record.data
     high, low = divmod(record.wall, 1 << 32)
-    body = _pack_packet(0, high, low, len(data), len(data)) + data + bytes(-len(data) % 4)
+    body = (
+        _pack_packet(record.interface, high, low, len(data), len(data))
+        + data
+        + bytes(-len(data) % 4)
+    )
     options = b""
     if record.monotonic is not None:
         seconds, rest = divmod(record.monotonic, _SECOND)
@@ -110,8 +132,9 @@ def packet(record: Record) -> bytes:
     return _block(PACKET, body, options)
 
 
-def statistics(start: int, end: int, kept: int, lost: int) -> bytes:
-    """The block at a clean end. Wall times in nanoseconds; counts of records."""
+def statistics(start: int, end: int, kept: int, lost: int, number: int = 0) -> bytes:
+    """The block at a clean end, one for each interface. Wall times in nanoseconds; counts of
+    records."""
 
     def time(code: int, value: int) -> bytes:
         high, low = divmod(value, 1 << 32)
@@ -121,7 +144,7 @@ def statistics(start: int, end: int, kept: int, lost: int) -> bytes:
     options += _option(_KEPT, kept.to_bytes(8, "little"))
     options += _option(_LOST, lost.to_bytes(8, "little"))
     high, low = divmod(end, 1 << 32)
-    return _block(STATISTICS, Struct("<III").pack(0, high, low), options)
+    return _block(STATISTICS, Struct("<III").pack(number, high, low), options)
 
 
 # --- reading
@@ -162,6 +185,8 @@ class Reader:
         """Is the problem no more than that the file ends too early?"""
         self._blocks = iter(blocks)
         self._buffer = b""
+        self._position = 0
+        """Of the next octet in the buffer."""
         self._section: _Section | None = None
 
     def __iter__(self) -> Iterator[Record]:
@@ -196,7 +221,7 @@ class Reader:
             except (error, IndexError):
                 self.problem = f"damaged at octet {self.good}: nothing of its kind is in a block"
                 return
-            self._buffer = self._buffer[total:]
+            self._position += total
             self.good += total
             if record:
                 yield record
@@ -205,13 +230,15 @@ class Reader:
 
     def _want(self, octets: int) -> bytes:
         """The next octets, without taking them; fewer at the end of the file."""
-        if len(self._buffer) < octets:
-            parts, there = [self._buffer], len(self._buffer)
+        there = len(self._buffer) - self._position
+        if there < octets:
+            parts = [self._buffer[self._position :]]
             while there < octets and (block := next(self._blocks, b"")):
                 parts.append(block)
                 there += len(block)
             self._buffer = b"".join(parts)
-        return self._buffer[:octets]
+            self._position = 0
+        return self._buffer[self._position : self._position + octets]
 
     def _cut(self, octets: int) -> None:
         self.cut = True
@@ -272,13 +299,24 @@ class Reader:
         lost = int.from_bytes(options.get(_DROPPED, b""), order)
         comment = _MONOTONIC.match(options.get(_COMMENT, b""))
         return Record(
-            flags & 3 == OUTBOUND,
+            flags & 3 == OUTBOUND or (not flags & 3 and _is_of_host(data)),
             time * _SECOND // interface.units,
             int(comment[1]) * _SECOND + int(comment[2]) if comment else None,
             data,
             lost,
             self.sections - 1,
+            number,
         )
+
+
+def _is_of_host(data: bytes) -> bool:
+    """Is this a frame that only hosts send? Asked where a capture does not tell directions; what
+    hosts write is a whole frame."""
+    try:
+        command = decode(data).command
+    except RemoteProtocolError:
+        return False
+    return FACTS[Command(command)].direction is Direction.HOST_TO_COPROCESSOR
 
 
 def _options(order: str, octets: bytes) -> Iterator[tuple[int, bytes]]:

@@ -85,10 +85,12 @@ class Survey:
     configured: bool = False
     """Does it have the answer to SET_ALL?"""
     seconds: float = 0.0
+    interfaces: set[int] = field(default_factory=set)
+    """All that there are, this one or not."""
 
 
-def survey(records: Iterable[Record]) -> Survey:
-    """Look through all of a capture."""
+def survey(records: Iterable[Record], interface: int = 0) -> Survey:
+    """Look through all of a capture. interface: whose octets it is about."""
     found = Survey()
     scanner = FrameScanner(frames)
     timeline = _Timeline()
@@ -103,6 +105,9 @@ def survey(records: Iterable[Record]) -> Survey:
             found.configured = True
 
     for record in records:
+        found.interfaces.add(record.interface)
+        if record.interface != interface:
+            continue
         found.seconds += timeline.step(record)
         if not record.sent:
             found.octets += len(record.data)
@@ -133,10 +138,12 @@ class Player:
     """See the top of this file.
 
     records: what to play. known: what `survey` has found in the same records.
-    speed: 1 as it was, 100 in a hundredth of the time; inf: no pauses.
+    speed: 1 as it was, 100 in a hundredth of the time; inf: no pauses. interface: whose octets.
     """
 
-    def __init__(self, records: Iterable[Record], known: Survey, speed: float = 1.0) -> None:
+    def __init__(
+        self, records: Iterable[Record], known: Survey, speed: float = 1.0, interface: int = 0
+    ) -> None:
         self.octets = 0
         """Played, as recorded."""
         self.host_frames = 0
@@ -148,7 +155,7 @@ class Player:
         self._speed = speed
         self._old = Command.ADV_RPRT in known.frames and Command.ADV_RPRT2 not in known.frames
         self._timeline = _Timeline()
-        self._ahead = iter(records)
+        self._ahead = (record for record in records if record.interface == interface)
         self._next: Record | None = None
         self._due = 0.0
         self._events: list[PlayerEvent] = []

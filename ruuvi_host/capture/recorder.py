@@ -1,7 +1,7 @@
 """Records what a port hands over, without ever making it wait: a thread writes the file.
 
-    recorder = Recorder(CaptureFile("air.pcapng", port="/dev/ttyACM0"), clock)
-    open_port(path, tap=recorder)
+    recorder = Recorder(CaptureFile("air.pcapng", "/dev/ttyACM0", "/dev/ttyACM1"), clock)
+    open_port("/dev/ttyACM0", tap=recorder.taps[0])
     recorder.close()
 
 What comes faster than the file takes it is kept up to a bound; what finds no room, or cannot be
@@ -11,7 +11,7 @@ written, is counted, in `counters` and in the file.
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from stat import S_ISREG
 from threading import Condition, Thread
@@ -43,12 +43,13 @@ class CaptureFile:
 
     path: a file that only its owner may read, as it holds the key that batches are signed with.
     One that is there is continued, if it is a capture; "-" is standard output. A pipe is possible.
-    port: what is named in the file as the source.
+    ports: what is named in the file as the sources, of which there is at least one.
     Raises ConfigError.
     """
 
-    def __init__(self, path: str, port: str | None = None) -> None:
+    def __init__(self, path: str, *ports: str | None) -> None:
         self.path = path
+        self.ports = ports or (None,)
         if path == "-" and os.isatty(1):
             raise ConfigError(path, "a capture is not for a terminal; send it to a file or a pipe")
         try:
@@ -58,7 +59,7 @@ class CaptureFile:
             raise ConfigError(path, f"cannot be written: {_why(error)}") from error
         try:
             self._size = self._prepare() if self.is_regular and path != "-" else None
-            self.append(section(f"ruuvi-host {__version__}", port))
+            self.append(section(f"ruuvi-host {__version__}", *self.ports))
         except OSError as error:
             self.close()
             raise ConfigError(path, f"cannot be written: {_why(error)}") from error
@@ -126,8 +127,22 @@ def _why(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
+class PortTap:
+    """What one port hands over."""
+
+    def __init__(self, recorder: "Recorder", interface: int) -> None:
+        self._recorder = recorder
+        self._interface = interface
+
+    def received(self, data: bytes) -> None:
+        self._recorder.take(self._interface, False, data)
+
+    def sent(self, data: bytes) -> None:
+        self._recorder.take(self._interface, True, data)
+
+
 class Recorder:
-    """A tap of a port. See the top of this file.
+    """See the top of this file. `taps` are for the ports of the file, in their order.
 
     on_failure: called in the writing thread the first time that the file does not take something.
     It is tried again all the same: a full disk may be emptied.
@@ -140,6 +155,7 @@ class Recorder:
         on_failure: Callable[[OSError], None] = lambda error: None,
     ) -> None:
         self.counters = CaptureCounters()
+        self.taps = [PortTap(self, number) for number in range(len(file.ports))]
         self.path = file.path
         self.on_failure = on_failure
         self._file = file
@@ -151,22 +167,15 @@ class Recorder:
         self._room = MAX_PENDING
         self._lost = 0
         """Records since the last one that was kept."""
+        self._kept = [0] * len(file.ports)
+        self._dropped = [0] * len(file.ports)
+        """Records of each port."""
         self._failures = Repeated()
         self._closing = False
         self._news = Condition()
         """Guards all of the above; never held while something is written."""
         self._thread = Thread(target=self._write, name="capture", daemon=True)
         self._thread.start()
-
-    # --- what the port tells
-
-    def received(self, data: bytes) -> None:
-        self._take(False, data)
-
-    def sent(self, data: bytes) -> None:
-        self._take(True, data)
-
-    # ---
 
     def close(self) -> None:
         """Write what is left and end the file. Takes at most three seconds; what the file does not
@@ -182,10 +191,9 @@ class Recorder:
             log.warning("%s: does not take what is written to it; given up", self._file.path)
             return  # its file stays open: the thread is in the midst of writing
         try:
-            counters = self.counters
-            self._file.append(
-                statistics(self._start, self._wall(), counters.records, counters.records_lost)
-            )
+            end = self._wall()
+            for number, (kept, lost) in enumerate(zip(self._kept, self._dropped, strict=True)):
+                self._file.append(statistics(self._start, end, kept, lost, number))
         except OSError as error:
             self._tell(error)
         self._file.close()
@@ -193,10 +201,11 @@ class Recorder:
     def _wall(self) -> int:
         return round(self._clock.wall() * _SECOND)
 
-    def _take(self, sent: bool, data: bytes) -> None:
+    def take(self, interface: int, sent: bool, data: bytes) -> None:
+        """What a tap brings. Never waits."""
         wall, monotonic = self._wall(), round(self._clock.monotonic() * _SECOND)
         with self._news:
-            record = Record(sent, wall, monotonic, data, self._lost)
+            record = Record(sent, wall, monotonic, data, self._lost, 0, interface)
             cost = len(data) + COST
             if cost > self._room or self._closing:
                 self._lost = 0
@@ -212,6 +221,8 @@ class Recorder:
         self._lost += sum(1 + record.lost for record in records)
         self.counters.records_lost += len(records)
         self.counters.octets_lost += sum(len(record.data) for record in records)
+        for record in records:
+            self._dropped[record.interface] += 1
 
     def _write(self) -> None:
         """The thread."""
@@ -243,6 +254,7 @@ class Recorder:
                 counters = self.counters
                 counters.records += len(records)
                 for record in records:
+                    self._kept[record.interface] += 1
                     if record.sent:
                         counters.octets_sent += len(record.data)
                     else:
@@ -274,17 +286,14 @@ class Recorder:
 
 
 @contextmanager
-def recording(path: str | None, port: str | None) -> Iterator[Recorder | None]:
-    """A tap that records into the file `path`, until the end of the block; None without a path.
+def recording(path: str, ports: Sequence[str]) -> Iterator[Sequence[PortTap]]:
+    """Taps for the ports, which record into the file `path` until the end of the block.
 
     Raises ConfigError when there can be no such file.
     """
-    if path is None:
-        yield None
-        return
-    recorder = Recorder(CaptureFile(path, port), SystemClock())
+    recorder = Recorder(CaptureFile(path, *ports), SystemClock())
     try:
-        yield recorder
+        yield recorder.taps
     finally:
         recorder.close()
         log.info("%s", recorder.summary())

@@ -65,7 +65,7 @@ class Source:
             return []
         said = [reader.problem] if reader.problem else []
         if not reader.problem and not reader.ended:
-            said.append("its writer did not come to its end, or writes still")
+            said.append("has no end: its writer was killed, or still writes")
         if reader.other_packets:
             said.append(f"{reader.other_packets} packets of other link types left out")
         return said

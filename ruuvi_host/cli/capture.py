@@ -101,10 +101,10 @@ def _record(path: str, port: str | None, *, passive: bool, every_company: bool) 
 
     if passive:
         assert port
-        listening = overhear(port, recorder)
+        listening = overhear(port, recorder.taps[0])
     else:
         settings = SetAll(fltr_tags=not every_company)
-        listening = listen(port, lambda reports, now: None, settings, recorder)
+        listening = listen(port, lambda reports, now: None, settings, recorder.taps[0])
     try:
         run_until_stopped(together(listening=listening, file=file_fails()))
     except BrokenPipeError:

@@ -16,7 +16,7 @@ from firmware_protocol.messages import Fields, parse
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ruuvi_host.capture.pcapng import Record
+    from ruuvi_host.capture.pcapng import Line, Record
     from ruuvi_host.capture.source import Source
 
 _NAMES = {command.value: command.name for command in Command}
@@ -30,8 +30,10 @@ class FrameList:
     def __init__(self, source: Source, *, as_json: bool, unknown: bool) -> None:
         self._source = source
         self._as_json = as_json
-        self._received = FrameScanner(frames, unknown=unknown)
-        self._sent = FrameScanner(frames, unknown=unknown)
+        self._unknown = unknown
+        self._scanners: dict[Line, FrameScanner[Frame]] = {}
+        for line in ((0, False), (0, True)):  # these are told of even when there is nothing
+            self._scanner(line)
         self._records = self._lost = 0
         self._sections = set[int]()
 
@@ -39,21 +41,33 @@ class FrameList:
         if self._source.is_capture:
             yield from self._capture()
             return
+        scanner = self._scanner((0, False))
         for block in self._source.raw:
-            yield self._recording(self._received.feed(block))
-        yield self._recording(self._received.flush())
+            yield self._recording(scanner.feed(block))
+        yield self._recording(scanner.flush())
 
     def counted(self) -> str:
         """Counters, and what is to be said about the file."""
         if not self._source.is_capture:
-            return _counters(self._received.counters)
+            return _counters(self._scanner((0, False)).counters)
         sections = len(self._sections)
-        return (
-            f"From the coprocessor:\n{_counters(self._received.counters)}"
-            f"From the host:\n{_counters(self._sent.counters)}"
-            f"Records: {self._records} in {sections} section{'s' * (sections != 1)}, "
-            f"{self._lost} lost\n"
-        ) + "".join(f"{self._source.name}: {remark}\n" for remark in self._source.remarks)
+        return "".join(
+            [
+                *(
+                    f"From the {_name(line)}:\n{_counters(self._scanners[line].counters)}"
+                    for line in sorted(self._scanners)
+                ),
+                f"Records: {self._records} in {sections} section{'s' * (sections != 1)}, ",
+                f"{self._lost} lost\n",
+                *(f"{self._source.name}: {remark}\n" for remark in self._source.remarks),
+            ]
+        )
+
+    def _scanner(self, line: Line) -> FrameScanner[Frame]:
+        scanner = self._scanners.get(line)
+        if scanner is None:
+            scanner = self._scanners[line] = FrameScanner(frames, unknown=self._unknown)
+        return scanner
 
     def _recording(self, found: Iterable[Frame]) -> str:
         if self._as_json:
@@ -68,8 +82,7 @@ class FrameList:
         for record in self._source:
             if last and record.section != last.section:
                 yield self._flush(last)
-            scanner = self._sent if record.sent else self._received
-            if found := scanner.feed(record.data):
+            if found := self._scanner(record.line).feed(record.data):
                 yield self._lines(found, record)
             last = record
             self._records += 1
@@ -80,8 +93,10 @@ class FrameList:
 
     def _flush(self, last: Record) -> str:
         """Nothing of one life of a program belongs to a frame of the next."""
-        received = self._lines(self._received.flush(), last._replace(sent=False))
-        return received + self._lines(self._sent.flush(), last._replace(sent=True))
+        return "".join(
+            self._lines(scanner.flush(), last._replace(interface=interface, sent=sent))
+            for (interface, sent), scanner in self._scanners.items()
+        )
 
     def _lines(self, found: Iterable[Frame], record: Record) -> str:
         if self._as_json:
@@ -91,6 +106,7 @@ class FrameList:
             about: dict[str, object] = {
                 "time": record.wall / 1e9,
                 "monotonic": None if record.monotonic is None else record.monotonic / 1e9,
+                "interface": record.interface,
                 "direction": direction.value,
             }
             return "".join(
@@ -102,8 +118,15 @@ class FrameList:
             time = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
         except (ValueError, OverflowError):  # beyond the year 9999
             time = f"{seconds} s"
-        time += f".{nanoseconds // 1000:06d}  {'host       ' if record.sent else 'coprocessor'}"
-        return "".join(f"{time}  {_text(frame)}\n" for frame in found)
+        start = f"{time}.{nanoseconds // 1000:06d}  {_name(record.line):<11}"
+        return "".join(f"{start}  {_text(frame)}\n" for frame in found)
+
+
+def _name(line: Line) -> str:
+    """Who sent it."""
+    interface, sent = line
+    number = f" #{interface + 1}" if interface else ""
+    return f"host{number}" if sent else f"coprocessor{number}"
 
 
 def _members(frame: Frame) -> dict[str, object]:

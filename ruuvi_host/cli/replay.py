@@ -45,13 +45,22 @@ Example, in two terminals:
     help="1: as it was recorded; 100: in a hundredth of the time; max: as fast as it is read.",
 )
 @click.option(
+    "--coprocessor",
+    "number",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Which one to play, in the capture of a host with several.",
+)
+@click.option(
     "--link",
     type=click.Path(),
     metavar="PATH",
     help="Symbolic link to make to the pseudo-terminal, so that its name stays the same. Only "
     "another symbolic link is replaced.",
 )
-def command(path: str, speed: float, link: str | None) -> None:
+def command(path: str, speed: float, number: int, link: str | None) -> None:
     """Play on a pseudo-terminal what the coprocessor sent in a capture.
 
     Prints the path of the pseudo-terminal, and begins when a host opens it; then on stderr, a line
@@ -66,19 +75,25 @@ def command(path: str, speed: float, link: str | None) -> None:
     if path == "-":
         raise ConfigError("FILE", "a capture is read twice, and so cannot come from a pipe")
     source = open_source(path)
-    known = survey(source)
+    known = survey(source, number - 1)
     for remark in source.remarks:
         click.echo(f"{path}: {remark}", err=True)
     if not known.frames:
-        raise ConfigError(path, "holds no frame of a coprocessor: there is nothing to play")
+        which = f"coprocessor {number}" if number > 1 else "a coprocessor"
+        raise ConfigError(path, f"holds no frame of {which}: there is nothing to play")
     click.echo(_described(path, known, source.is_capture), err=True)
+    if len(known.interfaces) > 1:
+        click.echo(
+            f"coprocessor {number} of {max(known.interfaces) + 1}; --coprocessor plays another one",
+            err=True,
+        )
     if not known.configured:
         click.echo(
             "it was begun after the handshake: the coprocessor's answers to it are made here"
             + (", and who it is, too" if known.device == STAND_IN else ""),
             err=True,
         )
-    player = Player(open_source(path), known, speed)
+    player = Player(open_source(path), known, speed, number - 1)
     _play(player, link)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,10 @@ import click
 from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ruuvi_host.config.load import Loaded
+    from ruuvi_host.device.port import Tap
 
 MIN_INTERVAL, MAX_INTERVAL = 1, 3600
 
@@ -60,7 +64,7 @@ SIGHUP reads the configuration again; with one that cannot be used the old one s
     "--capture",
     "capture_file",
     metavar="FILE",
-    help="Record every octet between host and (first) coprocessor, too: see `capture`.",
+    help="Record every octet between host and coprocessors, too: see `capture`.",
 )
 @click.option(
     "--debug",
@@ -87,7 +91,6 @@ def command(
     stops within five seconds, with the last batch delivered or kept.
     """
     from ruuvi_host import app, logs
-    from ruuvi_host.capture.recorder import recording
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.model import check_url, refuse_ruuvi, state_directory
     from ruuvi_host.errors import ConfigError
@@ -119,20 +122,31 @@ def command(
     loaded = load()
     named = loaded.sources.path_of("state_dir")
     state = StateDirectory.open(state_directory(named, simulated=simulate))
-    ports = ["simulated"] if simulate else [c.port for c in loaded.config.coprocessors]
     try:
-        with recording(capture_file, ports[0]) as tap:
+        with _recording(capture_file, loaded, simulate=simulate) as taps:
             host = app.run(
                 loaded.config,
                 state,
                 simulate=simulate,
                 reload=lambda: load().config,
-                tap=tap,
+                taps=taps,
                 debug=debug,
             )
             run_until_stopped(host)
     finally:
         state.close()
+
+
+def _recording(
+    path: str | None, loaded: Loaded, *, simulate: bool
+) -> AbstractContextManager[Sequence[Tap]]:
+    """Taps for the coprocessors; none without a path."""
+    if path is None:
+        return nullcontext(())
+    from ruuvi_host.capture.recorder import recording
+
+    ports = ["simulated"] if simulate else [one.port for one in loaded.config.coprocessors]
+    return recording(path, ports)
 
 
 def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:

@@ -28,7 +28,7 @@ class Gathering(Protocol):
 class Coprocessors:
     """All of them. settings: at least one; the first one's address names the gateway.
 
-    tap: gets a copy of all octets of the first one.
+    taps: of each in turn, or none; gets a copy of all its octets.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Coprocessors:
         listener: Gathering,
         clock: Clock,
         *,
-        tap: Tap | None = None,
+        taps: Sequence[Tap] = (),
         machine: Machine | None = None,
     ) -> None:
         several = len(settings) > 1
@@ -49,7 +49,7 @@ class Coprocessors:
                 _Ear(listener, source),
                 clock,
                 name=f"#{source + 1}" if several else "",
-                tap=None if source else tap,
+                tap=taps[source] if taps else None,
                 machine=machine,
             )
             for source, one in enumerate(settings)

@@ -114,6 +114,30 @@ def test_run_records_too(tmp_path: Path) -> None:
     assert any(" records, " in line and "nothing lost" in line for line in program.err)
 
 
+def test_run_records_each_of_several_coprocessors(tmp_path: Path) -> None:
+    path, config = tmp_path / "air.pcapng", tmp_path / "host.toml"
+    with ruuvi_host("simulate", "--seed", "1") as one, ruuvi_host("simulate", "--seed", "2") as two:
+        ports = [board.wait_for("^/dev/.*")[0] for board in (one, two)]
+        config.write_text("".join(f'[[coprocessor]]\nport = "{port}"\n' for port in ports))
+        with ruuvi_host(
+            *("run", "--config", str(config), "--url", "http://127.0.0.1:1/", "--trust-clock"),
+            *("--capture", str(path), "--state-dir", str(tmp_path / "state")),
+        ) as program:
+            program.wait_for("#1: coprocessor configured")
+            program.wait_for("#2: coprocessor configured")
+            assert program.stop() == 0
+    with ruuvi_host("decode", "uart", "--json", str(path)) as decoded:
+        assert decoded.wait() == 0
+    devices = {
+        (line["interface"], line["fields"]["id"])
+        for line in map(json.loads, decoded.out)
+        if line["command"] == "DEVICE_ID"
+    }
+    assert [interface for interface, _ in sorted(devices)] == [0, 1]
+    assert len({identifier for _, identifier in devices}) == 2
+    assert "From the coprocessor #2:" in decoded.err
+
+
 def test_into_a_pipe(tmp_path: Path) -> None:
     ran = subprocess.run(
         f"'{COMMAND}' capture - --simulate | '{COMMAND}' decode uart --json - | head -n 3",

@@ -23,7 +23,7 @@ def read(path: Path) -> tuple[list[Record], Reader]:
 def record(path: Path, *received: bytes) -> None:
     recorder = Recorder(CaptureFile(str(path)), SystemClock())
     for data in received:
-        recorder.received(data)
+        recorder.taps[0].received(data)
     recorder.close()
 
 
@@ -40,9 +40,9 @@ def path(tmp_path: Path) -> Path:
 def test_both_directions_with_both_times(path: Path) -> None:
     clock = SystemClock()
     wall, monotonic = clock.wall(), clock.monotonic()
-    recorder = Recorder(CaptureFile(str(path), port="/dev/ttyX"), clock)
-    recorder.sent(b"ask")
-    recorder.received(b"answer")
+    recorder = Recorder(CaptureFile(str(path), "/dev/ttyX"), clock)
+    recorder.taps[0].sent(b"ask")
+    recorder.taps[0].received(b"answer")
     recorder.close()
     found, reader = read(path)
     assert [(record.sent, record.data) for record in found] == [(True, b"ask"), (False, b"answer")]
@@ -54,11 +54,26 @@ def test_both_directions_with_both_times(path: Path) -> None:
     assert recorder.counters.nonzero() == {"records": 2, "octets_received": 6, "octets_sent": 3}
 
 
+def test_several_ports_in_one_file(path: Path) -> None:
+    recorder = Recorder(CaptureFile(str(path), "/dev/ttyX", "/dev/ttyY"), SystemClock())
+    recorder.taps[0].received(b"one")
+    recorder.taps[1].received(b"two")
+    recorder.taps[1].sent(b"three")
+    recorder.close()
+    found, reader = read(path)
+    assert [(record.line, record.data) for record in found] == [
+        ((0, False), b"one"),
+        ((1, False), b"two"),
+        ((1, True), b"three"),
+    ]
+    assert (reader.problem, reader.ended) == (None, True)
+
+
 def test_what_was_recorded_can_be_read_while_it_is_written(path: Path) -> None:
     recorder = Recorder(CaptureFile(str(path)), SystemClock())
-    recorder.received(b"first")
+    recorder.taps[0].received(b"first")
     wait_for_records(path, 1)
-    recorder.received(b"second")
+    recorder.taps[0].received(b"second")
     wait_for_records(path, 2)
     assert read(path)[1].problem is None
     recorder.close()
@@ -158,21 +173,21 @@ def test_a_full_disk_loses_nothing_that_was_there(
         failed.set()
 
     recorder = Recorder(CaptureFile(str(path)), SystemClock(), on_failure)
-    recorder.received(b"one")
+    recorder.taps[0].received(b"one")
     wait_for_records(path, 1)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # No longer than it is, and so not writable any further: Python ignores the signal of that.
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50, limits[1]))
     try:
-        recorder.received(b"two")
-        recorder.received(b"too")
+        recorder.taps[0].received(b"two")
+        recorder.taps[0].received(b"too")
         assert failed.wait(30)
         found, reader = read(path)
         assert [record.data for record in found] == [b"one"]
         assert reader.problem is None  # the beginning of what did not fit was taken back
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    recorder.received(b"three")
+    recorder.taps[0].received(b"three")
     recorder.close()
     found, reader = read(path)
     assert [(record.data, record.lost) for record in found] == [(b"one", 0), (b"three", 2)]
@@ -191,7 +206,7 @@ def test_a_reader_that_stops_holds_up_nobody(tmp_path: Path) -> None:
     block = b"x" * 4096
     put = 0
     while not recorder.counters.records_lost:
-        recorder.received(block)
+        recorder.taps[0].received(block)
         put += 1
     assert put < 3 * MAX_PENDING // len(block)
     before = SystemClock.monotonic()

@@ -126,6 +126,29 @@ def test_directions_do_not_mix(tmp_path: Path) -> None:
 
 
 @needs_tshark
+def test_ports_and_sections_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "ports.pcapng"
+    frame = GetAll().to_frame()
+
+    def piece(data: bytes, interface: int) -> bytes:
+        return packet(Record(False, 10**18, 0, data, interface=interface))
+
+    life = section("test", "one", "other") + piece(frame[:4], 0) + piece(frame[:3], 1)
+    path.write_bytes(life + section("test", "one") + piece(frame, 0))
+    assert [fields.get("ca_uart.command") for fields in dissected(path)] == [
+        *(None, None),
+        ["GET_ALL"],
+    ]
+    assert tshark(path, "-Y", "ca_uart.noise")[0] == ""
+    whole = life + piece(frame[3:], 1) + piece(frame[4:], 0)
+    path.write_bytes(whole)
+    assert [fields.get("ca_uart.command") for fields in dissected(path)] == [
+        *(None, None),
+        *(["GET_ALL"], ["GET_ALL"]),
+    ]
+
+
+@needs_tshark
 def test_silence_gives_up_what_is_incomplete(tmp_path: Path) -> None:
     path = tmp_path / "silence.pcapng"
     frame = GetAll().to_frame()

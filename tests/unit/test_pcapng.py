@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_protocol.messages import GetAll, SetAll
 from ruuvi_host.capture.pcapng import Reader, Record, packet, section, statistics
 
-BEGIN = section("test", "/dev/ttyX")
+BEGIN = section("test", "/dev/ttyX", "/dev/ttyY", None)
 END = statistics(1, 2, 3, 0)
 RECEIVED = Record(False, 1_790_000_000_123_456_789, 12_000_000_345, b"\xca\x00\x19\x17\x9e\x0a")
 SENT = Record(True, 1_790_000_000_223_456_789, 112_000_000_345, b"\xca\x00\x18\x36\x8e\x0a", 7)
@@ -21,6 +22,7 @@ records = st.builds(
     st.binary(max_size=300),
     st.integers(0, 2**40),
     st.just(0),
+    st.integers(0, 2),
 )
 
 
@@ -126,3 +128,16 @@ def test_captures_of_others_are_read() -> None:
         Record(False, 1_790_000_000_000_001_000, None, data),
         Record(False, 0, None, data),
     ]
+
+
+def test_without_flags_what_only_hosts_send_is_the_hosts() -> None:
+    frames = SetAll().to_frame(), GetAll().to_frame(), b"noise", SetAll().to_frame()[:-1]
+    bare = []
+    for data in frames:
+        body = pack("<5I", 0, 0, 0, len(data), len(data)) + data + bytes(-len(data) % 4)
+        bare.append(pack("<II", 6, 12 + len(body)) + body + pack("<I", 12 + len(body)))
+    found, reader = read(BEGIN + b"".join(bare))
+    assert reader.problem is None
+    assert [(record.sent, record.data) for record in found] == list(
+        zip([True, False, False, False], frames, strict=True)
+    )

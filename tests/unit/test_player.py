@@ -276,3 +276,16 @@ def test_an_empty_capture() -> None:
     table = Table([])
     table.until(9)
     assert table.events == [Finished()]
+
+
+def test_one_of_several_is_played() -> None:
+    ours = capture((0.0, report(1)))
+    others = [record._replace(interface=1) for record in HANDSHAKE]
+    known = survey([*others, *ours])
+    assert (known.configured, known.interfaces) == (False, {0, 1})
+    assert known.frames == {Command.ADV_RPRT2: 1}
+    player = Player([*others, *ours], known, inf)
+    player.receive(SetAll().to_frame(), 0.0)
+    assert player.advance(0.0) == b""
+    assert player.advance(1.0) == CONFIGURED.to_frame()
+    assert player.advance(1.0) == report(1).to_frame()
