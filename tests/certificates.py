@@ -1,6 +1,7 @@
 """Authorities, certificates and keys for tests, and servers that use them."""
 
 import asyncio
+import select
 import socket
 import ssl
 import threading
@@ -110,6 +111,8 @@ async def tls_server(context: ssl.SSLContext) -> AsyncIterator[Server]:
                             break
                         received += octets
                     else:
+                        if tls.context.post_handshake_auth:
+                            _ask_late(tls)
                         server.served += 1
                         server.resumed += bool(tls.session_reused)
                         tls.sendall(OK)
@@ -124,3 +127,16 @@ async def tls_server(context: ssl.SSLContext) -> AsyncIterator[Server]:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         await asyncio.to_thread(thread.join)
+
+
+def _ask_late(tls: ssl.SSLSocket) -> None:
+    """Ask for a certificate when the request has been read. Raises OSError if none comes."""
+    tls.verify_client_post_handshake()
+    tls.do_handshake()
+    tls.setblocking(False)
+    while not tls.getpeercert():
+        select.select([tls], [], [], 10)
+        with suppress(ssl.SSLWantReadError):
+            if tls.recv(1) == b"":
+                raise OSError("hung up")
+    tls.setblocking(True)

@@ -166,6 +166,8 @@ class _Line(httpcore.AsyncNetworkBackend):
         self.origin = address.origin
         self.address = address
         self.tls = tls
+        self.tls_name = address.host.partition("%")[0].rstrip(".")
+        """What the certificate must be for."""
         self.before = before
         self.peer = before or ""
         self.connected = False
@@ -230,8 +232,7 @@ class _Line(httpcore.AsyncNetworkBackend):
         timeout = min(self._exchange._phase_timeout, SECOND_LOOK)
         try:
             stream = await self._backend.connect_tcp(self.peer, self.address.port, timeout)
-            name = self.address.host.partition("%")[0]
-            stream = await stream.start_tls(self.tls.context, name, timeout)
+            stream = await stream.start_tls(self.tls.context, self.tls_name, timeout)
             await stream.read(1, timeout)
         except ssl.SSLError as error:
             clearer = self.tls.failure(error, self.address, established=True)
@@ -348,10 +349,9 @@ class _Stream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         line = self._line
-        name = (server_hostname or line.address.host).partition("%")[0]
         assert line.tls
         try:
-            stream = await self._stream.start_tls(ssl_context, name, timeout)
+            stream = await self._stream.start_tls(ssl_context, line.tls_name, timeout)
         except httpcore.ConnectTimeout:
             reason = f"no progress in the TLS handshake for {line._exchange._phase_timeout:g} s"
             raise NotDelivered(

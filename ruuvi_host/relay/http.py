@@ -87,13 +87,13 @@ class HttpSink:
         try:
             parts = await self._parts()
             signature = self._signer.sign(body, gateway)
-            answer, own = await self._post(parts, body, signature, deadline)
+            answer, period, own = await self._post(parts, body, signature, deadline)
         except TimeoutError:
             reason = f"no answer within {self._total_timeout:g} s"
             return Outcome(Verdict.LATER, reason, step=Step.ANSWER)
         except NotDelivered as failure:
             return failure.outcome
-        return self._outcome(answer, parts, own)
+        return self._outcome(answer, parts, period, own)
 
     async def close(self) -> None:
         await self._exchange.close()
@@ -105,9 +105,10 @@ class HttpSink:
 
     async def _post(
         self, parts: Parts, body: bytes, signature: str, deadline: float
-    ) -> tuple[Answer, bool]:
-        """The answer after all redirects, and whether it is from the target itself."""
-        address, before = parts.address, None
+    ) -> tuple[Answer, int | None, bool]:
+        """The answer after all redirects, the period that the target asks for, and whether the
+        answer is from the target itself."""
+        address, before, period = parts.address, None, None
         own, status = True, None
         for _ in range(1 + MAX_REDIRECTS):
             # Who has once sent us elsewhere does not get a say again by sending us back.
@@ -117,9 +118,11 @@ class HttpSink:
             answer = await self._exchange.post(
                 address, headers, body, tls, deadline=deadline, before=before
             )
+            if own:  # another server, reached by a redirect, has no say in this
+                period = self._heed(answer) or period
             location = answer.header(b"location")
             if answer.status not in REDIRECTS or location is None:
-                return answer, own
+                return answer, period, own
             status, before = answer.status, answer.peer
             address = following(address, location, status)
         raise not_followed(f"more than {MAX_REDIRECTS} redirects", status)
@@ -135,16 +138,17 @@ class HttpSink:
         tls = self._tls[own] = await asyncio.to_thread(current)
         return tls
 
-    def _outcome(self, answer: Answer, parts: Parts, own: bool) -> Outcome:
+    def _heed(self, answer: Answer) -> int | None:
+        """What a target's headers ask for, whatever the status: a new key, a period."""
+        key = answer.header(b"ruuvi-hmac-key")
+        if key is not None and not self._signer.replace_key(key) and self._key_refused.due():
+            problem = f"must have 1 to {MAX_KEY_OCTETS} octets; the old key stays"
+            log.warning("%s: the server's Ruuvi-HMAC-KEY %s", self._target.name, problem)
+        rate = answer.header(b"x-ruuvi-gateway-rate")
+        return parse_rate(rate.decode("latin-1")) if rate is not None else None
+
+    def _outcome(self, answer: Answer, parts: Parts, period: int | None, own: bool) -> Outcome:
         status = answer.status
-        period = None
-        if own:  # another server, reached by a redirect, has no say in this
-            key = answer.header(b"ruuvi-hmac-key")
-            if key is not None and not self._signer.replace_key(key) and self._key_refused.due():
-                problem = f"must have 1 to {MAX_KEY_OCTETS} octets; the old key stays"
-                log.warning("%s: the server's Ruuvi-HMAC-KEY %s", self._target.name, problem)
-            rate = answer.header(b"x-ruuvi-gateway-rate")
-            period = parse_rate(rate.decode("latin-1")) if rate is not None else None
         if 200 <= status < 300:
             return Outcome(Verdict.ACCEPTED, period=period, status=status)
         reason = f"status {status} {printable(answer.phrase)}".rstrip()

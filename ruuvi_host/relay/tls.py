@@ -80,7 +80,7 @@ class Tls:
         if _CERTIFICATE not in octets:
             raise fault(f"the server certificate {path} holds no certificate in PEM form")
         try:
-            self.context.load_verify_locations(cadata=octets.decode("ascii", "replace"))
+            self.context.load_verify_locations(cadata=octets.decode("ascii", "ignore"))
         except (ssl.SSLError, ValueError):
             raise fault(
                 f"the server certificate {path} is damaged: OpenSSL cannot read it"
@@ -98,6 +98,8 @@ class Tls:
         pem = read_file(key, "client key")
         if _KEY not in pem:
             raise fault(f"the client key {key} holds no private key in PEM form")
+        # Some servers ask only when they know the path of the request (Apache, for one location).
+        self.context.post_handshake_auth = True
         encrypted = b"ENCRYPTED" in pem
         if encrypted and not password:
             raise fault(f"the client key {key} is encrypted, and no password for it is configured")

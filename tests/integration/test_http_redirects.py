@@ -60,6 +60,20 @@ def test_authorization_does_not_go_to_another_port_and_that_one_has_no_say() -> 
     asyncio.run(main())
 
 
+def test_the_target_has_its_say_also_when_it_redirects() -> None:
+    async def main() -> None:
+        async with answering(OK) as other, AsyncExitStack() as stack:
+            wishes = ("X-Ruuvi-Gateway-Rate: 60", "Ruuvi-HMAC-KEY: key")
+            moved = answer(307, f"Location: {other.url('/x')}", *wishes)
+            server = await stack.enter_async_context(answering(moved))
+            sink = await stack.enter_async_context(sink_for(server))
+            for key in (None, b"key"):
+                assert (await sink.deliver(BODY, GATEWAY)).period == 60
+                assert server.requests[-1]["Ruuvi-HMAC-SHA256"] == signed_with(key)
+
+    asyncio.run(main())
+
+
 def test_the_connection_that_redirected_us_is_closed() -> None:
     async def main() -> None:
         hung_up = asyncio.Event()

@@ -243,6 +243,25 @@ def test_a_client_certificate_does_not_go_to_another_server(folder: Folder) -> N
     asyncio.run(main())
 
 
+def test_a_server_that_asks_for_our_certificate_after_the_request(folder: Folder) -> None:
+    """As Apache does where a certificate is wanted for one location only."""
+    ours = authority().issue_cert("gateway.example")
+    tls = TlsFiles(
+        folder.file("cli.pem", chain(ours)),
+        folder.file("cli.key", ours.private_key_pem.bytes()),
+        server_cert=folder.authority(),
+    )
+    context = server_context(authority().issue_cert("127.0.0.1"), clients_of=authority())
+    context.post_handshake_auth = True
+
+    async def main() -> None:
+        async with tls_server(context) as server:
+            assert await deliver(server, tls=tls) == ACCEPTED
+            assert server.served == 1
+
+    asyncio.run(main())
+
+
 # -- servers that misbehave -----------------------------------------------------------------------
 
 

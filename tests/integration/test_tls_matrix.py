@@ -138,6 +138,17 @@ ROWS = [
     Row("own authority", lambda: server_context(own())),
     Row("the server's very certificate", lambda: server_context(PINNED), pinned(PINNED)),
     Row("an intermediate", lambda: server_context(BY_INTERMEDIATE), INTERMEDIATE),
+    Row(
+        "a file of several, with remarks",
+        lambda: server_context(own()),
+        lambda folder: TlsFiles(
+            server_cert=folder.file(
+                "srv.pem",
+                *("Müller\n".encode(), authority("theirs").cert_pem.bytes(), b"\xff\0 ours:\n"),
+                authority().cert_pem.bytes(),
+            )
+        ),
+    ),
     Row("client certificate, 1.2", wanting(V12), presenting()),
     Row("client certificate, 1.3", wanting(V13), presenting()),
     Row(
