@@ -8,6 +8,7 @@ single octet is sent.
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterable
@@ -208,7 +209,8 @@ class _Line(httpcore.AsyncNetworkBackend):
         except httpcore.RemoteProtocolError as error:
             if "disconnected" in str(error):
                 raise self.broken(error) from None
-            text = f"what came from {self._server()} is no HTTP answer: {printable(str(error))}"
+            what = re.sub(r"bytearray\(b(.*)\)", r"\1", str(error))
+            text = f"what came from {self._server()} is no HTTP answer: {printable(what)}"
             raise NotDelivered(Verdict.LATER, Step.ANSWER, text) from None
 
     def broken(self, error: Exception | None) -> NotDelivered:
@@ -245,7 +247,7 @@ class _Line(httpcore.AsyncNetworkBackend):
                 await _Stream(stream, self).aclose()
 
     def _stalled(self) -> NotDelivered:
-        text = f"no progress for {self._exchange._phase_timeout:g} s"
+        text = f"{self._server()} made no progress for {self._exchange._phase_timeout:g} s"
         return NotDelivered(Verdict.LATER, Step.ANSWER, text)
 
     def _server(self) -> str:

@@ -270,4 +270,7 @@ def _system_has_authorities() -> bool:
 
 
 def _words(error: ssl.SSLError) -> str:
-    return (error.reason or "for no reason that OpenSSL knows").replace("_", " ").lower()
+    """What OpenSSL says, without what Python puts around it."""
+    text = error.args[1] if len(error.args) > 1 else str(error)
+    said = re.sub(r"^\[[^]]*\] *| *\(_ssl\.c:\d+\)$", "", text)
+    return printable(said) or "broken off"

@@ -307,6 +307,11 @@ GARBAGE = random.Random(1).randbytes(5000)
         (saying(alert(80)), "TLS with {server} failed: tlsv1 alert internal", Verdict.LATER),
         (saying(alert(112)), "{server} does not know itself by this name", Verdict.MEND),
         (saying(alert(116)), "{server} wants a client certificate", Verdict.MEND),
+        (
+            saying(alert(120)),
+            "TLS with {server} failed: tlsv1 alert no application protocol",
+            Verdict.LATER,
+        ),
         (saying(alert(250)), "TLS with {server} failed: ", Verdict.LATER),
         (saying(b"\x15\x03\x03\x00\x02\x01\x00"), "", Verdict.LATER),  # close notify at once
         (saying(b"\x16\x03\x03\x00\x04\x00\x00\x00\x00"), "", Verdict.LATER),  # hello request
