@@ -1,0 +1,106 @@
+"""`ruuvi-host status`, and the balance of a run: asserted, asked for, and told at the end."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from programs import Program, ruuvi_host
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> str:
+    return str(tmp_path / "state")
+
+
+def receiver(*options: str) -> Program:
+    return ruuvi_host("receive", "--port", "0", "--json", "--simulated", "1", *options)
+
+
+def run(state: str, url: str, *options: str) -> Program:
+    simulated = ["--simulate", "--url", url, "--state-dir", state]
+    return ruuvi_host("run", *simulated, "--interval", "1", "--debug", *options)
+
+
+def status(state: str, *options: str) -> Program:
+    asked = ruuvi_host("status", "--state-dir", state, *options)
+    with asked:
+        assert asked.wait() == 0, str(asked)
+    return asked
+
+
+def url_of(server: Program) -> str:
+    return server.wait_for(r'"listening": "(.*?)"')[1]
+
+
+def balance(host: Program) -> dict[str, dict[str, int]]:
+    """The lines of the end: account → its parts, the whole among them as "total"."""
+    found = {}
+    for line in host.err:
+        if told := re.search(r"\d (?:WARNING: )?(\S.*?) (\d+) = (.*)$", line):
+            parts = dict(part.rsplit(" ", 1) for part in told[3].split(" + ") if " " in part)
+            found[told[1]] = {name: int(count) for name, count in parts.items()} | {
+                "total": int(told[2])
+            }
+    return found
+
+
+def test_asked_while_it_runs(state: str) -> None:
+    with receiver() as server, run(state, url_of(server)) as host:
+        server.wait_for('"tags": [1-9].*"signature": "ok"', 2)
+        (document,) = map(json.loads, status(state, "--json").out)
+        assert document["pid"] == host.pid
+        (link,) = document["coprocessors"]
+        assert link["state"] == "ready"
+        assert link["counters"]["uart_overruns"] is None  # a pseudo-terminal does not tell
+        assert document["taken_in"]["reports"] > 0
+        (target,) = document["targets"]
+        assert target["relay"]["accepted"] >= 2
+        assert [account["without_a_count"] for account in document["balance"]] == [0] * 8
+        lines = status(state).out
+        assert lines[1].startswith("health: good: reports flow; custom: batches are accepted")
+        assert any(line.startswith("  custom: news ") for line in lines)
+        assert host.stop() == 0
+
+
+def test_the_balance_at_the_end_over_an_outage_a_new_configuration_and_a_stop(state: str) -> None:
+    with receiver("--fail-every", "2") as server, run(state, url_of(server)) as host:
+        server.wait_for('"accepted"', 3)
+        os.kill(host.pid, signal.SIGHUP)
+        host.wait_for("configuration read again")
+        server.wait_for('"accepted"', 6)
+        assert host.stop() == 0
+    assert "WITHOUT A COUNT" not in str(host)
+    told = balance(host)
+    assert told["reports"]["total"] > 0
+    batches = told["custom: batches"]
+    assert batches.pop("total") == sum(batches.values())
+    reports = told["custom: reports in batches"]
+    delivered = sum(json.loads(line)["tags"] for line in server.out if '"accepted"' in line)
+    # What the server took although its answer came too late waits for being sent again.
+    assert reports["accepted"] <= delivered <= reports["accepted"] + reports.get("waiting", 0)
+
+
+def test_a_second_life_counts_what_the_first_left(state: str) -> None:
+    with receiver("--hang") as server, run(state, url_of(server)) as host:
+        server.wait_for('"tags": ')
+        host.wait_for("coprocessor configured")
+        server.wait_for('"tags": [0-9]')
+        assert host.stop() == 0
+    waiting = balance(host)["custom: batches"].get("waiting", 0)
+    with receiver() as server, run(state, url_of(server)) as host:
+        server.wait_for('"accepted"', waiting + 1)
+        assert host.stop() == 0
+    told = balance(host)["custom: batches"]
+    assert told["total"] == sum(count for name, count in told.items() if name != "total")
+
+
+def test_nobody_is_there(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path / "nothing"):
+        with ruuvi_host("status", "--state-dir", str(directory)) as asked:
+            assert asked.wait() == 5
+        assert asked.err == [
+            f"Error: no host runs with the state directory {directory} (see --state-dir)"
+        ]
