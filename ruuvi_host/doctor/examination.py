@@ -67,6 +67,7 @@ def _clock(config: Config) -> Finding:
         clock.wall(),
         synchronised=clock.synchronised(),
         used=config.use_timestamps,
+        trusted=config.trust_clock,
         taken_as_right=right,
     )
 

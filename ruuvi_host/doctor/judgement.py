@@ -87,8 +87,11 @@ def scan(settings: SetAll) -> Iterator[Finding]:
         yield Finding(topic, Level.OK, "sensors of Ruuvi are heard with these settings")
 
 
-def clock(utc: float, *, synchronised: bool, used: bool, taken_as_right: bool) -> Finding:
-    """used: reports are stamped with the time. taken_as_right: `run` would trust it now."""
+def clock(
+    utc: float, *, synchronised: bool, used: bool, trusted: bool, taken_as_right: bool
+) -> Finding:
+    """used: reports are stamped with the time. trusted: the user says so. taken_as_right: `run`
+    would trust it now."""
     if not used:
         return Finding("clock", Level.OK, "is not used (ntp_use is off)")
     if utc < EARLIEST:
@@ -96,6 +99,8 @@ def clock(utc: float, *, synchronised: bool, used: bool, taken_as_right: bool) -
         return Finding("clock", Level.FAULT, "is before 2026: nothing is relayed", remedy)
     if synchronised:
         return Finding("clock", Level.OK, "the kernel calls it synchronised")
+    if trusted:
+        return Finding("clock", Level.OK, "is trusted, as trust_clock says")
     remedy = "start chrony or systemd-timesyncd; if it is right all the same, set trust_clock"
     if taken_as_right:
         sentence = "the kernel does not call it synchronised; it is trusted all the same"

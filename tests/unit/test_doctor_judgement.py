@@ -1,0 +1,174 @@
+"""What the doctor makes of facts."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from firmware_protocol.messages import SetAll
+from ruuvi_host.config.problems import Problem, Severity
+from ruuvi_host.doctor.judgement import (
+    Finding,
+    Level,
+    balance,
+    clock,
+    configuration,
+    disk,
+    exit_status,
+    link,
+    modem_manager,
+    running,
+    scan,
+    spool,
+)
+from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
+
+OK, WARNING, FAULT = Level.OK, Level.WARNING, Level.FAULT
+PORT = "/dev/ttyACM0"
+GOOD = LinkStatus(
+    *(PORT, PORT, LinkState.READY, "C8:25:2D:8E:9C:2C", "2.0.0 or newer", None, None, ""),
+    LinkCounters(reports=1000, report_frames=1000),
+)
+
+
+def told(findings: Any) -> list[tuple[Level, str]]:
+    return [(finding.level, finding.sentence) for finding in findings]
+
+
+def test_the_exit_status_is_that_of_the_worst() -> None:
+    fine, odd, bad = (Finding("x", level, "y") for level in Level)
+    assert exit_status([]) == exit_status([fine]) == 0
+    assert exit_status([fine, odd, fine]) == 1
+    assert exit_status([bad, odd, fine]) == 3
+
+
+def test_a_line() -> None:
+    assert str(Finding("disk", OK, "has room")) == "ok       disk: has room"
+    assert str(Finding("disk", FAULT, "is full", "make room")) == (
+        "fault    disk: is full; make room"
+    )
+
+
+def test_configuration() -> None:
+    assert told(configuration([])) == [(OK, "nothing is amiss")]
+    problems = [
+        Problem("http_perod", "is no key", "is ignored"),
+        Problem("http_url", "names no server", severity=Severity.FAULT),
+        Problem("scan", "cannot be", severity=Severity.ERROR),
+    ]
+    assert [level for level, _ in told(configuration(problems))] == [WARNING, FAULT, FAULT]
+
+
+@pytest.mark.parametrize(
+    ("settings", "level", "words"),
+    [
+        (SetAll(), OK, "sensors of Ruuvi are heard"),
+        (SetAll(ch_37=False, ch_38=False), OK, "sensors of Ruuvi are heard"),
+        (SetAll(ch_37=False, ch_38=False, ch_39=False), FAULT, "all three channels are off"),
+        (SetAll(use_1m_phy=False), FAULT, "1M and coded PHY are off"),
+        (SetAll(use_1m_phy=False, use_coded_phy=True), WARNING, "only the coded PHY"),
+        (SetAll(fltr_id=0x004C), WARNING, "only company 0x004C passes"),
+        (SetAll(fltr_id=0x004C, fltr_tags=False), OK, "sensors of Ruuvi are heard"),
+    ],
+)
+def test_scan_settings(settings: SetAll, level: Level, words: str) -> None:
+    (finding,) = scan(settings)
+    assert finding.level is level
+    assert words in finding.sentence
+    assert bool(finding.remedy) is (level is not OK)
+
+
+@pytest.mark.parametrize(
+    ("utc", "facts", "level"),
+    [
+        (1.8e9, {"synchronised": True}, OK),
+        (1.8e9, {}, FAULT),
+        (1.8e9, {"taken_as_right": True}, WARNING),
+        (1.8e9, {"trusted": True}, OK),
+        (1.0e9, {"synchronised": True, "trusted": True}, FAULT),
+        (1.0e9, {"used": False}, OK),
+    ],
+)
+def test_the_clock(utc: float, facts: dict[str, bool], level: Level) -> None:
+    usual = {"synchronised": False, "used": True, "trusted": False, "taken_as_right": False}
+    assert clock(utc, **usual | facts).level is level
+
+
+def test_a_coprocessor_that_works() -> None:
+    assert told(link(GOOD)) == [
+        (OK, "C8:25:2D:8E:9C:2C answers; firmware 2.0.0 or newer"),
+        (OK, "reports 1000"),
+        (OK, "damaged frames 0 of 1000"),
+    ]
+
+
+def test_one_that_does_not() -> None:
+    closed = replace(GOOD, state=LinkState.CLOSED, problem="no permission to open it. Join dialout")
+    assert told(link(closed)) == [(FAULT, "no permission to open it. Join dialout")]
+    silent = replace(GOOD, state=LinkState.CONNECTING)
+    (finding,) = link(silent)
+    assert (finding.level, finding.sentence) == (FAULT, "does not answer")
+    assert finding.remedy
+
+
+def test_one_that_hears_nothing() -> None:
+    deaf = replace(GOOD, state=LinkState.QUIET, counters=LinkCounters())
+    assert told(link(deaf, 8.0))[1] == (WARNING, "it answers, and has reported nothing within 8 s")
+    assert told(link(deaf))[1] == (WARNING, "it answers, and has reported nothing")
+
+
+@pytest.mark.parametrize(
+    ("counters", "level"),
+    [
+        (LinkCounters(report_frames=10_000, crc_errors=10), OK),
+        (LinkCounters(report_frames=10_000, crc_errors=11), WARNING),
+        (LinkCounters(report_frames=1, etx_errors=2), OK),  # it was opened amidst a frame
+        (LinkCounters(report_frames=1, crc_errors=1, etx_errors=1, delimiter_errors=1), WARNING),
+        (LinkCounters(report_frames=100, uart_overruns=1), WARNING),
+        (LinkCounters(report_frames=100, uart_overruns=0), OK),
+    ],
+)
+def test_the_line(counters: LinkCounters, level: Level) -> None:
+    assert list(link(replace(GOOD, counters=counters)))[-1].level is level
+
+
+def test_modem_manager() -> None:
+    def judged(**facts: bool) -> Finding | None:
+        usual = {"runs": True, "has_it_open": False, "told_to_ignore": False}
+        return modem_manager(PORT, **usual | facts)
+
+    assert judged(runs=False) is None
+    assert judged(told_to_ignore=True) is None
+    now, then = judged(has_it_open=True), judged()
+    assert now
+    assert then
+    assert (now.level, then.level) == (FAULT, WARNING)
+    assert "ID_MM_DEVICE_IGNORE" in then.remedy
+
+
+def test_the_disk() -> None:
+    assert told([disk("/var/lib/ruuvi-host", 1 << 30, writable=True)]) == [
+        (OK, "/var/lib/ruuvi-host has 1024 MiB free")
+    ]
+    assert disk("/x", 99 << 20, writable=True).level is WARNING
+    assert disk("/x", 1 << 20, writable=True).level is FAULT
+    assert disk("/x", 1 << 30, writable=False).level is FAULT
+
+
+def test_the_spool() -> None:
+    assert told([spool("custom", 0, None)]) == [(OK, "nothing is waiting")]
+    assert told([spool("custom", 3, 600.0)]) == [(OK, "waiting: batches 3, the oldest for 10 min")]
+    assert spool("custom", 3, 3600.0).level is WARNING
+
+
+def test_a_running_host() -> None:
+    assert running(None).level is OK
+    for name, level in (("good", OK), ("known", WARNING), ("fault", FAULT)):
+        document = {"pid": 7, "health": {"level": name, "sentence": "so it is"}}
+        finding = running(document)
+        assert (finding.level, finding.sentence) == (level, "runs as process 7: so it is")
+
+
+def test_an_account_that_does_not_add_up() -> None:
+    accounts = [{"name": "reports", "without_a_count": n} for n in (0, 2)]
+    assert told(balance({"balance": accounts})) == [(WARNING, "reports: 2 are in no counter")]
