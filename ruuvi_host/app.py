@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from firmware_protocol.messages import DeviceId, Report, address_text
 from firmware_protocol.session import Generation
 from ruuvi_host import __version__
-from ruuvi_host.balance import TargetLedger
+from ruuvi_host.balance import Account, TargetLedger, accounts
 from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import RUUVI, Config, Target
@@ -150,7 +150,7 @@ class Host:
             notifier,
             network_watchdog=config.network_watchdog,
             exit_by_watchdog=config.exit_by_watchdog,
-            audit=(lambda: self._overview().accounts()) if debug else None,
+            audit=self._accounts if debug else None,
         )
         self._status_socket = StatusSocket(state.path, self._status)
         self._began = self._clock.monotonic()
@@ -223,6 +223,11 @@ class Host:
             failing={relay.name: relay.facts().failing for relay in self._relays},
             statistics=self._statistics.counters,
         )
+
+    def _accounts(self) -> list[Account]:
+        links = [(status.name, status.counters) for status in self._coprocessors.statuses]
+        ledgers = [self._ledger(relay) for relay in self._relays]
+        return accounts(links, self._table.counters, ledgers)
 
     def _ledger(self, relay: Relay) -> TargetLedger:
         queue = self._queues[relay.name]
@@ -372,7 +377,7 @@ class Host:
             for relay in self._relays:
                 self._log_counters(relay.name, relay.counters)
             self._log_counters("statistics", self._statistics.counters)
-            for account in self._overview().accounts():
+            for account in self._accounts():
                 log.log(logging.ERROR if account.missing else logging.INFO, "%s", account)
 
     def _log_counters(self, name: str, counters: Counters) -> None:

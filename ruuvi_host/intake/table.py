@@ -5,6 +5,7 @@ their effect as the order and the content of batches.
 """
 
 from collections.abc import Iterable, Iterator
+from heapq import nlargest
 
 from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.intake.gaps import missed
@@ -139,8 +140,8 @@ class AdvertisementTable:
 
     def missed_most(self, count: int) -> list[tuple[bytes, int]]:
         """(address, measurements that were not heard) of the sensors with most of them."""
-        missing = [(address, entry.missed) for address, entry in self._entries.items()]
-        return sorted((m for m in missing if m[1]), key=lambda m: (-m[1], m[0]))[:count]
+        missing = ((e.missed, address) for address, e in self._entries.items() if e.missed)
+        return [(address, missed) for missed, address in nlargest(count, missing)]
 
     def clear(self) -> None:
         """Empty the table and all queues. The sensors are known afterwards, for `samples`."""

@@ -17,7 +17,7 @@ from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.machine import RouteWatch, memory_available
 from ruuvi_host.relay.relay import Nonces
 from ruuvi_host.relay.sink import Sink, Verdict
-from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document, semver
+from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document_slices, semver
 from ruuvi_host.starts import Start
 from ruuvi_host.status import StatisticsCounters
 
@@ -87,8 +87,12 @@ class Statistics:
 
     async def _post(self, sink: Sink) -> None:
         facts = self._facts()
+        pieces = []
+        for piece in document_slices(facts):
+            pieces.append(piece)
+            await asyncio.sleep(0)  # others get their turn while there are many sensors
         self.counters.posts += 1
-        outcome = await sink.deliver(document(facts), facts.coprocessor.device)
+        outcome = await sink.deliver(b"".join(pieces), facts.coprocessor.device)
         if outcome.verdict is Verdict.ACCEPTED:
             self.counters.accepted += 1
             self._start.info = ""

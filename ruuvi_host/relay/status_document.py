@@ -8,14 +8,17 @@ Source: ruuvi.gateway_esp.c http_json.c.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from firmware_protocol.messages import DeviceId, address_text
 from firmware_protocol.session import Generation
 from ruuvi_host.starts import Start
 
-_Json = bool | int | str | Sequence["_Json"] | Mapping[str, "_Json"]
+SENSORS_PER_SLICE = 500
+
+T = TypeVar("T")
 
 _VERSION = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?")
 
@@ -76,10 +79,15 @@ def firmware_version(generation: Generation) -> str:
 
 def document(facts: StatusFacts) -> bytes:
     """The body of a post of statistics."""
+    return b"".join(document_slices(facts))
+
+
+def document_slices(facts: StatusFacts) -> Iterator[bytes]:
+    """The same, in pieces of a millisecond or so."""
     coprocessor, start, free = facts.coprocessor, facts.start, str(facts.memory)
-    active = [(address_text(address), str(count)) for address, count in facts.samples if count]
-    inactive = [address_text(address) for address, count in facts.samples if not count]
-    members: dict[str, _Json] = {
+    active = [(address, count) for address, count in facts.samples if count]
+    inactive = [address for address, count in facts.samples if not count]
+    members: dict[str, str | bool] = {
         "DEVICE_ADDR": address_text(coprocessor.device.addr),
         "ESP_FW": facts.version,
         "NRF_FW": coprocessor.firmware,
@@ -100,18 +108,25 @@ def document(facts: StatusFacts) -> bytes:
         "LARGEST_FREE_BLOCK_INTERNAL": free,
         "LARGEST_FREE_BLOCK_DEFAULT": free,
         "SENSORS_SEEN": str(len(active)),
-        "ACTIVE_SENSORS": [{"MAC": address, "COUNTER": count} for address, count in active],
-        "INACTIVE_SENSORS": inactive,
-        "TASKS": [],
     }
-    return _text(members, 1).encode("utf-8", "replace")
+    lines = [
+        f'\t"{name}":\t{json.dumps(value, ensure_ascii=False)},\n'
+        for name, value in members.items()
+    ]
+    yield ("{\n" + "".join(lines) + '\t"ACTIVE_SENSORS":\t[').encode("utf-8", "replace")
+    for part, comma in _parts(active):
+        yield (comma + ", ".join([_active(*sensor) for sensor in part])).encode()
+    yield b'],\n\t"INACTIVE_SENSORS":\t['
+    for addresses, comma in _parts(inactive):
+        yield (comma + ", ".join([f'"{address_text(address)}"' for address in addresses])).encode()
+    yield b'],\n\t"TASKS":\t[]\n}'
 
 
-def _text(value: _Json, depth: int) -> str:
-    if isinstance(value, Mapping):
-        tabs = "\t" * depth
-        lines = [f'{tabs}"{name}":\t{_text(each, depth + 1)}' for name, each in value.items()]
-        return "{\n" + ",\n".join(lines) + "\n" + tabs[1:] + "}"
-    if isinstance(value, str | bool | int):
-        return json.dumps(value, ensure_ascii=False)
-    return "[" + ", ".join([_text(each, depth + 1) for each in value]) + "]"
+def _active(address: bytes, count: int) -> str:
+    return f'{{\n\t\t\t"MAC":\t"{address_text(address)}",\n\t\t\t"COUNTER":\t"{count}"\n\t\t}}'
+
+
+def _parts(items: list[T]) -> Iterator[tuple[list[T], str]]:
+    """The items in parts, and what stands between a part and the one before."""
+    for first in range(0, len(items), SENSORS_PER_SLICE):
+        yield items[first : first + SENSORS_PER_SLICE], ", " if first else ""

@@ -15,6 +15,7 @@ from firmware_protocol.messages import DeviceId
 from firmware_protocol.session import Generation
 from ruuvi_host.receiver.body import BadBody, GatewayStatus, read
 from ruuvi_host.relay.status_document import (
+    SENSORS_PER_SLICE,
     CoprocessorFacts,
     StatusFacts,
     document,
@@ -81,6 +82,14 @@ MORE_THAN_PUBLISHED = (
 
 def test_the_text() -> None:
     assert document(FACTS).decode() == TEXT
+
+
+@pytest.mark.parametrize("count", [1, SENSORS_PER_SLICE, SENSORS_PER_SLICE + 1, 1250])
+def test_many_sensors(count: int) -> None:
+    samples = [(n.to_bytes(6, "big"), n % 2) for n in range(2 * count)]
+    told = json.loads(document(replace(FACTS, samples=samples)))
+    assert len(told["ACTIVE_SENSORS"]) == len(told["INACTIVE_SENSORS"]) == count
+    assert told["INACTIVE_SENSORS"][-1] == (2 * count - 2).to_bytes(6, "big").hex(":").upper()
 
 
 def test_what_is_not_so() -> None:
