@@ -10,6 +10,7 @@ import faulthandler
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ LONGEST_INFO = 2000
 """Characters of the last words of a crash that are passed on."""
 
 _STARTS, _LAST_WORDS = "starts.json", "crash.txt"
+
+_FOLDERS = re.compile(r'(?<=File ")/(?:[^/"\n]*/)*(?=[^/"\n]+/[^/"\n]+")')
 
 _ABORTED = "Fatal Python error: Aborted"
 
@@ -142,7 +145,8 @@ def _judge(before: dict[str, Any] | None, boot: str, last_words: str) -> Start:
 
 
 def _panic(text: str) -> str:
-    return f"Reset by panic: {text}"
+    # Where files lie on this machine is nobody's business: package and module are enough.
+    return f"Reset by panic: {_FOLDERS.sub('', text)}"
 
 
 def _load(path: Path) -> dict[str, Any] | None:

@@ -43,6 +43,18 @@ def test_an_error_of_ours(tmp_path: Path) -> None:
     )
 
 
+def test_where_files_lie_is_not_told(tmp_path: Path) -> None:
+    stack = (
+        'stood still\n  File "/home/alice/.venv/lib/ruuvi_host/relay/http.py", line 7 in post\n'
+        '  File "/usr/lib/python3.11/asyncio/events.py", line 80 in _run\n  File "<string>", line 1'
+    )
+    Starts.begin(tmp_path, BOOT).ended(ResetReason.TASK_WDT, stack)
+    assert Starts.begin(tmp_path, BOOT).this.info == (
+        'Reset by panic: stood still\n  File "relay/http.py", line 7 in post\n'
+        '  File "asyncio/events.py", line 80 in _run\n  File "<string>", line 1'
+    )
+
+
 def test_our_own_watchdog(tmp_path: Path) -> None:
     Starts.begin(tmp_path, BOOT).ended(ResetReason.TASK_WDT, "stood still for 30 s")
     assert Starts.begin(tmp_path, BOOT).this == (
