@@ -6,9 +6,8 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from firmware_protocol.messages import DeviceId, Report, address_text
 from firmware_protocol.session import Generation
@@ -25,7 +24,7 @@ from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
-from ruuvi_host.lifetime import on_signal, together
+from ruuvi_host.lifetime import ended, on_signal, together
 from ruuvi_host.machine import boot_id
 from ruuvi_host.notify import Notifier
 from ruuvi_host.overview import MOST_MISSED, Overview
@@ -94,10 +93,6 @@ async def run(
                 *(simulated, config, state, reload, starts.this, notifier, taps), debug=debug
             )
             await host.run(standstill, board=server.run())
-
-
-class _Reloaded(Exception):  # noqa: N818 - never leaves this module
-    """There is a new configuration."""
 
 
 class Host:
@@ -265,18 +260,20 @@ class Host:
 
         beside: what must run meanwhile: the simulated board, if there is one.
         """
-        try:
-            await together(
-                coprocessors=self._coprocessors.run(),
-                relays=self._run_relays(),
-                watch=self._watch.run(standstill),
-                status=self._serve_status(),
-                **beside,
-            )
-        finally:
-            self._notifier.stopping()
-            await self._finish()
-            self._notifier.close()
+        hang_up = asyncio.Event()
+        with on_signal(signal.SIGHUP, hang_up.set):  # to the end: it must not kill us on the way
+            try:
+                await together(
+                    coprocessors=self._coprocessors.run(),
+                    relays=self._run_relays(hang_up),
+                    watch=self._watch.run(standstill),
+                    status=self._serve_status(),
+                    **beside,
+                )
+            finally:
+                self._notifier.stopping()
+                await self._finish()
+                self._notifier.close()
 
     async def _serve_status(self) -> None:
         try:
@@ -285,13 +282,20 @@ class Host:
             problem = error.strerror or error
             log.warning("`ruuvi-host status` cannot ask this host: no socket: %s", problem)
 
-    async def _run_relays(self) -> None:
-        hang_up = asyncio.Event()
-        with on_signal(signal.SIGHUP, hang_up.set):
-            while True:
-                with suppress(_Reloaded):
-                    await together(relays=self._relay_when_ready(), reload=self._reread(hang_up))
-                await self._start_anew()
+    async def _run_relays(self, hang_up: asyncio.Event) -> None:
+        """Nothing is posted before clock, coprocessor and its identity are there."""
+        while True:
+            # Not a group: told to stop while a new configuration ends it, it would forget that.
+            relaying = asyncio.create_task(self._relay_when_ready(), name="relays")
+            reading = asyncio.create_task(self._reread(hang_up), name="reload")
+            try:
+                await asyncio.wait((relaying, reading), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await ended(relaying, reading)
+            for task in (relaying, reading):
+                if not task.cancelled():
+                    task.result()
+            await self._start_anew()
 
     async def _relay_when_ready(self) -> None:
         if self._config.use_timestamps and not self._wall.check():
@@ -328,20 +332,23 @@ class Host:
             log.info("statistics: %s every hour", public_url(target.url))
             await self._statistics.run(self._sink(target), self._clock_right_at)
 
-    async def _reread(self, hang_up: asyncio.Event) -> NoReturn:
-        """Raises _Reloaded when there is a new configuration that can be used."""
+    async def _reread(self, hang_up: asyncio.Event) -> None:
+        """Returns when there is a new configuration that can be used."""
         while True:
             await hang_up.wait()
             hang_up.clear()
             self._notifier.reloading()
             try:
-                self._config = await asyncio.to_thread(self._reload)
+                config = await asyncio.to_thread(self._reload)
             except ConfigError as error:
                 self._notifier.ready()
                 log.error("the configuration stays as it was: %s", error)
-            else:
-                log.info("configuration read again")
-                raise _Reloaded
+                continue
+            if config.coprocessors != self._config.coprocessors:
+                log.warning("other settings in [[coprocessor]] count from the next start on")
+            self._config = config
+            log.info("configuration read again")
+            return
 
     async def _start_anew(self) -> None:
         """Go on with the new configuration, as a gateway does: what waits becomes a last batch, the
@@ -350,14 +357,19 @@ class Host:
         retired = self._relays
         for relay in retired:
             relay.cut_last()
+        if not self._ready.is_set():
+            self._warn_of_unrelayed()
         self._table.reset(self._config.max_sensors)
         self._intake = self._make_intake()
         self._relays = [self._relay(target) for target in self._config.targets]
         for relay in retired:
             await relay.retire()
         for name in self._spools.keys() - {target.name for target in self._config.targets}:
+            self._log_counters(name, self._spools[name].counters)
             await self._spools.pop(name).close()
         self._coprocessors.reconfigure(self._config.scan)
+        if self._config.trust_clock:
+            self._wall = WallClock(self._clock, trusted=True)
         self._watch.network_watchdog = self._config.network_watchdog
         self._watch.exit_by_watchdog = self._config.exit_by_watchdog
         self._notifier.ready()
@@ -368,8 +380,8 @@ class Host:
             if self._relaying:
                 await together(**{relay.name: relay.finish(GRACE) for relay in self._relays})
         finally:
-            if not self._ready.is_set() and len(self._table):
-                log.warning("heard and never relayed: sensors %d", len(self._table))
+            if not self._ready.is_set():
+                self._warn_of_unrelayed()
             for link in self._coprocessors.statuses:
                 where = f" from {link.name}" if len(self._coprocessors) > 1 else ""
                 self._log_counters(f"received{where}", link.counters)
@@ -379,6 +391,10 @@ class Host:
             self._log_counters("statistics", self._statistics.counters)
             for account in self._accounts():
                 log.log(logging.ERROR if account.missing else logging.INFO, "%s", account)
+
+    def _warn_of_unrelayed(self) -> None:
+        if len(self._table):
+            log.warning("heard and never relayed: sensors %d", len(self._table))
 
     def _log_counters(self, name: str, counters: Counters) -> None:
         if counted := counters.nonzero():

@@ -77,6 +77,20 @@ async def together(**parts: Coroutine[Any, Any, None]) -> None:
         raise failures[0]
 
 
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel `tasks` and wait until they have ended, also when we are cancelled meanwhile."""
+    for task in tasks:
+        task.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while any(not task.done() for task in tasks):
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+
+
 class DaemonThreads(ThreadPoolExecutor):
     """An executor whose threads are not waited for at the end of the process.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,8 @@ def command(
     from ruuvi_host.state import StateDirectory
 
     logs.configure()
+    # Until there is something to read again, and the host listens; not a reason to end.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if port and simulate:
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if url and simulate:
