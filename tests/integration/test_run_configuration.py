@@ -224,7 +224,8 @@ def test_what_waits_for_a_server_survives_a_new_configuration(configured: Config
                     peer.send(report(number) + frame(GET_ALL))
                     # Once for the reboot, and once for the new configuration before.
                     await peer.got(SET_ALL, 2 * number)
-                    configured.write(custom(server.url, http_period=3600, coordinates=f"{number}"))
+                    other_scan = {"company_use_filtering": number % 2 == 0}
+                    configured.write(custom(server.url, http_period=3600, **other_scan))
                     hang_up(host)
                     await peer.got(SET_ALL, 2 * number + 1)
                 server.requests.clear()
