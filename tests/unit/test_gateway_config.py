@@ -149,6 +149,7 @@ def test_an_empty_file_is_a_gateway_as_it_was_sold(load: Load) -> None:
         (b'{"a": "\xff"}', "not UTF-8 text .at octet 7."),
         (b"\xff\xfe{\x00}\x00", "not UTF-8 text .at octet 0."),
         (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a":' * 60 + b"1" + b"}" * 60, "nested too deeply"),
         (b'{"http_period": ' + b"9" * 5000 + b"}", "a number of thousands of digits"),
         (b" " * (1 << 20) + b"{}", "longer than 1048576 octets"),
     ],
