@@ -1,0 +1,49 @@
+"""The rig with a real board, or with whatever else speaks CA-UART on a port."""
+
+import shlex
+import subprocess
+
+from hil.rig import Ability, BareRig, RigError, Setup
+
+
+class SerialRig(BareRig):
+    """--rig serial --port PORT.
+
+    reset_command: a program that resets the board, as it would be typed; None: it cannot be reset.
+    """
+
+    name = "serial"
+    reply_bound = 0.1
+    """As long as the ESP32 of the official gateway waits."""
+
+    def __init__(self, port: str, baud: int, reset_command: str | None) -> None:
+        self.path = port
+        self.baud = baud
+        self.what = f"board on {port}"
+        self._reset_command = reset_command
+        self.abilities = frozenset({Ability.ANSWER, Ability.RADIO})
+        if reset_command:
+            self.abilities |= {Ability.RESET}
+
+    def start(self, setup: Setup) -> None:
+        """It is what it is."""
+
+    def reset(self) -> None:
+        if not self._reset_command:
+            raise RigError("rig serial: give --reset-command")
+        try:
+            done = subprocess.run(
+                shlex.split(self._reset_command),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise RigError(f"--reset-command: {error}") from error
+        if done.returncode:
+            raise RigError(f"--reset-command ended with {done.returncode}: {done.stderr.strip()}")
+
+    def is_reference_firmware(self) -> None:
+        """It says that it is ours: no radio, but whatever we want in the air."""
+        self.abilities = self.abilities - {Ability.RADIO} | {Ability.GENERATE}

@@ -1,0 +1,179 @@
+"""A cable between a coprocessor that is a program and a host: a pseudo-terminal that can be
+unplugged, and whose octets can be damaged on the way.
+
+A thread carries the octets. What the host does not read is lost, as on a real line, and counted.
+"""
+
+import os
+import select
+import socket
+import threading
+import tty
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+from ruuvi_host.simulator.pty import make_link, remove_link
+
+READ_SIZE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Probabilities, each per octet; in both directions unless only one is named."""
+
+    lost: float = 0.0
+    flipped: float = 0.0
+    """One bit of it."""
+    inserted: float = 0.0
+    """A random octet comes before it."""
+    to_host: bool = True
+    to_coprocessor: bool = True
+    seed: int = 1
+
+    def damager(self) -> Callable[[bytes], bytes]:
+        """What damages a stream, cut anywhere, always in the same way."""
+        random = Random(self.seed)
+
+        def damage(octets: bytes) -> bytes:
+            out = bytearray()
+            for octet in octets:
+                if random.random() < self.inserted:
+                    out.append(random.randrange(256))
+                if random.random() < self.lost:
+                    continue
+                if random.random() < self.flipped:
+                    octet ^= 1 << random.randrange(8)
+                out.append(octet)
+            return bytes(out)
+
+        return damage
+
+
+def _untouched(octets: bytes) -> bytes:
+    return octets
+
+
+class Cable:
+    """See the top of this file. `path` is a symbolic link, which stays the same.
+
+    device: the coprocessor's end, a connected socket; another one after `connect`.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.unread = 0
+        """Octets that the host has left no room for."""
+        self._master = self._slave = -1
+        self._pty = ""
+        self._device: socket.socket | None = None
+        self._to_host: Callable[[bytes], bytes] = _untouched
+        self._to_coprocessor: Callable[[bytes], bytes] = _untouched
+        self._lock = threading.Lock()
+        self._wake_read, self._wake_write = os.pipe()
+        self._ends = False
+        self._thread = threading.Thread(target=self._carry, name="cable", daemon=True)
+        self._thread.start()
+
+    def connect(self, device: socket.socket) -> None:
+        """Take another coprocessor; the former one is let go."""
+        device.setblocking(False)
+        with self._lock:
+            if self._device:
+                self._device.close()
+            self._device = device
+        self._wake()
+
+    def plug(self) -> None:
+        """Make the port."""
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        os.set_blocking(master, False)
+        with self._lock:
+            # The other end is kept open: else what is sent without a host would be an error.
+            self._master, self._slave, self._pty = master, slave, os.ttyname(slave)
+        make_link(self.path, self._pty)
+        self._wake()
+
+    def unplug(self) -> None:
+        """Take the port away; a host that has it open loses it."""
+        with self._lock:
+            if self._master < 0:
+                return
+            remove_link(self.path, self._pty)
+            os.close(self._slave)
+            os.close(self._master)
+            self._master = self._slave = -1
+        self._wake()
+
+    def set_faults(self, faults: Faults | None) -> None:
+        """Damage what passes from now on."""
+        to_host = faults.damager() if faults and faults.to_host else _untouched
+        to_coprocessor = faults.damager() if faults and faults.to_coprocessor else _untouched
+        with self._lock:
+            self._to_host, self._to_coprocessor = to_host, to_coprocessor
+
+    def close(self) -> None:
+        """The end of it."""
+        self._ends = True
+        self._wake()
+        self._thread.join()
+        self.unplug()
+        if self._device:
+            self._device.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _wake(self) -> None:
+        os.write(self._wake_write, b"!")
+
+    def _carry(self) -> None:
+        poll = select.poll()
+        while not self._ends:
+            with self._lock:
+                device = self._device.fileno() if self._device else -1
+                master = self._master
+            watched = [fd for fd in (self._wake_read, device, master) if fd >= 0]
+            for fd in watched:
+                poll.register(fd, select.POLLIN)
+            ready = [fd for fd, _ in poll.poll()]
+            for fd in watched:
+                poll.unregister(fd)
+            if self._wake_read in ready:
+                os.read(self._wake_read, READ_SIZE)  # look again at what there is
+                continue
+            with self._lock:
+                if self._device and device in ready and self._device.fileno() == device:
+                    self._from_device(self._device)
+                if master in ready and self._master == master:
+                    self._from_host()
+
+    def _from_device(self, device: socket.socket) -> None:
+        try:
+            data = device.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:  # it has ended
+            device.close()
+            self._device = None
+            return
+        data = self._to_host(data)
+        if self._master < 0 or not data:
+            return
+        written = 0
+        with suppress(OSError):  # no room: the host does not read
+            written = os.write(self._master, data)
+        self.unread += len(data) - written
+
+    def _from_host(self) -> None:
+        try:
+            data = os.read(self._master, READ_SIZE)
+        except OSError:
+            return
+        data = self._to_coprocessor(data)
+        if self._device and data:
+            with suppress(OSError):
+                self._device.send(data)

@@ -1,0 +1,3 @@
+"""Lets `pytest hil` find the plugin."""
+
+pytest_plugins = ("hil.plugin",)

@@ -1,0 +1,79 @@
+"""Who is on the other end: asked once for each board, for the report and for what can be tested.
+
+The protocol has the device id and the address in one message. The id is the key that a gateway
+signs with, so what a Wire tells has another one in its place.
+"""
+
+from dataclasses import dataclass
+
+from firmware_protocol.messages import (
+    Ack,
+    AdvRprt,
+    AdvRprt2,
+    DeviceId,
+    GetDeviceId,
+    LedCtrl,
+    address_text,
+)
+from hil.wire import OURS, NoAnswerError, Wire
+
+TRIES = 4
+PATIENCE = 1.5
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is known of a board."""
+
+    address: str
+    generation: str
+    """"2.0.0": or newer; "1.0.0": or older; or UNKNOWN."""
+    is_ours: bool
+
+
+def clear(wire: Wire) -> DeviceId:
+    """Empty its reassembly buffer of whatever is in it: a frame that decodes at once does."""
+    for attempt in range(TRIES):
+        # The lone 0x0A ends a chunk that somebody has left incomplete.
+        octets = b"\n" * (attempt == 0) + GetDeviceId().to_frame()
+        try:
+            reply = wire.exchange(octets, GetDeviceId(), PATIENCE).message
+        except NoAnswerError:
+            if attempt == TRIES - 1:
+                raise
+            continue
+        assert isinstance(reply, DeviceId)
+        return reply
+    raise AssertionError
+
+
+def identify(wire: Wire) -> Identity:
+    """Ask who it is and how it behaves."""
+    device = clear(wire)
+    generation = UNKNOWN
+    for _ in range(TRIES):
+        try:
+            reply = wire.command(LedCtrl(0), PATIENCE).message
+        except NoAnswerError:
+            continue
+        generation = "2.0.0" if isinstance(reply, Ack) else "1.0.0"
+        break
+    return Identity(address_text(device.addr), generation, device.id.startswith(OURS))
+
+
+def listen_only(wire: Wire, seconds: float) -> Identity:
+    """What a rig that does not answer tells by itself."""
+    wire.listen(seconds)
+    address, generation = UNKNOWN, UNKNOWN
+    for heard in wire.heard:
+        match heard.message:
+            case DeviceId():
+                address = address_text(heard.message.addr)
+            case AdvRprt2():
+                generation = "2.0.0"
+            case AdvRprt():
+                generation = "1.0.0"
+            case _:
+                pass
+    return Identity(address, generation, is_ours=False)

@@ -1,0 +1,283 @@
+"""The pytest plugin: options, the rig, what a test gets of it, the report.
+
+A test asks for `wire` (the open port), `board` (what is on the other end), `rig` and `figures`.
+"""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from hil.board import SerialRig
+from hil.emulated import NativeRig, QemuRig
+from hil.figures import Figures
+from hil.identity import UNKNOWN, Identity, clear, identify, listen_only
+from hil.report import XML_NAME, Report
+from hil.rig import Ability, Rig, RigError, RigMissingError, Setup
+from hil.simulated import SimulatedRig
+from hil.wire import NoAnswerError, Wire
+from ruuvi_host.errors import RuuviHostError
+
+GENERATIONS = ("2.0.0", "1.0.0")
+MADE_TO_ORDER: dict[str, Callable[[], Rig]] = {
+    "sim": SimulatedRig,
+    "qemu": QemuRig,
+    "native": NativeRig,
+}
+AS_IT_IS = "as it is"
+"""The generation of a board that is not made to order."""
+
+_report = pytest.StashKey[Report]()
+_identities = pytest.StashKey[dict[Setup, Identity]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hil", "hardware in the loop")
+    group.addoption(
+        "--rig",
+        choices=[*MADE_TO_ORDER, "serial", "replay"],
+        default="sim",
+        help="What the suite runs on: sim, the simulator (default); qemu, the reference firmware "
+        "on an emulated chip; native, the same as a program under sanitizers; serial, a board on "
+        "--port; replay, a recording.",
+    )
+    group.addoption(
+        "--port",
+        metavar="PORT",
+        help="For --rig serial: a device, a pseudo-terminal or socket://host:port.",
+    )
+    group.addoption("--baud", type=int, default=115200, help="For --rig serial.")
+    group.addoption(
+        "--reset-command",
+        metavar="COMMAND",
+        help="For --rig serial: what resets the board, for instance 'nrfjprog --reset'.",
+    )
+    group.addoption("--capture-file", metavar="FILE", help="For --rig replay.")
+    group.addoption(
+        "--firmware",
+        choices=["both", *GENERATIONS],
+        default="both",
+        help="Which generation sim, qemu and native behave like.",
+    )
+    group.addoption(
+        "--duration",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="Seconds of the endurance test (default 5).",
+    )
+    group.addoption(
+        "--report",
+        metavar="DIR",
+        default="hil-report",
+        help="Where report.html, report.json and junit.xml go (default hil-report).",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in (
+        "needs(*abilities): what the rig must be able to do",
+        "generation(firmware): the only one that the test is for",
+        "setup(**values): how the board must be made; see hil.rig.Setup",
+    ):
+        config.addinivalue_line("markers", marker)
+    if config.option.collectonly or not config.option.xmlpath:
+        directory = Path(config.option.report)
+        if not config.option.collectonly:
+            config.option.xmlpath = str(directory / XML_NAME)
+    problem = _wrong_options(config)
+    if problem:
+        raise pytest.UsageError(problem)
+    name = config.option.rig
+    config.stash[_report] = Report(name, "", is_hardware=False)
+    config.stash[_identities] = {}
+
+
+def _wrong_options(config: pytest.Config) -> str | None:
+    option = config.option
+    if option.rig == "serial" and not option.port:
+        return "--rig serial: name the board's port with --port"
+    if option.rig == "replay" and not option.capture_file:
+        return "--rig replay: name the recording with --capture-file"
+    if option.rig != "serial" and (option.port or option.reset_command):
+        return f"--port and --reset-command are for --rig serial, not for --rig {option.rig}"
+    if option.duration <= 0:
+        return "--duration: more than 0 seconds"
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Boards that are made to order are made in both generations."""
+    if "board" not in metafunc.fixturenames:
+        return
+    option = metafunc.config.option
+    wanted: tuple[str, ...] = (AS_IT_IS,)
+    if option.rig in MADE_TO_ORDER:
+        marker = metafunc.definition.get_closest_marker("generation")
+        wanted = marker.args if marker else GENERATIONS
+        if option.firmware != "both":
+            wanted = tuple(w for w in wanted if w == option.firmware) or wanted[:1]
+    metafunc.parametrize("board", wanted, indirect=True, ids=[w.replace(" ", "-") for w in wanted])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    result = yield
+    report = item.config.stash[_report]
+    report.note(item, result)
+    if result.when == "teardown":
+        line = report.line(item)
+        for name, value in (
+            ("rig", line.rig),
+            ("firmware", line.generation),
+            ("address", line.address),
+            *(
+                (f.name, f"{f.value:g} {f.unit} (bound: {f.bound or 'none'})".replace("  ", " "))
+                for f in line.figures.figures
+            ),
+        ):
+            item.user_properties.append((name, value))
+        result.user_properties = item.user_properties
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    report = session.config.stash.get(_report, None)
+    if report and report.lines:
+        report.write(Path(session.config.option.report))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"rig: {config.option.rig}"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    report = config.stash[_report]
+    if not report.lines:
+        return
+    terminalreporter.section("hardware in the loop")
+    kind = "hardware" if report.is_hardware else "no hardware was tested"
+    terminalreporter.line(f"rig {report.rig} ({kind}): {report.what}")
+    terminalreporter.line(f"report: {Path(config.option.report) / 'report.html'}")
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What is on the other end: how it was made, and who it says it is."""
+
+    rig: Rig
+    setup: Setup
+    identity: Identity
+
+    @property
+    def is_v1(self) -> bool:
+        """Does it behave like firmware 1.0.0?"""
+        return self.identity.generation == "1.0.0"
+
+    @property
+    def line_rate(self) -> float:
+        """Reports of 31 octets that the line carries in a second."""
+        return self.rig.baud / 10 / (47 if self.is_v1 else 51)
+
+
+@pytest.fixture(scope="session")
+def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
+    """The rig that was chosen."""
+    try:
+        made = _make(pytestconfig)
+    except RigMissingError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+    except (RigError, RuuviHostError) as error:
+        pytest.fail(str(error), pytrace=False)
+    report = pytestconfig.stash[_report]
+    report.what = made.what
+    yield made
+    made.stop()
+
+
+def _make(config: pytest.Config) -> Rig:
+    option = config.option
+    if option.rig in MADE_TO_ORDER:
+        return MADE_TO_ORDER[option.rig]()
+    if option.rig == "replay":
+        from hil.replayed import ReplayRig
+
+        return ReplayRig(Path(option.capture_file))
+    return SerialRig(option.port, option.baud, option.reset_command)
+
+
+@pytest.fixture
+def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
+    """A board for this test: freshly booted where that can be."""
+    marker = request.node.get_closest_marker("setup")
+    wishes = dict(marker.kwargs) if marker else {}
+    setup = Setup(**wishes)
+    if Ability.SETUP in rig.abilities:
+        setup = replace(setup, firmware=request.param)
+    elif wishes:
+        wanted = ", ".join(f"{name} {value}" for name, value in wishes.items())
+        pytest.skip(f"rig {rig.name} cannot set up: {wanted}")
+    _skip_unless_able(request, rig)
+    try:
+        rig.start(setup)
+        identity = _identity(request.config, rig, setup)
+    except (RigError, RuuviHostError, NoAnswerError) as error:
+        pytest.fail(f"rig {rig.name}: {error}", pytrace=False)
+    request.config.stash[_report].identify(request.node, identity)
+    _skip_unless_able(request, rig)
+    only = request.node.get_closest_marker("generation")
+    if only and identity.generation not in only.args:
+        behaves = (
+            "does not tell its generation"
+            if identity.generation == UNKNOWN
+            else (f"behaves like firmware {identity.generation}")
+        )
+        pytest.skip(f"is for firmware {only.args[0]}; this board {behaves}")
+    return Board(rig, setup, identity)
+
+
+def _skip_unless_able(request: pytest.FixtureRequest, rig: Rig) -> None:
+    for marker in request.node.iter_markers("needs"):
+        for name in marker.args:
+            if Ability(name) not in rig.abilities:
+                pytest.skip(f"rig {rig.name} cannot {name}")
+
+
+def _identity(config: pytest.Config, rig: Rig, setup: Setup) -> Identity:
+    known = config.stash[_identities]
+    if setup not in known:
+        with Wire(rig.path, rig.baud) as wire:
+            if Ability.ANSWER in rig.abilities:
+                known[setup] = identify(wire)
+            else:
+                known[setup] = listen_only(wire, 2.0)
+        if isinstance(rig, SerialRig):
+            if known[setup].is_ours:
+                rig.is_reference_firmware()
+            config.stash[_report].is_hardware = "://" not in rig.path and "pts" not in rig.path
+    return known[setup]
+
+
+@pytest.fixture
+def wire(board: Board) -> Iterator[Wire]:
+    """The port, open, and the board's receive buffer empty."""
+    with Wire(board.rig.path, board.rig.baud) as opened:
+        if Ability.ANSWER in board.rig.abilities:
+            clear(opened)
+        opened.forget()
+        yield opened
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Where a test puts what it measures."""
+    return request.config.stash[_report].line(request.node).figures

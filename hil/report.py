@@ -1,0 +1,125 @@
+"""What ran where, and what was measured: JUnit XML, JSON and one page.
+
+Every line names the rig, the firmware and the address of the board, so that a green simulator is
+never taken for a green board. No line shows a device id: it is the key that a gateway signs with.
+"""
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pytest
+
+from hil.figures import Figures
+from hil.identity import UNKNOWN, Identity
+from hil.page import page
+from ruuvi_host import __version__
+
+FORMAT = "ruuvi-host-hil/1"
+JSON_NAME, HTML_NAME, XML_NAME = "report.json", "report.html", "junit.xml"
+
+
+@dataclass
+class Line:
+    """One test on one board."""
+
+    test: str
+    what: str
+    """The test in a sentence."""
+    rig: str
+    generation: str
+    address: str
+    outcome: str = "passed"
+    """Or "failed", "skipped"."""
+    reason: str = ""
+    seconds: float = 0.0
+    figures: Figures = field(default_factory=Figures)
+
+
+@dataclass
+class Report:
+    """All lines of a run."""
+
+    rig: str
+    what: str
+    """The rig in a few words."""
+    is_hardware: bool
+    started: float = field(default_factory=time.time)
+    lines: list[Line] = field(default_factory=list)
+
+    def line(self, item: pytest.Item) -> Line:
+        """The line of this test, made when it is asked for first."""
+        for line in reversed(self.lines):
+            if line.test == item.name:
+                return line
+        doc = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
+        line = Line(item.name, doc.split("\n\n")[0], self.rig, UNKNOWN, UNKNOWN)
+        self.lines.append(line)
+        return line
+
+    def identify(self, item: pytest.Item, identity: Identity) -> None:
+        """The board that this test runs on is known now."""
+        line = self.line(item)
+        line.generation, line.address = identity.generation, identity.address
+
+    def note(self, item: pytest.Item, result: pytest.TestReport) -> None:
+        """A phase of a test is over."""
+        line = self.line(item)
+        line.seconds += result.duration
+        if result.failed:
+            line.outcome = "failed"
+            line.reason = _reason(result)
+        elif result.skipped and line.outcome == "passed":
+            line.outcome = "skipped"
+            line.reason = _reason(result)
+
+    def totals(self) -> dict[str, int]:
+        """Lines by outcome."""
+        return {
+            outcome: sum(line.outcome == outcome for line in self.lines)
+            for outcome in ("passed", "failed", "skipped")
+        }
+
+    def write(self, directory: Path) -> None:
+        """JSON and page; the JUnit XML is pytest's own."""
+        directory.mkdir(parents=True, exist_ok=True)
+        told = self.tell()
+        (directory / JSON_NAME).write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+        (directory / HTML_NAME).write_text(page(self), "utf-8")
+
+    def tell(self) -> dict[str, object]:
+        """As JSON."""
+        return {
+            "format": FORMAT,
+            "ruuvi_host": __version__,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+            "rig": self.rig,
+            "what": self.what,
+            "is_hardware": self.is_hardware,
+            "totals": self.totals(),
+            "tests": [_line(line) for line in self.lines],
+        }
+
+
+def _line(line: Line) -> dict[str, object]:
+    members = asdict(line)
+    figures = members.pop("figures")
+    members["seconds"] = round(line.seconds, 3)
+    bounds = [figure.bound for figure in line.figures.figures]
+    members["figures"] = [
+        entry | {"bound": bound} for entry, bound in zip(figures["figures"], bounds, strict=True)
+    ]
+    members["series"] = figures["series"]
+    return members
+
+
+def _reason(result: pytest.TestReport) -> str:
+    if isinstance(result.longrepr, tuple):  # a skip: file, line, reason
+        return result.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(result.longrepr, "reprcrash", None)
+    text = crash.message if crash else str(result.longrepr)
+    return str(text).split("\n\n")[0][:1000]

@@ -1,0 +1,142 @@
+"""What a rig is: something that speaks CA-UART on a port, and what can be done to it.
+
+Tests ask with `@needs("unplug")` and are skipped, by name, where the rig cannot.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import pytest
+
+from hil.cable import Faults
+
+needs = pytest.mark.needs
+"""@needs("reset", "truth"): abilities without which the test makes no sense."""
+generation = pytest.mark.generation
+"""@generation("2.0.0"): the only firmware that the test is for."""
+setup = pytest.mark.setup
+"""@setup(watchdog=3.0): how the board must be made. Needs "setup" unless it is so already."""
+
+
+class Ability(StrEnum):
+    """What a rig may be able to do."""
+
+    ANSWER = "answer"
+    """Takes commands; a recording does not."""
+    RESET = "reset"
+    """Reboots the coprocessor."""
+    POWER = "power"
+    """Takes its power away and gives it back."""
+    UNPLUG = "unplug"
+    """Pulls the cable: the port vanishes, and comes back under the same name."""
+    FAULTS = "inject_faults"
+    """Damages what is on the line."""
+    GENERATE = "generate"
+    """Sets what is in the air: rate, size and pattern; see hil/air.py."""
+    TRUTH = "truth"
+    """Knows what happens inside: the LED, what was really heard."""
+    SPEED = "line_speed"
+    """Runs at another speed."""
+    SETUP = "setup"
+    """Makes the board anew: generation, watchdog, transmitter."""
+    RADIO = "radio"
+    """Has a real one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a board is to be made. Rigs with a real board take what is there."""
+
+    firmware: str = "2.0.0"
+    watchdog: float | None = None
+    """Seconds; None: that of the firmware."""
+    baud: int = 115200
+    transmit: str = "ideal"
+    """Or "faithful": loses frames as the official firmware does."""
+
+    @property
+    def watchdog_seconds(self) -> float:
+        """What it comes to."""
+        usual = 42.0 if self.firmware == "2.0.0" else 20.0
+        return usual if self.watchdog is None else self.watchdog
+
+
+class RigError(Exception):
+    """The rig does not work. The message says what to do about it."""
+
+
+class RigMissingError(RigError):
+    """Something has to be installed first: `packages`, by Debian's names."""
+
+    def __init__(self, name: str, packages: list[str]) -> None:
+        super().__init__(f"rig {name}: not installed here: {', '.join(packages)} (Debian's names)")
+        self.packages = packages
+
+
+class Rig(Protocol):
+    """See the top of this file. Methods that a rig has not the ability for raise RigError."""
+
+    name: str
+    what: str
+    """A few words for the report: the emulator, the port."""
+    abilities: frozenset[Ability]
+    reply_bound: float
+    """Seconds in which 99 of 100 replies must come. On a machine that does other things as well
+    this is only a guard against standstill."""
+    path: str
+    """The port, for a host to open."""
+    baud: int
+
+    def start(self, setup: Setup) -> None:
+        """A board made like this, freshly booted. A rig with a real board does what it can."""
+        ...
+
+    def stop(self) -> None:
+        """Give everything back."""
+        ...
+
+    def reset(self) -> None: ...
+
+    def unplug(self) -> None: ...
+
+    def replug(self) -> None: ...
+
+    def set_faults(self, faults: Faults | None) -> None: ...
+
+    def led_is_on(self) -> bool: ...
+
+
+class BareRig:
+    """A rig that can do nothing: what others have in common."""
+
+    name = "bare"
+    what = ""
+    abilities: frozenset[Ability] = frozenset()
+    reply_bound = 2.0
+    path = ""
+    baud = 115200
+
+    def start(self, setup: Setup) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+    def reset(self) -> None:
+        self._cannot(Ability.RESET)
+
+    def unplug(self) -> None:
+        self._cannot(Ability.UNPLUG)
+
+    def replug(self) -> None:
+        self._cannot(Ability.UNPLUG)
+
+    def set_faults(self, faults: Faults | None) -> None:
+        self._cannot(Ability.FAULTS)
+
+    def led_is_on(self) -> bool:
+        return self._cannot(Ability.TRUTH)
+
+    def _cannot(self, ability: Ability) -> bool:
+        raise RigError(f"rig {self.name} cannot {ability}")

@@ -1,0 +1,264 @@
+"""The host's end of the line, for tests: send octets, wait for what comes, know when it came.
+
+An event loop in a thread reads the port all the time, so that nothing is late because a test is
+busy. Times are monotonic seconds.
+"""
+
+import asyncio
+import secrets
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from hashlib import sha256
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+
+from firmware_protocol.framing import FrameScanner, ScannerCounters
+from firmware_protocol.messages import (
+    Ack,
+    AdvRprt,
+    AdvRprt2,
+    DeviceId,
+    GetAll,
+    GetDeviceId,
+    HostMessage,
+    LedCtrl,
+    Message,
+    Report,
+    messages,
+)
+from ruuvi_host.device.port import BAUD, Port, open_port
+from ruuvi_host.errors import PortError
+
+OURS = b"RHIL"
+"""How the device id of the reference firmware, and of the simulated board, begins."""
+PATIENCE = 20.0
+"""Seconds until a test gives up waiting; a slow machine is not a failure."""
+IDLE = 0.05
+"""Quiet time after which an incomplete frame is given up."""
+
+T = TypeVar("T")
+
+
+class Heard(NamedTuple):
+    """A message, and when the read that completed it returned."""
+
+    at: float
+    message: Message
+
+
+class Reply(NamedTuple):
+    """An answer, and the seconds from the write of the command to it."""
+
+    message: Message
+    latency: float
+
+
+class NoAnswerError(AssertionError):
+    """What was waited for has not come."""
+
+
+def answers(command: HostMessage, message: Message) -> bool:
+    """Is `message` the answer to `command`, of whichever generation?"""
+    match message:
+        case Ack():
+            return message.acked_cmd == command.command
+        case DeviceId():
+            return isinstance(command, GetDeviceId)
+        case LedCtrl():
+            return message == command
+        case _:
+            return False
+
+
+_SALT = secrets.token_bytes(16)
+
+
+def without_device_id(device: DeviceId) -> DeviceId:
+    """The same with another id, the same for the same: an id is the key that a gateway signs
+    with, and what a test holds may end up in a report."""
+    if device.id.startswith(OURS):
+        return DeviceId(OURS + bytes(4), device.addr)
+    return DeviceId(sha256(_SALT + device.id).digest()[:8], device.addr)
+
+
+class Wire:
+    """An open port. A context manager.
+
+    tell_device_id: what is heard has the real one.
+    """
+
+    def __init__(self, path: str, baud: int = BAUD, *, tell_device_id: bool = False) -> None:
+        self._tell_device_id = tell_device_id
+        self._path = path
+        self._baud = baud
+        self._scanner: FrameScanner[Message] = FrameScanner(messages)
+        self._heard: list[Heard] = []
+        self._looked_at = 0
+        self._news = threading.Condition()
+        self._loss: PortError | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
+        self._port: Port | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self._port = self._in_loop(open_port(self._path, self._baud))
+        except BaseException:
+            self._end_loop()
+            raise
+        self._in_loop(self._start())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._in_loop(self._stop())
+        self._end_loop()
+
+    @property
+    def counters(self) -> ScannerCounters:
+        """What the scanner has seen so far."""
+        return self._scanner.counters
+
+    @property
+    def heard(self) -> list[Heard]:
+        """Everything since the port was opened, or since `forget`."""
+        with self._news:
+            return list(self._heard)
+
+    def reports(self) -> list[Report]:
+        """The reports among `heard`."""
+        return [h.message for h in self.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
+
+    def forget(self) -> None:
+        """Begin anew: what was heard before is not waited for any more."""
+        with self._news:
+            self._heard.clear()
+            self._looked_at = 0
+
+    def send(self, octets: bytes) -> float:
+        """Write; returns when."""
+        assert self._port
+        port = self._port
+
+        async def write() -> float:
+            now = time.monotonic()
+            port.write(octets)
+            return now
+
+        return self._in_loop(write())
+
+    def wait(
+        self, wanted: Callable[[Message], bool], what: str, patience: float = PATIENCE
+    ) -> Heard:
+        """The next message that is wanted, of those that no earlier wait has looked at."""
+        until = time.monotonic() + patience
+        with self._news:
+            while True:
+                while self._looked_at < len(self._heard):
+                    heard = self._heard[self._looked_at]
+                    self._looked_at += 1
+                    if wanted(heard.message):
+                        return heard
+                if self._loss:
+                    raise self._loss
+                left = until - time.monotonic()
+                if left <= 0 or not self._news.wait(left):
+                    if self._looked_at < len(self._heard):
+                        continue
+                    raise NoAnswerError(f"no {what} within {patience:g} s; {self._tell()}")
+
+    def command(self, command: HostMessage, patience: float = PATIENCE) -> Reply:
+        """Send a command and wait for its answer. A reboot instead of an answer is an error."""
+        return self.exchange(command.to_frame(), command, patience)
+
+    def exchange(self, octets: bytes, command: HostMessage, patience: float = PATIENCE) -> Reply:
+        """Send these octets, of which `command` is to be answered."""
+        with self._news:
+            self._looked_at = len(self._heard)
+        sent = self.send(octets)
+        name = command.command.name
+        heard = self.wait(
+            lambda m: answers(command, m) or isinstance(m, GetAll), f"answer to {name}", patience
+        )
+        if isinstance(heard.message, GetAll):
+            raise NoAnswerError(f"it rebooted instead of answering {name}")
+        return Reply(heard.message, heard.at - sent)
+
+    def wait_for_boot(self, patience: float = PATIENCE) -> Heard:
+        """The next GET_ALL."""
+        return self.wait(lambda m: isinstance(m, GetAll), "GET_ALL", patience)
+
+    def wait_for_report(self, patience: float = PATIENCE) -> Heard:
+        """The next report."""
+        return self.wait(lambda m: isinstance(m, AdvRprt | AdvRprt2), "report", patience)
+
+    def lost(self, patience: float = PATIENCE) -> PortError:
+        """Wait until the port is gone."""
+        with self._news:
+            if not self._news.wait_for(lambda: self._loss, patience):
+                raise NoAnswerError(f"{self._path} is still there")
+            assert self._loss
+            return self._loss
+
+    def listen(self, seconds: float) -> None:
+        """Let so much time pass; what is heard meanwhile is in `heard`."""
+        with self._news:
+            self._news.wait_for(lambda: self._loss, seconds)
+            if self._loss:
+                raise self._loss
+
+    def _tell(self) -> str:
+        counters = self.counters
+        if not counters.bytes_received:
+            return "nothing at all has been received"
+        return (
+            f"{counters.bytes_received} octets received, {counters.bytes_skipped} of them in no "
+            f"frame, {counters.crc_errors} CRC errors"
+        )
+
+    # --- in the thread
+
+    def _in_loop(self, what: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+
+    async def _start(self) -> None:
+        assert self._port
+        self._reader = asyncio.get_running_loop().create_task(self._read(self._port), name="read")
+
+    async def _read(self, port: Port) -> None:
+        while True:
+            try:
+                data = await port.read(IDLE)
+            except PortError as error:
+                with self._news:
+                    self._loss = error
+                    self._news.notify_all()
+                return
+            now = time.monotonic()
+            found = self._scanner.feed(data) if data else self._scanner.flush()
+            if not self._tell_device_id:
+                found = [without_device_id(m) if isinstance(m, DeviceId) else m for m in found]
+            if found:
+                with self._news:
+                    self._heard += [Heard(now, message) for message in found]
+                    self._news.notify_all()
+
+    async def _stop(self) -> None:
+        if self._reader:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+        if self._port:
+            await self._port.close()
+
+    def _end_loop(self) -> None:
+        self._in_loop(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
