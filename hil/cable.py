@@ -1,7 +1,7 @@
 """A cable between a coprocessor that is a program and a host: a pseudo-terminal that can be
 unplugged, and whose octets can be damaged on the way.
 
-A thread carries the octets. What the host does not read is lost, as on a real line, and counted.
+A thread carries the octets. What the host does not read for long is lost and counted.
 """
 
 import os
@@ -17,6 +17,9 @@ from random import Random
 from ruuvi_host.simulator.pty import make_link, remove_link
 
 READ_SIZE = 4096
+KEPT = 1 << 20
+"""Octets that wait for a host that does not read. A kernel keeps 4 KiB, which a busy machine lets
+run full in a third of a second; that would be the machine's loss, and not what is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Cable:
         self._master = self._slave = -1
         self._pty = ""
         self._device: socket.socket | None = None
+        self._waiting = b""
         self._to_host: Callable[[bytes], bytes] = _untouched
         self._to_coprocessor: Callable[[bytes], bytes] = _untouched
         self._lock = threading.Lock()
@@ -105,6 +109,7 @@ class Cable:
             os.close(self._slave)
             os.close(self._master)
             self._master = self._slave = -1
+            self._waiting = b""
         self._wake()
 
     def set_faults(self, faults: Faults | None) -> None:
@@ -136,8 +141,9 @@ class Cable:
                 master = self._master
             watched = [fd for fd in (self._wake_read, device, master) if fd >= 0]
             for fd in watched:
-                poll.register(fd, select.POLLIN)
-            ready = [fd for fd, _ in poll.poll()]
+                writes = select.POLLOUT if fd == master and self._waiting else 0
+                poll.register(fd, select.POLLIN | writes)
+            ready = dict(poll.poll())
             for fd in watched:
                 poll.unregister(fd)
             if self._wake_read in ready:
@@ -147,7 +153,10 @@ class Cable:
                 if self._device and device in ready and self._device.fileno() == device:
                     self._from_device(self._device)
                 if master in ready and self._master == master:
-                    self._from_host()
+                    if ready[master] & select.POLLOUT:
+                        self._write()
+                    if ready[master] & ~select.POLLOUT:
+                        self._from_host()
 
     def _from_device(self, device: socket.socket) -> None:
         try:
@@ -160,13 +169,16 @@ class Cable:
             device.close()
             self._device = None
             return
-        data = self._to_host(data)
-        if self._master < 0 or not data:
-            return
-        written = 0
-        with suppress(OSError):  # no room: the host does not read
-            written = os.write(self._master, data)
-        self.unread += len(data) - written
+        if self._master >= 0:
+            self._waiting += self._to_host(data)
+            self._write()
+
+    def _write(self) -> None:
+        if self._waiting:
+            with suppress(OSError):  # no room: the host does not read
+                self._waiting = self._waiting[os.write(self._master, self._waiting) :]
+        self.unread += max(len(self._waiting) - KEPT, 0)
+        self._waiting = self._waiting[-KEPT:]
 
     def _from_host(self) -> None:
         try:

@@ -5,6 +5,7 @@ A test asks for `wire` (the open port), `board` (what is on the other end), `rig
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,9 @@ MADE_TO_ORDER: dict[str, Callable[[], Rig]] = {
     "qemu": QemuRig,
     "native": NativeRig,
 }
+HERE = Path(__file__).parent
+LONGEST_TEST = 300.0
+"""Seconds, on a machine that is busy with other things."""
 AS_IT_IS = "as it is"
 """The generation of a board that is not made to order."""
 
@@ -67,6 +71,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=5.0,
         metavar="S",
         help="Seconds of the endurance test (default 5).",
+    )
+    group.addoption(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="Sequences of the differential test, drawn at random (default: 15, always the same).",
     )
     group.addoption(
         "--report",
@@ -121,6 +131,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if option.firmware != "both":
             wanted = tuple(w for w in wanted if w == option.firmware) or wanted[:1]
     metafunc.parametrize("board", wanted, indirect=True, ids=[w.replace(" ", "-") for w in wanted])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The time-out of other tests is not for these: some of them only wait."""
+    if not config.pluginmanager.hasplugin("timeout"):
+        return
+    for item in items:
+        if item.path.parent == HERE:
+            seconds = LONGEST_TEST
+            if item.name.startswith("test_endurance"):
+                seconds += 2 * config.option.duration
+            if item.name.startswith("test_simulator_and_firmware"):
+                seconds += 30 * (config.option.examples or 0)
+            item.add_marker(pytest.mark.timeout(seconds))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -267,13 +291,20 @@ def _identity(config: pytest.Config, rig: Rig, setup: Setup) -> Identity:
     return known[setup]
 
 
+@contextmanager
+def open_wire(rig: Rig, *, tell_device_id: bool = False) -> Iterator[Wire]:
+    """The port, open, and the board's receive buffer empty."""
+    with Wire(rig.path, rig.baud, tell_device_id=tell_device_id) as opened:
+        if Ability.ANSWER in rig.abilities:
+            clear(opened)
+        opened.begin()
+        yield opened
+
+
 @pytest.fixture
 def wire(board: Board) -> Iterator[Wire]:
-    """The port, open, and the board's receive buffer empty."""
-    with Wire(board.rig.path, board.rig.baud) as opened:
-        if Ability.ANSWER in board.rig.abilities:
-            clear(opened)
-        opened.forget()
+    """The port of this test's board."""
+    with open_wire(board.rig) as opened:
         yield opened
 
 

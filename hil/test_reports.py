@@ -30,9 +30,10 @@ def account(wire: Wire, reports: list[Report], air: Air, figures: Figures, label
     times = [h.at for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
     figures.rates(f"{label} of {air.size} octets", times, float(air.rate) if air.rate else None)
     figures.measure("reports", found.received, low=1)
+    figures.exactly("octets in no frame", wire.skipped, 0)
     figures.exactly("lost between board and host", found.on_the_way, 0)
     figures.exactly("out of order", found.disordered, 0)
-    figures.exactly("CRC errors", wire.counters.crc_errors, 0)
+    figures.exactly("CRC errors", wire.crc_errors, 0)
 
 
 @pytest.mark.parametrize("rate", [1, 50, 226])

@@ -34,8 +34,9 @@ OURS = b"RHIL"
 """How the device id of the reference firmware, and of the simulated board, begins."""
 PATIENCE = 20.0
 """Seconds until a test gives up waiting; a slow machine is not a failure."""
-IDLE = 0.05
-"""Quiet time after which an incomplete frame is given up."""
+IDLE = 0.5
+"""Quiet time after which an incomplete frame is given up. Longer than a host's: a machine that is
+busy for a moment must not cost a frame here."""
 
 T = TypeVar("T")
 
@@ -95,6 +96,7 @@ class Wire:
         self._scanner: FrameScanner[Message] = FrameScanner(messages)
         self._heard: list[Heard] = []
         self._looked_at = 0
+        self._skipped_before = self._crc_errors_before = 0
         self._news = threading.Condition()
         self._loss: PortError | None = None
         self._loop = asyncio.new_event_loop()
@@ -123,8 +125,24 @@ class Wire:
 
     @property
     def counters(self) -> ScannerCounters:
-        """What the scanner has seen so far."""
+        """What the scanner has seen since the port was opened."""
         return self._scanner.counters
+
+    @property
+    def skipped(self) -> int:
+        """Octets in no frame, since `begin`."""
+        return self.counters.bytes_skipped - self._skipped_before
+
+    @property
+    def crc_errors(self) -> int:
+        """Since `begin`."""
+        return self.counters.crc_errors - self._crc_errors_before
+
+    def begin(self) -> None:
+        """What has been until now does not count: half a frame, as the port was opened."""
+        self.forget()
+        self._skipped_before = self.counters.bytes_skipped
+        self._crc_errors_before = self.counters.crc_errors
 
     @property
     def heard(self) -> list[Heard]:
@@ -135,6 +153,13 @@ class Wire:
     def reports(self) -> list[Report]:
         """The reports among `heard`."""
         return [h.message for h in self.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
+
+    def take(self) -> list[Heard]:
+        """Everything since the last time, which is then forgotten: for those who stay long."""
+        with self._news:
+            taken, self._heard = self._heard, []
+            self._looked_at = 0
+            return taken
 
     def forget(self) -> None:
         """Begin anew: what was heard before is not waited for any more."""
@@ -226,6 +251,9 @@ class Wire:
     # --- in the thread
 
     def _in_loop(self, what: Coroutine[Any, Any, T]) -> T:
+        if self._loop.is_closed():
+            what.close()
+            raise PortError(self._path, "is not open here")
         return asyncio.run_coroutine_threadsafe(what, self._loop).result()
 
     async def _start(self) -> None:

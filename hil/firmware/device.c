@@ -66,6 +66,7 @@ static struct {
     unsigned reply_count;
     uint64_t reply_at;
     bool reply_waits; /* for the end of the frame on the line */
+    unsigned times_sent;
 } d;
 
 static void feed_watchdog(uint64_t now)
@@ -161,13 +162,12 @@ static void reply(const struct ca_message *message, uint64_t at)
 static void send_replies(uint64_t now)
 {
     if (!d.reply_count || now < d.reply_at) return;
-    if (!IS_V1) {
-        if (tx_busy()) {
-            d.reply_waits = true;
-            return;
-        }
-        d.reply_waits = false;
+    if (!IS_V1 && !d.reply_waits && tx_busy()) {
+        d.reply_waits = true;
+        d.times_sent = tx_times_sent();
     }
+    if (d.reply_waits && d.times_sent == tx_times_sent()) return;
+    d.reply_waits = false;
     for (unsigned i = 0; i < d.reply_count; i++)
         tx_send(d.replies[i].frame, d.replies[i].size, true);
     d.reply_count = 0;

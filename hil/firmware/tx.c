@@ -3,10 +3,22 @@
 #include "hal.h"
 
 static volatile bool sent = true;
+static volatile unsigned times_sent;
 
 bool tx_busy(void)
 {
     return !sent;
+}
+
+unsigned tx_times_sent(void)
+{
+    return times_sent;
+}
+
+static void say_sent(void)
+{
+    sent = true;
+    times_sent++;
 }
 
 #ifdef TRANSMIT_FAITHFUL
@@ -30,7 +42,7 @@ bool tx_send(const uint8_t *frame, size_t size, bool is_reply)
         sent = false;
     } else {
         left = 0;
-        sent = true; /* it says so, though nothing was */
+        say_sent(); /* though nothing was */
     }
     hal_unlock();
     if (accepted) hal_transmit();
@@ -48,7 +60,7 @@ bool tx_next(uint8_t *octet)
 
 void tx_octet_sent(void)
 {
-    if (--left == 0) sent = true;
+    if (--left == 0) say_sent();
 }
 
 unsigned tx_ahead(void)
@@ -150,7 +162,7 @@ bool tx_next(uint8_t *octet)
 
 void tx_octet_sent(void)
 {
-    if (in_flight && --in_flight == 0 && current_left == 0) sent = true;
+    if (in_flight && --in_flight == 0 && current_left == 0) say_sent();
 }
 
 unsigned tx_ahead(void)

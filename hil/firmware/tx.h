@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 bool tx_send(const uint8_t *frame, size_t size, bool is_reply); /* false: it is lost */
-bool tx_busy(void);  /* the driver has not said "sent" of the last frame */
-void tx_reset(void); /* as after power on */
+bool tx_busy(void);           /* the driver has not said "sent" of the last frame */
+unsigned tx_times_sent(void); /* how often it has said so; it wraps */
+void tx_reset(void);          /* as after power on */
 
 #endif

@@ -1,0 +1,117 @@
+"""Our own host on the line: a Supervisor in a thread, and what it noticed, with its times."""
+
+import asyncio
+import threading
+import time
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from firmware_protocol.messages import DeviceId, Report, SetAll
+from hil.wire import NoAnswerError
+from ruuvi_host.clock import SystemClock
+from ruuvi_host.device.supervisor import Supervisor
+from ruuvi_host.status import LinkCounters
+
+PATIENCE = 45.0
+"""Seconds; the longest pause of a supervisor is 30."""
+
+
+class Noticed(NamedTuple):
+    """Something that the host noticed: "identified", "ready" or "rebooted"."""
+
+    at: float
+    what: str
+
+
+class Host:
+    """A context manager. `reports` counts what was delivered."""
+
+    def __init__(self, path: str, settings: SetAll, baud: int) -> None:
+        self.device: DeviceId | None = None
+        self.reports = 0
+        self._noticed: list[Noticed] = []
+        self._looked_at = 0
+        self._news = threading.Condition()
+        self._failure: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._supervisor = Supervisor(path, settings, self, SystemClock(), baud=baud)
+        self._task: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._live, name="host", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join()
+
+    @property
+    def counters(self) -> LinkCounters:
+        """The supervisor's."""
+        return self._supervisor.counters
+
+    def wait(self, what: str, patience: float = PATIENCE) -> Noticed:
+        """The next time that it notices this, of what no earlier wait has looked at."""
+        until = time.monotonic() + patience
+        with self._news:
+            while True:
+                while self._looked_at < len(self._noticed):
+                    noticed = self._noticed[self._looked_at]
+                    self._looked_at += 1
+                    if noticed.what == what:
+                        return noticed
+                if self._failure:
+                    raise self._failure
+                if not self._news.wait(max(until - time.monotonic(), 0)):
+                    seen = ", ".join(noticed.what for noticed in self._noticed) or "nothing"
+                    raise NoAnswerError(f"the host was not {what} in {patience:g} s, but: {seen}")
+
+    def wait_for_reports(self, count: int, patience: float = PATIENCE) -> None:
+        """Wait until so many more have been delivered."""
+        with self._news:
+            wanted = self.reports + count
+            if not self._news.wait_for(lambda: self.reports >= wanted, patience):
+                raise NoAnswerError(f"{count} reports did not come in {patience:g} s")
+
+    # --- what the supervisor tells, in the thread
+
+    def heard(self, reports: list[Report], now: float) -> None:
+        with self._news:
+            self.reports += len(reports)
+            self._news.notify_all()
+
+    def identified(self, device: DeviceId) -> None:
+        self.device = device
+        self._note("identified")
+
+    def ready(self, *, refused: bool) -> None:
+        self._note("ready")
+
+    def rebooted(self) -> None:
+        self._note("rebooted")
+
+    def _note(self, what: str) -> None:
+        with self._news:
+            self._noticed.append(Noticed(time.monotonic(), what))
+            self._news.notify_all()
+
+    def _live(self) -> None:
+        self._task = self._loop.create_task(self._supervisor.run(), name="supervisor")
+        try:
+            self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            pass
+        except BaseException as error:
+            with self._news:
+                self._failure = error
+                self._news.notify_all()
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()

@@ -1,0 +1,65 @@
+"""What a real radio hears, now or in a recording: it must make sense, more is not known of it."""
+
+import pytest
+
+from firmware_protocol.messages import AdvRprt, AdvRprt2, Report, SetAll
+from hil.figures import Figures
+from hil.plugin import Board
+from hil.rig import Ability, needs
+from hil.wire import NoAnswerError, Wire
+
+pytestmark = needs("radio")
+PATIENCE = 45.0
+"""One round of all channels, and a bit."""
+SECONDS = 10.0
+LINE = 11520
+"""Octets per second."""
+
+
+def listen(board: Board, wire: Wire, seconds: float = SECONDS) -> list[Report]:
+    """What comes from the air, unfiltered. Nothing at all is no fault of the board."""
+    if Ability.ANSWER in board.rig.abilities:
+        everything = SetAll(fltr_tags=False, max_adv_len=0)
+        wire.command(everything)
+    try:
+        wire.wait_for_report(PATIENCE)
+    except NoAnswerError:
+        pytest.skip(f"rig {board.rig.name}: no report at all in {PATIENCE:g} s")
+    wire.listen(seconds)
+    return wire.reports()
+
+
+def test_advertisements_are_heard(board: Board, wire: Wire, figures: Figures) -> None:
+    """Some, in a number that a line can carry, from more than no address."""
+    reports = listen(board, wire)
+    times = [h.at for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
+    span = max(times[-1] - times[0], 1.0)
+    octets = sum(len(report.to_frame()) for report in reports)
+    figures.rates("from the air", times, None)
+    figures.measure("reports per second", len(reports) / span, "/s", low=0)
+    figures.measure("octets per second", octets / span, "/s", high=1.5 * LINE)
+    figures.measure("addresses", len({report.address for report in reports}), low=1)
+
+
+def test_rssi_is_plausible(board: Board, wire: Wire, figures: Figures) -> None:
+    """What a receiver can hear: -110 to +10 dBm."""
+    values = [report.rssi for report in listen(board, wire)]
+    figures.measure("weakest", min(values), "dBm", low=-110)
+    figures.measure("strongest", max(values), "dBm", high=10)
+
+
+def test_fields_are_plausible(board: Board, wire: Wire) -> None:
+    """Channels, PHYs and lengths that there are."""
+    for report in listen(board, wire):
+        assert len(report.data) <= 192
+        if isinstance(report, AdvRprt2):
+            assert report.channel <= 39
+            assert report.primary_phy in (0, 1, 4)
+            assert report.secondary_phy in (0, 1, 2, 4, 15)
+
+
+def test_no_errors_at_rest(board: Board, wire: Wire, figures: Figures) -> None:
+    """Nothing happens but reports: no octet is in no frame."""
+    listen(board, wire)
+    figures.exactly("CRC errors", wire.crc_errors, 0)
+    figures.measure("octets in no frame", wire.skipped, high=SECONDS)

@@ -1,0 +1,258 @@
+"""Two implementations, one behaviour: the Python simulator beside the firmware in C, given the
+same octets. Every answer must be the same; so must the reports of the same air."""
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from firmware_protocol.commands import Command
+from firmware_protocol.framing import FrameScanner, encode_frame
+from firmware_protocol.messages import (
+    AdvRprt,
+    AdvRprt2,
+    DeviceId,
+    GetAll,
+    GetDeviceId,
+    LedCtrl,
+    Message,
+    SetAll,
+    SetCh37,
+    SetCh38,
+    SetCh39,
+    SetCodedPhy,
+    SetFltrId,
+    SetFltrTags,
+    SetScan1mbPhy,
+    SetScan2mbPhy,
+    messages,
+)
+from hil.air import Air, Pattern
+from hil.figures import Figures
+from hil.plugin import Board
+from hil.rig import needs, setup
+from hil.simulated import SimulatedBoard
+from hil.wire import Wire
+
+NO_WATCHDOG = 3600.0
+SETTLE = 0.05
+"""Seconds in which the model does what one chunk causes; the real one may take longer."""
+SILENCE = 0.02
+SHORTEST_SCAN = 6.0
+"""Seconds; after 7 a scan period of one channel ends, and the two may not agree on the moment."""
+STATES = (SetFltrTags, SetCodedPhy, SetScan1mbPhy, SetScan2mbPhy, SetCh37, SetCh38, SetCh39)
+
+flags = st.booleans()
+ids = st.one_of(st.sampled_from([0x0499, 0x004C, 0, 0x0A0A, 0x7FFF]), st.integers(0, 0x7FFF))
+whole = st.builds(
+    SetAll, ids, flags, flags, flags, flags, flags, flags, flags, st.sampled_from([0, 10, 48, 192])
+)
+commands = st.one_of(
+    whole,
+    st.builds(lambda kind, state: kind(state), st.sampled_from(STATES), flags),
+    st.builds(SetFltrId, ids),
+    st.builds(LedCtrl, st.sampled_from([0, 10, 0x0A0A, 1500, 65535])),
+    st.just(GetDeviceId()),
+)
+frames = commands.map(lambda command: command.to_frame())
+raw_frames = st.builds(encode_frame, st.integers(0, 255), st.binary(max_size=20)) | st.sampled_from(
+    [
+        encode_frame(Command.ACK, b"\x0f,\x00,"),
+        GetAll().to_frame(),
+        DeviceId(bytes(8), bytes(6)).to_frame(),
+        AdvRprt(bytes(6), b"\x02\x01\x06", -60).to_frame(),
+        AdvRprt2(bytes(6), b"\x02\x01\x06", -60, 1, 15, 37, False, -64).to_frame(),
+    ]
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A frame with one octet changed, missing or too many."""
+    frame = draw(frames)
+    at = draw(st.integers(0, len(frame) - 1))
+    match draw(st.sampled_from(["change", "drop", "insert"])):
+        case "change":
+            return frame[:at] + bytes((frame[at] ^ draw(st.integers(1, 255)),)) + frame[at + 1 :]
+        case "drop":
+            return frame[:at] + frame[at + 1 :]
+        case _:
+            return frame[:at] + draw(st.binary(min_size=1, max_size=1)) + frame[at:]
+
+
+def chunks(octets: bytes) -> list[bytes]:
+    """As the coprocessor takes them: each can have one answer."""
+    *ended, rest = octets.split(b"\n")
+    return [piece + b"\n" for piece in ended] + [rest] * bool(rest)
+
+
+def comparable(found: list[Message], *, reports: bool) -> list[Message]:
+    """Who they are differs, and is known to."""
+    return [
+        DeviceId(bytes(8), bytes(6)) if isinstance(message, DeviceId) else message
+        for message in found
+        if isinstance(message, AdvRprt | AdvRprt2) is reports
+    ]
+
+
+class Pair:
+    """The firmware and its model, given the same octets at the same time."""
+
+    def __init__(self, board: Board, wire: Wire) -> None:
+        self.exchanges = 0
+        self._board = board
+        self._wire = wire
+        self.begin()
+
+    def begin(self) -> None:
+        """Both freshly booted."""
+        self._wire.forget()
+        self._board.rig.reset()
+        self._wire.wait_for_boot()
+        self._model = SimulatedBoard(self._board.setup)
+        self._scanner: FrameScanner[Message] = FrameScanner(messages)
+        self._zero = self._scan_begin = time.monotonic()
+        self._latest = SETTLE
+        self._model.advance(SETTLE)
+
+    def send(self, octets: bytes) -> None:
+        """Compare what is answered to each chunk."""
+        for chunk in chunks(octets):
+            if time.monotonic() - self._scan_begin > SHORTEST_SCAN:
+                return
+            expected, crashed = self._ask_model(chunk)
+            found = self._ask_firmware(chunk, len(expected))
+            assert found == expected, f"{chunk.hex()}: firmware {found}, simulator {expected}"
+            self.exchanges += 1
+            if crashed:
+                self.begin()
+                return
+
+    def hear(self, air: Air, others: SetAll) -> None:
+        """Compare the first reports of this air under these settings."""
+        limit = others.max_adv_len if not self._board.is_v1 else 0
+        command = SetAll(
+            air.word,
+            False,
+            others.use_coded_phy,
+            others.use_1m_phy,
+            others.use_2m_phy,
+            others.ch_37,
+            others.ch_38,
+            others.ch_39,
+            limit,
+        )
+        self.send(b"\n")
+        self.send(GetDeviceId().to_frame())  # the ring has to be empty
+        self._quiet()
+        self._wire.forget()
+        self._scan_begin = time.monotonic()
+        at = self._now()
+        self._model.receive(command.to_frame(), at)
+        out = self._scanner.feed(self._model.advance(at + SETTLE))
+        expected = comparable(out, reports=True)[:3]
+        self._wire.send(command.to_frame())
+        if expected:
+            for _ in expected:
+                self._wire.wait_for_report()
+        else:
+            self._wire.listen(SETTLE)
+        found = comparable([h.message for h in self._wire.heard], reports=True)[
+            : len(expected) or 1
+        ]
+        assert found == expected, f"{air}, {command}: firmware {found}, simulator {expected}"
+        self.exchanges += 1
+        self._quiet()
+
+    def _quiet(self) -> None:
+        """Nothing in the air, so that answers have the line for themselves."""
+        self.send(Air(0).settings().to_frame())
+
+    def _now(self) -> float:
+        """Of the model: that of the firmware, but never back."""
+        now = max(time.monotonic() - self._zero, self._latest)
+        self._latest = now + SETTLE
+        return now
+
+    def _ask_model(self, chunk: bytes) -> tuple[list[Message], bool]:
+        at = self._now()
+        crashes = self._model.session.counters.crashes
+        self._model.receive(chunk, at)
+        if chunk[:3].endswith(bytes((Command.SET_ALL,))):
+            self._scan_begin = time.monotonic()
+        out = self._scanner.feed(self._model.advance(at + SETTLE))
+        return comparable(out, reports=False), self._model.session.counters.crashes > crashes
+
+    def _ask_firmware(self, chunk: bytes, answers: int) -> list[Message]:
+        self._wire.forget()
+        self._wire.send(chunk)
+
+        def is_answer(message: Message) -> bool:
+            return not isinstance(message, AdvRprt | AdvRprt2)
+
+        found = [self._wire.wait(is_answer, "answer").message for _ in range(answers)]
+        if not answers:
+            self._wire.listen(SILENCE)
+        found = [h.message for h in self._wire.heard]
+        return comparable(found, reports=False)
+
+
+def machine(pair: Pair) -> type[RuleBasedStateMachine]:
+    """What hypothesis plays with."""
+
+    class Both(RuleBasedStateMachine):
+        @initialize()
+        def begin(self) -> None:
+            pair.begin()
+
+        @rule(octets=frames)
+        def command(self, octets: bytes) -> None:
+            pair.send(octets)
+
+        @rule(octets=st.one_of(damaged(), raw_frames))
+        def nonsense(self, octets: bytes) -> None:
+            pair.send(octets)
+
+        @rule(octets=st.binary(min_size=1, max_size=40))
+        def noise(self, octets: bytes) -> None:
+            pair.send(octets)
+
+        @rule(
+            pattern=st.sampled_from(
+                [Pattern.PLAIN, Pattern.FRAMES, Pattern.MIXED, Pattern.EXTENDED, Pattern.CODED]
+            ),
+            size=st.sampled_from([0, 12, 13, 31, 32, 48, 192]),
+            others=whole,
+        )
+        def hear(self, pattern: Pattern, size: int, others: SetAll) -> None:
+            pair.hear(Air(100, size, pattern), others)
+
+    return Both
+
+
+@needs("setup", "reset")
+@setup(watchdog=NO_WATCHDOG)
+def test_simulator_and_firmware_agree(
+    board: Board, wire: Wire, figures: Figures, pytestconfig: pytest.Config
+) -> None:
+    """Sequences of commands, damaged frames and noise; what is found is made as short as it can."""
+    if board.rig.name == "sim":
+        pytest.skip("rig sim is the simulator: there is nothing to compare it with")
+    examples = pytestconfig.option.examples
+    pair = Pair(board, wire)
+    run_state_machine_as_test(
+        machine(pair),
+        settings=settings(
+            max_examples=examples or 15,
+            stateful_step_count=25,
+            deadline=None,
+            database=None,
+            derandomize=examples is None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
+    figures.measure("exchanges compared", pair.exchanges, low=1)

@@ -1,0 +1,116 @@
+"""Our host on this board: it gets ready, notices what happens, and gets ready again."""
+
+import time
+
+from firmware_protocol.messages import SetAll, address_text
+from hil.air import Air, Pattern
+from hil.cable import Faults
+from hil.figures import Figures
+from hil.host import PATIENCE, Host
+from hil.plugin import Board, open_wire
+from hil.rig import needs, setup
+
+pytestmark = needs("answer")
+SETTINGS = SetAll()
+DEAF = SetAll(fltr_id=0x1234)
+"""Nobody is of this company: nothing is reported, and the watchdog bites."""
+
+
+def host(board: Board, settings: SetAll = SETTINGS) -> Host:
+    return Host(board.rig.path, settings, board.rig.baud)
+
+
+def test_gets_ready(board: Board, figures: Figures) -> None:
+    """Identified and configured, whichever generation it is."""
+    begin = time.monotonic()
+    with host(board) as us:
+        ready = us.wait("ready")
+        assert us.device
+        assert address_text(us.device.addr) == board.identity.address
+        figures.measure("open to ready", ready.at - begin, "s", high=PATIENCE)
+        figures.exactly("CRC errors", us.counters.crc_errors, 0)
+
+
+@needs("generate")
+def test_delivers_reports(board: Board, figures: Figures) -> None:
+    """With the gateway's own settings the tags in the air are heard."""
+    with open_wire(board.rig) as wire:
+        wire.command(Air(20, pattern=Pattern.TAGS).settings())
+    with host(board) as us:
+        us.wait("ready")
+        us.wait_for_reports(10)
+        figures.measure("octets in no frame", us.counters.bytes_skipped)
+
+
+@needs("reset")
+def test_notices_a_reboot(board: Board, figures: Figures) -> None:
+    """GET_ALL at any time is a reboot: it is configured again at once."""
+    with host(board) as us:
+        us.wait("ready")
+        for _ in range(2):
+            begin = time.monotonic()
+            board.rig.reset()
+            us.wait("rebooted")
+            ready = us.wait("ready")
+            figures.measure("reset to ready", ready.at - begin, "s", high=PATIENCE)
+        figures.exactly("reboots", us.counters.reboots, 2)
+
+
+@needs("setup")
+@setup(watchdog=2.0)
+def test_lives_with_the_watchdog(board: Board, figures: Figures) -> None:
+    """Nothing passes the filter: the board resets itself each time, and is configured again."""
+    with host(board, DEAF) as us:
+        us.wait("ready")
+        times = []
+        for _ in range(3):
+            times.append(us.wait("rebooted").at)
+            us.wait("ready")
+        figures.measure("between reboots", times[2] - times[1], "s", low=1.5, high=PATIENCE)
+        assert us.counters.lost == 0, "the link was given up"
+
+
+@needs("unplug")
+def test_unplugged_and_plugged_in(board: Board, figures: Figures) -> None:
+    """The port vanishes and comes back: opened, identified, configured as before."""
+    with host(board) as us:
+        us.wait("ready")
+        for _ in range(2):
+            board.rig.unplug()
+            before = us.counters.opened
+            time.sleep(0.2)  # how long it is away
+            begin = time.monotonic()
+            board.rig.replug()
+            ready = us.wait("ready")
+            figures.measure("plugged in to ready", ready.at - begin, "s", high=PATIENCE)
+            assert us.counters.opened > before
+
+
+def test_finds_a_poisoned_buffer(board: Board) -> None:
+    """Somebody left half a frame in the board's buffer: the host gets ready all the same."""
+    with open_wire(board.rig) as wire:
+        wire.send(bytes.fromhex("ca 07 0f 99"))
+        wire.listen(0.1)
+    with host(board) as us:
+        us.wait("ready")
+
+
+@needs("inject_faults")
+def test_bears_a_bad_line(board: Board, figures: Figures) -> None:
+    """Octets lost, flipped and inserted in both directions: nothing hangs, every octet is
+    accounted for, and on a good line it is ready again."""
+    with host(board) as us:
+        us.wait("ready")
+        board.rig.set_faults(Faults(lost=0.003, flipped=0.003, inserted=0.003))
+        time.sleep(5)
+        board.rig.set_faults(None)
+        before = us.counters
+        figures.measure("frames damaged", before.crc_errors + before.etx_errors, low=1)
+        figures.measure("commands repeated", before.lost_acks)
+        board.rig.reset()
+        us.wait("rebooted")
+        us.wait("ready")
+        us.wait_for_reports(5)
+        after = us.counters
+        pending = after.bytes_received - after.bytes_in_frames - after.bytes_skipped
+        figures.measure("octets not accounted for", pending, low=0, high=260)
