@@ -1,15 +1,74 @@
-"""The rig that plays a recording: what a board once said, on a pseudo-terminal."""
+"""The rig that plays a capture: the very octets that a board once sent, at the times at which it
+did. Nobody answers, and nothing is made up: for that there is `ruuvi-host replay`."""
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from hil.rig import BareRig, RigError
+from hil.local import LocalRig
+from hil.rig import Ability, RigError, Setup
+from ruuvi_host.capture.source import open_source
+from ruuvi_host.errors import ConfigError
+
+LONGEST_PAUSE = 1.0
+"""Seconds; a longer silence in the capture is not waited for."""
+FIRST_PAUSE = 0.3
+"""Seconds that a host has to open the port before the first octet."""
 
 
-class ReplayRig(BareRig):
+class ReplayRig(LocalRig):
     """--rig replay --capture-file FILE."""
 
     name = "replay"
+    abilities = frozenset({Ability.RADIO})
 
     def __init__(self, path: Path) -> None:
-        self.what = f"recording {path.name}, no hardware"
-        raise RigError("rig replay: not made yet")
+        self._file = str(path)
+        try:
+            octets = sum(len(data) for _, data in self._received())
+        except ConfigError as error:
+            raise RigError(f"rig replay: {error}") from error
+        if not octets:
+            raise RigError(f"rig replay: {path}: nothing that a coprocessor sent is in it")
+        super().__init__()
+        self.what = f"capture {path.name}, {octets} octets, no hardware now"
+        self._ends = threading.Event()
+
+    def boot(self, setup: Setup) -> socket.socket:
+        self._line, cable = socket.socketpair()
+        self._ends.clear()
+        self._thread = threading.Thread(target=self._play, name="replay", daemon=True)
+        self._thread.start()
+        return cable
+
+    def shut_down(self) -> None:
+        self._ends.set()
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._line.close()
+
+    def _received(self) -> Iterator[tuple[float, bytes]]:
+        """What the first coprocessor sent: seconds of silence before it, and the octets."""
+        last: tuple[int, int] | None = None
+        for record in open_source(self._file):
+            if record.sent or record.interface:
+                continue
+            at = record.wall if record.monotonic is None else record.monotonic
+            pause = 0.0
+            if last and last[0] == record.section:
+                pause = min(max((at - last[1]) / 1e9, 0.0), LONGEST_PAUSE)
+            last = record.section, at
+            yield pause, record.data
+
+    def _play(self) -> None:
+        self._ends.wait(FIRST_PAUSE)
+        for pause, data in self._received():
+            if self._ends.wait(pause):
+                return
+            try:
+                self._line.sendall(data)
+            except OSError:
+                return

@@ -1,0 +1,71 @@
+"""`ruuvi-host hil`: test a board, or what stands in for one; a front for the pytest plugin."""
+
+from __future__ import annotations
+
+import click
+
+RIGS = ("sim", "qemu", "native", "serial", "replay")
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog="""\b
+Examples:
+  ruuvi-host hil                                     the simulator
+  ruuvi-host hil --rig qemu                          our firmware on an emulated chip
+  ruuvi-host hil --rig serial --port /dev/ttyACM0    a board
+  ruuvi-host hil --rig sim -k watchdog -x            pytest's own options, too""",
+)
+@click.option(
+    "--rig",
+    type=click.Choice(RIGS),
+    default="sim",
+    show_default=True,
+    help="What the suite runs on: the simulator; the reference firmware on an emulated chip (qemu) "
+    "or as a program (native); a board (serial); a capture (replay).",
+)
+@click.option("--port", metavar="PORT", help="The board, for --rig serial.")
+@click.option("--baud", type=int, help="Its speed.  [default: 115200]")
+@click.option(
+    "--reset-command",
+    metavar="COMMAND",
+    help="What resets the board, for instance 'nrfjprog --reset'.",
+)
+@click.option("--capture", metavar="FILE", help="The capture, for --rig replay.")
+@click.option(
+    "--firmware",
+    type=click.Choice(["both", "2.0.0", "1.0.0"]),
+    help="Generation that sim, qemu and native behave like.  [default: both]",
+)
+@click.option("--duration", metavar="S", help="Of the endurance test.  [default: 5]")
+@click.option("--examples", metavar="N", help="Sequences of the differential test, at random.")
+@click.option("--report", metavar="DIR", help="Where the report is written.  [default: hil-report]")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST OPTIONS]")
+def command(arguments: tuple[str, ...], capture: str | None, **options: str | int | None) -> None:
+    """Test a board that speaks CA-UART, or what stands in for one.
+
+    Writes report.html, report.json and junit.xml: what ran on which board with which firmware, and
+    what was measured. Nothing is sent to anybody. Needs the extra: pip install 'ruuvi-host[hil]'
+    """
+    import sys
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    from ruuvi_host.errors import ConfigError
+
+    missing = [name for name in ("pytest", "hypothesis", "hil") if find_spec(name) is None]
+    suite = find_spec("hil")
+    if missing or suite is None or suite.origin is None:
+        raise ConfigError("hil", f"{' and '.join(missing)} missing: pip install 'ruuvi-host[hil]'")
+    import pytest
+
+    place = Path(suite.origin).parent
+    given = [
+        f"--{name.replace('_', '-')}={value}"
+        for name, value in {**options, "capture_file": capture}.items()
+        if value is not None
+    ]
+    # Nothing is written where the package is installed.
+    sys.dont_write_bytecode = True
+    fixed = [f"--rootdir={place.parent}", "-p", "no:cacheprovider", "-ra"]
+    raise SystemExit(pytest.main([str(place), *fixed, *given, *arguments]))
