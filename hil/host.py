@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 from firmware_protocol.messages import DeviceId, Report, SetAll
 from hil.wire import NoAnswerError
 from ruuvi_host.clock import SystemClock
+from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.status import LinkCounters
 
@@ -34,7 +35,8 @@ class Host:
         self._news = threading.Condition()
         self._failure: BaseException | None = None
         self._loop = asyncio.new_event_loop()
-        self._supervisor = Supervisor(path, settings, self, SystemClock(), baud=baud)
+        coprocessor = CoprocessorSettings(port=path, baud=baud)
+        self._supervisor = Supervisor(coprocessor, settings, self, SystemClock())
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._live, name="host", daemon=True)
 

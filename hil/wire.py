@@ -27,7 +27,8 @@ from firmware_protocol.messages import (
     Report,
     messages,
 )
-from ruuvi_host.device.port import BAUD, Port, open_port
+from ruuvi_host.config.coprocessor import BAUD
+from ruuvi_host.device.port import Port, open_port
 from ruuvi_host.errors import PortError
 
 OURS = b"RHIL"

@@ -26,6 +26,7 @@ COMMANDS = {
     "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a capture of the UART."),
     "capture": ("ruuvi_host.cli.capture", "Record a port into a file, or anonymize such a file."),
     "replay": ("ruuvi_host.cli.replay", "Play a capture on a pseudo-terminal."),
+    "hil": ("ruuvi_host.cli.hil", "Test a board, or what stands in for one."),
     "receive": ("ruuvi_host.cli.receive", "Run a small server that accepts and checks batches."),
 }
 
