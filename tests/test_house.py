@@ -56,11 +56,30 @@ PURE = (
 IMPURE = (
     *("asyncio", "socket", "socketserver", "ssl", "select", "selectors", "http", "urllib"),
     *("threading", "multiprocessing", "subprocess", "time", "datetime", "ruuvi_host.clock"),
-    *("serial", "serial_asyncio", "anyio", "httpcore", "uvicorn", "click", "rich", "sqlite3"),
+    *(
+        "serial",
+        "serial_asyncio",
+        "anyio",
+        "httpcore",
+        "httpx",
+        "uvicorn",
+        "click",
+        "rich",
+        "sqlite3",
+    ),
 )
 # One module knows each of these, and the rest of the house does not notice an exchange.
 BEHIND_ONE_MODULE = (
-    *("crcmod", "serial", "serial_asyncio", "anyio", "httpcore", "uvicorn", "fastjsonschema"),
+    *(
+        "crcmod",
+        "serial",
+        "serial_asyncio",
+        "anyio",
+        "httpcore",
+        "httpx",
+        "uvicorn",
+        "fastjsonschema",
+    ),
 )
 # Names that do not say what is inside.
 NAMELESS = {"util", "utils", "helper", "helpers", "common", "misc"}

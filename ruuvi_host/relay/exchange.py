@@ -1,9 +1,9 @@
-"""One request, one answer; the one module that knows httpcore (the engine of httpx) and anyio.
+"""One request, one answer; the one module that knows httpx, httpcore (its engine) and anyio.
 
-httpcore is used without httpx: that would add headers that the gateway does not send, keep
-cookies, read .netrc and proxies from the environment, turn a redirected POST into a GET, and cost
-2 MB. Here is also where names are looked up, so that we know whom we are connected to before a
-single octet is sent.
+httpx is used without its client, which would add headers that the gateway does not send, keep
+cookies, read .netrc and proxies from the environment, and turn a redirected POST into a GET. Its
+transport is our own: here is where names are looked up, so that we know whom we are connected to
+before a single octet is sent.
 """
 
 import asyncio
@@ -11,21 +11,27 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterable
+import sys
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import anyio
-import httpcore
+# httpx imports its own command line, and with it rich (35 ms, 5 MB), wherever click and rich are
+# installed. None in sys.modules makes that import fail, which httpx is prepared for.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
-from ruuvi_host.logs import printable
-from ruuvi_host.relay.address import Address, parse_address
-from ruuvi_host.relay.redirects import REDIRECTS, leads_inward, not_followed
-from ruuvi_host.relay.request import Header
-from ruuvi_host.relay.sink import NotDelivered, Step, Verdict
-from ruuvi_host.relay.tls import Tls
+import anyio  # noqa: E402  (after the line above)
+import httpcore  # noqa: E402
+import httpx  # noqa: E402
+
+from ruuvi_host.logs import printable  # noqa: E402
+from ruuvi_host.relay.address import Address, parse_address  # noqa: E402
+from ruuvi_host.relay.redirects import REDIRECTS, leads_inward, not_followed  # noqa: E402
+from ruuvi_host.relay.request import Header  # noqa: E402
+from ruuvi_host.relay.sink import NotDelivered, Step, Verdict  # noqa: E402
+from ruuvi_host.relay.tls import Tls  # noqa: E402
 
 MAX_ANSWER = 64 * 1024
 """Octets of an answer that are read. They have no meaning, but for people."""
@@ -85,7 +91,7 @@ class Exchange:
     async def close(self) -> None:
         kept, self._kept = self._kept, None
         if kept:
-            await kept.pool.aclose()
+            await kept.aclose()
 
     async def post(
         self,
@@ -120,29 +126,27 @@ class Exchange:
     ) -> Answer:
         line.connected = False
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), self._phase_timeout)
-        extensions: dict[str, Any] = {"timeout": timeout}
-        request = httpcore.Request(
+        request = httpx.Request(
             "POST",
-            httpcore.URL(
-                scheme=address.scheme, host=address.host, port=address.port, target=address.target
-            ),
+            f"{address.scheme}://{address.server}/",
             headers=headers,
             content=body,
-            extensions=extensions,
+            # As it is: httpx would write some characters of a path in another way.
+            extensions={"timeout": timeout, "target": address.target},
         )
         whole = False
         try:
             async with asyncio.timeout_at(deadline):
-                response = await line.request(request)
+                response = await line.handle_async_request(request)
             content = b""
-            if response.status not in REDIRECTS:
+            if response.status_code not in REDIRECTS:
                 content, whole = await _read(response, deadline)
             if line.tls:
                 line.tls.keep_session(line.ssl_object)
             return Answer(
-                response.status,
+                response.status_code,
                 response.extensions.get("reason_phrase", b"").decode("latin-1"),
-                tuple(response.headers),
+                tuple(response.headers.raw),
                 content,
                 line.peer,
             )
@@ -157,11 +161,12 @@ class Exchange:
             if whole and self._keep_alive and not line.before:
                 self._kept = line
             else:
-                await line.pool.aclose()
+                await line.aclose()
 
 
-class _Line(httpcore.AsyncNetworkBackend):
-    """A connection to one server, possibly through a proxy, and the way there."""
+class _Line(httpx.AsyncBaseTransport, httpcore.AsyncNetworkBackend):
+    """A connection to one server, possibly through a proxy, and the way there: a transport of
+    httpx, and the network below it."""
 
     def __init__(self, exchange: Exchange, address: Address, tls: Tls | None, before: str | None):
         self.origin = address.origin
@@ -183,7 +188,7 @@ class _Line(httpcore.AsyncNetworkBackend):
             there = self._proxy.address
             url = httpcore.URL(scheme="http", host=there.host, port=there.port, target="/")
             proxy = httpcore.Proxy(url, auth=self._proxy.auth)
-        self.pool = httpcore.AsyncConnectionPool(
+        self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls.context if tls else None,
             proxy=proxy,
             max_keepalive_connections=1 if exchange._keep_alive else 0,
@@ -191,9 +196,24 @@ class _Line(httpcore.AsyncNetworkBackend):
             network_backend=self,
         )
 
-    async def request(self, request: httpcore.Request) -> httpcore.Response:
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises NotDelivered."""
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        to, target = self.address, request.extensions["target"]
+        url = httpcore.URL(scheme=to.scheme, host=to.host, port=to.port, target=target)
         try:
-            return await self.pool.handle_async_request(request)
+            response = await self._pool.handle_async_request(
+                httpcore.Request(
+                    request.method,
+                    url,
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions={"timeout": request.extensions["timeout"]},
+                )
+            )
         except httpcore.ProxyError as error:
             status = str(error)[:3]
             later = status.startswith("5") or status in ("408", "429")
@@ -212,6 +232,12 @@ class _Line(httpcore.AsyncNetworkBackend):
             what = re.sub(r"bytearray\(b(.*)\)", r"\1", str(error))
             text = f"what came from {self._server()} is no HTTP answer: {printable(what)}"
             raise NotDelivered(Verdict.LATER, Step.ANSWER, text) from None
+        return httpx.Response(
+            response.status,
+            headers=response.headers,
+            stream=_Content(response),
+            extensions=response.extensions,
+        )
 
     def broken(self, error: Exception | None) -> NotDelivered:
         """The connection ended in the place of an answer."""
@@ -376,7 +402,21 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self._stream.get_extra_info(info)
 
 
-async def _read(response: httpcore.Response, deadline: float) -> tuple[bytes, bool]:
+class _Content(httpx.AsyncByteStream):
+    """The body of an answer as it comes."""
+
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._response.aiter_stream():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+async def _read(response: httpx.Response, deadline: float) -> tuple[bytes, bool]:
     """The body of an answer, no more than MAX_ANSWER octets of it, as the gateway reads it and
     ignores it; and whether it came to its end. The status is known by now, and nothing in a body
     can change that."""
