@@ -25,7 +25,7 @@ from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
 from ruuvi_host.lifetime import ended, on_signal, together
-from ruuvi_host.machine import boot_id
+from ruuvi_host.machine import boot_id, give_back_memory
 from ruuvi_host.notify import Notifier
 from ruuvi_host.overview import MOST_MISSED, Overview
 from ruuvi_host.relay.gateway_json import BodyFacts
@@ -325,6 +325,7 @@ class Host:
         # What lives until the end need not be looked at by the collector again and again.
         gc.collect()
         gc.freeze()
+        give_back_memory()
 
     async def _tell_statistics(self) -> None:
         await self._ready.wait()

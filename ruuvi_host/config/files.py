@@ -5,7 +5,6 @@ import json
 import os
 import select
 import stat
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
@@ -94,6 +93,8 @@ def parse_json(text: str, problems: Problems) -> dict[str, Any]:
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The host's own file. Raises Unreadable."""
+    import tomllib
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -8,7 +8,6 @@ silent there is a Problem.
 import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from difflib import get_close_matches
 from typing import Any
 
 from ruuvi_host.config.gateway_keys import (
@@ -27,7 +26,7 @@ from ruuvi_host.config.gateway_keys import (
 )
 from ruuvi_host.config.gateway_values import MISSING, read_value
 from ruuvi_host.config.model import DEFAULT_PERIOD, MAX_PERIOD
-from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.problems import Problems, Severity, meant
 
 Values = dict[str, Any]
 
@@ -126,10 +125,9 @@ class GatewayConfig:
             elif name not in FACTS and name not in SHOWN_ONLY and name != OLD_NAME:
                 self.unknown |= _writable({name: value})
                 if not problems.is_full(severity):
-                    near = get_close_matches(name, BY_NAME, 1)
-                    meant = f"unknown key; is {near[0]} meant?" if near else "unknown key"
+                    why = "unknown key" + meant(name, BY_NAME)
                     instead = "ignored" if severity is Severity.WARNING else ""
-                    problems.add(name, meant, instead, severity=severity)
+                    problems.add(name, why, instead, severity=severity)
         if OLD_NAME in document and "scan_2mbit_phy" not in given:
             given["scan_2mbit_phy"] = document[OLD_NAME]
         return given

@@ -1,7 +1,6 @@
 """The host's own settings with their present values, and what is wrong with new ones."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from ruuvi_host.config.gateway_keys import BY_NAME
@@ -12,7 +11,7 @@ from ruuvi_host.config.host_keys import (
     HostKey,
     HostKind,
 )
-from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.problems import Problems, Severity, meant
 
 COPROCESSOR, GATEWAY = "coprocessor", "gateway"
 """The tables that are not made of HOST_KEYS."""
@@ -119,8 +118,7 @@ def unknown(name: str, known: Iterable[str]) -> str:
     """Half a sentence about a key that is not there, with the one that may have been meant."""
     if name in BY_NAME:
         return "is a gateway's key: it stands in gw_cfg.json, or in the table [gateway]"
-    near = get_close_matches(name, known, 1)
-    return f"unknown key; is {near[0]} meant?" if near else "unknown key"
+    return "unknown key" + meant(name, known)
 
 
 def _why_not(key: HostKey, value: Any) -> str:
@@ -138,9 +136,7 @@ def _why_not(key: HostKey, value: Any) -> str:
     if not good:
         return f"must be {key.kind.value}"
     if key.choices and value not in key.choices:
-        near = get_close_matches(value, key.choices, 1)
-        meant = f"; is {near[0]} meant?" if near else ""
-        return f"must be one of {', '.join(key.choices)}{meant}"
+        return f"must be one of {', '.join(key.choices)}{meant(value, key.choices)}"
     # Written so that "nan" is outside, too.
     if key.lowest is not None and not value >= key.lowest:
         return f"must be at least {key.lowest:g}"

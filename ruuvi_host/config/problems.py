@@ -1,5 +1,6 @@
 """What is wrong with a configuration, collected, so that all of it can be told at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -93,3 +94,11 @@ def _text(value: Any) -> str:
         return value if isinstance(value, str) else repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits; nested too deeply
         return "…"
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """"; is NEAR meant?", if one of the known words is near; else nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, 1)
+    return f"; is {near[0]} meant?" if near else ""
