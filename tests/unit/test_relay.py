@@ -7,224 +7,31 @@ import asyncio
 import json
 import logging
 import re
-import selectors
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from itertools import chain, pairwise, repeat
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from relay_world import (
+    ACCEPTED,
+    LATER,
+    REFUSED,
+    START,
+    World,
+    balanced,
+    jump_through,
+    left,
+    log_of,
+    now,
+)
 
-from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings, Sync
 from ruuvi_host.errors import SpoolError
-from ruuvi_host.intake.batch import Batcher
-from ruuvi_host.intake.table import AdvertisementTable
-from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.pauses import Pacing
-from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.relay import Nonces
 from ruuvi_host.relay.sink import Outcome, Verdict
-from ruuvi_host.relay.spool import Spool
-from ruuvi_host.relay.spool_reading import rows
-from ruuvi_host.status import RelayCounters
-
-T = TypeVar("T")
-
-GATEWAY = DeviceId(bytes(range(8)), bytes(6))
-START = 1_800_000_000
-"""Wall seconds at the beginning."""
-
-ACCEPTED = Outcome(Verdict.ACCEPTED)
-LATER = Outcome(Verdict.LATER, "status 503")
-REFUSED = Outcome(Verdict.REFUSED, "status 400")
-
-
-# -- a loop that does not wait: it jumps to the time of its next timer ----------------------------
-
-
-class JumpingSelector(selectors.SelectSelector):
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        assert timeout is not None, "nothing will ever happen again"
-        self.now += max(timeout, 0.0)
-        return super().select(0)
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._jumping = JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-
-MEMORY = Path("/dev/shm")
-"""Hundreds of spools are made here; a real disk would take a minute to sync them."""
-FOLDERS: list[TemporaryDirectory[str]] = []
-"""Of the spools of this test."""
-
-
-def jump_through(main: Coroutine[Any, Any, T]) -> T:
-    try:
-        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-            return runner.run(main)
-    finally:
-        while FOLDERS:
-            FOLDERS.pop().cleanup()
-
-
-def now() -> float:
-    return round(asyncio.get_running_loop().time(), 6)
-
-
-class LoopClock:
-    """A ruuvi_host.clock.Clock that shows the time of the loop."""
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def wall(self) -> float:
-        return START + self.monotonic()
-
-    def uptime(self) -> float:
-        return 0.0
-
-    def synchronised(self) -> bool:
-        return True
-
-
-class AtOnce:
-    """A ruuvi_host.relay.spool.Disk that blocks the loop: its time must not jump meanwhile."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def submit(self, job: Callable[[], None]) -> None:
-        job()
-
-    def stop(self) -> None:
-        pass
-
-
-# -- the world of a relay -------------------------------------------------------------------------
-
-
-@dataclass
-class Post:
-    time: float
-    nonce: int
-    timestamp: int
-    tags: list[int]
-
-
-@dataclass
-class ScriptedSink:
-    """Answers from `script`, then as its last answer; each after `takes` seconds."""
-
-    script: Iterator[Outcome]
-    takes: Iterator[float] = field(default_factory=lambda: repeat(0.0))
-    posts: list[Post] = field(default_factory=list)
-    accepted: list[int] = field(default_factory=list)
-    refused: list[int] = field(default_factory=list)
-    closed: bool = False
-
-    async def deliver(self, body: bytes, gateway: DeviceId) -> Outcome:
-        assert gateway == GATEWAY
-        data = json.loads(body)["data"]
-        tags = [int(address.replace(":", ""), 16) for address in data["tags"]]
-        self.posts.append(Post(now(), data["nonce"], data["timestamp"], tags))
-        await asyncio.sleep(next(self.takes))
-        outcome = next(self.script)
-        if outcome.verdict is Verdict.ACCEPTED:
-            self.accepted += tags
-        elif outcome.verdict is Verdict.REFUSED:
-            self.refused += tags
-        return outcome
-
-    async def close(self) -> None:
-        self.closed = True
-
-    @property
-    def times(self) -> list[float]:
-        return [post.time for post in self.posts]
-
-    @property
-    def tags(self) -> list[list[int]]:
-        return [post.tags for post in self.posts]
-
-
-class World:
-    """A relay with all it needs. Made inside the loop."""
-
-    def __init__(
-        self,
-        script: Iterable[Outcome],
-        *,
-        takes: Iterable[float] = repeat(0.0),
-        period: float = 10.0,
-        pace: float = 0.05,
-        window: float = 0.0,
-        profile: Profile = Profile.HOST,
-        settings: SpoolSettings | None = None,
-        folder: Path | None = None,
-        ready: asyncio.Event | None = None,
-    ) -> None:
-        if folder is None:
-            FOLDERS.append(TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
-            folder = Path(FOLDERS[-1].name)
-        self.folder = folder
-        self.table = AdvertisementTable(max_sensors=10_000)
-        self.sink = ScriptedSink(iter(script), iter(takes))
-        clock = LoopClock()
-        self.counters = RelayCounters()
-        self.spool = Spool(
-            self.folder, "custom", settings or SpoolSettings(), self.counters, clock, AtOnce
-        )
-        self.relay = Relay(
-            "custom",
-            self.sink,
-            Batcher(self.table.queue(), period, clock.monotonic()),
-            lambda: GATEWAY,
-            BodyFacts(),
-            Nonces(),
-            clock,
-            self.spool,
-            ready=ready,
-            profile=profile,
-            pacing=Pacing(pace, window),
-        )
-
-    def hear(self, address: int) -> None:
-        octets = address.to_bytes(6, "big")
-        stamp = int(LoopClock().wall())
-        self.table.put([Advertisement(octets, b"\x01", -60, 1, 15, 37, None, now(), stamp)])
-
-    def hear_each(self, seconds: float, count: int) -> None:
-        """Sensor 0 is heard at once, then another just before each beat."""
-        loop = asyncio.get_running_loop()
-        self.hear(0)
-        for n in range(1, count):
-            loop.call_at((n - 0.05) * seconds, self.hear, n)
-
-    async def run(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.relay.run()
-
-
-def log_of(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= level]
 
 
 @pytest.fixture
@@ -556,16 +363,6 @@ def test_the_backlog_is_delivered_at_its_pace_to_the_end() -> None:
     jump_through(main())
 
 
-def left(world: World) -> list[list[int]]:
-    """The sensors of each batch in the spool, in order."""
-    if not world.spool.path.exists():
-        return []
-    return [
-        [int.from_bytes(a.address, "big") for a in row.batch.advertisements]
-        for row in rows(world.spool.path)
-    ]
-
-
 def test_a_fault_in_the_sink_is_not_swallowed() -> None:
     async def main() -> None:
         world = World([])  # a script that ends: next() raises, as a faulty sink would
@@ -661,19 +458,6 @@ def test_every_report_is_accounted_for(
             assert tags_of.setdefault(post.nonce, post.tags) == post.tags
 
     jump_through(main())
-
-
-def balanced(world: World) -> None:
-    """Every batch, and every report, that was cut has ended or waits."""
-    c = world.counters
-    batches, reports = world.relay.waiting
-    assert c.batches + c.from_before - c.unreadable - c.lost == batches + sum(
-        (c.accepted, c.empty_failed, c.refused, c.overflowed, c.aged_out, c.thinned)
-    )
-    gone = c.overflowed_reports + c.aged_out_reports + c.thinned_reports + c.unreadable_reports
-    answered = c.accepted_reports + c.refused_reports
-    begun = c.batch_reports + c.from_before_reports
-    assert begun == reports + answered + gone + c.lost_reports
 
 
 # -- what is said about it ------------------------------------------------------------------------

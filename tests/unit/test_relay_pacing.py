@@ -1,0 +1,231 @@
+"""The relay's manners: profile gateway, Ruuvi Cloud, write-ahead, readiness, and its successor."""
+
+import asyncio
+from itertools import chain, pairwise, repeat
+from pathlib import Path
+
+import pytest
+from relay_world import ACCEPTED, LATER, START, World, balanced, jump_through, left, now
+
+from ruuvi_host.config.model import Profile
+from ruuvi_host.config.spool import SpoolSettings, Sync
+from ruuvi_host.relay.sink import Outcome, Verdict
+
+# -- profile gateway ------------------------------------------------------------------------------
+
+
+def test_the_gateway_loses_what_failed_and_waits_67_seconds() -> None:
+    async def main() -> None:
+        world = World(chain([ACCEPTED, LATER, LATER], repeat(ACCEPTED)), profile=Profile.GATEWAY)
+        world.hear_each(10, 20)
+        await world.run(180)
+        # After a failure 67 s from the last beat, after the next success the usual period.
+        assert world.sink.times == [0, 10, 77, 144, 154, 164, 174]
+        assert world.sink.tags[:3] == [[0], [1], [2, 3, 4, 5, 6, 7]]
+        assert world.counters.lost == 2
+        assert world.counters.lost_reports == 7
+        assert list(world.folder.iterdir()) == []
+        balanced(world)
+
+    jump_through(main())
+
+
+def test_a_beat_during_its_own_post_is_lost_on_the_gateway() -> None:
+    async def main() -> None:
+        takes = chain([25.0], repeat(0.0))
+        world = World(repeat(ACCEPTED), takes=takes, profile=Profile.GATEWAY)
+        world.hear_each(10, 4)
+        await world.run(35)
+        assert [(post.time, post.tags) for post in world.sink.posts] == [(0, [0]), (30, [1, 2, 3])]
+
+    jump_through(main())
+
+
+def test_a_failure_that_takes_long_counts_from_the_last_beat() -> None:
+    async def main() -> None:
+        script, takes = chain([LATER], repeat(ACCEPTED)), chain([15.0], repeat(0.0))
+        world = World(script, takes=takes, profile=Profile.GATEWAY)
+        await world.run(100)
+        assert world.sink.times[:2] == [0, 77]  # the beat at 10 was the last one
+
+    jump_through(main())
+
+
+def test_a_post_that_was_not_begun_changes_neither_timer_nor_nonce() -> None:
+    async def main() -> None:
+        missing = Outcome(Verdict.MEND, "no such file", begun=False)
+        world = World(chain([missing, missing], repeat(ACCEPTED)), profile=Profile.GATEWAY)
+        world.hear(1)
+        await world.run(35)
+        assert world.sink.times == [0, 10, 20, 30]
+        nonces = [post.nonce for post in world.sink.posts]
+        assert nonces[0] == nonces[1] == nonces[2] == nonces[3] - 1
+        assert world.counters.posts == 2
+        assert world.counters.lost_reports == 1
+
+    jump_through(main())
+
+
+def test_the_rate_takes_effect_with_a_success_on_the_gateway() -> None:
+    async def main() -> None:
+        slower = Outcome(Verdict.LATER, "status 429", period=20)
+        world = World(chain([slower], repeat(ACCEPTED)), profile=Profile.GATEWAY)
+        await world.run(110)
+        assert world.sink.times == [0, 67, 87, 107]
+
+    jump_through(main())
+
+
+# -- Ruuvi Cloud ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("period", [10.0, 20.0, 60.0])
+def test_the_cloud_gets_a_backlog_slowly_and_thinned(period: float) -> None:
+    async def main() -> None:
+        world = World(repeat(LATER), period=period, pace=15.0, window=55.0)
+        loop = asyncio.get_running_loop()
+        for second in range(0, 6000, 5):
+            loop.call_at(second + 0.5, world.hear, 1, second.to_bytes(2, "big"))
+        await world.run(1800)
+        waiting = world.relay.waiting[0]
+        assert waiting > 1700 / period - 2
+        del world.sink.posts[:]
+        world.sink.script = repeat(ACCEPTED)
+        await world.relay.retire()
+        world.relay = world.successor()
+        await world.run(3005)
+        gaps = [b - a for a, b in pairwise(world.sink.times)]
+        # Only where the server's own beat is quicker can a post come sooner.
+        assert min(gaps) >= min(15.0, period) - 1e-6
+        assert world.relay.waiting[0] <= 1, "it is through"
+        backlog = [post for post in world.sink.posts if post.tags and post.time < 2400]
+        assert backlog
+        if period < 55:
+            assert world.counters.thinned > 0
+        balanced(world)
+
+    jump_through(main())
+
+
+def test_a_live_batch_is_not_late_for_a_backlog() -> None:
+    async def main() -> None:
+        world = World(chain(repeat(LATER, 3), repeat(ACCEPTED)), period=60.0, pace=15.0)
+        world.hear_each(60, 20)
+        await world.run(1200)
+        live = [post for post in world.sink.posts if post.time % 60 == 0]
+        assert len(live) >= 6
+        assert sorted(world.sink.accepted) == list(range(20))
+
+    jump_through(main())
+
+
+# -- write-ahead ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sync", Sync)
+def test_what_is_on_disk_during_the_first_attempt(sync: Sync) -> None:
+    async def main() -> None:
+        world = World(repeat(ACCEPTED), takes=repeat(5.0), settings=SpoolSettings(sync=sync))
+        world.hear(1)
+        await world.run(2.5)
+        assert world.sink.tags == [[1]]
+        assert left(world) == ([[1]] if sync is Sync.ALWAYS else [])
+        assert world.relay.waiting == (1, 1)
+        await world.relay.finish(10)
+        assert world.counters.accepted_reports == 1
+        assert left(world) == []
+
+    jump_through(main())
+
+
+def test_what_is_cut_during_an_attempt_is_on_disk_at_once() -> None:
+    async def main() -> None:
+        world = World(repeat(ACCEPTED), takes=repeat(100.0))
+        world.hear_each(10, 4)
+        await world.run(35)
+        # Not the one under way, which is in memory.
+        assert left(world) == [[1], [2], [3]]
+        await world.relay.finish(0.1)
+        assert left(world) == [[0], [1], [2], [3]]
+        balanced_at_the_end(world)
+
+    jump_through(main())
+
+
+def balanced_at_the_end(world: World) -> None:
+    c = world.counters
+    assert c.batches == c.accepted + c.empty_failed + c.kept + c.lost
+
+
+# -- readiness ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_cut_before_it_is_ready_and_a_backlog_goes_out(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(repeat(LATER), folder=tmp_path)
+        world.hear(1)
+        await world.run(5)
+        await world.relay.finish(0.1)
+        ready = asyncio.Event()
+        world = World(repeat(ACCEPTED), folder=tmp_path, ready=ready)
+        asyncio.get_running_loop().call_at(now() + 100, ready.set)
+        began = now()
+        world.hear(2)
+        await world.run(105)
+        assert [(post.time - began, post.tags) for post in world.sink.posts] == [
+            (0, [1]),
+            (100, [2]),
+        ]
+
+    jump_through(main())
+
+
+def test_an_end_before_it_is_ready_costs_nothing_that_waits(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(repeat(LATER), folder=tmp_path)
+        world.hear(1)
+        await world.run(5)
+        await world.relay.finish(0.1)
+        world = World(repeat(LATER), folder=tmp_path, ready=asyncio.Event())
+        await world.run(5)
+        await world.relay.finish(1)
+        assert left(world) == [[1]]
+        assert world.counters.kept == 1
+
+    jump_through(main())
+
+
+# -- a successor ----------------------------------------------------------------------------------
+
+
+def test_a_successor_goes_on_with_the_spool() -> None:
+    async def main() -> None:
+        world = World(repeat(LATER))
+        world.hear_each(10, 3)
+        await world.run(25)
+        world.hear(3)
+        posts = len(world.sink.posts)
+        await world.relay.retire()
+        assert world.sink.closed
+        assert len(world.sink.posts) == posts, "it delivers nothing"
+        assert left(world) == [[0], [1], [2], [3]]
+        world.sink.script = repeat(ACCEPTED)
+        world.relay = world.successor()
+        await world.run(20)
+        await world.relay.finish(5)
+        assert world.sink.accepted == [0, 1, 2, 3]
+        assert left(world) == []
+        assert world.counters.lost == 0
+
+    jump_through(main())
+
+
+def test_timestamps_are_those_of_the_attempt() -> None:
+    async def main() -> None:
+        world = World(chain([LATER], repeat(ACCEPTED)))
+        world.hear(1)
+        await world.run(40)
+        for post in world.sink.posts:
+            assert post.timestamp == START + int(post.time)
+
+    jump_through(main())
