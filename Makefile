@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check --require-virtualenv
 
-.PHONY: run test lint types tests bench clean
+.PHONY: run test lint types tests bench soak clean
 
 run: $(VENV)/.run
 	@$(BIN)/python tools/demo.py
@@ -25,6 +25,10 @@ tests: $(VENV)/.test
 
 bench: $(VENV)/.bench
 	$(BIN)/python tools/bench.py
+
+# The fault tests for as long as asked: make soak SOAK="kill --times 1000 --minutes 60"
+soak: $(VENV)/.test
+	$(BIN)/python tools/soak.py $(SOAK)
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -30,7 +30,8 @@ def without_coprocessor(state: Path, url: str, line: Pty) -> Program:
 
 def counted(program: Program, name: str) -> int:
     """A counter of the target, as the last lines tell it."""
-    line = [line for line in program.err if re.search(r"custom: batches \d", line)][-1]
+    told = r"custom: (batches|from_before) \d+(,|$)"
+    line = [line for line in program.err if re.search(told, line)][-1]
     found = re.search(rf"\b{name} (\d+)", line)
     return int(found[1]) if found else 0
 
