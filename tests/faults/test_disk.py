@@ -7,17 +7,25 @@ import sys
 from pathlib import Path
 
 import pytest
+from fault_server import FaultServer
+from programs import COMMAND, Program, ruuvi_host
 from soak_figures import tell
+from told_counters import assert_balanced, counted
 
 SCRIPT = Path(__file__).with_name("disk_full.py")
+
+
+def mounting(folder: Path, size: str) -> list[str]:
+    """The beginning of a command that runs with a small file system on `folder`."""
+    mounted = f'mount -t tmpfs -o size={size} tmpfs "$0" && exec "$@"'
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted, str(folder)]
 
 
 def in_small_file_system(
     folder: Path, size: str, *command: str
 ) -> subprocess.CompletedProcess[str]:
-    mounted = f'mount -t tmpfs -o size={size} tmpfs "$0" && exec "$@"'
     return subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted, str(folder), *command],
+        [*mounting(folder, size), *command],
         capture_output=True,
         text=True,
         timeout=120,
@@ -50,3 +58,29 @@ def test_a_full_disk(folder: Path, size: str) -> None:
     assert told["works_again"]
     assert "the disk is full, the oldest batches leave" in done.stderr
     assert len(done.stderr.splitlines()) <= 3, "an error a minute"
+
+
+def test_the_real_program_on_a_full_disk(folder: Path) -> None:
+    """The server wants to be left alone for a while, and the disk has room for a few batches."""
+    with (
+        FaultServer(lambda n: "ok" if n < 2 else "429") as server,
+        ruuvi_host("simulate", "--tags", "50", "--rate", "200") as board,
+    ):
+        port = board.wait_for("^/dev/.*")[0]
+        options = ("--interval", "1", "--trust-clock", "--state-dir", str(folder))
+        command = (COMMAND, "run", "--port", port, "--url", server.url, *options)
+        with Program(*mounting(folder, "300k"), *command) as program:
+            program.wait_for("the disk is full, the oldest batches leave")
+            server.behave = lambda n: "ok"
+            program.wait_for("batches are accepted after")
+            assert program.stop() == 0
+        assert_balanced(program)
+        assert counted(program, "overflowed") > 0
+        assert counted(program, "lost") == counted(program, "kept") == 0
+        assert counted(program, "accepted") == len(server.taken)
+        tell(
+            "the real program on a disk of 300k",
+            batches=counted(program, "batches"),
+            accepted=counted(program, "accepted"),
+            left_for_want_of_room=counted(program, "overflowed"),
+        )

@@ -1,7 +1,6 @@
 """Servers that fail in every way, and the end of the real program in every phase of a post."""
 
 import json
-import re
 import signal
 import socket
 import time
@@ -13,6 +12,7 @@ from fault_server import FaultServer
 from lines import Pty
 from programs import Program, ruuvi_host
 from soak_figures import tell
+from told_counters import assert_balanced, counted
 
 STOP_WITHIN = 5.0
 """Seconds; what is promised."""
@@ -26,24 +26,6 @@ def host(state: Path, url: str, *options: str) -> Program:
 def without_coprocessor(state: Path, url: str, line: Pty) -> Program:
     options = ("--port", line.path, "--trust-clock", "--state-dir", str(state))
     return ruuvi_host("run", "--url", url, *options)
-
-
-def counted(program: Program, name: str) -> int:
-    """A counter of the target, as the last lines tell it."""
-    told = r"custom: (batches|from_before) \d+(,|$)"
-    line = [line for line in program.err if re.search(told, line)][-1]
-    found = re.search(rf"\b{name} (\d+)", line)
-    return int(found[1]) if found else 0
-
-
-def assert_balanced(program: Program) -> None:
-    ends = ("accepted", "refused", "overflowed", "aged_out", "thinned", "lost", "kept")
-    cut = counted(program, "batches") + counted(program, "from_before")
-    ended = sum(counted(program, name) for name in (*ends, "empty_failed", "unreadable"))
-    assert cut == ended, program
-    reports = sum(counted(program, f"{name}_reports") for name in ends)
-    begun = counted(program, "batch_reports") + counted(program, "from_before_reports")
-    assert begun == reports, program
 
 
 # -- servers --------------------------------------------------------------------------------------
