@@ -27,7 +27,7 @@ from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.sink import Outcome, Verdict
-from ruuvi_host.relay.spool import Spool
+from ruuvi_host.relay.spool import Disk, Spool
 from ruuvi_host.relay.spool_reading import rows
 from ruuvi_host.status import RelayCounters
 
@@ -175,6 +175,7 @@ class World:
         settings: SpoolSettings | None = None,
         folder: Path | None = None,
         ready: asyncio.Event | None = None,
+        disk: Callable[[str], Disk] = AtOnce,
     ) -> None:
         if folder is None:
             FOLDERS.append(TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
@@ -185,7 +186,7 @@ class World:
         clock = LoopClock()
         self.counters = RelayCounters()
         self.spool = Spool(
-            self.folder, "custom", settings or SpoolSettings(), self.counters, clock, AtOnce
+            self.folder, "custom", settings or SpoolSettings(), self.counters, clock, disk
         )
         self._more = profile, Pacing(pace, window), ready, period
         self.relay = self.successor()

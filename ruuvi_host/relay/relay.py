@@ -37,8 +37,9 @@ GATEWAY_PAUSE = 67.0
 TOO_MANY = 429
 LONGEST_ATTEMPT = 60.0
 """Seconds that a sink may take; for telling a relay that stands still from one that waits."""
-DISK_GRACE = 1.5
-"""Seconds for the disk at the end; it may hang, and the stop of the host must not."""
+DISK_GRACE = 1.0
+"""Seconds for the disk at the end, once for writing and once for closing; it may hang, and the stop
+of the host must not."""
 
 
 class Nonces:
@@ -170,10 +171,11 @@ class Relay:
         No empty batch is sent any more. What is not delivered is in the spool. Raises SpoolError
         when it could not be written there.
         """
+        deadline = asyncio.get_running_loop().time() + seconds
         self.cut_last()
         await self._keep_all()
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(deadline):
                 while waiting := await self._next_at_the_end():
                     if not await self._attempt(waiting):
                         break
@@ -415,6 +417,12 @@ class Relay:
     # --- as the gateway does it
 
     async def _run_as_gateway(self) -> None:
+        if self.spool.path.exists():
+            log.warning(
+                "%s: batches from profile host wait in %s; this profile does not send them "
+                "(ruuvi-host spool drain %s)",
+                *(self.name, self.spool.path, self.name),
+            )
         if self._ready:
             await self._ready.wait()
         while True:

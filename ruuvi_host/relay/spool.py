@@ -249,6 +249,8 @@ class Spool:
 
     async def _write_memory(self) -> None:
         """Write what is in memory only, in order."""
+        if not self._memory:
+            return
         todo, failures = list(self._memory), list[Exception]()
         in_hand = set(self.in_hand)
 
@@ -450,6 +452,9 @@ class Spool:
                     newest = max(a.stamp for a in batch.advertisements)
                     made = newest if EARLIEST <= newest <= now else now
                     file.add(file.last_seq + 1, batch, made)
+        except SpoolError as error:  # the rest comes over at the next start
+            news.said.append(f"{path} cannot be taken over: {error}")
+            return
         except (OSError, ValueError) as error:
             news.said.append(f"{path} cannot be read ({error}); {set_aside(path)[1]}")
             return

@@ -1,14 +1,16 @@
 """The relay's manners: profile gateway, Ruuvi Cloud, write-ahead, readiness, and its successor."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import chain, pairwise, repeat
 from pathlib import Path
 
 import pytest
-from relay_world import ACCEPTED, LATER, START, World, balanced, jump_through, left, now
+from relay_world import ACCEPTED, LATER, START, AtOnce, World, balanced, jump_through, left, now
 
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings, Sync
+from ruuvi_host.errors import SpoolError
 from ruuvi_host.relay.sink import Outcome, Verdict
 
 # -- profile gateway ------------------------------------------------------------------------------
@@ -155,6 +157,29 @@ def test_what_is_cut_during_an_attempt_is_on_disk_at_once() -> None:
 def balanced_at_the_end(world: World) -> None:
     c = world.counters
     assert c.batches == c.accepted + c.empty_failed + c.kept + c.lost
+
+
+class Hanging(AtOnce):
+    """A disk that does not come back."""
+
+    def submit(self, job: Callable[[], None]) -> None:
+        pass
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        world = World(repeat(LATER), disk=Hanging)
+        world.hear(1)
+        await world.run(25)
+        world.hear(2)
+        began = now()
+        with pytest.raises(SpoolError, match="undelivered data could not be written"):
+            await world.relay.finish(3)
+        assert now() - began <= 4.5
+        assert world.counters.lost_reports == 2
+
+    jump_through(main())
+    assert "the disk does not answer" in caplog.text
 
 
 # -- readiness ------------------------------------------------------------------------------------
