@@ -34,8 +34,8 @@ SIGHUP reads the configuration again; with one that cannot be used the old one s
     "--port",
     metavar="PORT",
     help="Serial port of the coprocessor: a device such as "
-    "/dev/ttyACM0 or /dev/serial/by-id/…, a pseudo-terminal, socket://host:port or "
-    "rfc2217://host:port.",
+    "/dev/ttyACM0 or /dev/serial/by-id/…, usb:VID:PID[:SERIAL], a pseudo-terminal, "
+    "socket://host:port or rfc2217://host:port.",
 )
 @click.option(
     "--simulate",

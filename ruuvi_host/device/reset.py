@@ -25,15 +25,15 @@ def check(reset: Reset | None) -> None:
                 import gpiod
             except ImportError as error:
                 raise ConfigError(
-                    "reset", f"a GPIO needs libgpiod's binding: pip install '{EXTRA}'"
+                    "coprocessor.reset", f"a GPIO needs libgpiod's binding: pip install '{EXTRA}'"
                 ) from error
             if not gpiod.is_gpiochip_device(chip):
-                raise ConfigError("reset", f"{chip} is not a GPIO chip")
+                raise ConfigError("coprocessor.reset", f"{chip} is not a GPIO chip")
         case ResetCommand(argv):
             from shutil import which
 
             if which(argv[0]) is None:
-                raise ConfigError("reset", f"there is no program {argv[0]}")
+                raise ConfigError("coprocessor.reset_command", f"there is no program {argv[0]}")
         case ModemLine() | None:
             pass
         case _:
