@@ -20,6 +20,7 @@ from typing import Any
 from lines import until
 from peer import IDENTITY, SET_ALL, Peer, old_report, report
 from programs import Program, ruuvi_host
+from soak_figures import tell
 
 BURST = 4
 """Reports that are written together."""
@@ -66,15 +67,18 @@ class Figures:
         interval, so that none is replaced by a newer one."""
         return self.taken - self.delivered
 
-    def __str__(self) -> str:
-        interesting = {k: v for k, v in self.link.items() if not k.startswith("bytes_")}
-        rest = ", ".join(f"{name} {count}" for name, count in interesting.items())
-        return (
-            f"{self.name}: offered {self.offered} ({self.unheard} while the port was closed), "
-            f"damaged {self.damaged}; counted "
-            f"{self.counted}, unconfigured {self.unconfigured}; delivered {self.delivered}; lost "
-            f"without a reason {self.lost} on the line, {self.lost_behind} behind it ({rest})"
-        )
+    def told(self) -> dict[str, int]:
+        """All of it, by name."""
+        return {
+            "offered": self.offered,
+            "offered_while_closed": self.unheard,
+            "damaged": self.damaged,
+            "counted": self.counted,
+            "unconfigured": self.unconfigured,
+            "delivered": self.delivered,
+            "lost_without_a_reason": self.lost + self.lost_behind,
+            **{k: v for k, v in self.link.items() if not k.startswith("bytes_")},
+        }
 
 
 class Bench:
@@ -160,9 +164,9 @@ class Bench:
         figures.delivered = sum(b["tags"] for b in batches if b["result"] == "accepted")
         # A relay counts anew with a new configuration.
         assert figures.delivered >= relay.get("accepted_reports", 0)
-        print(figures)
-        assert figures.lost == 0, figures
-        assert figures.lost_behind == 0, figures
+        tell(f"line, {figures.name}", **figures.told())
+        assert figures.lost == 0
+        assert figures.lost_behind == 0
         return figures
 
     def _counters(self, name: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Each fault of the line for a moment; for longer with SOAK_SECONDS=SECONDS (and pytest's
+"""Each fault of the line for a moment; for longer with RUUVI_SOAK_SECONDS=S (and pytest's
 --timeout=0)."""
 
 import asyncio
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from serial_faults import FAULTS
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "1.5"))
+SECONDS = float(os.environ.get("RUUVI_SOAK_SECONDS", "1.5"))
 
 
 @pytest.mark.parametrize("name", FAULTS)
