@@ -318,7 +318,6 @@ class Player:
                 self._awaited.clear()
             elif isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:
                 self._settled = True
-                self._unanswered.clear()
             self._unanswered = [
                 (at, asked) for at, asked in self._unanswered if not _is_answer(message, asked)
             ]

@@ -1,17 +1,22 @@
 """`ruuvi-host capture`, `run --capture` and `replay` as people use them, and misuse them."""
 
+import fcntl
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
+import sys
+import termios
+import time
 from pathlib import Path
 from stat import S_IMODE
 
 import pytest
 from programs import COMMAND, Program, ruuvi_host
 
-from firmware_protocol.messages import GetAll, SetAll
+from firmware_protocol.messages import AdvRprt2, GetAll, SetAll
 from ruuvi_host.capture.pcapng import Reader, Record, packet, section
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -33,8 +38,6 @@ def told(*arguments: str, code: int = 2) -> str:
 
 def grown(program: Program, path: Path, records: int) -> None:
     """Wait until so many are in the file. There is no line to wait for."""
-    import time
-
     until = time.monotonic() + 30
     while not path.exists() or len(read(path)[0]) < records:
         assert time.monotonic() < until, program
@@ -290,6 +293,33 @@ def test_replay_without_a_host_waits_until_it_is_stopped() -> None:
     assert player.err[-1].startswith("played 0 of 1278 octets; the host sent 0 octets")
 
 
+def unread(port: int) -> int:
+    return int.from_bytes(fcntl.ioctl(port, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_replay_loses_nothing_to_a_slow_reader(tmp_path: Path) -> None:
+    """More than a pseudo-terminal has room for, and a host that looks at it only now and then."""
+    path = tmp_path / "long.pcapng"
+    report = AdvRprt2(bytes(6), bytes(31), -60, 1, 15, 37, False, -64).to_frame()
+    path.write_bytes(section("x") + packet(Record(False, 0, 0, report)) * 4000)
+    with ruuvi_host("replay", str(path), "--speed", "max") as player:
+        port = os.open(player.wait_for("^/dev/.*")[0], os.O_RDWR | os.O_NOCTTY)
+        try:
+            os.write(port, SetAll().to_frame())
+            before, waiting = -1, 0
+            while not waiting or waiting != before:  # until nothing more fits
+                time.sleep(0.2)
+                before, waiting = waiting, unread(port)
+            octets = 0
+            while octets < 4000 * len(report):
+                octets += len(os.read(port, 65536))
+            player.wait_for("^played")
+        finally:
+            os.close(port)
+        assert player.wait() == 0
+    assert player.err[-1].endswith("0 octets not read by it")
+
+
 def test_replay_goes_on_when_the_host_comes_back() -> None:
     with ruuvi_host("replay", str(CAPTURES / "begun-late.pcapng"), "--speed", "0.5") as player:
         port = player.wait_for("^/dev/.*")[0]
@@ -362,3 +392,19 @@ def test_other_link_types_are_left_out_and_told(tmp_path: Path) -> None:
     data[at] = 1
     path.write_bytes(data)
     assert "1 packets of other link types left out" in told("decode", "uart", str(path), code=0)
+
+
+# -- the page
+
+
+def test_the_page_shows_commands_that_there_are() -> None:
+    page = (CAPTURES.parent.parent / "docs" / "pages" / "captures.md").read_text("utf-8")
+    commands = re.findall(r"ruuvi-host ((?:decode uart|\w+)) ?([^|`\n]*)", page)
+    assert len(commands) > 5
+    for command, rest in commands:
+        shown = subprocess.run(
+            [COMMAND, *command.split(), "--help"], capture_output=True, text=True, timeout=60
+        )
+        assert shown.returncode == 0, command
+        for option in re.findall(r"--[\w-]+", rest):
+            assert option in shown.stdout, (command, option)
