@@ -23,9 +23,10 @@ from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.device.trouble import MODEM_MANAGER, who_else_has
 from ruuvi_host.doctor import judgement
 from ruuvi_host.doctor.judgement import Finding, Level
-from ruuvi_host.errors import DeviceError, PortError
+from ruuvi_host.errors import DeviceError, PortError, SpoolError
 from ruuvi_host.relay.ready import faults_of
-from ruuvi_host.state import StateDirectory
+from ruuvi_host.relay.spool_reading import summary
+from ruuvi_host.state import StateDirectory, spools
 from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
 from ruuvi_host.status_socket import ask
 
@@ -57,6 +58,8 @@ async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[F
         if number == 0:  # it names the gateway
             known = ear.device or known
     async for finding in _servers(config, known, post=post):
+        yield finding
+    for finding in await asyncio.to_thread(_spools, state):
         yield finding
 
 
@@ -232,6 +235,23 @@ async def _servers(
 
 def _faults(target: Target) -> list[tuple[str, str]]:
     return list(faults_of(target))
+
+
+def _spools(state: Path) -> list[Finding]:
+    """What waits on disk. That of a running host may be looked into, too."""
+    found = []
+    for name in spools(state):
+        path = state / f"{name}.spool"
+        if path.exists():
+            try:
+                inside = summary(path)
+            except SpoolError as error:
+                remedy = "at the next start it is set aside, and what can be read of it is kept"
+                found.append(Finding(f"{name}, spool", Level.FAULT, str(error), remedy))
+                continue
+            oldest = inside.oldest and max(SystemClock.wall() - inside.oldest, 0.0)
+            found.append(judgement.spool(name, inside.batches, oldest))
+    return found
 
 
 async def _delivery(target: Target, config: Config, gateway: DeviceId) -> Finding:

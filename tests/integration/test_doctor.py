@@ -1,6 +1,7 @@
 """`ruuvi-host doctor` as a user calls it: on what works, and on what does not."""
 
 import json
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,30 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
         code, told = doctor(port_of(simulated), url, tmp_path, "--no-post")
     assert code == 0
     assert told["custom"]["sentence"] == "its files are in order; it was not posted to"
+
+
+def test_what_waits_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        url = f"http://127.0.0.1:{reserved.getsockname()[1]}/"
+    state = tmp_path / "state"
+    with board() as simulated:
+        port = port_of(simulated)
+        options = ["--port", port, "--url", url, "--interval", "1", "--trust-clock"]
+        with ruuvi_host("run", *options, "--state-dir", str(state)) as host:
+            host.wait_for("post failed")
+            while "custom, spool" not in (told := doctor(port, url, state, "--no-post")[1]):
+                pass
+            assert told["custom, spool"]["level"] == "ok"
+            assert told["host"]["level"] == "warning"
+            assert host.stop() == 0
+        told = doctor(port, url, state)[1]
+        assert re.fullmatch(
+            r"waiting: batches \d+, the oldest for \d min", told["custom, spool"]["sentence"]
+        )
+        (state / "custom.spool").write_bytes(b"something else")
+        code, told = doctor(port, url, state, "--no-post")
+        assert code == 3
+        assert told["custom, spool"]["level"] == "fault"
 
 
 def test_a_port_with_nobody_behind_it(tmp_path: Path) -> None:
