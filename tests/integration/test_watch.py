@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, monotonic_ns, sleep
 
 import pytest
 from lines import run, until
@@ -33,9 +34,11 @@ class Systemd:
         self._socket.settimeout(20)
         self.address = str(path)
 
-    def wait_for(self, text: str) -> None:
-        while text not in self.told:
+    def wait_for(self, text: str) -> str:
+        """What began with `text`."""
+        while not (found := [each for each in self.told if each.startswith(text)]):
             self.told.append(self._socket.recv(4096).decode())
+        return found[-1]
 
     def all(self) -> list[str]:
         self._socket.setblocking(False)
@@ -219,5 +222,10 @@ def test_run_under_systemd(tmp_path: Path, systemd: Systemd) -> None:
             systemd.wait_for("READY=1")
             systemd.wait_for("WATCHDOG=1")
             assert any(line.startswith("STATUS=reports flow; custom: ") for line in systemd.told)
+            os.kill(host.pid, signal.SIGHUP)
+            reloading = systemd.wait_for("RELOADING=1")
+            assert int(reloading.partition("MONOTONIC_USEC=")[2]) <= monotonic_ns() // 1000
+            systemd.told.clear()
+            systemd.wait_for("READY=1")
             assert host.stop() == 0
             systemd.wait_for("STOPPING=1")
