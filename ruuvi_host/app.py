@@ -391,7 +391,8 @@ class Host:
                 self._log_counters(relay.name, relay.counters)
             self._log_counters("statistics", self._statistics.counters)
             for account in self._accounts():
-                log.log(logging.ERROR if account.missing else logging.INFO, "%s", account)
+                level = logging.ERROR if account.missing else logging.INFO
+                log.log(level, "balance: %s", account)
 
     def _warn_of_unrelayed(self) -> None:
         if len(self._table):

@@ -73,7 +73,7 @@ def unknown(links: Sequence[tuple[str, LinkCounters]], intake: IntakeCounters) -
     for name, counters in links:
         overruns = counters.uart_overruns
         said = "not known, the driver does not count them" if overruns is None else str(overruns)
-        yield f"{name}: octets that the UART lost: {said}"
+        yield f"{name}, octets that the UART lost: {said}"
     yield (
         f"measurements that never reached us: {intake.missed} by the gaps in their numbers; "
         f"not known after {intake.missed_unknown} reports"
@@ -82,7 +82,7 @@ def unknown(links: Sequence[tuple[str, LinkCounters]], intake: IntakeCounters) -
 
 def _link(name: str, counters: LinkCounters) -> Iterator[Account]:
     yield Account(
-        f"{name}: octets",
+        f"{name}, octets",
         counters.bytes_received,
         {
             "in_frames": counters.bytes_in_frames,
@@ -91,7 +91,7 @@ def _link(name: str, counters: LinkCounters) -> Iterator[Account]:
         },
     )
     yield Account(
-        f"{name}: reports",
+        f"{name}, reports",
         counters.report_frames,
         {"handed_on": counters.reports, "not_configured": counters.reports_unconfigured},
     )
@@ -100,7 +100,7 @@ def _link(name: str, counters: LinkCounters) -> Iterator[Account]:
 def _target(target: TargetLedger) -> Iterator[Account]:
     name, queue, relay = target.name, target.queue, target.relay
     yield Account(
-        f"{name}: news",
+        f"{name}, news",
         target.news,
         {
             "replaced_by_newer": queue.replaced,
@@ -110,16 +110,16 @@ def _target(target: TargetLedger) -> Iterator[Account]:
             "queued": target.queued,
         },
     )
-    yield Account(f"{name}: reports for batches", queue.taken, {"in_batches": relay.batch_reports})
+    yield Account(f"{name}, reports for batches", queue.taken, {"in_batches": relay.batch_reports})
     batches, reports = target.waiting
     yield Account(
-        f"{name}: batches",
+        f"{name}, batches",
         relay.batches + relay.from_before,
         {end: getattr(relay, end) for end in _ENDS}
         | {"empty_failed": relay.empty_failed, "waiting": batches},
     )
     yield Account(
-        f"{name}: reports in batches",
+        f"{name}, reports in batches",
         relay.batch_reports + relay.from_before_reports,
         {end: getattr(relay, f"{end}_reports") for end in _ENDS} | {"waiting": reports},
     )

@@ -47,7 +47,7 @@ def test_the_main_job(state: str) -> None:
         host.wait_for("batches are accepted")
         host.wait_for("coprocessor configured")
         assert host.stop() == 0
-        assert host.err[-1].split(" ", 1)[1].startswith("custom: batches")
+        assert host.err[-1].split(" ", 1)[1].startswith("balance: custom, reports in batches")
     with (
         receiver() as (server, url),
         run(state, "--simulate", "--url", url, "--interval", "1") as host,

@@ -39,7 +39,7 @@ def balance(host: Program) -> dict[str, dict[str, int]]:
     """The lines of the end: account → its parts, the whole among them as "total"."""
     found = {}
     for line in host.err:
-        if told := re.search(r"\d (?:WARNING: )?(\S.*?) (\d+) = (.*)$", line):
+        if told := re.search(r" balance: (\S.*?) (\d+) = (.*)$", line):
             parts = dict(part.rsplit(" ", 1) for part in told[3].split(" + ") if " " in part)
             found[told[1]] = {name: int(count) for name, count in parts.items()} | {
                 "total": int(told[2])
@@ -61,7 +61,7 @@ def test_asked_while_it_runs(state: str) -> None:
         assert [account["without_a_count"] for account in document["balance"]] == [0] * 8
         lines = status(state).out
         assert lines[1].startswith("health: good: reports flow; custom: batches are accepted")
-        assert any(line.startswith("  custom: news ") for line in lines)
+        assert any(line.startswith("  custom, news ") for line in lines)
         assert host.stop() == 0
 
 
@@ -75,9 +75,9 @@ def test_the_balance_at_the_end_over_an_outage_a_new_configuration_and_a_stop(st
     assert "WITHOUT A COUNT" not in str(host)
     told = balance(host)
     assert told["reports"]["total"] > 0
-    batches = told["custom: batches"]
+    batches = told["custom, batches"]
     assert batches.pop("total") == sum(batches.values())
-    reports = told["custom: reports in batches"]
+    reports = told["custom, reports in batches"]
     delivered = sum(json.loads(line)["tags"] for line in server.out if '"accepted"' in line)
     # What the server took although its answer came too late waits for being sent again.
     assert reports["accepted"] <= delivered <= reports["accepted"] + reports.get("waiting", 0)
@@ -89,11 +89,11 @@ def test_a_second_life_counts_what_the_first_left(state: str) -> None:
         host.wait_for("coprocessor configured")
         server.wait_for('"tags": [0-9]')
         assert host.stop() == 0
-    waiting = balance(host)["custom: batches"].get("waiting", 0)
+    waiting = balance(host)["custom, batches"].get("waiting", 0)
     with receiver() as server, run(state, url_of(server)) as host:
         server.wait_for('"accepted"', waiting + 1)
         assert host.stop() == 0
-    told = balance(host)["custom: batches"]
+    told = balance(host)["custom, batches"]
     assert told["total"] == sum(count for name, count in told.items() if name != "total")
 
 

@@ -38,14 +38,14 @@ def test_what_adds_up() -> None:
     found = accounts([(PORT, LINK)], INTAKE, [TARGET])
     assert unbalanced(found) == []
     assert [str(account) for account in found] == [
-        "/dev/ttyACM0: octets 100 = in frames 90 + skipped 7 + pending 3",
-        "/dev/ttyACM0: reports 5 = handed on 4 + not configured 1",
+        "/dev/ttyACM0, octets 100 = in frames 90 + skipped 7 + pending 3",
+        "/dev/ttyACM0, reports 5 = handed on 4 + not configured 1",
         "reports of all lines 4 = taken in 4",
         "reports 4 = filtered 1 + news 3",
-        "custom: news 3 = replaced by newer 1 + in batches 1 + queued 1",
-        "custom: reports for batches 1 = in batches 1",
-        "custom: batches 3 = accepted 1 + empty failed 1 + waiting 1",
-        "custom: reports in batches 1 = waiting 1",
+        "custom, news 3 = replaced by newer 1 + in batches 1 + queued 1",
+        "custom, reports for batches 1 = in batches 1",
+        "custom, batches 3 = accepted 1 + empty failed 1 + waiting 1",
+        "custom, reports in batches 1 = waiting 1",
     ]
 
 
@@ -66,8 +66,8 @@ def test_what_does_not() -> None:
 def test_what_cannot_be_known() -> None:
     known = LinkCounters(uart_overruns=0)
     assert list(unknown([(PORT, LINK), ("/dev/ttyS0", known)], INTAKE)) == [
-        "/dev/ttyACM0: octets that the UART lost: not known, the driver does not count them",
-        "/dev/ttyS0: octets that the UART lost: 0",
+        "/dev/ttyACM0, octets that the UART lost: not known, the driver does not count them",
+        "/dev/ttyS0, octets that the UART lost: 0",
         "measurements that never reached us: 2 by the gaps in their numbers; "
         "not known after 1 reports",
     ]
