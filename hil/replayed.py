@@ -54,7 +54,7 @@ class ReplayRig(LocalRig):
         """What the first coprocessor sent: seconds of silence before it, and the octets."""
         last: tuple[int, int] | None = None
         for record in open_source(self._file):
-            if record.sent or getattr(record, "interface", 0):
+            if record.sent or record.interface:
                 continue
             at = record.wall if record.monotonic is None else record.monotonic
             pause = 0.0

@@ -28,6 +28,16 @@ def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
         runner.run(_stoppable(main))
 
 
+def run_once(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main`, which ends by itself; a look-up that hangs does not hold up the end."""
+
+    async def watched() -> T:
+        asyncio.get_running_loop().set_default_executor(DaemonThreads())
+        return await main
+
+    return asyncio.run(watched())
+
+
 async def _stoppable(main: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DaemonThreads())

@@ -54,12 +54,12 @@ def command(
 
     Exit status 0: all delivered; 4: not all; 2: the configuration cannot be used.
     """
-    import asyncio
     from dataclasses import replace
 
     from ruuvi_host import logs
     from ruuvi_host.checking import check_all
     from ruuvi_host.config.load import load_to_run
+    from ruuvi_host.lifetime import run_once
 
     logs.configure()
     logs.adjust("warning", as_json=False)
@@ -74,7 +74,7 @@ def command(
     targets = _chosen(loaded, names, simulate=simulate)
     gateway = _identity(loaded, asked=bool(port), simulate=simulate)
     config = replace(loaded.config, trust_clock=loaded.config.trust_clock or simulate)
-    results = asyncio.run(check_all(targets, config, gateway))
+    results = run_once(check_all(targets, config, gateway))
     for result in results:
         if as_json:
             line = {
@@ -123,11 +123,10 @@ def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[T
 
 def _identity(loaded: Loaded, *, asked: bool, simulate: bool) -> DeviceId:
     """Who signs. Raises ConfigError or DeviceError."""
-    import asyncio
-
     from ruuvi_host.checking import identify
     from ruuvi_host.config.model import state_directory
     from ruuvi_host.errors import ConfigError
+    from ruuvi_host.lifetime import run_once
     from ruuvi_host.state import StateDirectory
 
     if simulate:
@@ -142,4 +141,4 @@ def _identity(loaded: Loaded, *, asked: bool, simulate: bool) -> DeviceId:
         raise ConfigError(
             "--port", "the coprocessor's id signs, and none is known yet: name its port"
         )
-    return asyncio.run(identify(loaded.config.coprocessors[0]))
+    return run_once(identify(loaded.config.coprocessors[0]))

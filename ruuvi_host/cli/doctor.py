@@ -35,7 +35,6 @@ def command(
 
     Exit status 0: all is well; 1: warnings; 3: a fault.
     """
-    import asyncio
     import json
 
     from ruuvi_host import logs
@@ -44,6 +43,7 @@ def command(
     from ruuvi_host.config.model import state_directory
     from ruuvi_host.doctor.examination import examine
     from ruuvi_host.doctor.judgement import Finding, exit_status
+    from ruuvi_host.lifetime import run_once
 
     logs.configure()
     logs.adjust("critical", as_json=False)  # what there is to say is a finding
@@ -67,5 +67,5 @@ def command(
             }
             click.echo(json.dumps(line, ensure_ascii=False) if as_json else str(finding))
 
-    asyncio.run(tell())
+    run_once(tell())
     raise SystemExit(exit_status(findings))

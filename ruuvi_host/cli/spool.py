@@ -191,13 +191,12 @@ def drain(
     What is taken leaves the spool. Not while `run` is running, which does the same by itself.
     Exit status 4: the server did not take all; the rest stays.
     """
-    import asyncio
-
     from ruuvi_host import logs
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.model import CUSTOM, RUUVI, refuse_ruuvi
     from ruuvi_host.draining import drain as drain_now
     from ruuvi_host.errors import ConfigError, SinkError
+    from ruuvi_host.lifetime import run_once
 
     logs.configure()
     options = for_url(url) if url else []
@@ -217,7 +216,7 @@ def drain(
         refuse_ruuvi(server.url)
     with _owned(folder):
         _path(folder, target)
-        told = asyncio.run(drain_now(folder, target, server, loaded.config))
+        told = run_once(drain_now(folder, target, server, loaded.config))
     click.echo(f"{target}: {told}", err=True)
     if told.left:
         raise SinkError(target, "not all was taken; the rest stays in the spool")

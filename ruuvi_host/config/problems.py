@@ -97,7 +97,7 @@ def _text(value: Any) -> str:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """"; is NEAR meant?", if one of the known words is near; else nothing."""
+    """ "; is NEAR meant?", if one of the known words is near; else nothing."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, known, 1)

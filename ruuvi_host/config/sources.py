@@ -85,7 +85,8 @@ class Sources:
         # the server that --url replaces must not come back with the authentication of --set.
         for _, group in groupby(wishes.overrides, key=lambda override: override[2]):
             self._take_overrides(group)
-        self.files = wishes.files or self.path_of("files") or self.folder
+        files = wishes.files or self.path_of("files") or self.folder
+        self.files = Path(os.path.abspath(files))
         """The folder of certificates and extra parts."""
         self.problems.source = ""
         self._texts.clear()

@@ -155,7 +155,7 @@ def test_paths_of_options_are_relative_to_the_present_folder(
     monkeypatch.setenv("HOME", "/home/somebody")
     assert load(wishes(path, "files=here")).sources.files == tmp_path / "here"
     assert load(wishes(path, FILES="~/x")).sources.files == Path("/home/somebody/x")
-    assert load(Wishes(path, Path("there"))).sources.files == Path("there")
+    assert load(Wishes(path, Path("there"))).sources.files == tmp_path / "there"
     assert load(wishes(path)).sources.files == tmp_path / "etc" / "certs"
 
 
