@@ -163,6 +163,8 @@ class Player:
         self._heard_host = False
         self._waiting: tuple[float, float] | None = None
         """Since when, and until when at most."""
+        self._scripted = known.configured
+        """Does the capture have the answers of the handshake? Else they are the player's."""
         self._settled = False
         """Is the real host configured, as far as the player can tell?"""
         self._asked: dict[Command, int] = {}
@@ -231,7 +233,13 @@ class Player:
         return events
 
     def restart(self, now: float) -> None:
-        """A capture has no power switch."""
+        """Another host has opened the port, or the same one again. The capture's handshake is over,
+        so this one's is the player's."""
+        self._go_on(now)
+        self._scripted = self._settled = self._heard_host = False
+        self._asked.clear()
+        self._awaited.clear()
+        self._unanswered.clear()
 
     # ---
 
@@ -239,7 +247,7 @@ class Player:
     def _may_answer(self) -> bool:
         """Before the host is configured, the capture has the answers, or none: firmware 1.0.0 does
         not answer a SET_ALL that it does not know, and hosts learn from that."""
-        return self._settled or not self.known.configured
+        return self._settled or not self._scripted
 
     def _fetch(self) -> None:
         """Take the next record into view."""
@@ -275,8 +283,8 @@ class Player:
             if self._wait(now, FIRST_WORD):
                 return True
             self._heard_host = True
-        if not self._settled and not self.known.configured:
-            # The handshake is the player's, and comes before all that is in the capture.
+        if not self._settled and not self._scripted:
+            # The handshake is the player's, and comes before all else that is in the capture.
             if self._wait(now, FIRST_WORD):
                 return True
             self._settled = True
@@ -314,6 +322,7 @@ class Player:
             message = parse(frame)
             if message.command == Command.GET_ALL:
                 self._settled = False
+                self._scripted = self.known.configured
                 self._asked.clear()
                 self._awaited.clear()
             elif isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:

@@ -62,7 +62,9 @@ class Served(Protocol[E_co]):
 
     def take_events(self) -> Sequence[E_co]: ...
 
-    def restart(self, now: float) -> None: ...
+    def restart(self, now: float) -> None:
+        """It was switched off and on; or, where the line is patient, the host was."""
+        ...
 
 
 class PtyLine(Generic[E]):
@@ -95,6 +97,7 @@ class PtyLine(Generic[E]):
         self._clock = clock or SystemClock()
         self._patient = patient
         self._unwritten = b""
+        self._host_left = False
         self._master = -1
         self._wake = asyncio.Event()
         self._then = 0.0  # by the clock
@@ -185,6 +188,9 @@ class PtyLine(Generic[E]):
         received = self._read()
         if self._patient and not self.host_present:
             return LOOK_FOR_HOST
+        if self._host_left:
+            self._host_left = False
+            board.restart(self._now)
         self._now += min(self._then - then, LONGEST_STEP)
         if received:
             board.receive(received, self._now)
@@ -220,6 +226,7 @@ class PtyLine(Generic[E]):
                 self._discard_unread()
                 self.octets_lost += len(self._unwritten)
                 self._unwritten = b""
+                self._host_left = self._patient
             return b""
         self._set_host_present(True)
         return data

@@ -330,8 +330,9 @@ def test_replay_goes_on_when_the_host_comes_back() -> None:
             assert player.wait() == 0
             again.stop()
     assert again.out
-    assert len(host.out) + len(again.out) <= 15
-    assert player.err.count("host: GET_DEVICE_ID") >= 2
+    # Nothing is played while nobody is configured; what is on its way when a host goes is lost.
+    assert 10 <= len(host.out) + len(again.out) <= 15
+    assert player.err.count("answered SET_ALL, which the capture does not") >= 2
 
 
 def test_a_bare_recording_is_played_at_the_speed_of_the_line(tmp_path: Path) -> None:

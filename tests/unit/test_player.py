@@ -289,3 +289,20 @@ def test_one_of_several_is_played() -> None:
     assert player.advance(0.0) == b""
     assert player.advance(1.0) == CONFIGURED.to_frame()
     assert player.advance(1.0) == report(1).to_frame()
+
+
+def test_a_host_that_comes_back_is_configured_by_the_player() -> None:
+    table = Table([*HANDSHAKE, *capture((1.0, report(1)), (2.0, report(2)), (3.0, report(3)))])
+    table.say(ASKED, SetAll())
+    table.until(1.5)
+    table.player.restart(table.now)
+    table.until(2.5)
+    assert table.played[-1] == (1.0, report(1).to_frame())  # it waits for its first word
+    table.say(ASKED, SetAll())
+    table.until(9)
+    assert table.played[3:] == [
+        (2.5 + ANSWER, TOLD.to_frame() + CONFIGURED.to_frame()),
+        (2.5 + ANSWER, report(2).to_frame()),
+        (3.5 + ANSWER, report(3).to_frame()),
+    ]
+    assert table.player.answered == 2
