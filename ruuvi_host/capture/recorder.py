@@ -144,7 +144,7 @@ class PortTap:
 class Recorder:
     """See the top of this file. `taps` are for the ports of the file, in their order.
 
-    on_failure: called in the writing thread the first time that the file does not take something.
+    on_failure: called in the writing thread when the file ceases to take what is written to it.
     It is tried again all the same: a full disk may be emptied.
     """
 
@@ -243,24 +243,28 @@ class Recorder:
             self._file.append(b"".join(map(packet, records)))
         except OSError as error:
             failure = error
+        room = sum(len(record.data) + COST for record in records)
+        sent = sum(len(record.data) for record in records if record.sent)
+        received = room - len(records) * COST - sent
         with self._news:
             if not self._in_hand:
                 return  # given up by `close`
             self._in_hand = []
-            self._room += sum(len(record.data) + COST for record in records)
+            self._room += room
             if failure:
                 self._count_lost(records)
             else:
-                counters = self.counters
-                counters.records += len(records)
-                for record in records:
-                    self._kept[record.interface] += 1
-                    if record.sent:
-                        counters.octets_sent += len(record.data)
-                    else:
-                        counters.octets_received += len(record.data)
+                self.counters.records += len(records)
+                self.counters.octets_sent += sent
+                self.counters.octets_received += received
         if failure:
             self._tell(failure)
+            return
+        for record in records:
+            self._kept[record.interface] += 1
+        if self._failures.total:
+            self._failures.reset()
+            log.warning("%s: can be written again", self._file.path)
 
     def _tell(self, error: OSError) -> None:
         first = self._failures.total == 0

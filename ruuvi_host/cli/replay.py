@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from math import inf, isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -72,7 +73,7 @@ def command(path: str, speed: float, number: int, link: str | None) -> None:
     from ruuvi_host.capture.source import open_source
     from ruuvi_host.errors import ConfigError
 
-    if path == "-":
+    if path == "-" or Path(path).is_fifo():
         raise ConfigError("FILE", "a capture is read twice, and so cannot come from a pipe")
     source = open_source(path)
     known = survey(source, number - 1)

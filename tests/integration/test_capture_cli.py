@@ -203,6 +203,7 @@ def test_a_full_disk_ends_it_with_what_was_there(tmp_path: Path) -> None:
         ("replay nowhere", "nowhere: No such file"),
         ("replay /", "/: Is a directory"),
         ("replay -", "cannot come from a pipe"),
+        ("replay pipe", "cannot come from a pipe"),
         ("replay /dev/null", "holds no frame of a coprocessor"),
         ("replay pyproject.toml", "holds no frame of a coprocessor"),
         (f"replay {BOOT} --speed fast", "'fast' is neither a number"),
@@ -217,6 +218,7 @@ def test_what_cannot_be_is_one_sentence(
 ) -> None:
     for name in ("pyproject.toml", "README.md"):
         (tmp_path / name).write_text("# not a capture\n")
+    os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert sentence in told(*arguments.split()).splitlines()[-1]

@@ -198,6 +198,7 @@ def test_a_full_disk_loses_nothing_that_was_there(
     assert recorder.counters.records_lost == 3
     assert recorder.counters.octets_lost == 10
     assert "cannot be written: File too large; records lost 2" in caplog.text
+    assert "can be written again" in caplog.text
     assert len(failures) == 1
 
 
