@@ -140,6 +140,17 @@ def test_what_is_on_disk_during_the_first_attempt(sync: Sync) -> None:
     jump_through(main())
 
 
+def test_what_fails_is_on_disk_before_the_pause() -> None:
+    async def main() -> None:
+        world = World(repeat(LATER))
+        world.hear(1)
+        await world.run(0.5)
+        assert len(world.sink.posts) == 1
+        assert left(world) == [[1]]
+
+    jump_through(main())
+
+
 def test_what_is_cut_during_an_attempt_is_on_disk_at_once() -> None:
     async def main() -> None:
         world = World(repeat(ACCEPTED), takes=repeat(100.0))
