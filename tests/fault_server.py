@@ -36,8 +36,8 @@ class FaultServer:
 
     What can be done: ok; a status, as "503"; "429" with Retry-After 1; late (200 after a second);
     lost (taken, and closed without an answer); cut (taken, and closed within the answer); reset;
-    reset_early (before it is read); hang (read, and no answer); hang_early (not even read);
-    drip (an answer of an octet a second); garbage.
+    reset_early (before it is read); hold (read, and closed after two seconds); hang (read, and no
+    answer); hang_early (not even read); drip (an answer of an octet a second); garbage.
     """
 
     def __init__(self, behave: Callable[[int], str] = lambda number: "ok") -> None:
@@ -138,6 +138,8 @@ class FaultServer:
             connection.sendall(answer("200")[:7])
         elif action == "reset":
             reset(connection)
+        elif action == "hold":
+            self._stopped.wait(2.0)
         elif action == "hang":
             self._stopped.wait()
         elif action == "drip":

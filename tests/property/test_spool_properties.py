@@ -24,7 +24,7 @@ from ruuvi_host.status import RelayCounters
 
 GATEWAY = DeviceId(bytes(range(8)), bytes(6))
 MEMORY = Path("/dev/shm")
-BOUND = 600_000
+BOUND = 700_000
 MAX_AGE = 1000.0
 
 
@@ -59,8 +59,8 @@ def batch(nonce: int, sensors: int, size: int) -> Batch:
 
 
 events = st.one_of(
-    st.tuples(st.just("add"), st.integers(1, 40), st.integers(0, 200)),
-    st.tuples(st.just("add late"), st.integers(1, 40), st.integers(0, 200)),
+    st.tuples(st.just("add"), st.integers(1, 120), st.integers(0, 200)),
+    st.tuples(st.just("add late"), st.integers(1, 120), st.integers(0, 200)),
     st.tuples(st.just("deliver"), st.integers(1, 5), st.just(0)),
     st.tuples(st.just("fail"), st.just(0), st.just(0)),
     st.tuples(st.just("crash"), st.just(0), st.just(0)),
