@@ -114,6 +114,20 @@ def test_kill_nine(tmp_path: Path, sync: str, seed: int) -> None:
     )
 
 
+@pytest.mark.parametrize("sync", ["after_failure", "always"])
+def test_a_kill_during_the_first_attempt(tmp_path: Path, sync: str) -> None:
+    """It costs that one batch, or nothing when it was written ahead."""
+    with (
+        FaultServer(lambda n: "ok" if n < 2 else "hang") as server,
+        ruuvi_host("simulate", "--rate", "100") as board,
+        host(tmp_path, board.wait_for("^/dev/.*")[0], server.url, sync) as victim,
+    ):
+        server.wait_for(server.failed)
+        under_way = server.failed()[0].nonce
+        victim.stop(signal.SIGKILL)
+        assert (under_way in spooled(tmp_path)) is (sync == "always")
+
+
 def own_run(nonces: set[int]) -> list[int]:
     """All numbers from the first to the last of one life, which may pass 2**32."""
     if not nonces:
