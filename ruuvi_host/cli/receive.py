@@ -95,7 +95,8 @@ def command(
     """Run a small server that accepts and checks batches.
 
     For trying out `ruuvi-host run`, or a gateway: it checks each body and its signature strictly,
-    and prints what it found, a line for each batch. The first line is the address to post to.
+    and prints what it found, a line for each batch; likewise for each post of a gateway's
+    statistics, on any path. The first line is the address to post to.
 
     A failing network can be played with --answer, --hang, --delay, --fail-first and --fail-every.
     """
