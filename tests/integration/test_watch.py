@@ -16,6 +16,7 @@ import pytest
 from lines import run, until
 from programs import ruuvi_host
 
+from ruuvi_host.balance import Account
 from ruuvi_host.errors import HealthError
 from ruuvi_host.health import HostFacts, Level, LinkFacts, TargetFacts
 from ruuvi_host.notify import Notifier
@@ -139,6 +140,26 @@ def test_the_network_watchdog_may_end_it(systemd: Systemd) -> None:
         world.notifier.close()
 
     run(main())
+
+
+def test_in_debug_mode_a_balance_that_does_not_add_up_ends_it(systemd: Systemd) -> None:
+    world = World(systemd.address)
+    looks: list[int] = []
+
+    def audit() -> list[Account]:
+        """On its way from one counter to the next at first, then really missing."""
+        looks.append(len(looks))
+        return [Account("reports", 10, {"news": 9 if len(looks) in (2, 4, 5) else 10})]
+
+    watch = Watch(world.facts, world.notifier, audit=audit, look=LOOK)
+
+    async def main() -> None:
+        with pytest.raises(AssertionError, match=r"^reports 10 = news 9, WITHOUT A COUNT 1$"):
+            await watch.run()
+        world.notifier.close()
+
+    run(main())
+    assert len(looks) == 5
 
 
 # -- an event loop that stands still --------------------------------------------------------------
