@@ -264,7 +264,7 @@ class Host:
         with on_signal(signal.SIGHUP, hang_up.set):  # to the end: it must not kill us on the way
             try:
                 await together(
-                    coprocessors=self._coprocessors.run(),
+                    coprocessors=self._coprocessors.run(patient=self._has_backlog()),
                     relays=self._run_relays(hang_up),
                     watch=self._watch.run(standstill),
                     status=self._serve_status(),
@@ -281,6 +281,10 @@ class Host:
         except OSError as error:
             problem = error.strerror or error
             log.warning("`ruuvi-host status` cannot ask this host: no socket: %s", problem)
+
+    def _has_backlog(self) -> bool:
+        """Undelivered data is sent with the coprocessor unplugged, too."""
+        return bool(self._gateway) and any(s.path.exists() for s in self._spools.values())
 
     async def _run_relays(self, hang_up: asyncio.Event) -> None:
         """Nothing is posted before clock, coprocessor and its identity are there."""

@@ -328,3 +328,26 @@ def test_a_gateways_configuration(state: str, tmp_path: Path, data_format: str) 
     own_names = {"dataFormat", "measurementSequenceNumber"}
     assert (own_names <= set(reading)) is (data_format == "ruuvi_decoded")
     assert batch["signature"] == "ok"
+
+
+def test_what_waits_is_delivered_with_the_coprocessor_unplugged(state: str, tmp_path: Path) -> None:
+    link = str(tmp_path / "port")
+    with ruuvi_host("simulate", "--link", link, "--rate", "50") as board:
+        board.wait_for("^/dev/.*")
+        with run(
+            *(state, "--port", link, "--url", "http://127.0.0.1:9/", "--trust-clock"),
+            *("--interval", "1"),
+        ) as host:
+            host.wait_for(r"post failed .*waiting: batches [1-9]")
+            assert host.stop() == 0
+    with (
+        receiver() as (server, url),
+        run(state, "--port", link, "--url", url, "--trust-clock") as host,
+    ):
+        host.wait_for("there is no such port")
+        server.wait_for('"accepted".*"tags": [1-9].*"signature": "ok"')
+        host.wait_for("nothing is waiting|batches are accepted")
+        assert host.stop() == 0
+    # Without anything to deliver a port that is not there is a mistake.
+    with run(str(tmp_path / "other"), "--port", link, "--url", "http://127.0.0.1:9/") as host:
+        assert host.wait() == 3
