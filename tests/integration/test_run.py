@@ -338,7 +338,8 @@ def test_what_waits_is_delivered_with_the_coprocessor_unplugged(state: str, tmp_
             *(state, "--port", link, "--url", "http://127.0.0.1:9/", "--trust-clock"),
             *("--interval", "1"),
         ) as host:
-            host.wait_for(r"post failed .*waiting: batches [1-9]")
+            host.wait_for("coprocessor configured")
+            wait_until_heard(host)
             assert host.stop() == 0
     with (
         receiver() as (server, url),
