@@ -30,16 +30,13 @@ def without_coprocessor(state: Path, url: str, line: Pty) -> Program:
 
 # -- servers --------------------------------------------------------------------------------------
 
+EACH = ["503", "429", "reset", "reset_early", "lost", "cut", "garbage", "late"]
 FAULTS = {
     "status 503": ["503"] * 2,
-    "status 429": ["429"] * 2,
     "reset": ["reset"] * 2,
-    "reset before it is read": ["reset_early"] * 2,
     "answers 200 late": ["late"] * 2,
     "loses its answers": ["lost"] * 2,
-    "breaks its answers off": ["cut"] * 2,
-    "garbage": ["garbage"] * 2,
-    "one after the other": ["503", "ok", "reset", "ok", "lost", "ok", "garbage", "ok", "cut", "ok"],
+    "one after the other": [action for fault in EACH for action in (fault, "ok")],
 }
 
 
