@@ -71,7 +71,7 @@ def test_the_last_batch_is_delivered_at_the_stop(state: str) -> None:
         board.wait_for("configured")
         wait_until_heard(host)
         assert host.stop() == 0
-        first, last = batches(server)
+        _, last = batches(server)
         assert last["tags"] > 0
         assert not list(Path(state).glob("custom*")), "nothing is left to be delivered"
 
