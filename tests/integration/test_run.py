@@ -342,6 +342,7 @@ def test_what_waits_is_delivered_with_the_coprocessor_unplugged(state: str, tmp_
             host.wait_for("coprocessor configured")
             wait_until_heard(host)
             assert host.stop() == 0
+        assert board.stop() == 0  # and the link is gone
     with (
         receiver() as (server, url),
         run(state, "--port", link, "--url", url, "--trust-clock") as host,
