@@ -1,27 +1,45 @@
 """The rig with a real board, or with whatever else speaks CA-UART on a port."""
 
+import os
 import shlex
 import subprocess
 
 from hil.rig import Ability, BareRig, RigError, Setup
 
 
+def kind_of(port: str) -> str:
+    """What is behind a port, as far as its name tells: a program behind a pseudo-terminal or a
+    network must not be taken for a board."""
+    if "://" in port:
+        return "network"
+    return "pty" if os.path.realpath(port).startswith("/dev/pts/") else "board"
+
+
 class SerialRig(BareRig):
     """--rig serial --port PORT.
 
     reset_command: a program that resets the board, as it would be typed; None: it cannot be reset.
+    official: it runs the official firmware, or says so.
     """
 
     name = "serial"
     reply_bound = 0.1
     """As long as the ESP32 of the official gateway waits."""
 
-    def __init__(self, port: str, baud: int, reset_command: str | None) -> None:
+    def __init__(
+        self, port: str, baud: int, reset_command: str | None, *, official: bool = False
+    ) -> None:
         self.path = port
         self.baud = baud
-        self.what = f"board on {port}"
+        kind = kind_of(port)
+        self.is_hardware = kind == "board"
+        self.what = f"{kind} {port}"
+        if not self.is_hardware:
+            self.name = f"serial ({kind})"
         self._reset_command = reset_command
         self.abilities = frozenset({Ability.ANSWER, Ability.RADIO})
+        if official:
+            self.abilities |= {Ability.RECEIVER}
         if reset_command:
             self.abilities |= {Ability.RESET}
 
@@ -46,4 +64,5 @@ class SerialRig(BareRig):
 
     def is_reference_firmware(self) -> None:
         """It says that it is ours: no radio, but whatever we want in the air."""
-        self.abilities = self.abilities - {Ability.RADIO} | {Ability.GENERATE}
+        self.abilities = self.abilities - {Ability.RADIO} | {Ability.GENERATE, Ability.RECEIVER}
+        self.what += ", with the reference firmware, which has no radio"

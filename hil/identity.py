@@ -19,6 +19,9 @@ from hil.wire import OURS, NoAnswerError, Wire
 
 TRIES = 4
 PATIENCE = 1.5
+MOST_TRIES = 50
+"""More octets than the longest frame has."""
+SHORT = 0.2
 UNKNOWN = "unknown"
 
 
@@ -32,25 +35,30 @@ class Identity:
     is_ours: bool
 
 
-def clear(wire: Wire) -> DeviceId:
-    """Empty its reassembly buffer of whatever is in it: a frame that decodes at once does."""
-    for attempt in range(TRIES):
+def clear(wire: Wire) -> int:
+    """Empty its receive buffer of whatever is in it; returns how many GET_DEVICE_ID that took.
+
+    For the official firmware one is enough: it decodes at once. A receiver that has been promised
+    a long frame may have to be given as many octets first.
+    """
+    for attempt in range(MOST_TRIES):
         # The lone 0x0A ends a chunk that somebody has left incomplete.
         octets = b"\n" * (attempt == 0) + GetDeviceId().to_frame()
         try:
-            reply = wire.exchange(octets, GetDeviceId(), PATIENCE).message
+            wire.exchange(octets, GetDeviceId(), PATIENCE if attempt < TRIES else SHORT)
         except NoAnswerError:
-            if attempt == TRIES - 1:
+            if not wire.counters.bytes_received and attempt >= TRIES:
                 raise
             continue
-        assert isinstance(reply, DeviceId)
-        return reply
-    raise AssertionError
+        return attempt + 1
+    raise NoAnswerError(f"no answer to {MOST_TRIES} GET_DEVICE_ID in a row")
 
 
 def identify(wire: Wire) -> Identity:
     """Ask who it is and how it behaves."""
-    device = clear(wire)
+    clear(wire)
+    device = wire.command(GetDeviceId(), PATIENCE).message
+    assert isinstance(device, DeviceId)
     generation = UNKNOWN
     for _ in range(TRIES):
         try:

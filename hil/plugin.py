@@ -58,6 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="COMMAND",
         help="For --rig serial: what resets the board, for instance 'nrfjprog --reset'.",
     )
+    group.addoption(
+        "--official",
+        action="store_true",
+        help="For --rig serial: the board runs the official firmware, so its receiver must have "
+        "the official weaknesses, too.",
+    )
     group.addoption("--capture-file", metavar="FILE", help="For --rig replay.")
     group.addoption(
         "--firmware",
@@ -223,7 +229,7 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
     except (RigError, RuuviHostError) as error:
         pytest.fail(str(error), pytrace=False)
     report = pytestconfig.stash[_report]
-    report.what = made.what
+    report.rig, report.what = made.name, made.what
     yield made
     made.stop()
 
@@ -236,7 +242,7 @@ def _make(config: pytest.Config) -> Rig:
         from hil.replayed import ReplayRig
 
         return ReplayRig(Path(option.capture_file))
-    return SerialRig(option.port, option.baud, option.reset_command)
+    return SerialRig(option.port, option.baud, option.reset_command, official=option.official)
 
 
 @pytest.fixture
@@ -249,7 +255,7 @@ def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
         setup = replace(setup, firmware=request.param)
     elif wishes:
         wanted = ", ".join(f"{name} {value}" for name, value in wishes.items())
-        pytest.skip(f"rig {rig.name} cannot set up: {wanted}")
+        pytest.skip(f"needs a board with {wanted}, which rig {rig.name} cannot make")
     _skip_unless_able(request, rig)
     try:
         rig.start(setup)
@@ -273,7 +279,7 @@ def _skip_unless_able(request: pytest.FixtureRequest, rig: Rig) -> None:
     for marker in request.node.iter_markers("needs"):
         for name in marker.args:
             if Ability(name) not in rig.abilities:
-                pytest.skip(f"rig {rig.name} cannot {name}")
+                pytest.skip(f"needs {name}, which rig {rig.name} has not")
 
 
 def _identity(config: pytest.Config, rig: Rig, setup: Setup) -> Identity:
@@ -287,7 +293,8 @@ def _identity(config: pytest.Config, rig: Rig, setup: Setup) -> Identity:
         if isinstance(rig, SerialRig):
             if known[setup].is_ours:
                 rig.is_reference_firmware()
-            config.stash[_report].is_hardware = "://" not in rig.path and "pts" not in rig.path
+            report = config.stash[_report]
+            report.is_hardware, report.what = rig.is_hardware, rig.what
     return known[setup]
 
 

@@ -42,6 +42,9 @@ class Ability(StrEnum):
     """Makes the board anew: generation, watchdog, transmitter."""
     RADIO = "radio"
     """Has a real one."""
+    RECEIVER = "official_receiver"
+    """Takes octets as the official firmware does, with all that this brings: chunks that end with
+    0x0A, a ring that bad frames stay in. Others may be better, and need not be the same."""
 
 
 @dataclass(frozen=True, slots=True)

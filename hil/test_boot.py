@@ -8,7 +8,7 @@ from hil.plugin import Board
 from hil.rig import needs, setup
 from hil.wire import PATIENCE, Wire
 
-WATCHDOG = 2.0
+WATCHDOG = 1.5
 BOOT_BOUND = 0.5
 """Seconds in which the official host expects GET_ALL after the release of the reset."""
 

@@ -102,7 +102,7 @@ def test_bears_a_bad_line(board: Board, figures: Figures) -> None:
     with host(board) as us:
         us.wait("ready")
         board.rig.set_faults(Faults(lost=0.003, flipped=0.003, inserted=0.003))
-        time.sleep(5)
+        time.sleep(3)
         board.rig.set_faults(None)
         before = us.counters
         figures.measure("frames damaged", before.crc_errors + before.etx_errors, low=1)

@@ -4,13 +4,17 @@ that is the point, since each 0x0A ends a chunk of the coprocessor."""
 import pytest
 
 from firmware_protocol.messages import Ack, DeviceId, GetAll, GetDeviceId, LedCtrl, SetAll, SetCh37
+from hil.figures import Figures
+from hil.identity import clear
 from hil.plugin import Board
-from hil.rig import needs
+from hil.rig import Ability, needs
 from hil.wire import NoAnswerError, Wire
 
 pytestmark = needs("answer")
 GOOD = GetDeviceId().to_frame()
 LED = LedCtrl(1500).to_frame()
+SILENCE = 0.2
+"""Seconds in which an answer would have come."""
 DAMAGED = {
     "wrong STX": b"\xcb" + LED[1:],
     "LEN too small": LED[:1] + b"\x02" + LED[2:],
@@ -27,30 +31,37 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_damaged_frame_is_not_answered(name: str, wire: Wire) -> None:
-    """No answer; and the next good frame that decodes at once is answered."""
+def test_damaged_frame_is_not_answered(
+    name: str, board: Board, wire: Wire, figures: Figures
+) -> None:
+    """No answer; and it is recovered from. The official firmware answers the next good frame."""
     wire.send(DAMAGED[name])
     with pytest.raises(NoAnswerError):
-        wire.wait(lambda m: isinstance(m, Ack | LedCtrl), "answer", 0.3)
-    wire.command(GetDeviceId())
+        wire.wait(lambda m: isinstance(m, Ack | LedCtrl), "answer", SILENCE)
+    most = None
+    if Ability.RECEIVER in board.rig.abilities:
+        most = 1 if Ability.SETUP in board.rig.abilities else 3  # an answer may get lost
+    figures.measure("good frames until one is answered", clear(wire), high=most)
     wire.command(LedCtrl(0))
 
 
+@needs("official_receiver")
 def test_wrong_etx_swallows_the_next(wire: Wire) -> None:
     """Without ETX the chunk does not end: it takes the next frame with it, but not the one
     after that."""
     wire.send(LED[:-1] + b"\x0b")
     wire.send(GOOD)
     with pytest.raises(NoAnswerError):
-        wire.wait(lambda m: isinstance(m, Ack | LedCtrl | DeviceId), "answer", 0.3)
+        wire.wait(lambda m: isinstance(m, Ack | LedCtrl | DeviceId), "answer", SILENCE)
     wire.command(GetDeviceId())
 
 
+@needs("official_receiver")
 def test_garbage_before_a_frame_costs_it(wire: Wire) -> None:
     """Nothing searches for STX; a lone 0x0A in between separates."""
     wire.send(b"\x55\x55" + GOOD)
     with pytest.raises(NoAnswerError):
-        wire.wait(lambda m: isinstance(m, DeviceId), "DEVICE_ID", 0.3)
+        wire.wait(lambda m: isinstance(m, DeviceId), "DEVICE_ID", SILENCE)
     wire.exchange(b"\x55\x55\n" + GOOD, GetDeviceId())
 
 
@@ -68,6 +79,7 @@ def test_inner_0a(wire: Wire) -> None:
     wire.command(SetCh37(True))
 
 
+@needs("official_receiver")
 def test_poisoned_buffer(wire: Wire) -> None:
     """A bad frame stays in the ring, where it costs each frame that comes in pieces, until one
     that decodes at once empties it."""
@@ -76,26 +88,26 @@ def test_poisoned_buffer(wire: Wire) -> None:
     for _ in range(2):
         wire.send(SetCh37(True).to_frame())
         with pytest.raises(NoAnswerError):
-            wire.wait(lambda m: isinstance(m, Ack), "ACK", 0.3)
+            wire.wait(lambda m: isinstance(m, Ack), "ACK", SILENCE)
     wire.command(GetDeviceId())
     wire.command(SetCh37(True))
 
 
-@needs("setup")
+@needs("setup", "official_receiver")
 def test_overflowing_ring_resets(wire: Wire) -> None:
     """More than 64 octets of bad frames in a row: the original's stack is overwritten, and it
     starts anew. A host must never let it come to that."""
     bad = DAMAGED["wrong CRC"]
     for _ in range(64 // len(bad)):
         wire.send(bad)
-    wire.listen(0.3)
+    wire.listen(SILENCE)
     assert not any(isinstance(heard.message, GetAll) for heard in wire.heard)
     wire.send(bad)
     wire.wait_for_boot()
     wire.command(GetDeviceId())
 
 
-@needs("setup")
+@needs("setup", "official_receiver")
 def test_bad_long_set_all(board: Board, wire: Wire) -> None:
     """Five damaged SET_ALL are more than its ring bears; four are not."""
     frame = SetAll().to_frame()
@@ -103,23 +115,16 @@ def test_bad_long_set_all(board: Board, wire: Wire) -> None:
     assert b"\n" not in bad[:-1]
     for _ in range(4):
         wire.send(bad)
-    wire.listen(0.3)
+    wire.listen(SILENCE)
     assert not any(isinstance(heard.message, GetAll) for heard in wire.heard)
     wire.send(bad)
     wire.wait_for_boot()
     assert board.identity.address
 
 
-def test_long_noise_without_0a(wire: Wire) -> None:
+def test_long_noise_without_0a(wire: Wire, figures: Figures) -> None:
     """Longer than any frame, without an end: it does not hang, and can be brought back."""
     wire.send(b"\xca\xff" * 100)
-    wire.listen(0.3)
+    wire.listen(SILENCE)
     wire.send(b"\n")
-    for _ in range(5):
-        wire.send(GOOD)
-        try:
-            wire.wait(lambda m: isinstance(m, DeviceId), "DEVICE_ID", 1.0)
-        except NoAnswerError:
-            continue
-        return
-    raise NoAnswerError("no answer after 200 octets of noise")
+    figures.measure("good frames until one is answered", clear(wire))

@@ -39,6 +39,9 @@ IDLE = 0.5
 """Quiet time after which an incomplete frame is given up. Longer than a host's: a machine that is
 busy for a moment must not cost a frame here."""
 
+AGAIN = 2.0
+"""Seconds after which a command is sent once more."""
+
 T = TypeVar("T")
 
 
@@ -97,6 +100,8 @@ class Wire:
         self._scanner: FrameScanner[Message] = FrameScanner(messages)
         self._heard: list[Heard] = []
         self._looked_at = 0
+        self.lost_answers = 0
+        """Commands that had to be sent once more."""
         self._skipped_before = self._crc_errors_before = 0
         self._news = threading.Condition()
         self._loss: PortError | None = None
@@ -205,17 +210,29 @@ class Wire:
         return self.exchange(command.to_frame(), command, patience)
 
     def exchange(self, octets: bytes, command: HostMessage, patience: float = PATIENCE) -> Reply:
-        """Send these octets, of which `command` is to be answered."""
-        with self._news:
-            self._looked_at = len(self._heard)
-        sent = self.send(octets)
-        name = command.command.name
-        heard = self.wait(
-            lambda m: answers(command, m) or isinstance(m, GetAll), f"answer to {name}", patience
-        )
-        if isinstance(heard.message, GetAll):
-            raise NoAnswerError(f"it rebooted instead of answering {name}")
-        return Reply(heard.message, heard.at - sent)
+        """Send these octets, of which `command` is to be answered; after a while once more, as a
+        host does: the official firmware loses answers when reports are about.
+        """
+        until = time.monotonic() + patience
+        while True:
+            with self._news:
+                self._looked_at = len(self._heard)
+            sent = self.send(octets)
+            left = until - sent
+            try:
+                heard = self.wait(
+                    lambda m: answers(command, m) or isinstance(m, GetAll),
+                    f"answer to {command.command.name}",
+                    min(left, AGAIN),
+                )
+            except NoAnswerError:
+                if left <= AGAIN:
+                    raise
+                self.lost_answers += 1
+                continue
+            if isinstance(heard.message, GetAll):
+                raise NoAnswerError(f"it rebooted instead of answering {command.command.name}")
+            return Reply(heard.message, heard.at - sent)
 
     def wait_for_boot(self, patience: float = PATIENCE) -> Heard:
         """The next GET_ALL."""

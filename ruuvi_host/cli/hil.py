@@ -31,6 +31,11 @@ Examples:
     metavar="COMMAND",
     help="What resets the board, for instance 'nrfjprog --reset'.",
 )
+@click.option(
+    "--official",
+    is_flag=True,
+    help="The board runs the official firmware: its receiver must have those weaknesses, too.",
+)
 @click.option("--capture", metavar="FILE", help="The capture, for --rig replay.")
 @click.option(
     "--firmware",
@@ -41,7 +46,12 @@ Examples:
 @click.option("--examples", metavar="N", help="Sequences of the differential test, at random.")
 @click.option("--report", metavar="DIR", help="Where the report is written.  [default: hil-report]")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST OPTIONS]")
-def command(arguments: tuple[str, ...], capture: str | None, **options: str | int | None) -> None:
+def command(
+    arguments: tuple[str, ...],
+    capture: str | None,
+    official: bool,
+    **options: str | int | None,
+) -> None:
     """Test a board that speaks CA-UART, or what stands in for one.
 
     Writes report.html, report.json and junit.xml: what ran on which board with which firmware, and
@@ -65,6 +75,7 @@ def command(arguments: tuple[str, ...], capture: str | None, **options: str | in
         for name, value in {**options, "capture_file": capture}.items()
         if value is not None
     ]
+    given += ["--official"] * official
     # Nothing is written where the package is installed.
     sys.dont_write_bytecode = True
     fixed = [f"--rootdir={place.parent}", "-p", "no:cacheprovider", "-ra"]
