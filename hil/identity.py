@@ -13,6 +13,7 @@ from firmware_protocol.messages import (
     DeviceId,
     GetDeviceId,
     LedCtrl,
+    Message,
     address_text,
 )
 from hil.wire import OURS, NoAnswerError, Wire
@@ -44,14 +45,21 @@ def clear(wire: Wire) -> int:
     for attempt in range(MOST_TRIES):
         # The lone 0x0A ends a chunk that somebody has left incomplete.
         octets = b"\n" * (attempt == 0) + GetDeviceId().to_frame()
+        wire.forget()
+        wire.send(octets)
         try:
-            wire.exchange(octets, GetDeviceId(), PATIENCE if attempt < TRIES else SHORT)
+            # A GET_ALL that comes instead is not the end of it: it may have booted just now.
+            wire.wait(_is_device_id, "DEVICE_ID", PATIENCE if attempt < TRIES else SHORT)
         except NoAnswerError:
             if not wire.counters.bytes_received and attempt >= TRIES:
                 raise
             continue
         return attempt + 1
     raise NoAnswerError(f"no answer to {MOST_TRIES} GET_DEVICE_ID in a row")
+
+
+def _is_device_id(message: Message) -> bool:
+    return isinstance(message, DeviceId)
 
 
 def identify(wire: Wire) -> Identity:

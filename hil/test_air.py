@@ -68,5 +68,6 @@ def test_fields_are_plausible(board: Board, wire: Wire) -> None:
 def test_no_errors_at_rest(board: Board, wire: Wire, figures: Figures) -> None:
     """Nothing happens but reports: no octet is in no frame."""
     listen(board, wire)
-    figures.exactly("CRC errors", wire.crc_errors, 0)
-    figures.measure("octets in no frame", wire.skipped, high=SECONDS)
+    live = Ability.ANSWER in board.rig.abilities  # a capture may be one of a bad line
+    figures.measure("CRC errors", wire.crc_errors, high=0 if live else None)
+    figures.measure("octets in no frame", wire.skipped, high=SECONDS if live else None)
