@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+MOST_STEPS = 60
+LEAST_IN_A_STEP = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -40,12 +43,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values to be drawn. kind: "latency" (ms) or "rate" (per second)."""
+    """Values to be drawn. kind: "latency" (ms) or "rate" (per second, in steps of `step` s)."""
 
     kind: str
     name: str
     values: tuple[float, ...]
     expected: float | None = None
+    step: float = 0.0
 
 
 @dataclass
@@ -81,16 +85,19 @@ class Figures:
         self.measure(f"{name} p99", percentile(milliseconds, 99), "ms", high=1000 * bound)
 
     def rates(self, name: str, times: Sequence[float], expected: float | None) -> None:
-        """How many came in each second, to be drawn."""
-        if not times:
+        """How many a second came in the course of time, to be drawn. times: in order."""
+        span = times[-1] - times[0] if times else 0.0
+        if span <= 0:
             return
-        count = max(int(times[-1] - times[0]), 1)
-        bins = [0] * count
+        # Not so narrow that there are only a few in each.
+        step = max(span / MOST_STEPS, LEAST_IN_A_STEP * span / len(times))
+        bins = [0] * max(int(span / step), 1)
         for at in times:
-            index = int(at - times[0])
-            if index < count:
+            index = int((at - times[0]) / step)
+            if index < len(bins):
                 bins[index] += 1
-        self.series.append(Series("rate", name, tuple(map(float, bins)), expected))
+        values = tuple(count / step for count in bins)
+        self.series.append(Series("rate", name, values, expected, step))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 860
 LEFT = 210
 ROW = 26
-BAR_AREA = 90
+BAR_ROW = 40
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2733; --faint: #66717d; --paper: #fff; --line: #d9dee3;
@@ -45,7 +45,8 @@ svg { width: 100%; max-width: 900px; height: auto; display: block; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .faint { fill: var(--faint); }
 svg line { stroke: var(--line); } svg .bound { stroke: var(--bad); stroke-dasharray: 3 3; }
 svg .dot { fill: var(--mark); fill-opacity: .45; } svg .median { stroke: var(--ink);
-  stroke-width: 2; } svg rect { fill: var(--mark); } svg .expected { stroke: var(--skip);
+  stroke-width: 2; } svg rect { fill: var(--mark); fill-opacity: .6; }
+svg .expected { stroke: var(--skip);
   stroke-dasharray: 5 3; stroke-width: 1.5; }
 """
 
@@ -154,39 +155,41 @@ def _latencies(lines: Sequence[Line]) -> list[str]:
 
 
 def _rates(lines: Sequence[Line]) -> list[str]:
-    """Bars for each series: how many reports came in each second."""
+    """A row for each series: reports per second in the course of the test."""
     found = _found(lines, "rate")
     if not found:
         return []
-    height = BAR_AREA * len(found) + 10
+    height = BAR_ROW * len(found) + 10
+    right = WIDTH - 120
     parts = []
     for row, (line, series) in enumerate(found):
-        bottom = BAR_AREA * (row + 1) - 8
-        top = max([*series.values, series.expected or 0]) or 1
-        scale = (BAR_AREA - 30) / top
-        step = (WIDTH - LEFT - 90) / len(series.values)
+        bottom = BAR_ROW * (row + 1) - 4
+        top = 1.15 * max([*series.values, series.expected or 0]) or 1
+        scale = (BAR_ROW - 10) / top
+        step = (right - LEFT) / len(series.values)
         label = f"{series.name} · {line.generation}"
-        parts.append(
-            f'<text text-anchor="end" x="{LEFT - 10}" y="{bottom - 4}">{escape(label)}</text>'
-        )
-        parts += [
-            f'<rect x="{LEFT + step * index:.1f}" width="{max(step - 1.5, 0.5):.1f}" '
-            f'y="{bottom - value * scale:.1f}" height="{value * scale:.1f}"/>'
-            for index, value in enumerate(series.values)
-        ]
-        right = WIDTH - 90
-        parts.append(f'<line x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
+        mean = sum(series.values) / len(series.values)
+        told = f"{number(mean)}/s"
         if series.expected:
+            told += f" of {number(series.expected)}"
             y = bottom - series.expected * scale
             parts.append(
                 f'<line class="expected" x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                f'<text class="faint" x="{right + 6}" y="{y + 4:.1f}">'
-                f"{number(series.expected)}/s</text>"
             )
+        parts.append(
+            f'<text text-anchor="end" x="{LEFT - 10}" y="{bottom - 8}">{escape(label)}</text>'
+            f'<text class="faint" x="{right + 8}" y="{bottom - 8}">{told}</text>'
+            f'<line x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>'
+        )
+        parts += [
+            f'<rect x="{LEFT + step * index:.1f}" width="{max(step - 0.6, 0.5):.1f}" '
+            f'y="{bottom - value * scale:.1f}" height="{value * scale:.1f}"/>'
+            for index, value in enumerate(series.values)
+        ]
     return [
         "<h2>Reports per second</h2>",
-        '<p class="about">What was received in each second; dashed: what was sent, or what the '
-        "line carries.</p>",
+        '<p class="about">What was received, from the beginning of each test to its end; dashed: '
+        "what was in the air. On the right: the mean.</p>",
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Reports per second">',
         *parts,
         "</svg>",

@@ -7,16 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-import pytest
-
 from hil.cable import Faults
-
-needs = pytest.mark.needs
-"""@needs("reset", "truth"): abilities without which the test makes no sense."""
-generation = pytest.mark.generation
-"""@generation("2.0.0"): the only firmware that the test is for."""
-setup = pytest.mark.setup
-"""@setup(watchdog=3.0): how the board must be made. Needs "setup" unless it is so already."""
 
 
 class Ability(StrEnum):

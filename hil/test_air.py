@@ -4,8 +4,9 @@ import pytest
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, Report, SetAll
 from hil.figures import Figures
+from hil.marks import needs
 from hil.plugin import Board
-from hil.rig import Ability, needs
+from hil.rig import Ability
 from hil.wire import NoAnswerError, Wire
 
 pytestmark = needs("radio")

@@ -4,8 +4,8 @@ import time
 
 from firmware_protocol.messages import DeviceId, GetAll, GetDeviceId, SetAll, address_text
 from hil.figures import Figures
+from hil.marks import needs, setup
 from hil.plugin import Board
-from hil.rig import needs, setup
 from hil.wire import PATIENCE, Wire
 
 WATCHDOG = 1.5

@@ -21,8 +21,9 @@ from firmware_protocol.messages import (
     SetScan2mbPhy,
 )
 from hil.figures import Figures
+from hil.marks import generation, needs
 from hil.plugin import Board
-from hil.rig import Ability, generation, needs
+from hil.rig import Ability
 from hil.wire import NoAnswerError, Wire
 
 TIMES = 20

@@ -31,8 +31,8 @@ from firmware_protocol.messages import (
 )
 from hil.air import Air, Pattern
 from hil.figures import Figures
+from hil.marks import needs, setup
 from hil.plugin import Board
-from hil.rig import needs, setup
 from hil.simulated import SimulatedBoard
 from hil.wire import Wire
 

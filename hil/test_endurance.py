@@ -7,8 +7,9 @@ import pytest
 from firmware_protocol.messages import AdvRprt, AdvRprt2, GetAll, LedCtrl, SetAll
 from hil.air import Air, counters
 from hil.figures import Figures
+from hil.marks import needs
 from hil.plugin import Board
-from hil.rig import Ability, needs
+from hil.rig import Ability
 from hil.wire import NoAnswerError, Wire
 
 RATE = 100

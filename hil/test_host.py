@@ -7,8 +7,8 @@ from hil.air import Air, Pattern
 from hil.cable import Faults
 from hil.figures import Figures
 from hil.host import PATIENCE, Host
+from hil.marks import needs, setup
 from hil.plugin import Board, open_wire
-from hil.rig import needs, setup
 
 pytestmark = needs("answer")
 SETTINGS = SetAll()

@@ -6,8 +6,9 @@ import pytest
 from firmware_protocol.messages import Ack, DeviceId, GetAll, GetDeviceId, LedCtrl, SetAll, SetCh37
 from hil.figures import Figures
 from hil.identity import clear
+from hil.marks import needs
 from hil.plugin import Board
-from hil.rig import Ability, needs
+from hil.rig import Ability
 from hil.wire import NoAnswerError, Wire
 
 pytestmark = needs("answer")

@@ -11,8 +11,9 @@ import pytest
 from firmware_protocol.messages import DeviceId, GetDeviceId
 from hil.air import TAGS, Air, Pattern
 from hil.figures import Figures
+from hil.marks import needs
 from hil.plugin import Board, open_wire
-from hil.rig import Ability, needs
+from hil.rig import Ability
 from ruuvi_host.receiver import Receiver, Settings, Signature
 from ruuvi_host.relay.signing import default_key
 

@@ -5,8 +5,8 @@ import pytest
 from firmware_protocol.messages import Ack, DeviceId, GetDeviceId, LedCtrl, SetAll
 from hil.air import Air
 from hil.figures import Figures
+from hil.marks import generation, needs
 from hil.plugin import Board
-from hil.rig import generation, needs
 from hil.wire import Wire
 
 pytestmark = needs("answer")

@@ -6,8 +6,8 @@ from firmware_protocol.messages import Ack, AdvRprt, AdvRprt2, GetAll, Report, S
 from firmware_protocol.scan import company_id
 from hil.air import TAGS, Air, Pattern, counters, loss
 from hil.figures import Figures
+from hil.marks import generation, needs, setup
 from hil.plugin import Board
-from hil.rig import generation, needs, setup
 from hil.wire import Wire
 
 pytestmark = needs("answer", "generate")
@@ -28,7 +28,7 @@ def account(wire: Wire, reports: list[Report], air: Air, figures: Figures, label
     assert reports, "no reports"
     found = loss(reports)
     times = [h.at for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
-    figures.rates(f"{label} of {air.size} octets", times, float(air.rate) if air.rate else None)
+    figures.rates(f"{label}, {air.size} octets", times, float(air.rate) if air.rate else None)
     figures.measure("reports", found.received, low=1)
     figures.exactly("octets in no frame", wire.skipped, 0)
     figures.exactly("lost between board and host", found.on_the_way, 0)

@@ -126,8 +126,9 @@ int main(void)
             reset_wanted = 0;
             hal_reset();
         }
+        unsigned times_sent = tx_times_sent();
         uint64_t due = device_run();
         pump();
-        wait_until(due);
+        if (tx_times_sent() == times_sent) wait_until(due);
     }
 }

@@ -1,7 +1,7 @@
 /* Nordic's nRF51 and nRF52 without a library: UART0, TIMER0, one LED. The same registers on all.
  *
  * -DBOARD_MICROBIT (also what qemu emulates), -DBOARD_PCA10040, -DBOARD_PCA10056.
- * -DPACED: the UART takes no time, as in qemu, so the timer stands in for the speed of the line.
+ * -DPACED=1: the UART takes no time, as in qemu, so the timer stands in for the speed of the line.
  *
  * There is no hardware watchdog in it: TIMER0 and a reset do the same, in qemu as well.
  */
@@ -27,6 +27,10 @@
 #define LED_ON_IS_HIGH 0
 #else
 #error "name the board: -DBOARD_MICROBIT, -DBOARD_PCA10040 or -DBOARD_PCA10056"
+#endif
+
+#ifndef PACED
+#define PACED 0
 #endif
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
@@ -129,30 +133,24 @@ static void pump(void)
     bool was_idle = !is_sending;
     for (;;) {
         if (is_sending) {
-#ifdef PACED
-            if (!UART_TXDRDY) { /* the emulator's other end is full: ask again */
-                TIMER_CC(CC_PACE) = (uint32_t)now_locked() + 1000;
+            if (!UART_TXDRDY) {
+                /* The emulator's other end is full: ask again. A chip tells by an interrupt. */
+                if (PACED) TIMER_CC(CC_PACE) = (uint32_t)now_locked() + 1000;
                 return;
             }
-            uint64_t now = now_locked();
-            if (now < left_at) {
+            if (PACED && now_locked() < left_at) {
                 uint64_t look = pace_look(&pace, tx_ahead());
                 TIMER_CC(CC_PACE) = (uint32_t)look;
                 if (now_locked() < look) return; /* TXDRDY stays, so nothing is forgotten */
                 continue;
             }
-#else
-            if (!UART_TXDRDY) return;
-#endif
             UART_TXDRDY = 0;
             is_sending = false;
             tx_octet_sent();
         }
         uint8_t octet;
         if (!tx_next(&octet)) return;
-#ifdef PACED
-        left_at = pace_octet(&pace, now_locked(), was_idle);
-#endif
+        if (PACED) left_at = pace_octet(&pace, now_locked(), was_idle);
         was_idle = false;
         is_sending = true;
         UART_TXD = octet;
@@ -177,9 +175,7 @@ static void on_uart(void)
         UART_ERROR = 0;
         UART_ERRORSRC = UART_ERRORSRC;
     }
-#ifndef PACED
-    pump(); /* with PACED the timer does it */
-#endif
+    if (!PACED) pump(); /* else the timer does it */
 }
 
 static void on_timer(void)
@@ -232,15 +228,16 @@ void hal_reset(void)
     for (;;) continue;
 }
 
-/* Until an interrupt, at most until `until`. What happens before WFI keeps it from sleeping:
- * with interrupts locked it still wakes up. */
-static void sleep(uint64_t until)
+/* Until an interrupt, at most until `until`; not at all if a frame has left since `times_sent` was
+ * read. What happens before WFI keeps it from sleeping: with interrupts locked it still wakes up. */
+static void sleep(uint64_t until, unsigned times_sent)
 {
     hal_lock();
     uint64_t now = now_locked();
     if (until > now + LONGEST_SLEEP) until = now + LONGEST_SLEEP;
     TIMER_CC(CC_WAKE) = (uint32_t)until;
-    if (!rx_count && now_locked() + 2 < until) __asm__ volatile("dsb\n wfi" ::: "memory");
+    bool nothing_new = !rx_count && tx_times_sent() == times_sent;
+    if (nothing_new && now_locked() + 2 < until) __asm__ volatile("dsb\n wfi" ::: "memory");
     hal_unlock();
 }
 
@@ -265,11 +262,7 @@ static void set_up(void)
     UART_BAUDRATE = (uint32_t)(((uint64_t)BAUD << 32) / 16000000 + 0x800) & 0xFFFFF000;
     UART_ENABLE = 4;
     UART_TXDRDY = UART_RXDRDY = 0;
-#ifdef PACED
-    UART_INTENSET = INT_RXDRDY | INT_ERROR;
-#else
-    UART_INTENSET = INT_RXDRDY | INT_TXDRDY | INT_ERROR;
-#endif
+    UART_INTENSET = INT_RXDRDY | INT_ERROR | (PACED ? 0 : INT_TXDRDY);
     UART_START_RX = 1;
     UART_START_TX = 1;
     NVIC_ENABLE = 1u << IRQ_UART | 1u << IRQ_TIMER;
@@ -288,7 +281,8 @@ _Noreturn static void on_reset(void)
     for (;;) {
         uint8_t octet;
         while (take(&octet)) device_receive(octet);
-        sleep(device_run());
+        unsigned times_sent = tx_times_sent();
+        sleep(device_run(), times_sent);
     }
 }
 

@@ -1,0 +1,120 @@
+"""The suite as a user runs it: `ruuvi-host hil`, its report, and what it says when it cannot."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from programs import COMMAND, ruuvi_host
+
+from hil.simulated import DEVICE
+
+
+def hil(directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run it, in an empty directory: nothing of the source tree may be needed."""
+    return subprocess.run(
+        [COMMAND, "hil", "--report", str(directory / "report"), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=directory,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reports of a short run on the simulator."""
+    directory = tmp_path_factory.mktemp("hil")
+    chosen = "test_tells_who_it_is or test_handshake or (test_rate and 50) or test_coded"
+    done = hil(directory, "-k", chosen)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no hardware was tested" in done.stdout
+    assert [path.name for path in directory.iterdir()] == ["report"]
+    return directory / "report"
+
+
+def test_every_line_names_rig_firmware_and_board(ran: Path) -> None:
+    told = json.loads((ran / "report.json").read_text())
+    assert told["rig"] == "sim"
+    assert told["is_hardware"] is False
+    assert {line["address"] for line in told["tests"]} == {"C0:48:49:4C:01:00"}
+    assert {line["generation"] for line in told["tests"]} == {"1.0.0", "2.0.0"}
+    assert {line["outcome"] for line in told["tests"]} == {"passed"}
+    rates = [s for line in told["tests"] for s in line["series"] if s["kind"] == "rate"]
+    assert len(rates) == 2
+    for case in ElementTree.parse(ran / "junit.xml").iter("testcase"):
+        properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+        assert properties["rig"] == "sim"
+        assert properties["address"] == "C0:48:49:4C:01:00"
+        assert properties["firmware"] in ("1.0.0", "2.0.0")
+
+
+def test_no_report_has_a_device_id(ran: Path) -> None:
+    secret = DEVICE.id
+    forms = {
+        secret.hex(),
+        secret.hex().upper(),
+        secret.hex(":"),
+        secret.hex(":").upper(),
+        repr(secret),
+    }
+    for path in ran.iterdir():
+        text = path.read_text()
+        assert not [form for form in forms if form in text], path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rig", "serial"], "--port"),
+        (["--rig", "replay"], "--capture"),
+        (["--port", "/dev/ttyACM0"], "--rig serial"),
+        (["--rig", "replay", "--capture", "/nowhere.pcapng"], "/nowhere.pcapng"),
+        (["--rig", "serial", "--port", "/nowhere"], "/nowhere"),
+        (["--duration", "0"], "--duration"),
+        (["--rig", "toaster"], "toaster"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = hil(tmp_path, "-k", "test_tells_who_it_is or test_no_errors", *arguments)
+    assert done.returncode != 0
+    text = done.stdout + done.stderr
+    assert said in text
+    assert "Traceback" not in text
+
+
+def test_a_simulated_coprocessor_as_somebody_elses_board(tmp_path: Path) -> None:
+    """What answers on a pty is tested, and not taken for a board."""
+    with ruuvi_host("simulate", "--tags", "5") as board:
+        port = board.wait_for("^/dev/.*")[0]
+        done = hil(
+            tmp_path,
+            *("--rig", "serial", "--port", port),
+            *("-k", "test_tells_who_it_is or test_notices_a_reboot or (test_is_answered and LED)"),
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "needs reset, which rig serial (pty) has not" in done.stdout
+    told = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert told["is_hardware"] is False
+    assert told["totals"] == {"passed": 2, "failed": 0, "skipped": 1}
+
+
+def test_a_rig_that_is_not_installed(tmp_path: Path) -> None:
+    """Skipped with the names of the packages; in continuous integration it fails."""
+    for ci, code in (("", 0), ("true", 1)):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "ruuvi_host", "hil", "--rig", "qemu"),
+                *("--report", str(tmp_path / "report"), "-k", "test_tells_who_it_is"),
+            ],
+            capture_output=True,
+            text=True,
+            env={"PATH": str(tmp_path), "CI": ci},
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout
+        assert "gcc-arm-none-eabi, qemu-system-arm" in done.stdout
