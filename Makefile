@@ -1,12 +1,13 @@
 # Two commands on a fresh machine with Python 3.11 or newer:
 #   make run    the main job at once: simulated coprocessor, relay, local receiver
 #   make test   everything that is checked before a change lands
+#   make hil    the suite for boards, on the simulator; RIG=qemu: on an emulated chip
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check --require-virtualenv
 
-.PHONY: run test lint types tests bench soak clean
+.PHONY: run test lint types tests hil bench soak clean
 
 run: $(VENV)/.run
 	@$(BIN)/python tools/demo.py
@@ -22,6 +23,10 @@ types: $(VENV)/.test
 
 tests: $(VENV)/.test
 	$(BIN)/pytest
+
+RIG ?= sim
+hil: $(VENV)/.test
+	$(BIN)/pytest hil --rig $(RIG) --report hil-report/$(RIG)
 
 bench: $(VENV)/.bench
 	$(BIN)/python tools/bench.py

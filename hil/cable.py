@@ -90,10 +90,13 @@ class Cable:
         self._wake()
 
     def plug(self) -> None:
-        """Make the port."""
+        """Make the port; another one, if there is one."""
         master, slave = os.openpty()
         tty.setraw(slave)
         os.set_blocking(master, False)
+        # The new one is there before the old one goes, so that it has another number: who still
+        # looks for the old one does not find us.
+        self.unplug()
         with self._lock:
             # The other end is kept open: else what is sent without a host would be an error.
             self._master, self._slave, self._pty = master, slave, os.ttyname(slave)

@@ -34,7 +34,6 @@ class LocalRig(BareRig):
 
     def start(self, setup: Setup) -> None:
         self._power_off()
-        self._cable.unplug()
         self._cable.set_faults(None)
         self._cable.plug()
         self._power_on(setup)

@@ -39,6 +39,7 @@ IDLE = 0.5
 """Quiet time after which an incomplete frame is given up. Longer than a host's: a machine that is
 busy for a moment must not cost a frame here."""
 
+LETTING_GO = 5.0
 AGAIN = 2.0
 """Seconds after which a command is sent once more."""
 
@@ -113,7 +114,7 @@ class Wire:
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self._port = self._in_loop(open_port(self._path, self._baud))
+            self._port = self._open()
         except BaseException:
             self._end_loop()
             raise
@@ -128,6 +129,17 @@ class Wire:
     ) -> None:
         self._in_loop(self._stop())
         self._end_loop()
+
+    def _open(self) -> Port:
+        """Whoever had it before may need a moment to let it go."""
+        until = time.monotonic() + LETTING_GO
+        while True:
+            try:
+                return self._in_loop(open_port(self._path, self._baud))
+            except PortError as error:
+                if "in use" not in error.problem or time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
     @property
     def counters(self) -> ScannerCounters:
