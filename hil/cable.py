@@ -12,11 +12,14 @@ import tty
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 
 from ruuvi_host.simulator.pty import make_link, remove_link
 
 READ_SIZE = 4096
+ALOOF = 48
+"""Pseudo-terminals that are passed over."""
 KEPT = 1 << 20
 """Octets that wait for a host that does not read. A kernel keeps 4 KiB, which a busy machine lets
 run full in a third of a second; that would be the machine's loss, and not what is looked for."""
@@ -91,11 +94,14 @@ class Cable:
 
     def plug(self) -> None:
         """Make the port; another one, if there is one."""
-        master, slave = os.openpty()
+        # Numbers of pseudo-terminals are used again at once, the lowest first. Hosts that have lost
+        # theirs look for it for ever, and would take ours.
+        ends = [os.openpty() for _ in range(ALOOF)]
+        master, slave = ends.pop()
+        for fd in chain.from_iterable(ends):
+            os.close(fd)
         tty.setraw(slave)
         os.set_blocking(master, False)
-        # The new one is there before the old one goes, so that it has another number: who still
-        # looks for the old one does not find us.
         self.unplug()
         with self._lock:
             # The other end is kept open: else what is sent without a host would be an error.
