@@ -24,7 +24,7 @@ from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
-from ruuvi_host.lifetime import ended, on_signal, together
+from ruuvi_host.lifetime import ended, on_signal, to_its_end, together
 from ruuvi_host.machine import boot_id, give_back_memory
 from ruuvi_host.notify import Notifier
 from ruuvi_host.overview import MOST_MISSED, Overview
@@ -367,8 +367,8 @@ class Host:
         self._table.reset(self._config.max_sensors)
         self._intake = self._make_intake()
         self._relays = [self._relay(target) for target in self._config.targets]
-        for relay in retired:
-            await relay.retire()
+        # Told to stop meanwhile, it is done all the same: what waits must get to the disk.
+        await to_its_end(_retire(retired))
         for name in self._spools.keys() - {target.name for target in self._config.targets}:
             self._log_counters(name, self._spools[name].counters)
             await self._spools.pop(name).close()
@@ -425,3 +425,8 @@ class Host:
 
     def ready(self, *, refused: bool, source: int) -> None:
         self._configured.set()
+
+
+async def _retire(relays: Sequence[Relay]) -> None:
+    for relay in relays:
+        await relay.retire()

@@ -101,6 +101,20 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
         raise cancelled
 
 
+async def to_its_end(part: Coroutine[Any, Any, None]) -> None:
+    """Run `part` to its end, also when we are cancelled meanwhile; `part` must not take long."""
+    task = asyncio.ensure_future(part)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled:
+        raise cancelled
+
+
 class DaemonThreads(ThreadPoolExecutor):
     """An executor whose threads are not waited for at the end of the process.
 

@@ -69,6 +69,7 @@ async def noise(seconds: float, folder: Path) -> Figures:
 async def splits(seconds: float, folder: Path) -> Figures:
     """Frames that come in pieces, an octet at a time also."""
     async with bench("splits", folder) as host:
+        host.in_pieces = True
         answers: list[bytes] = []  # an answer in the middle of a report would break both
 
         def later(command: int, payload: bytes) -> bytes:

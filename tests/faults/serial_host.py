@@ -91,6 +91,9 @@ class Bench:
         self.random = Random(1)
         self.may_close = False
         """The host is expected to close the port and to open it again while reports flow."""
+        self.in_pieces = False
+        """Frames come in pieces. On a busy machine the next piece may come later than Timing.idle,
+        and the host gives the frame up: `idle_rescans` tells."""
         self.is_old = False
         """It has firmware 1.0.0, and reports like that."""
         self._receiver = receiver
@@ -151,6 +154,8 @@ class Bench:
         figures.counted = link.pop("reports", 0)
         figures.unconfigured = link.pop("reports_unconfigured", 0)
         figures.link = link
+        if self.in_pieces:
+            figures.unheard += link.get("idle_rescans", 0)
         assert link["bytes_received"] == link["bytes_in_frames"] + link.get("bytes_skipped", 0)
         dropped = sum(
             intake.get(name, 0) for name in ("empty", "too_long", "filtered", "clock_not_right")

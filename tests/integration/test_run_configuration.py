@@ -303,6 +303,19 @@ def test_settings_that_wait_for_the_next_start_are_told(configured: Configured) 
             assert host.stop() == 0
 
 
+def test_the_end_while_a_new_configuration_begins_loses_nothing(configured: Configured) -> None:
+    """Between the old relays and the new ones, where what waits is on its way to the disk."""
+    for _ in range(4):
+        with serving() as server:
+            configured.write(custom(server.url))
+            with configured.run("--simulate") as host:
+                until(lambda: server.tags, host)
+                hang_up(host)
+                host.wait_for("configuration read again")
+                assert host.stop() == 0, host
+                assert not [line for line in host.err if "ERROR" in line], host
+
+
 # -- what must never leave the house --------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from ruuvi_host.lifetime import DaemonThreads, together
+from ruuvi_host.lifetime import DaemonThreads, to_its_end, together
 
 PROGRAM = """
 import asyncio, os, signal
@@ -87,3 +87,25 @@ def test_daemon_threads_hand_over_results_and_failures() -> None:
     assert threads.submit(lambda: threading.current_thread().daemon).result()
     with pytest.raises(ZeroDivisionError):
         threads.submit(lambda: 1 // 0).result()
+
+
+def test_to_its_end_also_when_cancelled() -> None:
+    done: list[str] = []
+
+    async def part() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        done.append("part")
+
+    async def main() -> None:
+        task = asyncio.create_task(to_its_end(part()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert done == ["part"]
+        await to_its_end(part())
+        assert done == ["part", "part"]
+
+    asyncio.run(main())
