@@ -13,8 +13,8 @@ from hil.figures import Figure, Series, number, percentile
 if TYPE_CHECKING:
     from hil.report import Line, Report
 
-WIDTH = 860
-LEFT = 210
+WIDTH = 890
+LEFT = 240
 ROW = 26
 BAR_ROW = 40
 
@@ -38,7 +38,8 @@ th, td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
   border-bottom: 1px solid var(--line); }
 th { color: var(--faint); font-weight: 600; }
 td.outcome { font-weight: 600; } td.where { white-space: nowrap; color: var(--faint); }
-td small, .reason { color: var(--faint); display: block; white-space: pre-wrap; }
+td small, .reason { color: var(--faint); display: block; white-space: pre-wrap;
+  font-weight: 400; }
 .out { color: var(--bad); font-weight: 600; }
 code { font: 12.5px ui-monospace, monospace; overflow-wrap: anywhere; }
 svg { width: 100%; max-width: 900px; height: auto; display: block; }
@@ -78,10 +79,14 @@ def page(report: Report) -> str:
             "<h2>Tests</h2>",
             '<div class="scroll"><table><thead><tr><th>Test</th><th>Result</th><th>Rig</th>'
             "<th>Firmware</th><th>Address</th><th>Measured</th><th>Bound</th></tr></thead><tbody>",
-            *(_row(line) for line in report.lines),
+            *(_row(line) for line in sorted(report.lines, key=_order)),
             "</tbody></table></div></body></html>",
         ]
     )
+
+
+def _order(line: Line) -> int:
+    return ("failed", "passed", "skipped").index(line.outcome)
 
 
 def _row(line: Line) -> str:

@@ -253,6 +253,7 @@ def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
     setup = Setup(**wishes)
     if Ability.SETUP in rig.abilities:
         setup = replace(setup, firmware=request.param)
+        request.config.stash[_report].line(request.node).generation = request.param
     elif wishes:
         wanted = ", ".join(f"{name} {value}" for name, value in wishes.items())
         pytest.skip(f"needs a board with {wanted}, which rig {rig.name} cannot make")

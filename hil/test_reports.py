@@ -106,7 +106,7 @@ def test_frames_in_the_data(board: Board, wire: Wire, figures: Figures) -> None:
     """Advertising data full of whole frames and delimiters: it is data, and nothing else."""
     air = Air(50, 31 if board.is_v1 else 192, Pattern.FRAMES)
     reports = listen(wire, air)
-    account(wire, reports, air, figures, "frames in data, 50/s")
+    account(wire, reports, air, figures, "frames in it, 50/s")
     assert not any(isinstance(heard.message, GetAll) for heard in wire.heard)
 
 

@@ -8,6 +8,7 @@ Nothing built is kept with the sources: a compiler that anybody has makes it in 
 import argparse
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,11 @@ def build_chip(board: str, options: Options, output: Path, *, paced: bool = Fals
 
     paced: for an emulator, whose UART takes no time.
     """
+    if output.suffix == ".hex":
+        with tempfile.TemporaryDirectory() as directory:
+            elf = build_chip(board, options, Path(directory) / "firmware.elf", paced=paced)
+            _run(OBJCOPY, "-O", "ihex", str(elf), str(output))
+        return output
     chip = BOARDS[board]
     script = output.with_suffix(".ld")
     template = Template((SOURCES / "nrf.ld.in").read_text("utf-8"))
@@ -101,9 +107,6 @@ def build_chip(board: str, options: Options, output: Path, *, paced: bool = Fals
         *(str(SOURCES / name) for name in (*DEVICE, "nrf.c")),
         *("-lgcc", "-T", str(script), "-o", str(elf)),
     )
-    if output.suffix == ".hex":
-        _run(OBJCOPY, "-O", "ihex", str(elf), str(output))
-        return output
     return elf
 
 
