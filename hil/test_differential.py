@@ -238,7 +238,7 @@ def machine(pair: Pair) -> type[RuleBasedStateMachine]:
 def test_simulator_and_firmware_agree(
     board: Board, wire: Wire, figures: Figures, pytestconfig: pytest.Config
 ) -> None:
-    """Sequences of commands, damaged frames and noise; --examples also makes short what it finds."""
+    """Sequences of commands, damaged frames and noise; --examples also shortens what it finds."""
     if board.rig.name == "sim":
         pytest.skip("rig sim is the simulator: there is nothing to compare it with")
     examples = pytestconfig.option.examples
