@@ -135,6 +135,8 @@ def _stage(target: Target, outcome: Outcome) -> Stage:
         return Stage.TLS
     if 300 <= status < 400:
         return Stage.REDIRECT
+    if outcome.verdict is Verdict.LATER:  # it goes away by itself
+        return Stage.SERVER
     return Stage.PATH if status < 500 else Stage.SERVER
 
 

@@ -29,7 +29,7 @@ import httpx  # noqa: E402
 from ruuvi_host.logs import printable  # noqa: E402
 from ruuvi_host.relay.address import Address, parse_address  # noqa: E402
 from ruuvi_host.relay.redirects import REDIRECTS, leads_inward, not_followed  # noqa: E402
-from ruuvi_host.relay.request import Header  # noqa: E402
+from ruuvi_host.relay.request import Header, without  # noqa: E402
 from ruuvi_host.relay.sink import NotDelivered, Step, Verdict  # noqa: E402
 from ruuvi_host.relay.tls import Tls  # noqa: E402
 
@@ -85,6 +85,8 @@ class Exchange:
         self._proxy = proxy
         self._keep_alive = keep_alive
         self._kept: _Line | None = None
+        self.secrets: tuple[str, ...] = ()
+        """What is in the request under way, and may not be told when it comes back."""
         self._good: dict[str, str] = {}
         """Host → its address that answered last: an address that is dead costs time only once."""
 
@@ -230,7 +232,8 @@ class _Line(httpx.AsyncBaseTransport, httpcore.AsyncNetworkBackend):
             if "disconnected" in str(error):
                 raise self.broken(error) from None
             what = re.sub(r"bytearray\(b(.*)\)", r"\1", str(error))
-            text = f"what came from {self._server()} is no HTTP answer: {printable(what)}"
+            what = printable(without(self._exchange.secrets, what))
+            text = f"what came from {self._server()} is no HTTP answer: {what}"
             raise NotDelivered(Verdict.LATER, Step.ANSWER, text) from None
         return httpx.Response(
             response.status,

@@ -8,6 +8,7 @@ change, and what goes wrong is told in a sentence.
 import asyncio
 import logging
 import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from time import time
 
@@ -18,7 +19,7 @@ from ruuvi_host.logs import Repeated, printable
 from ruuvi_host.relay.address import parse_address, public_url
 from ruuvi_host.relay.exchange import MAX_ANSWER, Answer, Exchange, parse_proxy
 from ruuvi_host.relay.redirects import MAX_REDIRECTS, REDIRECTS, following, not_followed
-from ruuvi_host.relay.request import Parts, read_parts, request_headers
+from ruuvi_host.relay.request import Parts, read_parts, request_headers, without
 from ruuvi_host.relay.signing import MAX_KEY_OCTETS, Signer
 from ruuvi_host.relay.sink import NotDelivered, Outcome, Step, Verdict, parse_rate
 from ruuvi_host.relay.tls import Tls, made_of
@@ -87,6 +88,7 @@ class HttpSink:
         try:
             parts = await self._parts()
             signature = self._signer.sign(body, gateway)
+            self._exchange.secrets = parts.secrets
             answer, period, own = await self._post(parts, body, signature, deadline)
         except TimeoutError:
             reason = f"no answer within {self._total_timeout:g} s"
@@ -151,7 +153,8 @@ class HttpSink:
         status = answer.status
         if 200 <= status < 300:
             return Outcome(Verdict.ACCEPTED, period=period, status=status)
-        reason = f"status {status} {printable(answer.phrase)}".rstrip()
+        phrase = printable(without(parts.secrets, answer.phrase))
+        reason = f"status {status} {phrase}".rstrip()
         if said := said_by(answer, parts.secrets):
             reason += f": {said}"
         if not own:
@@ -175,9 +178,8 @@ def said_by(answer: Answer, secrets: tuple[str, ...]) -> str:
     text = answer.body[:4096].decode("utf-8", "replace")
     if title := re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE):
         text = title[1]
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    return printable(" ".join(re.sub(r"<[^>]*>", " ", text).split()))
+    text = re.sub(r"<[^>]*>", " ", without(secrets, text))
+    return printable(" ".join(text.split()))
 
 
 def _retry_after(value: bytes | None) -> float | None:
@@ -185,11 +187,13 @@ def _retry_after(value: bytes | None) -> float | None:
     if value is None:
         return None
     try:
-        seconds = (
-            float(value)
-            if value.isdigit()
-            else parsedate_to_datetime(value.decode("latin-1")).timestamp() - time()
-        )
+        seconds = float(value) if value.isdigit() else _seconds_until(value.decode("latin-1"))
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def _seconds_until(date: str) -> float:
+    """Dates of HTTP are GMT, also in the forms that do not say so. Raises ValueError."""
+    when = parsedate_to_datetime(date)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - time()

@@ -80,6 +80,13 @@ def user_problem(user: str) -> str | None:
     return "must not have a colon in it: the password begins there" if ":" in user else None
 
 
+def without(secrets: tuple[str, ...], text: str) -> str:
+    """What a server says, as it may be told: some repeat what we have sent."""
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of a target's requests that are settled before the body is known."""

@@ -67,6 +67,8 @@ def test_a_status_is_posted_as_it_is() -> None:
         (404, False, Stage.PATH),
         (405, False, Stage.PATH),
         (303, False, Stage.REDIRECT),
+        (408, False, Stage.SERVER),
+        (425, False, Stage.SERVER),
         (500, False, Stage.SERVER),
     ],
 )

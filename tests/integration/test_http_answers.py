@@ -2,7 +2,7 @@
 
 import asyncio
 from email.utils import formatdate
-from time import time
+from time import gmtime, strftime, time, tzset
 from typing import Any
 
 import pytest
@@ -80,6 +80,21 @@ def test_retry_after(value: str, seconds: float | None) -> None:
     assert outcome == Outcome(Verdict.LATER, "status 503 Said so", None, seconds, 503)
 
 
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S -0000", "%a %b %d %H:%M:%S %Y"])
+def test_a_date_without_a_zone_is_gmt(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So HTTP has it, for the old form of C's asctime, too; whatever zone this machine is in."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    tzset()
+    try:
+        date = strftime(form, gmtime(time() + 600))
+        retry_after = outcome_of_answer(answer(429, f"Retry-After: {date}")).retry_after
+    finally:
+        monkeypatch.undo()
+        tzset()
+    assert retry_after
+    assert 300 < retry_after <= 600
+
+
 def test_retry_after_a_date() -> None:
     date = formatdate(time() + 600, usegmt=True)
     outcome = outcome_of_answer(answer(429, f"Retry-After: {date}"))
@@ -115,6 +130,27 @@ def test_what_the_server_says_is_told_without_our_secrets(body: bytes, reason: s
         async with answering(answer(401, body=body)) as server:
             outcome = await deliver(server, path="/record?key=SECRET-1", secret="SECRET-2")
             assert outcome.reason == f"status 401 Said so{': ' if reason else ''}{reason}"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"HTTP/1.1 401 Bearer SECRET-2 is not known\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 401 No\r\nAuthorization : Bearer SECRET-2\r\n\r\n",
+        b"HTTP/1.1 401 " + b"x" * 107 + b"SECRET-2\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 401 No\r\n" + b"x" * 81 + b" Bearer SECRET-2\r\n\r\n",
+    ],
+    ids=["phrase", "header that is none", "cut in the phrase", "cut in the header"],
+)
+def test_a_server_that_repeats_a_secret_elsewhere(octets: bytes) -> None:
+    async def main() -> None:
+        async with answering(octets) as server:
+            outcome = await deliver(server, secret="SECRET-2")
+            assert outcome.verdict is not Verdict.ACCEPTED
+            assert "…" in outcome.reason
+            assert "SEC" not in outcome.reason
 
     asyncio.run(main())
 
