@@ -73,7 +73,11 @@ def check(file: Path | None, as_json: bool, **options: Any) -> None:
 @click.option("--all", "everything", is_flag=True, help="Also keys that mean nothing on Linux.")
 @_JSON
 def show(file: Path | None, everything: bool, as_json: bool, **options: Any) -> None:
-    """Show every key with its value, and where that comes from. Secrets are not shown."""
+    """Show every key with its value, and where that comes from. Secrets are not shown.
+
+    Exit status 2: something could not be taken; it is told on stderr.
+    """
+    from ruuvi_host.config.problems import Severity
     from ruuvi_host.config.show import lines
     from ruuvi_host.logs import printable
 
@@ -88,12 +92,17 @@ def show(file: Path | None, everything: bool, as_json: bool, **options: Any) -> 
             for line in shown
         }
         click.echo(json.dumps(values, indent=2, ensure_ascii=False))
-        return
-    for line in shown:
-        value = json.dumps(line.value, ensure_ascii=False)
-        if line.is_secret:
-            value = "(set, not shown)" if line.value else "(not set)"
-        click.echo(f"{line.key:<34} {printable(value, 60):<40} {line.source}".rstrip())
+    else:
+        for line in shown:
+            value = json.dumps(line.value, ensure_ascii=False)
+            if line.is_secret:
+                value = "(set, not shown)" if line.value else "(not set)"
+            click.echo(f"{line.key:<34} {printable(value, 60):<40} {line.source}".rstrip())
+    # A file that cannot be read would look like one that says nothing.
+    if errors := [p for p in loaded.problems if p.severity is Severity.ERROR]:
+        for problem in errors:
+            _echo(problem, err=True)
+        raise SystemExit(2)
 
 
 @command.command()
@@ -174,9 +183,9 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _echo(problem: Problem) -> None:
+def _echo(problem: Problem, *, err: bool = False) -> None:
     where = f"  ({problem.source})" if problem.source and problem.source != problem.key else ""
-    click.echo(f"{problem.severity.value}: {problem}{where}")
+    click.echo(f"{problem.severity.value}: {problem}{where}", err=err)
 
 
 def _as_json(problem: Problem) -> dict[str, str]:

@@ -62,6 +62,8 @@ class GatewayConfig:
         """Keys that our user gave, not a gateway's file: what is wrong with them is an error."""
         self.unknown: Values = {}
         """Keys that we do not know, of newer firmware perhaps: kept for writing."""
+        self._meant: Values = {}
+        """The switches as our user set them, as long as the default address changes their sense."""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -86,6 +88,9 @@ class GatewayConfig:
         sources: where each key comes from, if that is not the source of `problems` for all.
         """
         severity = Severity.ERROR if own else Severity.WARNING
+        if own:  # the address may come from another source than the switch
+            self.values |= self._meant
+        self._meant = {}
         before = dict(self.values)
         given = self._given(document, problems, severity)
         self._take(given, before, problems, own=own, sources=sources or {})
@@ -101,7 +106,14 @@ class GatewayConfig:
             self.values["ntp_use_dhcp"] = False
         if self._is_cloud():
             # How firmware that knew only one target wrote "Ruuvi's cloud".
+            if own:
+                self._meant = {name: self.values[name] for name in ("use_http_ruuvi", "use_http")}
             self.values |= {"use_http_ruuvi": True, "use_http": False}
+
+    @property
+    def lacks_address(self) -> bool:
+        """Our user wants a server of their own, and does not say which."""
+        return bool(self._meant) and "use_http" in self.own and "http_url" not in self.own
 
     def document(self) -> Values:
         """What a gateway saves, secrets included."""

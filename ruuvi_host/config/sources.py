@@ -85,6 +85,9 @@ class Sources:
         # the server that --url replaces must not come back with the authentication of --set.
         for _, group in groupby(wishes.overrides, key=lambda override: override[2]):
             self._take_overrides(group)
+        if self.gateway.lacks_address:
+            why = "there is no address of your own server, so Ruuvi Cloud gets the data"
+            self.problems.add("http_url", why)
         files = wishes.files or self.path_of("files") or self.folder
         self.files = Path(os.path.abspath(files))
         """The folder of certificates and extra parts."""
@@ -112,7 +115,7 @@ class Sources:
             return None, None, {}
         if is_json(path, text):
             beside = self.folder / HOST_FILE
-            if os.path.exists(beside):
+            if beside != path and os.path.exists(beside):
                 return path, beside, self._read_host_file(beside)
             return path, None, {}
         own = self._read_host_file(path)

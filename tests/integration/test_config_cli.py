@@ -130,6 +130,17 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     assert "SECRET" not in config("check", str(path)).stdout
 
 
+@pytest.mark.parametrize("text", [None, "profile = ", "http_perio = 3"])
+def test_show_does_not_hide_what_it_could_not_take(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "ruuvi-host.toml"
+    if text is not None:
+        path.write_text(text)
+    ran = config("show", str(path), code=2)
+    assert ran.stderr.startswith("error: ")
+    assert "profile" in ran.stdout
+    assert json.loads(config("show", str(path), "--json", code=2).stdout)
+
+
 def test_two_files_are_one_too_many(tmp_path: Path) -> None:
     ran = config("check", "a.json", "--config", "b.json", code=2)
     assert "second file" in ran.stderr

@@ -104,6 +104,43 @@ def test_either_file_finds_the_other(write: Write, named: str) -> None:
     assert config.coprocessors == (CoprocessorSettings("/dev/x"),)
 
 
+@pytest.mark.parametrize(
+    ("toml", "pairs", "environment"),
+    [
+        ("use_http = true\nuse_http_ruuvi = false", ["http_url=http://server/"], {}),
+        ("use_http = true", ["use_http_ruuvi=false"], {"HTTP_URL": "http://server/"}),
+        ("http_period = 30", ["http_url=http://server/"], {"USE_HTTP": "true"}),
+    ],
+)
+def test_use_http_and_its_address_may_come_from_two_sources(
+    write: Write, toml: str, pairs: list[str], environment: dict[str, str]
+) -> None:
+    """That the default address means Ruuvi's cloud is decided when all has been read."""
+    path = write("ruuvi-host.toml", f"[gateway]\n{toml}")
+    targets = load(wishes(path, *pairs, **environment)).config.targets
+    assert [(target.name, target.url) for target in targets] == [(CUSTOM, "http://server/")]
+
+
+def test_an_address_that_was_forgotten_is_told(write: Write) -> None:
+    path = write("ruuvi-host.toml", "[gateway]\nuse_http = true\nuse_http_ruuvi = false")
+    (problem,) = load(wishes(path)).problems
+    assert problem.severity is Severity.WARNING
+    assert str(problem) == (
+        "http_url: there is no address of your own server, so Ruuvi Cloud gets the data"
+    )
+    for given in ("http_url=http://server/", "use_http=false"):
+        assert load(wishes(path, given)).problems == []
+    path.unlink()
+    gateway = write("gw_cfg.json", {"use_http": True, "use_http_ruuvi": False})
+    assert load(wishes(gateway, "http_period=30")).problems == []  # so a gateway writes it
+
+
+def test_a_gateways_file_under_the_name_of_the_other(write: Write) -> None:
+    loaded = load(wishes(write("ruuvi-host.toml", {"coordinates": "1,2"})))
+    assert loaded.problems == []
+    assert loaded.config.coordinates == "1,2"
+
+
 def test_told_apart_by_content(write: Write) -> None:
     toml, gateway = write("one", "max_sensors = 3"), write("two", ' \n{"coordinates": "1,2"}')
     assert load(wishes(toml)).config.max_sensors == 3
