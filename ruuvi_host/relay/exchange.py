@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ import httpx  # noqa: E402
 from ruuvi_host.logs import printable  # noqa: E402
 from ruuvi_host.relay.address import Address, parse_address  # noqa: E402
 from ruuvi_host.relay.redirects import REDIRECTS, leads_inward, not_followed  # noqa: E402
-from ruuvi_host.relay.request import Header, without  # noqa: E402
+from ruuvi_host.relay.request import Header, longest_first, without  # noqa: E402
 from ruuvi_host.relay.sink import NotDelivered, Step, Verdict  # noqa: E402
 from ruuvi_host.relay.tls import Tls  # noqa: E402
 
@@ -60,6 +61,14 @@ class Answer:
 class Proxy:
     address: Address
     auth: tuple[bytes, bytes] | None = field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """As in a target's Parts: what the proxy could repeat."""
+        if not self.auth:
+            return ()
+        header = b64encode(b":".join(self.auth)).decode()
+        return longest_first({header, self.auth[1].decode("utf-8", "replace")})
 
 
 def parse_proxy(url: str) -> Proxy:
@@ -222,7 +231,7 @@ class _Line(httpx.AsyncBaseTransport, httpcore.AsyncNetworkBackend):
             raise NotDelivered(
                 Verdict.LATER if later else Verdict.MEND,
                 Step.PROXY,
-                f"the proxy {self._server()} does not connect us: {printable(str(error))}",
+                f"the proxy {self._server()} does not connect us: {self._printable(str(error))}",
             ) from None
         except httpcore.TimeoutException:
             raise self._stalled() from None
@@ -232,8 +241,7 @@ class _Line(httpx.AsyncBaseTransport, httpcore.AsyncNetworkBackend):
             if "disconnected" in str(error):
                 raise self.broken(error) from None
             what = re.sub(r"bytearray\(b(.*)\)", r"\1", str(error))
-            what = printable(without(self._exchange.secrets, what))
-            text = f"what came from {self._server()} is no HTTP answer: {what}"
+            text = f"what came from {self._server()} is no HTTP answer: {self._printable(what)}"
             raise NotDelivered(Verdict.LATER, Step.ANSWER, text) from None
         return httpx.Response(
             response.status,
@@ -278,6 +286,9 @@ class _Line(httpx.AsyncBaseTransport, httpcore.AsyncNetworkBackend):
     def _stalled(self) -> NotDelivered:
         text = f"{self._server()} made no progress for {self._exchange._phase_timeout:g} s"
         return NotDelivered(Verdict.LATER, Step.ANSWER, text)
+
+    def _printable(self, text: str) -> str:
+        return printable(without(self._exchange.secrets, text))
 
     def _server(self) -> str:
         return self._proxy.address.server if self._proxy else self.address.server

@@ -80,6 +80,7 @@ class HttpSink:
             raise ConfigError(
                 target.name, f"the proxy's address cannot be used: {error}"
             ) from error
+        self._proxy_secrets = proxy.secrets if proxy else ()
         self._exchange = Exchange(phase_timeout, proxy, keep_alive=target.keep_alive)
 
     async def deliver(self, body: bytes, gateway: DeviceId) -> Outcome:
@@ -88,14 +89,14 @@ class HttpSink:
         try:
             parts = await self._parts()
             signature = self._signer.sign(body, gateway)
-            self._exchange.secrets = parts.secrets
+            self._exchange.secrets = parts.secrets + self._proxy_secrets
             answer, period, own = await self._post(parts, body, signature, deadline)
         except TimeoutError:
             reason = f"no answer within {self._total_timeout:g} s"
             return Outcome(Verdict.LATER, reason, step=Step.ANSWER)
         except NotDelivered as failure:
             return failure.outcome
-        return self._outcome(answer, parts, period, own)
+        return self._outcome(answer, period, own)
 
     async def close(self) -> None:
         await self._exchange.close()
@@ -149,13 +150,14 @@ class HttpSink:
         rate = answer.header(b"x-ruuvi-gateway-rate")
         return parse_rate(rate.decode("latin-1")) if rate is not None else None
 
-    def _outcome(self, answer: Answer, parts: Parts, period: int | None, own: bool) -> Outcome:
+    def _outcome(self, answer: Answer, period: int | None, own: bool) -> Outcome:
         status = answer.status
         if 200 <= status < 300:
             return Outcome(Verdict.ACCEPTED, period=period, status=status)
-        phrase = printable(without(parts.secrets, answer.phrase))
+        secrets = self._exchange.secrets
+        phrase = printable(without(secrets, answer.phrase))
         reason = f"status {status} {phrase}".rstrip()
-        if said := said_by(answer, parts.secrets):
+        if said := said_by(answer, secrets):
             reason += f": {said}"
         if not own:
             reason += " (a redirect led to that server, which gets no authorization of ours)"

@@ -129,7 +129,7 @@ def read_parts(target: Target, address: Address) -> Parts:
     if extra.path:
         secrets.add(path)
     whole = f"{path}?{query}" if query else path
-    return Parts(replace(address, target=whole), tuple(headers), _longest_first(secrets))
+    return Parts(replace(address, target=whole), tuple(headers), longest_first(secrets))
 
 
 def request_headers(
@@ -188,6 +188,6 @@ def _spoken(authorization: str) -> set[str]:
     return secrets
 
 
-def _longest_first(secrets: set[str]) -> tuple[str, ...]:
+def longest_first(secrets: set[str]) -> tuple[str, ...]:
     """Those that are long enough to be told from ordinary text, so that no part of one stays."""
     return tuple(sorted((s for s in secrets if len(s) > 3), key=len, reverse=True))

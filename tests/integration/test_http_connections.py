@@ -221,6 +221,25 @@ def test_a_proxy_that_refuses(status: int, verdict: Verdict) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("said", ["us3r:SECRET is wrong", "Basic dXMzcjpTRUNSRVQ="])
+def test_a_proxy_that_repeats_our_password(scheme: str, said: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 407 {said}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+
+    async def main() -> None:
+        async with serving(refuse) as port:
+            url = f"http://us3r:SECRET@127.0.0.1:{port}"
+            outcome = await deliver(Server(scheme, 1), proxy=url)
+            assert "407" in outcome.reason
+            assert "SECRET" not in outcome.reason
+            assert "dXMz" not in outcome.reason
+
+    asyncio.run(main())
+
+
 def test_a_proxy_that_is_not_there() -> None:
     async def main() -> None:
         async with serving(never) as port:
