@@ -64,8 +64,11 @@ def import_gateway(config: Path, source: Path) -> tuple[Path, list[Problem]]:
         raise ConfigError(str(source), str(error)) from error
     present = _gateway_at(path)
     present.update(document, problems)
-    for name in CREDENTIALS[present["http_auth"]]:
-        if present["use_http"] and not present[name]:
+    secrets = list(CREDENTIALS[present["http_auth"]]) if present["use_http"] else []
+    if present["use_http_stat"] and present["http_stat_user"]:
+        secrets.append("http_stat_pass")
+    for name in secrets:
+        if not present[name]:
             problems.add(name, "is not in it, as gateways do not tell secrets", "set it")
     _write(path, gateway_text(present.document()))
     return path, problems.found

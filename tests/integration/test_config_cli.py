@@ -238,6 +238,16 @@ SHOWN = {
 }
 
 
+def test_import_names_all_secrets_that_are_not_there(tmp_path: Path) -> None:
+    shown, path = tmp_path / "ruuvi.json", tmp_path / "gw_cfg.json"
+    document: dict[str, Any] = {"use_http": True, "http_url": "http://server/", "http_auth": "basic"}
+    document |= {"http_user": "u", "use_http_stat": True, "http_stat_user": "s"}
+    shown.write_text(json.dumps(document))
+    ran = config("import", str(shown), "--config", str(path))
+    missing = [line.split()[1] for line in ran.stdout.splitlines() if "is not in it" in line]
+    assert missing == ["http_pass:", "http_stat_pass:"]
+
+
 def test_import_of_what_a_gateway_shows(tmp_path: Path) -> None:
     (tmp_path / "shown.json").write_text(json.dumps(SHOWN))
     target = tmp_path / "ruuvi-host.toml"
