@@ -136,7 +136,8 @@ def export(target: str, state_dir: str | None, output: Path | None) -> None:
                 text = open(output, "w", encoding="utf-8", opener=_private)  # noqa: SIM115 - entered
                 file = opened.enter_context(text)
             for row in rows:
-                body = json.loads(b"".join(body_slices(row.batch, BodyFacts(), round(row.made))))
+                facts = BodyFacts(use_timestamps=not row.batch.counted)
+                body = json.loads(b"".join(body_slices(row.batch, facts, round(row.made))))
                 file.write(json.dumps({"target": target, **body}) + "\n")
                 count += 1
             file.flush()

@@ -18,6 +18,9 @@ class Batch:
     gateway: DeviceId
     """The coprocessor that heard it: its address names the gateway, its id is the first key."""
     advertisements: tuple[Advertisement, ...]
+    counted: bool = False
+    """The stamps are no times but running numbers (`ntp_use` false): the batch stays so, though the
+    configuration may change before it is delivered."""
 
 
 class Batcher:

@@ -14,6 +14,7 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 
 from firmware_protocol.messages import DeviceId
@@ -234,7 +235,9 @@ class Relay:
         advertisements = self._batcher.take(self._clock.monotonic())
         self.counters.batches += 1
         self.counters.batch_reports += len(advertisements)
-        return self.spool.new(Batch(self._nonces.next(), self._gateway(), advertisements))
+        counted = not self._facts.use_timestamps
+        batch = Batch(self._nonces.next(), self._gateway(), advertisements, counted)
+        return self.spool.new(batch)
 
     async def _keep(self, waiting: Waiting) -> None:
         self.spool.in_hand.add(waiting)
@@ -330,8 +333,8 @@ class Relay:
         return outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED)
 
     async def _body(self, batch: Batch) -> bytes:
-        pieces = []
-        for piece in body_slices(batch, self._facts, int(self._clock.wall())):
+        facts, pieces = replace(self._facts, use_timestamps=not batch.counted), []
+        for piece in body_slices(batch, facts, int(self._clock.wall())):
             pieces.append(piece)
             await asyncio.sleep(0)  # others get their turn during a large batch
         return b"".join(pieces)

@@ -14,7 +14,7 @@ import threading
 from bisect import insort
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from operator import attrgetter
 from pathlib import Path
@@ -299,7 +299,7 @@ class Spool:
     async def _merge(self, group: "list[Row]", first: Waiting, nonce: int) -> None:
         """Make one batch of several. If that cannot be written, `first` stays as it is."""
         newest = {a.address: a for row in group for a in row.batch.advertisements}
-        batch = Batch(nonce, first.batch.gateway, tuple(newest.values()))
+        batch = replace(first.batch, nonce=nonce, advertisements=tuple(newest.values()))
         thinned = sum(len(row.batch.advertisements) for row in group) - len(newest)
 
         def counted(_: None) -> None:

@@ -131,7 +131,7 @@ class SpoolFile:
 
         held: those that must not leave. Raises ValueError for a batch that cannot be.
         """
-        packed = pack(batch.advertisements)
+        packed = pack(batch)
         reports = len(batch.advertisements)
         gateway = batch.gateway.id + batch.gateway.addr
         values = (seq, made, batch.nonce, reports, gateway, packed)
@@ -181,7 +181,10 @@ class SpoolFile:
             if group and (gateway != first_gateway or not 0 <= made - group[0].made < window):
                 break
             try:
-                group.append(Row(seq, made, unpack(nonce, gateway, packed)))
+                batch = unpack(nonce, gateway, packed)
+                if group and batch.counted != group[0].batch.counted:
+                    break
+                group.append(Row(seq, made, batch))
                 first_gateway = gateway
             except ValueError:
                 unreadable.append((seq, reports))
@@ -194,7 +197,7 @@ class SpoolFile:
 
     def replace(self, rows: Sequence[Row], batch: Batch) -> None:
         """Put one batch in the place of several, in one step."""
-        packed = pack(batch.advertisements)
+        packed = pack(batch)
         gateway = batch.gateway.id + batch.gateway.addr
         reports = len(batch.advertisements)
         first = rows[0]

@@ -13,7 +13,8 @@ from firmware_protocol.messages import DeviceId
 from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 
-_VERSION = 1
+_WITH_TIMES, _COUNTED = 1, 2
+"""Versions of a record."""
 _LEVEL = 1
 """Higher levels gain 3 % and take three times as long."""
 _HEAD = struct.Struct(">BIq")
@@ -22,16 +23,17 @@ _NO_POWER = -128
 _ADDRESS = 6
 
 
-def pack(advertisements: tuple[Advertisement, ...]) -> bytes:
+def pack(batch: Batch) -> bytes:
     """Raises ValueError for what no coprocessor can have sent."""
     addresses, data, rssi, primary, secondary, channel, power, _, stamps = zip(
-        *advertisements, strict=True
+        *batch.advertisements, strict=True
     )
-    count, first = len(advertisements), min(stamps)
+    count, first = len(stamps), min(stamps)
+    version = _COUNTED if batch.counted else _WITH_TIMES
     try:
         raw = b"".join(
             (
-                _HEAD.pack(_VERSION, count, first),
+                _HEAD.pack(version, count, first),
                 struct.pack(f">{count}I", *(stamp - first for stamp in stamps)),
                 struct.pack(f"{count}b", *rssi),
                 struct.pack(f"{count}b", *(_NO_POWER if p is None else p for p in power)),
@@ -57,7 +59,8 @@ def unpack(nonce: int, gateway: bytes, packed: bytes) -> Batch:
         raise ValueError(str(error)) from error
     columns = raw[_HEAD.size :]
     fixed = count * (4 + 6 + _ADDRESS)
-    if version != _VERSION or len(gateway) != 14 or not count or len(columns) < fixed:
+    known = version in (_WITH_TIMES, _COUNTED)
+    if not known or len(gateway) != 14 or not count or len(columns) < fixed:
         raise ValueError("not a batch")
     stamps = struct.unpack_from(f">{count}I", columns)
     rssi = struct.unpack_from(f"{count}b", columns, 4 * count)
@@ -82,4 +85,5 @@ def unpack(nonce: int, gateway: bytes, packed: bytes) -> Batch:
         )
         for n, (start, end) in enumerate(pairwise(accumulate(sizes, initial=0)))
     )
-    return Batch(nonce, DeviceId(gateway[:8], gateway[8:]), advertisements)
+    sender = DeviceId(gateway[:8], gateway[8:])
+    return Batch(nonce, sender, advertisements, counted=version == _COUNTED)

@@ -240,7 +240,11 @@ SHOWN = {
 
 def test_import_names_all_secrets_that_are_not_there(tmp_path: Path) -> None:
     shown, path = tmp_path / "ruuvi.json", tmp_path / "gw_cfg.json"
-    document: dict[str, Any] = {"use_http": True, "http_url": "http://server/", "http_auth": "basic"}
+    document: dict[str, Any] = {
+        "use_http": True,
+        "http_url": "http://server/",
+        "http_auth": "basic",
+    }
     document |= {"http_user": "u", "use_http_stat": True, "http_stat_user": "s"}
     shown.write_text(json.dumps(document))
     ran = config("import", str(shown), "--config", str(path))

@@ -112,6 +112,31 @@ def hang_up(host: Program) -> None:
 # -- reading it again -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("times_first", [True, False])
+def test_what_waits_keeps_its_kind_of_stamps(configured: Configured, times_first: bool) -> None:
+    """A running number is no time, and none becomes one when `ntp_use` changes in between."""
+
+    async def main() -> None:
+        with Peer() as peer, serving() as failing, serving() as server:
+            failing.status = 500
+            configured.write(custom(failing.url, http_period=1, ntp_use=times_first))
+            with configured.run("--port", peer.path, "--trust-clock") as host:
+                await peer.got(SET_ALL)
+                peer.send(report(1))
+                await asyncio.to_thread(until, lambda: failing.tags, host)
+                configured.write(custom(server.url, http_period=1, ntp_use=not times_first))
+                hang_up(host)
+                await asyncio.to_thread(until, lambda: server.tags, host)
+            (data,) = [body["data"] for _, _, body in server.requests if body["data"]["tags"]]
+            (tag,) = data["tags"].values()
+            now = data.get("timestamp")
+            assert ("timestamp" in tag, "counter" in tag) == (times_first, not times_first)
+            assert (now is not None) == times_first
+            assert tag.get("counter", 0) == 0
+
+    asyncio.run(main())
+
+
 def test_a_changed_configuration_takes_over(configured: Configured) -> None:
     """Server, coordinates, filters and scan settings change, and nothing heard is lost."""
 

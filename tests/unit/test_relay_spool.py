@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ batches = st.builds(
     nonce=st.integers(0, 2**32 - 1),
     gateway=st.builds(DeviceId, id=st.binary(min_size=8, max_size=8), addr=octets6),
     advertisements=st.lists(advertisements, min_size=1, max_size=4).map(tuple),
+    counted=st.booleans(),
 )
 
 
@@ -92,12 +94,12 @@ def names(folder: Path) -> list[str]:
 @given(batches)
 def test_what_is_packed_is_unpacked(b: Batch) -> None:
     gateway = b.gateway.id + b.gateway.addr
-    assert unpack(b.nonce, gateway, pack(b.advertisements)) == b
+    assert unpack(b.nonce, gateway, pack(b)) == b
 
 
 @given(b=batches, position=st.integers(0), cut=st.integers(0))
 def test_damaged_rows_are_told(b: Batch, position: int, cut: int) -> None:
-    packed = bytearray(pack(b.advertisements))
+    packed = bytearray(pack(b))
     gateway = b.gateway.id + b.gateway.addr
     for damaged in (
         packed[: cut % len(packed)],
@@ -111,7 +113,7 @@ def test_what_no_coprocessor_can_have_sent_is_an_error() -> None:
     heard = batch(1).advertisements[0]
     for wrong in ({"rssi": 200}, {"primary_phy": -1}, {"data": bytes(256)}):
         with pytest.raises(ValueError, match=r"range|number"):
-            pack((heard._replace(**wrong),))
+            pack(Batch(1, GATEWAY, (heard._replace(**wrong),)))
 
 
 # -- the queue ------------------------------------------------------------------------------------
@@ -184,6 +186,18 @@ def test_what_is_in_hand_is_not_given_out_again(tmp_path: Path) -> None:
 
 
 # -- thinned --------------------------------------------------------------------------------------
+
+
+def test_a_window_does_not_mix_times_and_running_numbers(tmp_path: Path) -> None:
+    async def main() -> None:
+        spool = spool_in(tmp_path)
+        await spool.open()
+        await fill(spool, batch(1), replace(batch(2, stamp=7), counted=True), batch(3))
+        taken = await take_all(spool, window=55.0)
+        assert [(b.nonce, b.counted) for b in taken] == [(1, False), (2, True), (3, False)]
+        await spool.close()
+
+    run(main())
 
 
 def test_a_window_keeps_the_newest_report_of_each_sensor(tmp_path: Path) -> None:
