@@ -315,7 +315,9 @@ class HostSession:
 
     def _acked(self, ack: Ack, now: float) -> None:
         command = self._awaited
-        if command is None or command.command != ack.acked_cmd:
+        # GET_DEVICE_ID has an answer of its own. With an ACK taken for one it would be asked again
+        # at once, again and again, as fast as the other end sends them.
+        if command is None or isinstance(command, GetDeviceId) or command.command != ack.acked_cmd:
             self.counters.unmatched_replies += 1
             return
         if isinstance(command, LedCtrl):

@@ -273,6 +273,15 @@ def test_an_ack_counts_only_for_the_command_in_flight(wire: Wire) -> None:
     assert wire.session.counters.unmatched_replies == 3
 
 
+def test_an_ack_is_no_answer_to_get_device_id(wire: Wire) -> None:
+    assert wire.sent() == [GetDeviceId()]
+    assert wire.receive(Ack(Command.GET_DEVICE_ID, False)) == []
+    assert wire.sent() == [], "asked again without a pause: nobody would ever see that it is deaf"
+    assert wire.session.counters.unmatched_replies == 1
+    wire.receive(DEVICE)
+    assert wire.sent() == [SetAll()]
+
+
 def test_nothing_answers_a_command_that_is_not_yet_written(wire: Wire) -> None:
     assert wire.receive(DEVICE, ACKED) == [Identified(DEVICE)]
     assert wire.session.state is State.CONFIGURING
