@@ -12,14 +12,17 @@ from ruuvi_host.errors import FormatError
 from ruuvi_host.formats import COMPANY, df2_4
 from ruuvi_host.formats.ad import COMPLETE_NAME, MANUFACTURER_SPECIFIC, SERVICE_DATA_16, SHORT_NAME
 
+# AD type → octets that it has. A longer one is not what it says it is.
 _HARMLESS = {
-    0x01,  # flags
-    *(0x02, 0x03),  # 16-bit service UUIDs: assigned numbers
-    0x0A,  # TX power
-    0x12,  # range of the connection interval
-    0x19,  # appearance
-    0x1A,  # advertising interval
+    0x01: 1,  # flags
+    0x0A: 1,  # TX power
+    0x12: 4,  # range of the connection interval
+    0x19: 2,  # appearance
+    0x1A: 2,  # advertising interval
 }
+_UUIDS_16 = (0x02, 0x03)
+_MANY = 4
+"""16-bit service UUIDs, which are assigned numbers; nobody has more of them."""
 _SERVICE_DATA = {SERVICE_DATA_16: 2, 0x20: 4, 0x21: 16}
 """AD type → octets of the UUID before the data."""
 _UUIDS_128 = (0x06, 0x07)
@@ -97,7 +100,9 @@ class Masks:
         return bytes(masked)
 
     def _structure(self, type_: int, data: bytes) -> bytes:
-        if type_ in _HARMLESS or (type_ in _UUIDS_128 and data == _NORDIC_UART):
+        if len(data) <= _HARMLESS.get(type_, 0) or (type_ in _UUIDS_128 and data == _NORDIC_UART):
+            return data
+        if type_ in _UUIDS_16 and len(data) <= 2 * _MANY:
             return data
         if type_ in (SHORT_NAME, COMPLETE_NAME):
             return self.text(data)

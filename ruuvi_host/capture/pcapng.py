@@ -31,10 +31,13 @@ LINK_TYPE = 157
 LINK_TYPES = range(147, 163)
 """Those that are accepted when reading: others may have chosen another one."""
 
-SECTION, INTERFACE, SIMPLE, STATISTICS, PACKET = 0x0A0D0D0A, 1, 3, 5, 6
+SECTION, INTERFACE, OLD_PACKET, SIMPLE, STATISTICS, PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 MAX_BLOCK = 1 << 24
 """Octets; a block that claims more is damaged. Wireshark has the same limit."""
+
+MAX_NUMBER = (1 << 64) - 1
+"""Of nanoseconds and of records; captures of others may claim more."""
 
 INBOUND, OUTBOUND = 1, 2
 _COMMENT, _END = 1, 0
@@ -116,7 +119,7 @@ def interface(port: str | None = None, baud: int = 115200) -> bytes:
 def packet(record: Record) -> bytes:
     """The block of one record."""
     data = record.data
-    high, low = divmod(record.wall, 1 << 32)
+    high, low = divmod(min(record.wall, MAX_NUMBER), 1 << 32)
     body = (
         _pack_packet(record.interface, high, low, len(data), len(data))
         + data
@@ -128,7 +131,7 @@ def packet(record: Record) -> bytes:
         options = _option(_COMMENT, b"monotonic %d.%09d s" % (seconds, rest))
     options += _pack_flags(_FLAGS, 4, OUTBOUND if record.sent else INBOUND)
     if record.lost:
-        options += _option(_DROPPED, record.lost.to_bytes(8, "little"))
+        options += _option(_DROPPED, min(record.lost, MAX_NUMBER).to_bytes(8, "little"))
     return _block(PACKET, body, options)
 
 
@@ -137,13 +140,13 @@ def statistics(start: int, end: int, kept: int, lost: int, number: int = 0) -> b
     records."""
 
     def time(code: int, value: int) -> bytes:
-        high, low = divmod(value, 1 << 32)
+        high, low = divmod(min(value, MAX_NUMBER), 1 << 32)
         return _option(code, Struct("<II").pack(high, low))
 
     options = time(_START, start) + time(_STOP, end)
     options += _option(_KEPT, kept.to_bytes(8, "little"))
     options += _option(_LOST, lost.to_bytes(8, "little"))
-    high, low = divmod(end, 1 << 32)
+    high, low = divmod(min(end, MAX_NUMBER), 1 << 32)
     return _block(STATISTICS, Struct("<III").pack(number, high, low), options)
 
 
@@ -272,6 +275,10 @@ class Reader:
             section.interfaces.append(interface)
         elif kind == PACKET:
             return self._packet(section, body)
+        elif kind == OLD_PACKET:  # what old tools write: two short numbers instead of a long one
+            number, dropped = unpack_from(f"{order}HH", body)
+            record = self._packet(section, Struct(f"{order}I").pack(number) + body[4:])
+            return record and record._replace(lost=dropped if dropped < 0xFFFF else 0)
         elif kind == SIMPLE:
             (length,) = unpack_from(f"{order}I", body)
             return self._record(section, 0, 0, body[4 : 4 + length], {})

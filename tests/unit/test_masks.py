@@ -182,6 +182,10 @@ def test_an_ibeacon_keeps_what_it_is_and_its_power() -> None:
         (0x07, "000102030405060708090A0B0C0D0E0F", 0),
         (0x1B, "00 4F884C33B8CB", 0),  # LE device address
         (0x77, "0102030405060708", 0),
+        # Longer than what they say they are.
+        (0x01, "06 4F884C33B8CB", 0),
+        (0x0A, "0102030405060708", 0),
+        (0x03, "0102030405060708090A", 0),
     ],
 )
 def test_what_is_not_known_is_masked(type_: int, data: str, kept: int) -> None:

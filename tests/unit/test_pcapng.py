@@ -130,6 +130,36 @@ def test_captures_of_others_are_read() -> None:
     ]
 
 
+def test_packets_of_the_older_kind_are_read() -> None:
+    data = b"\xca\x00\x19\x17\x9e\x0a"
+    old = [
+        pack("<IIHHIIII", 2, 40, 1, dropped, *divmod(1_790_000_000_000_001_000, 2**32), 6, 6)
+        + data
+        + pack("<HI", 0, 40)
+        for dropped in (3, 0xFFFF)  # 0xFFFF: not known
+    ]
+    found, reader = read(BEGIN + b"".join(old) + END)
+    assert reader.problem is None
+    record = Record(False, 1_790_000_000_000_001_000, None, data, 3, 0, 1)
+    assert found == [record, record._replace(lost=0)]
+
+
+def test_numbers_that_captures_of_others_claim_can_be_written() -> None:
+    """A time beyond what nanoseconds hold, a drop count of more octets than one has."""
+    body = pack("<5I", 0, 2**32 - 1, 2**32 - 1, 6, 6) + b"\xca\x00\x19\x17\x9e\x0a" + bytes(2)
+    body += pack("<HH12s", 4, 12, b"\xff" * 12)
+    (far,), _ = read(
+        pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+        + pack("<IIHHII", 1, 20, 157, 0, 0, 20)  # in microseconds
+        + pack("<II", 6, 12 + len(body))
+        + body
+        + pack("<I", 12 + len(body))
+    )
+    (again,), reader = read(BEGIN + packet(far) + statistics(far.wall, far.wall, 1, 0))
+    assert (reader.problem, reader.ended) == (None, True)
+    assert (again.wall, again.lost) == (2**64 - 1, 2**64 - 1)
+
+
 def test_without_flags_what_only_hosts_send_is_the_hosts() -> None:
     frames = SetAll().to_frame(), GetAll().to_frame(), b"noise", SetAll().to_frame()[:-1]
     bare = []
