@@ -71,6 +71,8 @@ def import_gateway(config: Path, source: Path) -> tuple[Path, list[Problem]]:
         if not present[name]:
             problems.add(name, "is not in it, as gateways do not tell secrets", "set it")
     _write(path, gateway_text(present.document()))
+    if path != config and not config.exists():  # so that `run --config` finds what was named
+        _write(config, "# Settings of ruuvi-host: see `ruuvi-host config example`.\n")
     return path, problems.found
 
 

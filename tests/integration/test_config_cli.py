@@ -263,6 +263,7 @@ def test_import_of_what_a_gateway_shows(tmp_path: Path) -> None:
     }
     assert not {"fw_ver", "gw_mac", "storage", "lan_auth_api_key_use"} & set(written)
     assert stat.S_IMODE((tmp_path / "gw_cfg.json").stat().st_mode) == 0o600
+    assert "use_http  " in config("show", str(target)).stdout
     # Once more, with a password saved here: it stays.
     config("set", "--config", str(tmp_path / "gw_cfg.json"), "http_pass=abc")
     assert config("import", str(tmp_path / "shown.json"), "--config", str(target)).stdout == ""
