@@ -53,6 +53,12 @@ CREATE TABLE batch (
 )
 """
 
+_OTHER_TYPES = (
+    "(typeof(made), typeof(nonce), typeof(reports), typeof(gateway), typeof(packed))"
+    " != ('real', 'integer', 'integer', 'blob', 'blob') OR reports < 0"
+)
+"""Of rows that this program has never written."""
+
 
 class DiskFullError(SpoolError):
     """There is no room, not even by giving up the ballast."""
@@ -288,6 +294,9 @@ class SpoolFile:
             self._transaction(self._make_schema)
             _sync_folder(self.path.parent)
         execute(f"SELECT {COLUMNS} FROM batch LIMIT 0")
+        # sqlite keeps a text in a column of numbers, if that is what a damaged octet says.
+        if self._value(f"SELECT count(*) FROM batch WHERE {_OTHER_TYPES}"):
+            raise DamagedError(str(self.path), "holds values that are none of a batch")
         self.batches, self.reports = execute(
             "SELECT count(*), coalesce(sum(reports), 0) FROM batch"
         ).fetchone()

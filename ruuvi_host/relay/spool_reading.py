@@ -67,7 +67,7 @@ def rows(path: Path) -> Iterator[Row]:
                 f"SELECT {COLUMNS} FROM batch ORDER BY seq"
             ):
                 with suppress(ValueError, TypeError):
-                    yield Row(seq, made, unpack(nonce, gateway, packed))
+                    yield Row(seq, float(made), unpack(nonce, gateway, packed))
     except sqlite3.Error as error:
         raise SpoolError(str(path), str(error)) from error
 
@@ -84,7 +84,7 @@ def salvage(path: Path) -> Iterator[Row]:
                     if seq not in seen:
                         seen.add(seq)
                         with suppress(ValueError, TypeError):
-                            yield Row(seq, made, unpack(nonce, gateway, packed))
+                            yield Row(seq, float(made), unpack(nonce, gateway, packed))
 
 
 def forget(path: Path) -> None:

@@ -346,6 +346,12 @@ def damaged_in_the_middle(path: Path) -> None:
     path.write_bytes(content)
 
 
+def text_for_a_number(path: Path) -> None:
+    asyncio.run(_made(path.parent))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE batch SET reports = 'many'")
+
+
 async def _made(folder: Path, size: int = 1) -> None:
     spool = spool_in(folder)
     await fill(spool, *(noise(n, size) for n in range(100)))
@@ -360,6 +366,7 @@ FOREIGN: dict[str, Callable[[Path], object]] = {
     "somebody else's": somebody_elses,
     "overwritten": overwritten,
     "damaged in the middle": damaged_in_the_middle,
+    "a text where a number belongs": text_for_a_number,
 }
 
 
