@@ -157,6 +157,7 @@ def _target(target: TargetFacts, now: float) -> Finding:
 
 
 def _minutes(seconds: float) -> str:
+    seconds = max(seconds, 0.0)  # what happened while we were looking; "-0 s" tells nobody anything
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

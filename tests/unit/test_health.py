@@ -194,3 +194,8 @@ def test_the_network_watchdog() -> None:
         "no server has answered a batch for 60 min"
     )
     assert unreachable(HostFacts([LINK], []), NOW, 3600) == ""
+
+
+def test_what_happens_while_it_is_judged_is_now() -> None:
+    just_now = judged(replace(LINK, answers=False, answered=NOW + 0.01))
+    assert "for 0 s" in just_now.sentence
