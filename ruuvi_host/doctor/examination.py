@@ -45,8 +45,8 @@ async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[F
         yield finding
     yield _clock(config)
     yield _disk(state)
-    document = await asyncio.to_thread(_running, state)
-    yield judgement.running(document)
+    document, problem = await asyncio.to_thread(_running, state)
+    yield judgement.running(document, problem)
     if document:
         for finding in judgement.balance(document):
             yield finding
@@ -88,11 +88,14 @@ def _disk(state: Path) -> Finding:
     return judgement.disk(str(state), free, writable=writable)
 
 
-def _running(state: Path) -> dict[str, Any] | None:
+def _running(state: Path) -> tuple[dict[str, Any] | None, str]:
+    """What a running host tells; None and why, when there is one that cannot be asked."""
     try:
-        return ask(state)
-    except (OSError, ValueError):
-        return None
+        return ask(state), ""
+    except OSError as error:
+        return None, error.strerror or "it does not answer"
+    except ValueError:
+        return None, "it answers with what is no status"
 
 
 async def _port(

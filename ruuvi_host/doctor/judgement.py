@@ -191,8 +191,12 @@ def spool(target: str, batches: int, oldest: float | None) -> Finding:
     return Finding(topic, Level.WARNING, sentence, remedy)
 
 
-def running(document: dict[str, Any] | None) -> Finding:
-    """What a running host says of itself. None: there is none."""
+def running(document: dict[str, Any] | None, problem: str = "") -> Finding:
+    """What a running host says of itself. None: there is none, or, with a problem, one that cannot
+    be asked."""
+    if problem:
+        remedy = "run doctor as its user or with sudo; if it does not answer then, start it anew"
+        return Finding("host", Level.FAULT, f"runs and cannot be asked: {problem}", remedy)
     if document is None:
         return Finding("host", Level.OK, "does not run; the port is opened for this examination")
     health = document["health"]

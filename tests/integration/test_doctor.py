@@ -1,5 +1,6 @@
 """`ruuvi-host doctor` as a user calls it: on what works, and on what does not."""
 
+import contextlib
 import json
 import re
 import socket
@@ -63,6 +64,22 @@ def test_while_a_host_runs_its_port_is_left_alone(tmp_path: Path) -> None:
             assert sentence.startswith(f"in use by ruuvi-host (process {host.pid})")
             assert told["custom"]["sentence"].startswith("cannot be tried")
             assert host.stop() == 0
+
+
+def test_a_host_that_does_not_answer_is_not_taken_for_none(tmp_path: Path) -> None:
+    with receiver() as server, board() as simulated:
+        port, url = port_of(simulated), url_of(server)
+        with (
+            socket.socket(socket.AF_UNIX) as deaf,  # listens, and never answers
+            contextlib.chdir(tmp_path),
+        ):
+            deaf.bind("status.sock")
+            deaf.listen()
+            code, told = doctor(port, url, tmp_path)
+    assert code == 3
+    assert told["host"]["level"] == "fault"
+    assert told["host"]["sentence"] == "runs and cannot be asked: it does not answer"
+    assert told["host"]["remedy"]
 
 
 def test_a_server_that_is_away(tmp_path: Path) -> None:
