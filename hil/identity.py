@@ -55,7 +55,7 @@ def clear(wire: Wire) -> int:
                 raise
             continue
         return attempt + 1
-    raise NoAnswerError(f"no answer to {MOST_TRIES} GET_DEVICE_ID in a row")
+    raise NoAnswerError(f"no answer to {MOST_TRIES} GET_DEVICE_ID in a row; {wire.tell()}")
 
 
 def _is_device_id(message: Message) -> bool:

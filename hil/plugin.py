@@ -35,6 +35,9 @@ AS_IT_IS = "as it is"
 
 _report = pytest.StashKey[Report]()
 _identities = pytest.StashKey[dict[Setup, Identity]]()
+_failures = pytest.StashKey[list[str]]()
+MOST_FAILURES = 2
+"""So often a board may not tell who it is; then the rest need not wait for it any more."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -110,6 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
     name = config.option.rig
     config.stash[_report] = Report(name, "", is_hardware=False)
     config.stash[_identities] = {}
+    config.stash[_failures] = []
 
 
 def _wrong_options(config: pytest.Config) -> str | None:
@@ -258,11 +262,16 @@ def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
         wanted = ", ".join(f"{name} {value}" for name, value in wishes.items())
         pytest.skip(f"needs a board with {wanted}, which rig {rig.name} cannot make")
     _skip_unless_able(request, rig)
+    failures = request.config.stash[_failures]
+    if len(failures) >= MOST_FAILURES:
+        pytest.fail(f"not tried, as before: {failures[-1]}", pytrace=False)
     try:
         rig.start(setup)
         identity = _identity(request.config, rig, setup)
     except (RigError, RuuviHostError, NoAnswerError) as error:
-        pytest.fail(f"rig {rig.name}: {error}", pytrace=False)
+        failures.append(f"rig {rig.name}: {error}")
+        pytest.fail(failures[-1], pytrace=False)
+    failures.clear()
     request.config.stash[_report].identify(request.node, identity)
     _skip_unless_able(request, rig)
     only = request.node.get_closest_marker("generation")

@@ -1,10 +1,13 @@
 """What a real radio hears, now or in a recording: it must make sense, more is not known of it."""
 
+from collections import Counter
+
 import pytest
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, Report, SetAll
+from firmware_protocol.scan import company_id
 from hil.figures import Figures
-from hil.marks import needs
+from hil.marks import generation, needs
 from hil.plugin import Board
 from hil.rig import Ability
 from hil.wire import NoAnswerError, Wire
@@ -13,6 +16,8 @@ pytestmark = needs("radio")
 PATIENCE = 25.0
 """One round of all channels, and a bit."""
 SECONDS = 5.0
+DF5 = bytes.fromhex("1BFF990405")
+"""How the structure begins that holds data format 5."""
 LINE = 11520
 """Octets per second."""
 
@@ -64,6 +69,52 @@ def test_fields_are_plausible(board: Board, wire: Wire) -> None:
             assert report.channel <= 39
             assert report.primary_phy in (0, 1, 4)
             assert report.secondary_phy in (0, 1, 2, 4, 15)
+
+
+def test_addresses_are_the_right_way_round(board: Board, wire: Wire, figures: Figures) -> None:
+    """Ruuvi tags say in their data who they are, too: not from back to front."""
+    pairs = [
+        (report.address, report.data[at + 22 : at + 28])
+        for report in listen(board, wire)
+        if (at := report.data.find(DF5)) >= 0
+    ]
+    if not pairs:
+        pytest.skip(f"rig {board.rig.name}: no Ruuvi tag is heard")
+    backwards = sum(told == address[::-1] != address for address, told in pairs)
+    figures.measure("reports of Ruuvi tags", len(pairs))
+    figures.measure("with the address from back to front", backwards, high=0)
+
+
+@needs("answer")
+@generation("2.0.0")
+def test_longer_data_is_dropped(board: Board, wire: Wire, figures: Figures) -> None:
+    """max_adv_len below the longest that is heard: that one does not come any more."""
+    longest = max(len(report.data) for report in listen(board, wire))
+    if longest < 2:
+        pytest.skip(f"rig {board.rig.name}: no data is heard that could be too long")
+    found = _changed(wire, SetAll(fltr_tags=False, max_adv_len=longest - 1))
+    figures.measure("longest without a limit", longest, "octets")
+    figures.measure("with it", max(map(len, found), default=0), "octets", high=longest - 1)
+
+
+@needs("answer")
+def test_filter(board: Board, wire: Wire, figures: Figures) -> None:
+    """Filter on, for the company that is heard least: the others do not come any more."""
+    heard = Counter(company_id(report.data) for report in listen(board, wire))
+    wanted = heard.most_common()[-1][0]
+    found = _changed(wire, SetAll(fltr_id=wanted, fltr_tags=True, max_adv_len=0))
+    figures.measure("companies without a filter", len(heard))
+    others = sum(company_id(data) != wanted for data in found)
+    figures.measure("reports of other companies", others, high=0)
+
+
+def _changed(wire: Wire, settings: SetAll) -> list[bytes]:
+    """Advertising data under these settings; what is on its way still is not meant."""
+    wire.command(settings)
+    wire.listen(0.5)
+    wire.forget()
+    wire.listen(SECONDS)
+    return [report.data for report in wire.reports()]
 
 
 def test_no_errors_at_rest(board: Board, wire: Wire, figures: Figures) -> None:

@@ -2,13 +2,19 @@
 
 import time
 
+import pytest
+
 from firmware_protocol.messages import DeviceId, GetAll, GetDeviceId, SetAll, address_text
 from hil.figures import Figures
+from hil.identity import UNKNOWN
 from hil.marks import needs, setup
 from hil.plugin import Board
+from hil.rig import Ability, Setup
 from hil.wire import PATIENCE, Wire
 
 WATCHDOG = 1.5
+NOBODY = 0x7A5B
+"""Not a company that anybody is of."""
 BOOT_BOUND = 0.5
 """Seconds in which the official host expects GET_ALL after the release of the reset."""
 
@@ -90,6 +96,20 @@ def test_watchdog_without_reports(board: Board, wire: Wire, figures: Figures) ->
         wire.command(silence)
     figures.measure("watchdog", boots[0] - begin, "s", low=0.8 * WATCHDOG, high=10 * WATCHDOG)
     figures.measure("and again", boots[1] - boots[0], "s", low=0.8 * WATCHDOG, high=10 * WATCHDOG)
+
+
+@needs("answer", "official_receiver")
+def test_watchdog_of_a_board(board: Board, wire: Wire, figures: Figures) -> None:
+    """The same on a board that is as it is, in its own time: 42 s, or 20 s for firmware 1.0.0."""
+    if Ability.SETUP in board.rig.abilities:
+        pytest.skip(f"rig {board.rig.name} can shorten it, which other tests do")
+    if board.identity.generation == UNKNOWN:
+        pytest.skip("this board does not tell its generation, so nobody knows how long it takes")
+    expected = Setup(board.identity.generation).watchdog_seconds
+    wire.command(SetAll(fltr_id=NOBODY, max_adv_len=0))
+    begin = time.monotonic()
+    boot = wire.wait_for_boot(expected + PATIENCE)
+    figures.measure("watchdog", boot.at - begin, "s", low=expected - 2, high=expected + 5)
 
 
 @needs("setup", "generate")

@@ -8,11 +8,13 @@ import asyncio
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
+from firmware_protocol.commands import Command
 from firmware_protocol.framing import FrameScanner, ScannerCounters
 from firmware_protocol.messages import (
     Ack,
@@ -75,6 +77,16 @@ def answers(command: HostMessage, message: Message) -> bool:
             return message == command
         case _:
             return False
+
+
+def _kind(message: Message) -> str:
+    """What a message is, in a list of those that nobody has waited for."""
+    if not isinstance(message, Ack):
+        return message.command.name
+    try:
+        return f"ACK of {Command(message.acked_cmd).name}"
+    except ValueError:
+        return f"ACK of 0x{message.acked_cmd:02X}"
 
 
 _SALT = secrets.token_bytes(16)
@@ -202,6 +214,7 @@ class Wire:
     ) -> Heard:
         """The next message that is wanted, of those that no earlier wait has looked at."""
         until = time.monotonic() + patience
+        others: Counter[str] = Counter()
         with self._news:
             while True:
                 while self._looked_at < len(self._heard):
@@ -209,13 +222,16 @@ class Wire:
                     self._looked_at += 1
                     if wanted(heard.message):
                         return heard
+                    others[_kind(heard.message)] += 1
                 if self._loss:
                     raise self._loss
                 left = until - time.monotonic()
                 if left <= 0 or not self._news.wait(left):
                     if self._looked_at < len(self._heard):
                         continue
-                    raise NoAnswerError(f"no {what} within {patience:g} s; {self._tell()}")
+                    instead = ", ".join(f"{count} {kind}" for kind, count in others.items())
+                    but = f", but {instead}" if instead else ""
+                    raise NoAnswerError(f"no {what} within {patience:.3g} s{but}; {self.tell()}")
 
     def command(self, command: HostMessage, patience: float = PATIENCE) -> Reply:
         """Send a command and wait for its answer. A reboot instead of an answer is an error."""
@@ -226,7 +242,9 @@ class Wire:
         host does: the official firmware loses answers when reports are about.
         """
         until = time.monotonic() + patience
+        times = 0
         while True:
+            times += 1
             with self._news:
                 self._looked_at = len(self._heard)
             sent = self.send(octets)
@@ -237,9 +255,10 @@ class Wire:
                     f"answer to {command.command.name}",
                     min(left, AGAIN),
                 )
-            except NoAnswerError:
+            except NoAnswerError as error:
                 if left <= AGAIN:
-                    raise
+                    sent_so_often = f"{command.command.name} sent {times} times: "
+                    raise NoAnswerError(sent_so_often * (times > 1) + str(error)) from None
                 self.lost_answers += 1
                 continue
             if isinstance(heard.message, GetAll):
@@ -269,7 +288,8 @@ class Wire:
             if self._loss:
                 raise self._loss
 
-    def _tell(self) -> str:
+    def tell(self) -> str:
+        """What has come at all, for those who wonder why nothing has."""
         counters = self.counters
         if not counters.bytes_received:
             return "nothing at all has been received"

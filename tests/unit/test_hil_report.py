@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware_protocol.messages import AdvRprt2, DeviceId
+from firmware_protocol.messages import Ack, AdvRprt2, DeviceId, GetAll
 from hil.air import Air, Counters, Pattern, counters, loss
 from hil.board import kind_of
 from hil.cable import Faults
@@ -12,7 +12,7 @@ from hil.page import page
 from hil.report import Line, Report
 from hil.rig import Setup
 from hil.simulated import Generator
-from hil.wire import OURS, without_device_id
+from hil.wire import OURS, _kind, without_device_id
 
 
 def reports(air: Air, count: int) -> list[AdvRprt2]:
@@ -146,3 +146,9 @@ def test_the_same_as_json() -> None:
 
 def test_a_board_is_identified_by_address_only() -> None:
     assert set(Identity.__dataclass_fields__) == {"address", "generation", "is_ours"}
+
+
+def test_what_came_instead_is_named() -> None:
+    assert _kind(Ack(0x0B, False)) == "ACK of SET_CH_38"
+    assert _kind(Ack(0xEE, True)) == "ACK of 0xEE"
+    assert _kind(GetAll()) == "GET_ALL"

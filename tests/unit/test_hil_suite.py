@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from lines import Pty
 from programs import COMMAND, ruuvi_host
 
 from hil.simulated import DEVICE
@@ -118,3 +119,12 @@ def test_a_rig_that_is_not_installed(tmp_path: Path) -> None:
         )
         assert done.returncode == code, done.stdout
         assert "gcc-arm-none-eabi, qemu-system-arm" in done.stdout
+
+
+def test_a_port_that_never_answers_is_not_waited_for_again_and_again(tmp_path: Path) -> None:
+    """Twice, and the rest fails at once, with the same reason."""
+    with Pty() as silent:
+        done = hil(tmp_path, "--rig", "serial", "--port", silent.path, "-k", "test_commands")
+    assert done.returncode == 1
+    assert "nothing at all has been received" in done.stdout
+    assert "not tried, as before: rig serial (pty)" in done.stdout
