@@ -180,10 +180,16 @@ def pytest_runtest_makereport(
     return result
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     report = session.config.stash.get(_report, None)
     if report and report.lines:
         report.write(Path(session.config.option.report))
+        if exitstatus == pytest.ExitCode.OK and not _anything(report, "passed"):
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # skipped is not passed
+
+
+def _anything(report: Report, *outcomes: str) -> bool:
+    return any(line.outcome in outcomes for line in report.lines)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -200,6 +206,8 @@ def pytest_terminal_summary(
     kind = "hardware" if report.is_hardware else "no hardware was tested"
     terminalreporter.line(f"rig {report.rig} ({kind}): {report.what}")
     terminalreporter.line(f"report: {Path(config.option.report) / 'report.html'}")
+    if not _anything(report, "passed", "failed"):
+        terminalreporter.line("nothing was tested: every test was skipped", red=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +308,8 @@ def _identity(config: pytest.Config, rig: Rig, setup: Setup) -> Identity:
                 known[setup] = identify(wire)
             else:
                 known[setup] = listen_only(wire, 2.0)
+        if Ability.ANSWER not in rig.abilities:
+            rig.start(setup)  # what was listened to is over
         if isinstance(rig, SerialRig):
             if known[setup].is_ours:
                 rig.is_reference_firmware()
