@@ -184,8 +184,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     report = session.config.stash.get(_report, None)
     if report and report.lines:
         report.write(Path(session.config.option.report))
-        if exitstatus == pytest.ExitCode.OK and not _anything(report, "passed"):
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # skipped is not passed
+        # Where there was a rig, all skipped is not passed; where there was none, that has been told.
+        untested = bool(report.what) and not _anything(report, "passed")
+        if exitstatus == pytest.ExitCode.OK and untested:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def _anything(report: Report, *outcomes: str) -> bool:
