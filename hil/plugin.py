@@ -184,7 +184,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     report = session.config.stash.get(_report, None)
     if report and report.lines:
         report.write(Path(session.config.option.report))
-        # Where there was a rig, all skipped is not passed; where there was none, that has been told.
+        # All skipped is not passed; that there is no rig at all has been told.
         untested = bool(report.what) and not _anything(report, "passed")
         if exitstatus == pytest.ExitCode.OK and untested:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
