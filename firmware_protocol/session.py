@@ -219,11 +219,11 @@ class HostSession:
         """Other settings from here on, in whatever state. Reports go on meanwhile.
 
         SET_ALL is sent at once, or after the answer to the command in flight; `Ready` tells that
-        it was answered.
+        it was answered. The same settings are sent again, too, as a gateway does.
         """
         _check(settings)
-        if settings == self._settings:
-            return
+        if settings == self._settings and self.state is not State.READY:
+            return  # they are on their way
         self._settings = settings
         self._settings_due = True
         if self.can_command:

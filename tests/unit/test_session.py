@@ -459,10 +459,20 @@ def test_other_settings_are_sent_at_once_and_reports_flow_on(wire: Wire) -> None
     assert wire.session.counters.reports_unconfigured == 0
 
 
-def test_the_same_settings_are_no_reason_to_disturb(wire: Wire) -> None:
+def test_the_same_settings_are_sent_again_as_a_gateway_does(wire: Wire) -> None:
     wire.make_ready()
+    wire.sent()
     wire.session.reconfigure(SetAll(), wire.now)
-    assert wire.session.take_output() == b""
+    wire.write()
+    assert wire.sent() == [SetAll()]
+    assert wire.receive(ACKED) == [Ready(refused=False, again=True)]
+
+
+def test_the_same_settings_are_not_sent_twice_during_the_handshake(wire: Wire) -> None:
+    wire.receive(DEVICE)
+    wire.session.reconfigure(SetAll(), wire.now)
+    wire.receive(ACKED)
+    assert [m for m in wire.sent() if isinstance(m, SetAll)] == [SetAll()]
 
 
 def test_other_settings_wait_for_the_command_in_flight(wire: Wire) -> None:
