@@ -24,7 +24,7 @@ from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
-from ruuvi_host.lifetime import ended, on_signal, to_its_end, together
+from ruuvi_host.lifetime import ended, has_terminal, on_signal, to_its_end, together
 from ruuvi_host.machine import boot_id, give_back_memory
 from ruuvi_host.notify import Notifier
 from ruuvi_host.overview import MOST_MISSED, Overview
@@ -64,12 +64,13 @@ async def run(
     simulate: bool,
     reload: Reload,
     taps: Sequence[Tap] = (),
+    in_terminal: bool = False,
     debug: bool = False,
 ) -> None:
     """Run a host until cancelled, for a simulated board or the coprocessor of `config`.
 
-    taps: of each coprocessor in turn; gets a copy of all its octets. debug: assert the balance all
-    the time.
+    taps: of each coprocessor in turn; gets a copy of all its octets. in_terminal: a SIGHUP that
+    comes because the terminal is closed is a wish to stop. debug: assert the balance all the time.
     """
     notifier = Notifier.from_environment()
     starts = Starts.begin(state.path, boot_id(), watched=notifier.interval is not None)
@@ -79,6 +80,7 @@ async def run(
         if not simulate:
             host = Host(
                 *(config.coprocessors, config, state, reload, starts.this, notifier, taps),
+                in_terminal=in_terminal,
                 debug=debug,
             )
             await host.run(standstill)
@@ -90,7 +92,9 @@ async def run(
             log.info("simulated coprocessor on %s", server.path)
             simulated = (CoprocessorSettings(server.path),)
             host = Host(
-                *(simulated, config, state, reload, starts.this, notifier, taps), debug=debug
+                *(simulated, config, state, reload, starts.this, notifier, taps),
+                in_terminal=in_terminal,
+                debug=debug,
             )
             await host.run(standstill, board=server.run())
 
@@ -111,8 +115,10 @@ class Host:
         notifier: Notifier,
         taps: Sequence[Tap] = (),
         *,
+        in_terminal: bool = False,
         debug: bool = False,
     ) -> None:
+        self._in_terminal = in_terminal
         self._clock: Clock = SystemClock()
         self._wall = WallClock(self._clock, trusted=config.trust_clock)
         self._config = config
@@ -261,7 +267,15 @@ class Host:
         beside: what must run meanwhile: the simulated board, if there is one.
         """
         hang_up = asyncio.Event()
-        with on_signal(signal.SIGHUP, hang_up.set):  # to the end: it must not kill us on the way
+
+        def hung_up() -> None:
+            if self._in_terminal and not has_terminal():
+                log.info("the terminal is closed: stopping")
+                signal.raise_signal(signal.SIGTERM)
+            else:
+                hang_up.set()
+
+        with on_signal(signal.SIGHUP, hung_up):  # to the end: it must not kill us on the way
             try:
                 await together(
                     coprocessors=self._coprocessors.run(patient=self._has_backlog()),

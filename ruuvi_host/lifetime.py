@@ -71,6 +71,15 @@ def on_signal(number: signal.Signals, then: Callable[[], None]) -> Iterator[None
         loop.remove_signal_handler(number)
 
 
+def has_terminal() -> bool:
+    """Does this process belong to a terminal that is still there?"""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 async def together(**parts: Coroutine[Any, Any, None]) -> None:
     """Run all `parts`, each a task of its name, until one fails or we are cancelled.
 

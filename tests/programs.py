@@ -27,14 +27,19 @@ pseudo-terminal of that number."""
 class Program:
     """A running program whose lines can be waited for. A context manager: nothing stays behind."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
         self.arguments = arguments
         self.out: list[str] = []
         self.err: list[str] = []
         self._news: queue.Queue[None] = queue.Queue()
         self._process = subprocess.Popen(
             [*_DIES_WITH_US, *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

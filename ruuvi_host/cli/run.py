@@ -28,7 +28,8 @@ Examples:
   ruuvi-host run --port /dev/ttyACM0 --config gw_cfg.json
   ruuvi-host run --simulate --url http://127.0.0.1:8000/
 
-SIGHUP reads the configuration again; with one that cannot be used the old one stays."""
+SIGHUP reads the configuration again; with one that cannot be used the old one stays. Closing the
+terminal stops it, unless it was started with nohup."""
 )
 @click.option(
     "--port",
@@ -95,12 +96,13 @@ def command(
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.model import check_url, refuse_ruuvi, state_directory
     from ruuvi_host.errors import ConfigError
-    from ruuvi_host.lifetime import run_until_stopped
+    from ruuvi_host.lifetime import has_terminal, run_until_stopped
     from ruuvi_host.state import StateDirectory
 
     logs.configure()
     # Until there is something to read again, and the host listens; not a reason to end.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    nohup = signal.signal(signal.SIGHUP, signal.SIG_IGN) is signal.SIG_IGN
+    in_terminal = not nohup and has_terminal()
     if port and simulate:
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if url and simulate:
@@ -133,6 +135,7 @@ def command(
                 simulate=simulate,
                 reload=lambda: load().config,
                 taps=taps,
+                in_terminal=in_terminal,
                 debug=debug,
             )
             run_until_stopped(host)

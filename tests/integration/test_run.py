@@ -8,8 +8,8 @@ import signal
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,40 @@ def test_the_main_job(state: str) -> None:
         batch = json.loads(server.wait_for(r'.*"accepted".*"tags": [1-9].*').string)
         assert batch["signature"] == "ok"
         assert host.stop(signal.SIGINT) == 0
+
+
+@contextmanager
+def in_terminal(*command: str) -> Iterator[tuple[Program, Callable[[], None]]]:
+    """A program in a terminal of its own; and what closes that."""
+    window, terminal = os.openpty()
+    try:
+        with Program("setsid", "--ctty", *command, stdin=terminal) as program:
+            os.close(terminal)
+            yield program, lambda: os.close(window)
+    except BaseException:
+        with suppress(OSError):
+            os.close(window)
+        raise
+
+
+@pytest.mark.parametrize("shell", [(), ("sh", "-c", '"$@"; exit $?', "sh")])
+def test_a_closed_terminal_stops_it(state: str, shell: tuple[str, ...]) -> None:
+    run = (COMMAND, "run", "--state-dir", state, "--simulate", "--url", "http://127.0.0.1:9/")
+    with in_terminal(*shell, *run) as (host, close):
+        host.wait_for("coprocessor configured")
+        close()
+        host.wait_for("the terminal is closed")
+        host.wait_for("balance: custom, batches")
+        assert host.wait() == (-signal.SIGHUP if shell else 0)  # the shell's own, that is
+
+
+def test_a_closed_terminal_is_no_reason_with_nohup(state: str) -> None:
+    run = (COMMAND, "run", "--state-dir", state, "--simulate", "--url", "http://127.0.0.1:9/")
+    with in_terminal("nohup", *run) as (host, close):
+        host.wait_for("coprocessor configured")
+        close()
+        host.wait_for("configuration read again")
+        assert host.stop() == 0
 
 
 def test_the_last_batch_is_delivered_at_the_stop(state: str) -> None:
