@@ -67,31 +67,49 @@ class Link:
         self._port = port
         self._listener = listener
         self._clock = clock
+        self._failure: Exception | None = None
 
     async def run(self) -> None:
         """Read, feed, deliver, until the port or the coprocessor is lost.
 
         Raises PortError or HandshakeError.
         """
-        session = self.session
+        session, port = self.session, self._port
         monotonic = self._clock.monotonic
         session.start(monotonic())
-        self._port.write(session.take_output())
+        port.write(session.take_output())
         try:
-            while True:
-                deadline = session.deadline
-                data = await self._port.read(inf if deadline is None else deadline - monotonic())
+            self._receive(port.take_rest())
+            port.receiver = self._receive
+            while self._failure is None:
+                await port.wait(self._deadline)
                 now = monotonic()
-                if data:
-                    self._deliver(session.receive(data, now), now)
-                if deadline is not None and now >= deadline:
+                if now >= self._deadline:
                     self._deliver(session.tick(now), now)
+            raise self._failure
         finally:
+            port.receiver = None
             now = monotonic()
             # Also what nobody will act on any more is counted.
-            for event in session.receive(self._port.take_rest(), now) + session.end(now):
+            for event in session.receive(port.take_rest(), now) + session.end(now):
                 if isinstance(event, Heard):  # the rest is no news any more
                     self._listener.heard(event.reports, now)
+
+    @property
+    def _deadline(self) -> float:
+        deadline = self.session.deadline
+        return inf if deadline is None else deadline
+
+    def _receive(self, data: bytes) -> float:
+        """Octets, at once when they come. Returns when the session wants to be called."""
+        now = self._clock.monotonic()
+        try:
+            self._deliver(self.session.receive(data, now), now)
+        except Exception as failure:  # it is `run` that ends by it
+            self._failure = failure
+            self._port.receiver = None
+            return now
+        return self._deadline
 
     def reconfigure(self, settings: SetAll) -> None:
         """Send other settings; the link goes on."""

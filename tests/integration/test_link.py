@@ -355,6 +355,22 @@ def test_what_came_in_a_moment_before_the_end_is_heard() -> None:
     run(main())
 
 
+def test_what_fails_in_the_listener_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is not left to the event loop, which would log it and go on."""
+
+    async def main() -> None:
+        with Peer() as peer:
+            async with linked(peer) as link:
+                await link.ready()
+                monkeypatch.setattr(link.ears, "heard", lambda reports, now: 1 / 0)
+                peer.send(report(1) + report(2))
+                with pytest.raises(ZeroDivisionError):
+                    await asyncio.wait_for(link.running, PATIENCE)
+                monkeypatch.undo()
+
+    run(main())
+
+
 def test_it_sleeps_while_nothing_happens() -> None:
     async def main() -> None:
         with Peer() as peer:

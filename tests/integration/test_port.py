@@ -12,11 +12,12 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from threading import Event
 
 import pytest
-from lines import Pty, open_fds, run, until
+from lines import PATIENCE, Pty, open_fds, run, until
 from programs import Program
 from rfc2217_server import Rfc2217Server
 
@@ -231,6 +232,57 @@ def test_a_cancelled_read_loses_nothing() -> None:
                 with pytest.raises(asyncio.CancelledError):
                     await reading
                 assert await port.read() == b"here"
+
+    run(main())
+
+
+# --- a receiver in place of a reader
+
+
+def test_a_receiver_gets_what_comes_and_a_wait_ends_when_it_says() -> None:
+    async def main() -> None:
+        came = []
+
+        def receiver(data: bytes) -> float:
+            came.append(data)
+            return time.monotonic() + (1000 if len(came) == 1 else 0.02)
+
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                port.receiver = receiver
+                waiting = asyncio.create_task(port.wait(inf))
+                pty.send(b"one")
+                await until(lambda: came == [b"one"])
+                assert not waiting.done(), "nobody is woken for it"
+                pty.send(b"two")
+                await asyncio.wait_for(waiting, PATIENCE)
+                assert came == [b"one", b"two"]
+                port.poke()
+                await asyncio.wait_for(port.wait(inf), PATIENCE)
+                pty.unplug()
+                with pytest.raises(PortError, match="lost: unplugged"):
+                    await asyncio.wait_for(port.wait(inf), PATIENCE)
+
+    run(main())
+
+
+def test_a_receiver_is_served_before_its_time_is_over() -> None:
+    async def main() -> None:
+        came = []
+
+        def receiver(data: bytes) -> float:
+            came.append(data)
+            return inf
+
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                port.receiver = receiver
+                waiting = asyncio.create_task(port.wait(time.monotonic() + 0.02))
+                await asyncio.sleep(0)
+                pty.send(b"here")
+                time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and octets are both due
+                await waiting
+                assert came == [b"here"]
 
     run(main())
 
