@@ -6,8 +6,8 @@ from typing import NamedTuple
 class Advertisement(NamedTuple):
     """One advertisement as the coprocessor reported it, with the time of its reception.
 
-    A NamedTuple because one is made per report (a frozen dataclass takes five times as long),
-    and flat because the table keeps one per sensor.
+    A NamedTuple because one is made per report that is news (a frozen dataclass takes five times
+    as long), and flat because the table keeps one per sensor.
     """
 
     address: bytes
@@ -28,3 +28,7 @@ class Advertisement(NamedTuple):
     """Monotonic seconds, for ages."""
     stamp: int
     """UTC in whole seconds, or a running number on a gateway that uses no clock."""
+
+
+AdvertisementFields = tuple[bytes, bytes, int, int, int, int, int | None, float, int]
+"""Those of an Advertisement, in order, of a report that is perhaps no news: half as dear."""

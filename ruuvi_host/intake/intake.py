@@ -7,7 +7,7 @@ the session.
 from collections.abc import Sequence
 
 from firmware_protocol.messages import PHY_NOT_SET, TX_POWER_NOT_AVAILABLE, Report
-from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.advertisement import AdvertisementFields
 from ruuvi_host.intake.echoes import WINDOW, Echoes
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.table import AdvertisementTable
@@ -53,12 +53,11 @@ class Intake:
         it was, from 0.
         """
         counters = self.counters
-        taken: list[Advertisement] = []
+        taken: list[AdvertisementFields] = []
         passes = self._filter.passes if self._filter.addresses else None
         use_timestamps = self._use_timestamps
         limit = self._max_adv_len
         legacy = counters.legacy
-        new = tuple.__new__
         counters.reports += len(reports)
         if self._echoes:
             reports = self._without_echoes(self._echoes, reports, now, source)
@@ -83,12 +82,7 @@ class Intake:
             elif secondary == PHY_CODED:
                 counters.coded += 1
             power = None if tx_power == TX_POWER_NOT_AVAILABLE else tx_power
-            taken.append(
-                new(
-                    Advertisement,
-                    (address, data, rssi, primary, secondary, channel, power, now, stamp),
-                )
-            )
+            taken.append((address, data, rssi, primary, secondary, channel, power, now, stamp))
         counters.legacy = legacy
         self._table.put(taken)
 

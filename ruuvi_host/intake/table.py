@@ -7,7 +7,7 @@ their effect as the order and the content of batches.
 from collections.abc import Iterable, Iterator
 from heapq import nlargest
 
-from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.advertisement import Advertisement, AdvertisementFields
 from ruuvi_host.intake.gaps import missed
 from ruuvi_host.status import IntakeCounters, QueueCounters
 
@@ -60,32 +60,33 @@ class AdvertisementTable:
         self._queues.append((queue, counters))
         return ChangeQueue(queue, counters, self.counters)
 
-    def put(self, advertisements: Iterable[Advertisement]) -> None:
+    def put(self, advertisements: Iterable[AdvertisementFields]) -> None:
         """Take in what one read brought, in order."""
         entries = self._entries
         queues = self._queues
         counters = self.counters
-        for advertisement in advertisements:
-            address = advertisement[0]
+        new = tuple.__new__
+        for values in advertisements:
+            address, data = values[0], values[1]
             entry = entries.get(address)
             if entry is None:
-                entry = self._new_entry(advertisement)
+                entry = self._new_entry(new(Advertisement, values))
                 for queue, _ in queues:
                     queue.setdefault(entry)
             else:
                 entry.samples += 1
                 old = entry.advertisement
-                data, old_data = advertisement[1], old[1]
+                old_data = old[1]
                 if data == old_data:
                     counters.repeats += 1
                     continue
                 if (
                     len(data) <= LONGEST_LEGACY < len(old_data)
-                    and advertisement.heard - old.heard <= LONGER_GIVES_WAY
+                    and Advertisement(*values).heard - old.heard <= LONGER_GIVES_WAY
                 ):
                     counters.shorter += 1
                     continue
-                entry.advertisement = advertisement
+                entry.advertisement = advertisement = new(Advertisement, values)
                 # Nearly always the next format 5, which need not be looked at more closely.
                 if not (
                     len(data) == LONGEST_LEGACY == len(old_data)
