@@ -3,7 +3,6 @@
 Source: ruuvi.endpoints.c `ruuvi_endpoint_ca_uart.h`; ruuvi.gateway_nrf.c v2.0.0 for the replies.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -87,19 +86,22 @@ FACTS: dict[Command, Facts] = {
 }
 
 
-def concrete_layouts(command: Command, max_adv: int) -> Iterator[tuple[int, ...]]:
-    """Every layout that `command` can have when advertising data is at most `max_adv` octets."""
+def layout_of(command: Command, length: int) -> tuple[int, ...] | None:
+    """The layout of a payload of `length` octets, the size of advertising data filled in; None:
+    too short for `command`, or it has no such payload."""
     for layout in FACTS[command].layouts:
         if ADV in layout:
-            for n in range(max_adv + 1):
-                yield tuple(n if size == ADV else size for size in layout)
-        else:
-            yield layout
+            adv = length - shortest_payload(layout)
+            if adv >= 0:
+                return tuple(adv if size == ADV else size for size in layout)
+        elif length == shortest_payload(layout):
+            return layout
+    return None
 
 
-def payload_length(layout: tuple[int, ...]) -> int:
-    """LEN of a concrete layout: its fields, each with its delimiter."""
-    return sum(layout) + len(layout)
+def shortest_payload(layout: tuple[int, ...]) -> int:
+    """LEN with no advertising data: the fields, each with its delimiter."""
+    return sum(size for size in layout if size != ADV) + len(layout)
 
 
 def delimiter_positions(layout: tuple[int, ...]) -> tuple[int, ...]:

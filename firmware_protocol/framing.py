@@ -25,9 +25,9 @@ from firmware_protocol.commands import (
     FACTS,
     MAX_ADV_LEN,
     Command,
-    concrete_layouts,
     delimiter_positions,
-    payload_length,
+    layout_of,
+    shortest_payload,
 )
 from firmware_protocol.crc import crc16
 from firmware_protocol.errors import LocalProtocolError, RemoteProtocolError
@@ -115,27 +115,54 @@ def _candidate(length: int, build: Build[T]) -> Candidate[T]:
     return Candidate(length + OVERHEAD, _unpack_from(length), build)
 
 
+def _lengths(command: Command, max_adv: int) -> range | frozenset[int]:
+    """The LENs that `command` can have when advertising data is at most `max_adv` octets."""
+    layouts = FACTS[command].layouts
+    if command in _WITH_ADV:
+        shortest = shortest_payload(layouts[0])
+        return range(shortest, shortest + max_adv + 1)
+    return frozenset(shortest_payload(layout) for layout in layouts)
+
+
+class Candidates(Generic[T]):
+    """Header (STX, LEN, CMD) → how to check what it begins.
+
+    There are 500, of which a line brings a dozen: each is made when it is first met.
+    """
+
+    def __init__(self, reading: Reading[T], max_adv: int) -> None:
+        if not 0 <= max_adv <= MAX_ADV_LEN:
+            raise LocalProtocolError(f"max_adv must be 0..{MAX_ADV_LEN}, not {max_adv}")
+        self.met: dict[bytes, Candidate[T]] = {}
+        self._reading = reading
+        self._lengths: dict[int, range | frozenset[int]] = {
+            command.value: _lengths(command, max_adv) for command in Command
+        }
+
+    def find(self, header: bytes) -> Candidate[T] | None:
+        """None: no frame begins so."""
+        candidate = self.met.get(header)
+        if candidate is None:
+            _, length, command = header
+            if length in self._lengths.get(command, ()):
+                layout = layout_of(Command(command), length)
+                assert layout is not None
+                candidate = self.met[header] = _candidate(length, self._reading(command, layout))
+        return candidate
+
+
 @cache
-def candidates(reading: Reading[T], max_adv: int) -> dict[bytes, Candidate[T]]:
-    """Header (STX, LEN, CMD) → its check, for every plausible header."""
-    if not 0 <= max_adv <= MAX_ADV_LEN:
-        raise LocalProtocolError(f"max_adv must be 0..{MAX_ADV_LEN}, not {max_adv}")
-    table = {}
-    for command in Command:
-        for layout in concrete_layouts(command, max_adv):
-            length = payload_length(layout)
-            if length <= 255:
-                header = bytes((STX, length, command))
-                table[header] = _candidate(length, reading(command, layout))
-    return table
+def candidates(reading: Reading[T], max_adv: int) -> Candidates[T]:
+    """Those that all scanners of a kind share."""
+    return Candidates(reading, max_adv)
 
 
 def _implausible(length: int, command: int) -> str:
     """Why no frame begins with this LEN and CMD; the header is known to be implausible."""
     if command not in _KNOWN:
         return "unknown_cmd"
-    shortest = payload_length(next(concrete_layouts(Command(command), 0)))
-    return "adv_too_long" if command in _WITH_ADV and length >= shortest else "bad_len"
+    too_long = command in _WITH_ADV and layout_of(Command(command), length)
+    return "adv_too_long" if too_long else "bad_len"
 
 
 def decode(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
@@ -149,7 +176,7 @@ def decode(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
     if len(frame) < 3 or len(frame) < frame[1] + OVERHEAD:
         raise RemoteProtocolError("truncated")
     length, command = frame[1], frame[2]
-    candidate: Candidate[Frame] | None = candidates(frames, max_adv).get(frame[:3])
+    candidate: Candidate[Frame] | None = candidates(frames, max_adv).find(frame[:3])
     covered, crc, etx = _unpack_from(length)(frame, 0)
     if etx != ETX:
         raise RemoteProtocolError("bad_etx")
@@ -242,7 +269,8 @@ class FrameScanner(Generic[T]):
         found: list[T] = []
         counters = self.counters
         tally = counters.frames
-        candidate_for = self._candidates.get
+        candidate_for = self._candidates.met.get
+        find = self._candidates.find
         look_for_unknown = self._unknown
         known = _KNOWN
         offset = self._tail_offset
@@ -262,14 +290,17 @@ class FrameScanner(Generic[T]):
                 if position + 3 > end:
                     break
                 if header[2] in known:
-                    counters.length_errors += 1
-                    position += 1
-                    continue
-                if not look_for_unknown:
+                    candidate = find(header)
+                    if candidate is None:
+                        counters.length_errors += 1
+                        position += 1
+                        continue
+                elif look_for_unknown:
+                    candidate = _candidate(header[1], self._reading(header[2], ()))
+                else:
                     unknown += 1
                     position += 1
                     continue
-                candidate = _candidate(header[1], self._reading(header[2], ()))
             total, unpack_from, build = candidate
             if position + total > end:
                 break

@@ -464,8 +464,8 @@ def parse(frame: Frame) -> Message:
     if len(frame.payload) > 255:
         raise RemoteProtocolError("bad_len")
     covered = bytes((len(frame.payload), frame.command)) + frame.payload
-    table: dict[bytes, Candidate[Message]] = candidates(messages, MAX_ADV_LEN)
-    candidate = table.get(bytes((STX, *covered[:2])))
+    header = bytes((STX, *covered[:2]))
+    candidate: Candidate[Message] | None = candidates(messages, MAX_ADV_LEN).find(header)
     if candidate is None:
         raise RemoteProtocolError("bad_len")
     message = candidate.build(covered, frame.offset)

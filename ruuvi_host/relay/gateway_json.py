@@ -8,17 +8,19 @@ Source: ruuvi.gateway_esp.c http_json.c, json_stream_gen.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.config.model import DataFormat
-from ruuvi_host.formats.gateway import gateway_members
 from ruuvi_host.intake.batch import Batch
 
 _PHY_NAMES = {15: "1M", 2: "2M", 4: "Coded"}
 """Secondary PHY → `ble_phy`; 15 is "none", so the primary one, 1M. Others: no such member."""
+
+Members = Callable[[bytes], list[tuple[str, str]]]
+"""Advertising data → names and values of what it means, as JSON."""
 
 TAGS_PER_SLICE = 100
 """So many tags, decoded, take a millisecond or two: the event loop gets a turn in between."""
@@ -35,6 +37,17 @@ class BodyFacts:
     data_format: DataFormat = DataFormat.RAW
     signed_tx_power: bool = False
     """True: a negative transmit power as it is, and not as the gateway prints it."""
+
+    def __post_init__(self) -> None:
+        if self.data_format is not DataFormat.RAW:
+            _members()  # imported now, rather than in the middle of the first batch
+
+
+def _members() -> Members:
+    """Imported only when something is decoded: it is half a megabyte."""
+    from ruuvi_host.formats.gateway import gateway_members
+
+    return gateway_members
 
 
 def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
@@ -54,27 +67,34 @@ def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
     stamp_name = "timestamp" if facts.use_timestamps else "counter"
     # The firmware prints a negative power as an unsigned 32-bit number. Servers know it so.
     mask = -1 if facts.signed_tx_power else 0xFFFFFFFF
+    members = None if facts.data_format is DataFormat.RAW else _members()
+    has_data = facts.data_format is not DataFormat.DECODED
     for first in range(0, len(advertisements), TAGS_PER_SLICE):
         part = advertisements[first : first + TAGS_PER_SLICE]
-        text = ",".join([_tag(a, stamp_name, facts.data_format, mask) for a in part])
+        text = ",".join([_tag(a, stamp_name, mask, members, has_data=has_data) for a in part])
         yield (text if first == 0 else "," + text).encode()
     yield b"\n    }\n  }\n}" if advertisements else b"}\n  }\n}"
 
 
 def _tag(
-    advertisement: Advertisement, stamp_name: str, data_format: DataFormat, power_mask: int
+    advertisement: Advertisement,
+    stamp_name: str,
+    power_mask: int,
+    members: Members | None,
+    *,
+    has_data: bool,
 ) -> str:
     address, data, rssi, _, secondary, channel, power, _, stamp = advertisement
     phy = _PHY_NAMES.get(secondary)
     phy_line = f'        "ble_phy": "{phy}",\n' if phy else ""
     power_line = "" if power is None else f',\n        "ble_tx_power": {power & power_mask}'
     data_line = decoded_lines = ""
-    if data_format is not DataFormat.DECODED:
+    if has_data:
         data_line = f',\n        "data": "{data.hex().upper()}"'
-    if data_format is not DataFormat.RAW:
+    if members:
         # What cannot be decoded stays in the batch, without these.
-        members = gateway_members(data)
-        decoded_lines = "".join([f',\n        "{name}": {text}' for name, text in members])
+        decoded = members(data)
+        decoded_lines = "".join([f',\n        "{name}": {text}' for name, text in decoded])
     return (
         f'\n      "{address_text(address)}": {{\n'
         f'        "rssi": {rssi},\n'
