@@ -23,11 +23,12 @@ from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.relay.disk import Disk
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.sink import Outcome, Verdict
-from ruuvi_host.relay.spool import Disk, Spool
+from ruuvi_host.relay.spool import Spool
 from ruuvi_host.relay.spool_reading import rows
 from ruuvi_host.status import RelayCounters
 

@@ -10,7 +10,6 @@ such batches stay in memory, a bounded number of them, and are tried again with 
 
 import asyncio
 import logging
-import threading
 from bisect import insort
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -18,8 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from operator import attrgetter
 from pathlib import Path
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ruuvi_host.clock import EARLIEST, Clock
 from ruuvi_host.config.spool import SpoolSettings
@@ -27,6 +25,7 @@ from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.logs import Repeated
 from ruuvi_host.relay import spool_jsonl, spool_refused
+from ruuvi_host.relay.disk import Disk, DiskThread
 from ruuvi_host.status import RelayCounters
 
 if TYPE_CHECKING:  # imported when a spool is first needed: sqlite takes 2 MB
@@ -39,35 +38,6 @@ T = TypeVar("T")
 
 MEMORY_REPORTS = 20_000
 """Reports in batches that could not be written: about 6 MB; half an hour of 100 sensors."""
-
-
-class Disk(Protocol):
-    """Where blocking work is done, one after the other."""
-
-    def submit(self, job: Callable[[], None]) -> None: ...
-
-    def stop(self) -> None:
-        """When all that was submitted is done."""
-        ...
-
-
-class DiskThread:
-    """A thread that works off what it is given. A disk that hangs must not hold up the end of the
-    process, so nobody waits for it there."""
-
-    def __init__(self, name: str) -> None:
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        threading.Thread(target=self._work, name=name, daemon=True).start()
-
-    def submit(self, job: Callable[[], None]) -> None:
-        self._jobs.put(job)
-
-    def stop(self) -> None:
-        self._jobs.put(None)
-
-    def _work(self) -> None:
-        while job := self._jobs.get():
-            job()
 
 
 @dataclass(eq=False, slots=True)
@@ -255,7 +225,7 @@ class Spool:
         in_hand = set(self.in_hand)
 
         def work(file: "SpoolFile") -> None:
-            from ruuvi_host.relay.spool_file import DamagedError
+            from ruuvi_host.relay.spool_trouble import DamagedError
 
             for waiting in todo:
                 if waiting.kept and not waiting.on_disk:
@@ -331,7 +301,7 @@ class Spool:
         now, news = self.now(), _News()
 
         def in_thread() -> T:
-            from ruuvi_host.relay.spool_file import DamagedError
+            from ruuvi_host.relay.spool_trouble import DamagedError
 
             try:
                 return work(self._open_file(now, news))
@@ -419,7 +389,8 @@ class Spool:
         if self._file is not None:
             self._file.settings = self.settings  # they may have changed
             return self._file
-        from ruuvi_host.relay.spool_file import DamagedError, SpoolFile
+        from ruuvi_host.relay.spool_file import SpoolFile
+        from ruuvi_host.relay.spool_trouble import DamagedError
 
         try:
             file = SpoolFile.open(self.path, self.settings, now)

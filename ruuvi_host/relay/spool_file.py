@@ -8,7 +8,6 @@ full disk the log cannot grow, so that nothing could even be deleted: the ballas
 content, is given up then, and taken again when there is room.
 """
 
-import errno
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -31,6 +30,7 @@ from ruuvi_host.relay.spool_reading import (
     salvage,
 )
 from ruuvi_host.relay.spool_record import pack, unpack
+from ruuvi_host.relay.spool_trouble import DamagedError, DiskFullError, trouble
 
 T = TypeVar("T")
 
@@ -58,14 +58,6 @@ _OTHER_TYPES = (
     " != ('real', 'integer', 'integer', 'blob', 'blob') OR reports < 0"
 )
 """Of rows that this program has never written."""
-
-
-class DiskFullError(SpoolError):
-    """There is no room, not even by giving up the ballast."""
-
-
-class DamagedError(SpoolError):
-    """The file is not, or no longer, a spool of this version."""
 
 
 @dataclass(slots=True)
@@ -105,7 +97,7 @@ class SpoolFile:
         """now: UTC, seconds, for what carries a time that cannot be."""
         connection = None
         try:
-            with _errors(path):
+            with trouble(path):
                 if not path.exists():  # sqlite would ask the umask
                     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
                 connection = sqlite3.connect(path, _BUSY_TIMEOUT, isolation_level=None)
@@ -129,7 +121,7 @@ class SpoolFile:
         return octets_of(self.path)
 
     def nonces(self) -> set[int]:
-        with _errors(self.path):
+        with trouble(self.path):
             return {nonce for (nonce,) in self._connection.execute("SELECT nonce FROM batch")}
 
     def add(self, seq: int, batch: Batch, made: float, held: Collection[int] = ()) -> None:
@@ -316,7 +308,7 @@ class SpoolFile:
     def _transaction(self, work: Callable[[], T], *, durable: bool = True) -> T:
         """durable: it outlives a power cut. It always outlives the end of the process."""
         execute = self._connection.execute
-        with _errors(self.path):
+        with trouble(self.path):
             execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             execute("BEGIN IMMEDIATE")
             before = len(self.dropped.full)
@@ -405,7 +397,7 @@ class SpoolFile:
         self.reports -= sum(left)
 
     def _oldest_made(self, held: Collection[int]) -> float:
-        with _errors(self.path):
+        with trouble(self.path):
             for seq, made in self._connection.execute(
                 "SELECT seq, made FROM batch ORDER BY seq LIMIT ?", (1 + len(held),)
             ):
@@ -416,7 +408,7 @@ class SpoolFile:
     def _rows(self, held: Collection[int]) -> Iterator[tuple[int, float, int, int, bytes, bytes]]:
         last = -1
         while True:
-            with _errors(self.path):
+            with trouble(self.path):
                 row = self._connection.execute(
                     f"SELECT {COLUMNS} FROM batch WHERE seq > ? ORDER BY seq LIMIT 1",
                     (last,),
@@ -440,11 +432,11 @@ class SpoolFile:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _script(self, text: str) -> None:
-        with _errors(self.path):
+        with trouble(self.path):
             self._connection.executescript(text)
 
     def _value(self, query: str, *values: float) -> int:
-        with _errors(self.path):
+        with trouble(self.path):
             value: int = self._connection.execute(query, values).fetchone()[0]
         return value
 
@@ -467,39 +459,6 @@ class SpoolFile:
                     except OSError:
                         os.ftruncate(ballast, 0)
                         size //= 2
-
-
-class _errors:  # noqa: N801 - used as a function
-    """Turns what sqlite and the system say into our errors."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = str(path)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.Error):
-            code = getattr(error, "sqlite_errorcode", 0) or 0
-            if code & 0xFF == sqlite3.SQLITE_FULL or code in _FULL_TOO:
-                raise DiskFullError(self._path, "the disk is full") from error
-            if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                raise DamagedError(self._path, f"is damaged ({error})") from error
-            if isinstance(error, sqlite3.OperationalError) and "no such " in str(error):
-                raise DamagedError(self._path, f"has other columns ({error})") from error
-            raise SpoolError(self._path, str(error)) from error
-        if isinstance(error, OSError):
-            kind_of = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else SpoolError
-            raise kind_of(self._path, error.strerror or str(error)) from error
-
-
-_FULL_TOO = {
-    sqlite3.SQLITE_IOERR_WRITE,
-    sqlite3.SQLITE_IOERR_SHMSIZE,
-    sqlite3.SQLITE_IOERR_FSYNC,
-    sqlite3.SQLITE_IOERR_TRUNCATE,
-}
-"""What sqlite says when the disk is full, depending on the file that it wanted to write."""
 
 
 def set_aside(path: Path) -> tuple[Path | None, str]:
