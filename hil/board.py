@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 
+from hil.experience import Experience
 from hil.rig import Ability, BareRig, RigError, Setup
 
 
@@ -31,6 +32,7 @@ class SerialRig(BareRig):
     ) -> None:
         self.path = port
         self.baud = baud
+        self.experience = Experience()
         kind = kind_of(port)
         self.is_hardware = kind == "board"
         self.what = f"{kind} {port}"

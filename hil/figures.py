@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+MOST_LATE = 3
+MOST_WAITED = 0.5
+"""Seconds."""
 MOST_STEPS = 60
 LEAST_IN_A_STEP = 5
 
@@ -98,6 +101,12 @@ class Figures:
                 bins[index] += 1
         values = tuple(count / step for count in bins)
         self.series.append(Series("rate", name, values, expected, step))
+
+
+def is_lost_cause(seconds: Sequence[float], bound: float) -> bool:
+    """Are so many of these too late, or so late, that more of them would tell nothing new?"""
+    late = [value for value in seconds if value > bound]
+    return len(late) >= MOST_LATE or sum(late) > MOST_WAITED
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -12,11 +12,13 @@ from firmware_protocol.messages import (
     AdvRprt2,
     DeviceId,
     GetDeviceId,
+    HostMessage,
     LedCtrl,
     Message,
+    SetAll,
     address_text,
 )
-from hil.wire import OURS, NoAnswerError, Wire
+from hil.wire import OURS, NoAnswerError, RebootedError, Wire
 
 TRIES = 4
 PATIENCE = 1.5
@@ -67,15 +69,27 @@ def identify(wire: Wire) -> Identity:
     clear(wire)
     device = wire.command(GetDeviceId(), PATIENCE).message
     assert isinstance(device, DeviceId)
-    generation = UNKNOWN
+    reply = _ask(wire, LedCtrl(0))
+    if reply:
+        generation = "2.0.0" if isinstance(reply, Ack) else "1.0.0"
+    elif isinstance(_ask(wire, SetAll()), Ack):  # the long form, which only new firmware knows
+        generation = "2.0.0"
+    else:
+        generation = UNKNOWN
+        clear(wire)
+    return Identity(address_text(device.addr), generation, device.id.startswith(OURS))
+
+
+def _ask(wire: Wire, command: HostMessage) -> Message | None:
+    """The answer, though it may boot just now; or None."""
     for _ in range(TRIES):
         try:
-            reply = wire.command(LedCtrl(0), PATIENCE).message
-        except NoAnswerError:
+            return wire.command(command, TRIES * PATIENCE).message
+        except RebootedError:
             continue
-        generation = "2.0.0" if isinstance(reply, Ack) else "1.0.0"
-        break
-    return Identity(address_text(device.addr), generation, device.id.startswith(OURS))
+        except NoAnswerError:
+            return None
+    return None
 
 
 def listen_only(wire: Wire, seconds: float) -> Identity:

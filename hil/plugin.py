@@ -5,12 +5,13 @@ A test asks for `wire` (the open port), `board` (what is on the other end), `rig
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from firmware_protocol.commands import Command
 from hil.board import SerialRig
 from hil.emulated import NativeRig, QemuRig
 from hil.figures import Figures
@@ -225,6 +226,16 @@ class Board:
         """Does it behave like firmware 1.0.0?"""
         return self.identity.generation == "1.0.0"
 
+    def must_answer(self, *commands: Command) -> None:
+        """Fail if it never has, in earlier tests: what needs the answers need not be waited for."""
+        experience = self.rig.experience
+        never = [c.name for c in commands if experience and experience.is_never_answered(c)]
+        if never:
+            pytest.fail(
+                f"not tried: in earlier tests the board has not answered {' and '.join(never)}",
+                pytrace=False,
+            )
+
     @property
     def line_rate(self) -> float:
         """Reports of 31 octets that the line carries in a second."""
@@ -272,16 +283,11 @@ def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
         wanted = ", ".join(f"{name} {value}" for name, value in wishes.items())
         pytest.skip(f"needs a board with {wanted}, which rig {rig.name} cannot make")
     _skip_unless_able(request, rig)
-    failures = request.config.stash[_failures]
-    if len(failures) >= MOST_FAILURES:
-        pytest.fail(f"not tried, as before: {failures[-1]}", pytrace=False)
-    try:
+    with _dead_or_alive(request.config, rig):
         rig.start(setup)
         identity = _identity(request.config, rig, setup)
-    except (RigError, RuuviHostError, NoAnswerError) as error:
-        failures.append(f"rig {rig.name}: {error}")
-        pytest.fail(failures[-1], pytrace=False)
-    failures.clear()
+    if Ability.SETUP in rig.abilities:
+        request.config.stash[_failures].clear()
     request.config.stash[_report].identify(request.node, identity)
     _skip_unless_able(request, rig)
     only = request.node.get_closest_marker("generation")
@@ -295,6 +301,19 @@ def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
     return Board(rig, setup, identity)
 
 
+@contextmanager
+def _dead_or_alive(config: pytest.Config, rig: Rig) -> Iterator[None]:
+    """What a board must do that lives at all. If it has not, again and again, it is not tried."""
+    failures = config.stash[_failures]
+    if len(failures) >= MOST_FAILURES:
+        pytest.fail(f"not tried, as before: {failures[-1]}", pytrace=False)
+    try:
+        yield
+    except (RigError, RuuviHostError, NoAnswerError) as error:
+        failures.append(f"rig {rig.name}: {error}")
+        pytest.fail(failures[-1], pytrace=False)
+
+
 def _skip_unless_able(request: pytest.FixtureRequest, rig: Rig) -> None:
     for marker in request.node.iter_markers("needs"):
         for name in marker.args:
@@ -305,7 +324,7 @@ def _skip_unless_able(request: pytest.FixtureRequest, rig: Rig) -> None:
 def _identity(config: pytest.Config, rig: Rig, setup: Setup) -> Identity:
     known = config.stash[_identities]
     if setup not in known:
-        with Wire(rig.path, rig.baud) as wire:
+        with Wire(rig.path, rig.baud, experience=rig.experience) as wire:
             if Ability.ANSWER in rig.abilities:
                 known[setup] = identify(wire)
             else:
@@ -323,7 +342,9 @@ def _identity(config: pytest.Config, rig: Rig, setup: Setup) -> Identity:
 @contextmanager
 def open_wire(rig: Rig, *, tell_device_id: bool = False) -> Iterator[Wire]:
     """The port, open, and the board's receive buffer empty."""
-    with Wire(rig.path, rig.baud, tell_device_id=tell_device_id) as opened:
+    with Wire(
+        rig.path, rig.baud, tell_device_id=tell_device_id, experience=rig.experience
+    ) as opened:
         if Ability.ANSWER in rig.abilities:
             clear(opened)
         opened.begin()
@@ -331,9 +352,12 @@ def open_wire(rig: Rig, *, tell_device_id: bool = False) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def wire(board: Board) -> Iterator[Wire]:
+def wire(request: pytest.FixtureRequest, board: Board) -> Iterator[Wire]:
     """The port of this test's board."""
-    with open_wire(board.rig) as opened:
+    with ExitStack() as stack:
+        with _dead_or_alive(request.config, board.rig):
+            opened = stack.enter_context(open_wire(board.rig))
+        request.config.stash[_failures].clear()
         yield opened
 
 

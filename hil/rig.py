@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from hil.cable import Faults
+from hil.experience import Experience
 
 
 class Ability(StrEnum):
@@ -81,6 +82,8 @@ class Rig(Protocol):
     path: str
     """The port, for a host to open."""
     baud: int
+    experience: Experience | None
+    """What is known of how the board answers, if all tests have the same one."""
 
     def start(self, setup: Setup) -> None:
         """A board made like this, freshly booted. A rig with a real board does what it can."""
@@ -110,6 +113,7 @@ class BareRig:
     reply_bound = 2.0
     path = ""
     baud = 115200
+    experience: Experience | None = None
 
     def start(self, setup: Setup) -> None:
         """Nothing to start."""

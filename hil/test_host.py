@@ -2,6 +2,7 @@
 
 import time
 
+from firmware_protocol.commands import Command
 from firmware_protocol.messages import SetAll, address_text
 from hil.air import Air, Pattern
 from hil.cable import Faults
@@ -17,6 +18,7 @@ DEAF = SetAll(fltr_id=0x1234)
 
 
 def host(board: Board, settings: SetAll = SETTINGS) -> Host:
+    board.must_answer(Command.GET_DEVICE_ID, Command.SET_ALL)
     return Host(board.rig.path, settings, board.rig.baud)
 
 

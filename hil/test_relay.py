@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_protocol.commands import Command
 from firmware_protocol.messages import DeviceId, GetDeviceId
 from hil.air import TAGS, Air, Pattern
 from hil.figures import Figures
@@ -35,6 +36,7 @@ def key_of(board: Board) -> bytes:
 def test_batches_arrive_signed(board: Board, tmp_path: Path, figures: Figures) -> None:
     """`ruuvi-host run` on this board: batches arrive, each rightly signed with the board's id,
     with the tags that are in the air."""
+    board.must_answer(Command.GET_DEVICE_ID, Command.SET_ALL)
     key = key_of(board)
     results: list[tuple[Signature | None, str, set[str]]] = []
     url = threading.Event()

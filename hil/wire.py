@@ -29,6 +29,8 @@ from firmware_protocol.messages import (
     Report,
     messages,
 )
+from hil.diagnosis import Sample
+from hil.experience import Experience
 from ruuvi_host.config.coprocessor import BAUD
 from ruuvi_host.device.port import Port, open_port
 from ruuvi_host.errors import PortError
@@ -64,6 +66,10 @@ class Reply(NamedTuple):
 
 class NoAnswerError(AssertionError):
     """What was waited for has not come."""
+
+
+class RebootedError(NoAnswerError):
+    """GET_ALL has come instead."""
 
 
 def answers(command: HostMessage, message: Message) -> bool:
@@ -104,10 +110,20 @@ class Wire:
     """An open port. A context manager.
 
     tell_device_id: what is heard has the real one.
+    experience: of the board, if that is the same in all tests.
     """
 
-    def __init__(self, path: str, baud: int = BAUD, *, tell_device_id: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        baud: int = BAUD,
+        *,
+        tell_device_id: bool = False,
+        experience: Experience | None = None,
+    ) -> None:
         self._tell_device_id = tell_device_id
+        self._experience = experience
+        self._sample = Sample()
         self._path = path
         self._baud = baud
         self._scanner: FrameScanner[Message] = FrameScanner(messages)
@@ -241,14 +257,19 @@ class Wire:
         """Send these octets, of which `command` is to be answered; after a while once more, as a
         host does: the official firmware loses answers when reports are about.
         """
-        until = time.monotonic() + patience
+        experience = self._experience or Experience()
+        if hopeless := experience.hopeless(command.command):
+            raise NoAnswerError(hopeless)
+        if self._experience:
+            patience = experience.patience(command.command, patience)
+        begin = time.monotonic()
         times = 0
         while True:
             times += 1
             with self._news:
                 self._looked_at = len(self._heard)
             sent = self.send(octets)
-            left = until - sent
+            left = begin + patience - sent
             try:
                 heard = self.wait(
                     lambda m: answers(command, m) or isinstance(m, GetAll),
@@ -257,13 +278,28 @@ class Wire:
                 )
             except NoAnswerError as error:
                 if left <= AGAIN:
-                    sent_so_often = f"{command.command.name} sent {times} times: "
-                    raise NoAnswerError(sent_so_often * (times > 1) + str(error)) from None
+                    sent_so_often = f"{command.command.name} sent {times} times: " * (times > 1)
+                    remark = experience.remark(command.command)
+                    experience.unanswered(command.command, patience)
+                    raise NoAnswerError(f"{sent_so_often}{error}{remark}") from None
                 self.lost_answers += 1
                 continue
             if isinstance(heard.message, GetAll):
-                raise NoAnswerError(f"it rebooted instead of answering {command.command.name}")
-            return Reply(heard.message, heard.at - sent)
+                raise RebootedError(f"it rebooted instead of answering {command.command.name}")
+            if self._experience and times > 1 and not experience.is_prompt(command.command):
+                sent = begin if self._all_come(command, times - 1) else sent
+            latency = heard.at - sent
+            experience.answered(command.command, latency)
+            return Reply(heard.message, latency)
+
+    def _all_come(self, command: HostMessage, count: int) -> bool:
+        """So many more answers: none was lost, they are late."""
+        try:
+            for _ in range(count):
+                self.wait(lambda m: answers(command, m), "late answer", 1.25 * AGAIN)
+        except NoAnswerError:
+            return False
+        return True
 
     def wait_for_boot(self, patience: float = PATIENCE) -> Heard:
         """The next GET_ALL."""
@@ -295,7 +331,7 @@ class Wire:
             return "nothing at all has been received"
         return (
             f"{counters.bytes_received} octets received, {counters.bytes_skipped} of them in no "
-            f"frame, {counters.crc_errors} CRC errors"
+            f"frame, {counters.crc_errors} CRC errors{self._sample.tell()}"
         )
 
     # --- in the thread
@@ -320,6 +356,7 @@ class Wire:
                     self._news.notify_all()
                 return
             now = time.monotonic()
+            self._sample.feed(data)
             found = self._scanner.feed(data) if data else self._scanner.flush()
             if not self._tell_device_id:
                 found = [without_device_id(m) if isinstance(m, DeviceId) else m for m in found]
