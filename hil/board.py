@@ -59,10 +59,14 @@ class SerialRig(BareRig):
                 timeout=60,
                 check=False,
             )
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise RigError(f"--reset-command: {error}") from error
+        except OSError as error:
+            told = f"{error.filename or self._reset_command}: {error.strerror}"
+            raise RigError(f"--reset-command: {told}") from None
+        except (ValueError, subprocess.TimeoutExpired) as error:
+            raise RigError(f"--reset-command: {error}") from None
         if done.returncode:
-            raise RigError(f"--reset-command ended with {done.returncode}: {done.stderr.strip()}")
+            said = (done.stderr or done.stdout).strip() or "it has said nothing"
+            raise RigError(f"--reset-command ended with {done.returncode}: {said}")
 
     def is_reference_firmware(self) -> None:
         """It says that it is ours: no radio, but whatever we want in the air."""

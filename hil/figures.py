@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from math import ceil
 
 MOST_LATE = 3
-MOST_WAITED = 0.5
-"""Seconds."""
+MOST_WAITED = 1.5
+"""Seconds for late ones, in all."""
 MOST_STEPS = 60
 LEAST_IN_A_STEP = 5
 
@@ -103,10 +103,16 @@ class Figures:
         self.series.append(Series("rate", name, values, expected, step))
 
 
-def is_lost_cause(seconds: Sequence[float], bound: float) -> bool:
-    """Are so many of these too late, or so late, that more of them would tell nothing new?"""
+def more_are_needed(seconds: Sequence[float], bound: float, least: int) -> bool:
+    """Do these not yet tell whether 99 of 100 come within the bound?
+
+    A machine that was busy for a moment makes one of 20 late. Then 100 tell, unless so many of
+    them are late, or so late, that more would tell nothing new.
+    """
     late = [value for value in seconds if value > bound]
-    return len(late) >= MOST_LATE or sum(late) > MOST_WAITED
+    if len(late) >= MOST_LATE or sum(late) > MOST_WAITED:
+        return False
+    return len(seconds) < max(least, 100 * len(late))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -53,11 +53,25 @@ def clear(wire: Wire) -> int:
             # A GET_ALL that comes instead is not the end of it: it may have booted just now.
             wire.wait(_is_device_id, "DEVICE_ID", PATIENCE if attempt < TRIES else SHORT)
         except NoAnswerError:
-            if not wire.counters.bytes_received and attempt >= TRIES:
-                raise
-            continue
+            if attempt < TRIES or (wire.counters.bytes_received and not wire.what_is_wrong()):
+                continue
+            perhaps = ": is it the right port, has the board power, are TX and RX crossed over?"
+            told = wire.tell() + perhaps * (not wire.counters.bytes_received)
+            raise NoAnswerError(
+                f"no answer to {attempt + 1} GET_DEVICE_ID in a row; {told}"
+            ) from None
+        finally:
+            _refuse_echo(wire)
         return attempt + 1
     raise NoAnswerError(f"no answer to {MOST_TRIES} GET_DEVICE_ID in a row; {wire.tell()}")
+
+
+def _refuse_echo(wire: Wire) -> None:
+    """Firmware 1.0.0 sends LED_CTRL back. Nobody sends GET_DEVICE_ID back."""
+    if any(isinstance(heard.message, GetDeviceId) for heard in wire.heard):
+        raise NoAnswerError(
+            "what is sent to it comes back: does the line echo, or are TX and RX connected?"
+        )
 
 
 def _is_device_id(message: Message) -> bool:

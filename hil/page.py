@@ -31,7 +31,8 @@ p.about { color: var(--faint); margin: 0 0 16px; }
 .banner { border: 2px solid var(--skip); border-radius: 6px; padding: 10px 14px; font-weight: 600; }
 .banner.hardware { border-color: var(--mark); }
 .totals span { margin-right: 18px; font-weight: 600; }
-.passed { color: var(--good); } .failed { color: var(--bad); } .skipped { color: var(--skip); }
+.passed { color: var(--good); } .failed, .interrupted { color: var(--bad); }
+.skipped { color: var(--skip); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { text-align: left; vertical-align: top; padding: 6px 10px 6px 0;
@@ -86,7 +87,7 @@ def page(report: Report) -> str:
 
 
 def _order(line: Line) -> int:
-    return ("failed", "passed", "skipped").index(line.outcome)
+    return ("failed", "interrupted", "passed", "skipped").index(line.outcome)
 
 
 def _row(line: Line) -> str:

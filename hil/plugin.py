@@ -125,9 +125,29 @@ def _wrong_options(config: pytest.Config) -> str | None:
         return "--rig replay: name the recording with --capture-file"
     if option.rig != "serial" and (option.port or option.reset_command):
         return f"--port and --reset-command are for --rig serial, not for --rig {option.rig}"
+    if option.rig not in MADE_TO_ORDER and option.firmware != "both":
+        made_to_order = ", ".join(MADE_TO_ORDER)
+        return f"--firmware is for {made_to_order}. What is behind --rig {option.rig} is asked"
+    if option.rig != "serial" and option.official:
+        return f"--official is for --rig serial, not for --rig {option.rig}"
+    if option.rig != "replay" and option.capture_file:
+        return f"a capture is for --rig replay, not for --rig {option.rig}"
+    if option.baud <= 0:
+        return "--baud: more than 0"
+    if not option.collectonly and (problem := _cannot_write(Path(option.report))):
+        return f"--report {option.report}: {problem}"
     if option.duration <= 0:
         return "--duration: more than 0 seconds"
     return None
+
+
+def _cannot_write(directory: Path) -> str | None:
+    """Better now than after an hour."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None if os.access(directory, os.W_OK) else "cannot be written to"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -199,9 +219,12 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"rig: {config.option.rig}"
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+) -> Generator[None, None, None]:
+    """At the very end, where one looks first."""
+    yield
     report = config.stash[_report]
     if not report.lines:
         return
@@ -209,6 +232,11 @@ def pytest_terminal_summary(
     kind = "hardware" if report.is_hardware else "no hardware was tested"
     terminalreporter.line(f"rig {report.rig} ({kind}): {report.what}")
     terminalreporter.line(f"report: {Path(config.option.report) / 'report.html'}")
+    for alike in report.failures():
+        first = alike[0]
+        others = f" and {len(alike) - 1} others alike" if len(alike) > 1 else ""
+        terminalreporter.line(f"failed: {first.test}{others}", red=True)
+        terminalreporter.line(f"  {first.reason.splitlines()[0] if first.reason else ''}")
     if not _anything(report, "passed", "failed"):
         terminalreporter.line("nothing was tested: every test was skipped", red=True)
 
@@ -245,18 +273,22 @@ class Board:
 @pytest.fixture(scope="session")
 def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
     """The rig that was chosen."""
-    try:
-        made = _make(pytestconfig)
-    except RigMissingError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
-    except (RigError, RuuviHostError) as error:
-        pytest.fail(str(error), pytrace=False)
+    made = _make_or_tell(pytestconfig)
+    if isinstance(made, RigMissingError) and os.environ.get("CI") != "true":
+        pytest.skip(str(made))
+    if isinstance(made, Exception):
+        pytest.fail(str(made), pytrace=False)
     report = pytestconfig.stash[_report]
     report.rig, report.what = made.name, made.what
     yield made
     made.stop()
+
+
+def _make_or_tell(config: pytest.Config) -> Rig | RigError | RuuviHostError:
+    try:
+        return _make(config)
+    except (RigError, RuuviHostError) as error:
+        return error
 
 
 def _make(config: pytest.Config) -> Rig:
@@ -307,11 +339,14 @@ def _dead_or_alive(config: pytest.Config, rig: Rig) -> Iterator[None]:
     failures = config.stash[_failures]
     if len(failures) >= MOST_FAILURES:
         pytest.fail(f"not tried, as before: {failures[-1]}", pytrace=False)
+    problem = None
     try:
         yield
     except (RigError, RuuviHostError, NoAnswerError) as error:
-        failures.append(f"rig {rig.name}: {error}")
-        pytest.fail(failures[-1], pytrace=False)
+        problem = f"rig {rig.name}: {error}"
+    if problem:  # outside, or pytest tells of two exceptions
+        failures.append(problem)
+        pytest.fail(problem, pytrace=False)
 
 
 def _skip_unless_able(request: pytest.FixtureRequest, rig: Rig) -> None:

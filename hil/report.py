@@ -7,7 +7,9 @@ never taken for a green board. No line shows a device id: it is the key that a g
 import json
 import os
 import platform
+import re
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +21,16 @@ from hil.page import page
 from ruuvi_host import __version__
 
 FORMAT = "ruuvi-host-hil/1"
+OURS_TO_TELL = (
+    "AssertionError: ",
+    "hil.wire.NoAnswerError: ",
+    "hil.wire.RebootedError: ",
+    "Failed: ",
+)
+"""Kinds of errors whose message is a sentence: it says enough."""
+INTERRUPTED = "interrupted"
+MOST = 1000
+"""Characters of a reason."""
 JSON_NAME, HTML_NAME, XML_NAME = "report.json", "report.html", "junit.xml"
 
 
@@ -32,8 +44,8 @@ class Line:
     rig: str
     generation: str
     address: str
-    outcome: str = "passed"
-    """Or "failed", "skipped"."""
+    outcome: str = INTERRUPTED
+    """Until it is "passed", "failed" or "skipped"."""
     reason: str = ""
     seconds: float = 0.0
     figures: Figures = field(default_factory=Figures)
@@ -72,16 +84,24 @@ class Report:
         if result.failed:
             line.outcome = "failed"
             line.reason = _reason(result)
-        elif result.skipped and line.outcome == "passed":
+        elif result.skipped:
             line.outcome = "skipped"
             line.reason = _reason(result)
+        elif result.when == "call":
+            line.outcome = "passed"
 
     def totals(self) -> dict[str, int]:
-        """Lines by outcome."""
-        return {
-            outcome: sum(line.outcome == outcome for line in self.lines)
-            for outcome in ("passed", "failed", "skipped")
-        }
+        """Lines by outcome; interrupted is at most one, and mostly none."""
+        counts = Counter(line.outcome for line in self.lines)
+        return {outcome: counts[outcome] for outcome in ("passed", "failed", "skipped")} | counts
+
+    def failures(self) -> list[list[Line]]:
+        """Lines that failed; together those whose reasons differ in numbers only."""
+        alike: dict[str, list[Line]] = {}
+        for line in self.lines:
+            if line.outcome == "failed":
+                alike.setdefault(re.sub(r"\d+", "#", line.reason), []).append(line)
+        return list(alike.values())
 
     def write(self, directory: Path) -> None:
         """JSON and page; the JUnit XML is pytest's own."""
@@ -121,5 +141,8 @@ def _reason(result: pytest.TestReport) -> str:
     if isinstance(result.longrepr, tuple):  # a skip: file, line, reason
         return result.longrepr[2].removeprefix("Skipped: ")
     crash = getattr(result.longrepr, "reprcrash", None)
-    text = crash.message if crash else str(result.longrepr)
-    return str(text).split("\n\n")[0][:1000]
+    text = str(crash.message if crash else result.longrepr)
+    for kind in OURS_TO_TELL:
+        text = text.removeprefix(kind)
+    # What pytest adds to a sentence of ours, of how it was computed, tells nobody more.
+    return text.split("\nassert ")[0].split("\n\n")[0][:MOST]

@@ -1,12 +1,16 @@
 """What a real radio hears, now or in a recording: it must make sense, more is not known of it."""
 
+import time
 from collections import Counter
+from itertools import pairwise
+from typing import TypeGuard
 
 import pytest
 
-from firmware_protocol.messages import AdvRprt, AdvRprt2, Report, SetAll
+from firmware_protocol.messages import AdvRprt, AdvRprt2, GetAll, Report, SetAll
 from firmware_protocol.scan import company_id
 from hil.figures import Figures
+from hil.identity import UNKNOWN
 from hil.marks import generation, needs
 from hil.plugin import Board
 from hil.rig import Ability
@@ -18,6 +22,19 @@ PATIENCE = 25.0
 SECONDS = 5.0
 DF5 = bytes.fromhex("1BFF990405")
 """How the structure begins that holds data format 5."""
+MOMENT = 0.5
+"""What is on its way may still come in so long."""
+ROUND = 22.0
+"""Three channels of 7 s, and a bit."""
+ENOUGH = 5
+"""Reports in SECONDS; of so many some come in each part of a round."""
+AT_ONCE = 0.01
+"""Seconds. Nobody advertises as often: Bluetooth's shortest interval is 20 ms."""
+NAMES: dict[type[Report], str] = {
+    AdvRprt: "ADV_RPRT (0x10)",
+    AdvRprt2: "ADV_RPRT2 (0x12)",
+}
+PRIMARY = {37, 38, 39}
 LINE = 11520
 """Octets per second."""
 
@@ -45,30 +62,113 @@ def listen(board: Board, wire: Wire, seconds: float = SECONDS) -> list[Report]:
 def test_advertisements_are_heard(board: Board, wire: Wire, figures: Figures) -> None:
     """Some, in a number that a line can carry, from more than no address."""
     reports = listen(board, wire)
-    times = [h.at for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
+    heard = [h for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
+    times = [h.at for h in heard]
     span = max(times[-1] - times[0], 1.0)
     octets = sum(len(report.to_frame()) for report in reports)
     figures.rates("from the air", times, None)
     figures.measure("reports per second", len(reports) / span, "/s", low=0)
     figures.measure("octets per second", octets / span, "/s", high=1.5 * LINE)
+    twice = sum(
+        one.message == next_one.message and next_one.at - one.at < AT_ONCE
+        for one, next_one in pairwise(
+            h for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)
+        )
+    )
+    figures.measure("the same twice at once", twice, high=max(len(reports) // 4, 1))
     figures.measure("addresses", len({report.address for report in reports}), low=1)
 
 
 def test_rssi_is_plausible(board: Board, wire: Wire, figures: Figures) -> None:
-    """What a receiver can hear: -110 to +10 dBm."""
+    """What a receiver can hear: from -110 dBm to less than 0."""
     values = [report.rssi for report in listen(board, wire)]
     figures.measure("weakest", min(values), "dBm", low=-110)
-    figures.measure("strongest", max(values), "dBm", high=10)
+    figures.measure("strongest", max(values), "dBm", high=-1)
 
 
 def test_fields_are_plausible(board: Board, wire: Wire) -> None:
-    """Channels, PHYs and lengths that there are."""
+    """Channels, PHYs and lengths that there are, and that go together."""
     for report in listen(board, wire):
         assert len(report.data) <= 192
-        if isinstance(report, AdvRprt2):
-            assert report.channel <= 39
-            assert report.primary_phy in (0, 1, 4)
-            assert report.secondary_phy in (0, 1, 2, 4, 15)
+        if not isinstance(report, AdvRprt2):
+            continue
+        told = (
+            f"primary PHY {report.primary_phy}, secondary PHY {report.secondary_phy}, "
+            f"channel {report.channel}"
+        )
+        assert report.primary_phy in (0, 1, 4), f"no such primary PHY: {told}"
+        assert report.secondary_phy in (0, 1, 2, 4, 15), f"no such secondary PHY: {told}"
+        # What has a secondary PHY was received there at last, on a channel for data.
+        primary = report.channel in PRIMARY
+        assert report.channel <= 39, f"no such channel: {told}"
+        assert report.secondary_phy in (1, 2, 4) or primary, f"not on a primary channel: {told}"
+
+
+@needs("answer")
+def test_generation_of_reports(board: Board, wire: Wire) -> None:
+    """ADV_RPRT (0x10) before firmware 2.0.0, ADV_RPRT2 (0x12) since, and nothing else."""
+    if board.identity.generation == UNKNOWN:
+        pytest.skip("this board does not tell its generation")
+    right, wrong = (AdvRprt, AdvRprt2) if board.is_v1 else (AdvRprt2, AdvRprt)
+    others = sum(isinstance(report, wrong) for report in listen(board, wire, 1.0))
+    assert not others, (
+        f"{others} {NAMES[wrong]}: a board that answers like firmware "
+        f"{board.identity.generation} reports with {NAMES[right]} only"
+    )
+
+
+@needs("answer")
+def test_reports_go_on(board: Board, wire: Wire, figures: Figures) -> None:
+    """The scan has gone through all channels and begins anew: there are still reports. (It stays
+    on each of them for 7 s.)"""
+    begin = time.monotonic()
+    if len(listen(board, wire)) < ENOUGH:
+        pytest.skip(f"rig {board.rig.name}: too little is heard to tell")
+    wire.listen(max(begin + ROUND - time.monotonic(), 0))
+    reboots = sum(isinstance(h.message, GetAll) for h in wire.heard)
+    assert not reboots, (
+        f"{reboots} times GET_ALL in {ROUND:g} s, though there are reports: a reboot?"
+    )
+    on = {report.channel for report in wire.reports() if _is_legacy(report)} & PRIMARY
+    wire.forget()
+    try:
+        wire.wait_for_report(ROUND / 2)
+    except NoAnswerError as error:
+        raise NoAnswerError(f"{ROUND:g} s after SET_ALL: {error}") from None
+    if on:
+        figures.measure("primary channels", len(on), low=2)
+
+
+def _is_legacy(report: Report) -> TypeGuard[AdvRprt2]:
+    """Has it been received on a primary channel?"""
+    return isinstance(report, AdvRprt2) and report.secondary_phy == 15
+
+
+@needs("answer")
+@generation("2.0.0")
+@pytest.mark.parametrize("channel", sorted(PRIMARY))
+def test_one_channel(channel: int, board: Board, wire: Wire, figures: Figures) -> None:
+    """Two of the three switched off: what comes has been received on the third."""
+    listen(board, wire, 0.0)
+    flags = {f"ch_{number}": number == channel for number in PRIMARY}
+    wire.command(SetAll(fltr_tags=False, max_adv_len=0, **flags))
+    wire.listen(MOMENT)
+    wire.forget()
+    wire.listen(SECONDS / 2)
+    found = [report.channel for report in wire.reports() if _is_legacy(report)]
+    figures.measure("reports", len(found))
+    figures.measure("on another channel", sum(on != channel for on in found), high=0)
+
+
+@needs("answer")
+@generation("2.0.0")
+def test_without_a_phy(board: Board, wire: Wire, figures: Figures) -> None:
+    """All PHYs switched off: the scan stops, and nothing is reported."""
+    listen(board, wire, 0.0)
+    found = _changed(
+        wire, SetAll(fltr_tags=False, use_1m_phy=False, use_2m_phy=False, max_adv_len=0), 2.0
+    )
+    figures.measure("reports without a PHY", len(found), high=0)
 
 
 def test_addresses_are_the_right_way_round(board: Board, wire: Wire, figures: Figures) -> None:
@@ -108,12 +208,12 @@ def test_filter(board: Board, wire: Wire, figures: Figures) -> None:
     figures.measure("reports of other companies", others, high=0)
 
 
-def _changed(wire: Wire, settings: SetAll) -> list[bytes]:
+def _changed(wire: Wire, settings: SetAll, seconds: float = SECONDS) -> list[bytes]:
     """Advertising data under these settings; what is on its way still is not meant."""
     wire.command(settings)
-    wire.listen(0.5)
+    wire.listen(MOMENT)
     wire.forget()
-    wire.listen(SECONDS)
+    wire.listen(seconds)
     return [report.data for report in wire.reports()]
 
 

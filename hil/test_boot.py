@@ -10,7 +10,7 @@ from hil.identity import UNKNOWN
 from hil.marks import needs, setup
 from hil.plugin import Board
 from hil.rig import Ability, Setup
-from hil.wire import PATIENCE, Wire
+from hil.wire import PATIENCE, NoAnswerError, Wire
 
 WATCHDOG = 1.5
 NOBODY = 0x7A5B
@@ -41,9 +41,13 @@ def test_tells_who_it_is(board: Board, wire: Wire) -> None:
     static, as a coprocessor's is."""
     first, second = (wire.command(GetDeviceId()).message for _ in range(2))
     assert isinstance(first, DeviceId)
-    assert first == second
-    assert address_text(first.addr) == board.identity.address
-    assert first.addr[0] >> 6 == 3, f"{board.identity.address} is no random static address"
+    assert isinstance(second, DeviceId)
+    addresses = {board.identity.address, address_text(first.addr), address_text(second.addr)}
+    assert len(addresses) == 1, f"each DEVICE_ID has another address: {', '.join(addresses)}"
+    assert first.id == second.id, "each DEVICE_ID has another device id, which is the signing key"
+    turned = ": is it from back to front?" if first.addr[-1] >> 6 == 3 else ""
+    is_static = first.addr[0] >> 6 == 3
+    assert is_static, f"{board.identity.address} is no random static address{turned}"
 
 
 @needs("reset")
@@ -108,7 +112,13 @@ def test_watchdog_of_a_board(board: Board, wire: Wire, figures: Figures) -> None
     expected = Setup(board.identity.generation).watchdog_seconds
     wire.command(SetAll(fltr_id=NOBODY, max_adv_len=0))
     begin = time.monotonic()
-    boot = wire.wait_for_boot(expected + PATIENCE)
+    try:
+        boot = wire.wait_for_boot(expected + PATIENCE)
+    except NoAnswerError as error:
+        raise NoAnswerError(
+            f"nothing was reported, and {error}: it has not reset itself, or it says no GET_ALL "
+            "when it boots"
+        ) from None
     figures.measure("watchdog", boot.at - begin, "s", low=expected - 2, high=expected + 5)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, GetAll, LedCtrl, SetAll
 from hil.air import Air, counters
-from hil.figures import Figures
+from hil.figures import Figures, more_are_needed
 from hil.marks import needs
 from hil.plugin import Board
 from hil.rig import Ability
@@ -55,6 +55,8 @@ def test_endurance(board: Board, wire: Wire, figures: Figures, pytestconfig: pyt
         latencies = latencies[-DRAWN:]
         while times and times[-1] - times[0] > DRAWN:
             del times[: RATE * 60]
+    while more_are_needed(latencies, board.rig.reply_bound, 1) and not unanswered:
+        latencies.append(wire.command(LedCtrl(0)).latency)
     figures.rates("endurance", times, float(RATE) if generates else None)
     figures.measure("duration", duration, "s")
     figures.measure("reports", reports, low=1 if generates else None)

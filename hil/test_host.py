@@ -28,7 +28,8 @@ def test_gets_ready(board: Board, figures: Figures) -> None:
     with host(board) as us:
         ready = us.wait("ready")
         assert us.device
-        assert address_text(us.device.addr) == board.identity.address
+        address = address_text(us.device.addr)
+        assert address == board.identity.address, f"now its address is {address}"
         figures.measure("open to ready", ready.at - begin, "s", high=PATIENCE)
         figures.exactly("CRC errors", us.counters.crc_errors, 0)
 

@@ -9,13 +9,11 @@ from hil.identity import clear
 from hil.marks import needs
 from hil.plugin import Board
 from hil.rig import Ability
-from hil.wire import NoAnswerError, Wire
+from hil.wire import SILENCE, Wire
 
 pytestmark = needs("answer")
 GOOD = GetDeviceId().to_frame()
 LED = LedCtrl(1500).to_frame()
-SILENCE = 0.2
-"""Seconds in which an answer would have come."""
 DAMAGED = {
     "wrong STX": b"\xcb" + LED[1:],
     "LEN too small": LED[:1] + b"\x02" + LED[2:],
@@ -37,8 +35,7 @@ def test_damaged_frame_is_not_answered(
 ) -> None:
     """No answer; and it is recovered from. The official firmware answers the next good frame."""
     wire.send(DAMAGED[name])
-    with pytest.raises(NoAnswerError):
-        wire.wait(lambda m: isinstance(m, Ack | LedCtrl), "answer", SILENCE)
+    wire.no_answer(lambda m: isinstance(m, Ack | LedCtrl), f"a damaged frame ({name})")
     most = None
     if Ability.RECEIVER in board.rig.abilities:
         most = 1 if Ability.SETUP in board.rig.abilities else 3  # an answer may get lost
@@ -52,8 +49,10 @@ def test_wrong_etx_swallows_the_next(wire: Wire) -> None:
     after that."""
     wire.send(LED[:-1] + b"\x0b")
     wire.send(GOOD)
-    with pytest.raises(NoAnswerError):
-        wire.wait(lambda m: isinstance(m, Ack | LedCtrl | DeviceId), "answer", SILENCE)
+    wire.no_answer(
+        lambda m: isinstance(m, Ack | LedCtrl | DeviceId),
+        "a frame without ETX, or the one behind it",
+    )
     wire.command(GetDeviceId())
 
 
@@ -61,8 +60,7 @@ def test_wrong_etx_swallows_the_next(wire: Wire) -> None:
 def test_garbage_before_a_frame_costs_it(wire: Wire) -> None:
     """Nothing searches for STX; a lone 0x0A in between separates."""
     wire.send(b"\x55\x55" + GOOD)
-    with pytest.raises(NoAnswerError):
-        wire.wait(lambda m: isinstance(m, DeviceId), "DEVICE_ID", SILENCE)
+    wire.no_answer(lambda m: isinstance(m, DeviceId), "a frame with garbage before it")
     wire.exchange(b"\x55\x55\n" + GOOD, GetDeviceId())
 
 
@@ -88,8 +86,7 @@ def test_poisoned_buffer(wire: Wire) -> None:
     wire.send(DAMAGED["wrong CRC"])
     for _ in range(2):
         wire.send(SetCh37(True).to_frame())
-        with pytest.raises(NoAnswerError):
-            wire.wait(lambda m: isinstance(m, Ack), "ACK", SILENCE)
+        wire.no_answer(lambda m: isinstance(m, Ack), "SET_CH_37 behind a damaged frame")
     wire.command(GetDeviceId())
     wire.command(SetCh37(True))
 

@@ -84,10 +84,14 @@ def test_batches_arrive_signed(board: Board, tmp_path: Path, figures: Figures) -
         program.terminate()
         code = program.wait(PATIENCE)
     server.join()
-    assert code == 0, log.read_text()
-    assert len(results) >= BATCHES, log.read_text()
-    assert {signature for signature, _, _ in results} == {Signature.OK}
-    assert {gateway for _, gateway, _ in results} == {board.identity.address}
+    told = f"; ruuvi-host run said:\n{log.read_text()}"
+    assert code == 0, f"ruuvi-host run ended with {code}{told}"
+    enough = len(results) >= BATCHES
+    assert enough, f"{len(results)} of {BATCHES} batches were accepted in {PATIENCE:g} s{told}"
+    signatures = {signature for signature, _, _ in results}
+    assert signatures == {Signature.OK}, f"signatures: {signatures}"
+    gateways = {gateway for _, gateway, _ in results}
+    assert gateways == {board.identity.address}, f"batches are from {', '.join(gateways)}"
     tags = set().union(*(tags for _, _, tags in results))
     figures.measure("batches", len(results), low=BATCHES)
     figures.measure("tags", len(tags))

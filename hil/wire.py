@@ -43,6 +43,8 @@ IDLE = 0.5
 """Quiet time after which an incomplete frame is given up. Longer than a host's: a machine that is
 busy for a moment must not cost a frame here."""
 
+SILENCE = 0.2
+"""Seconds in which an answer would have come."""
 LETTING_GO = 5.0
 AGAIN = 2.0
 """Seconds after which a command is sent once more."""
@@ -249,6 +251,16 @@ class Wire:
                     but = f", but {instead}" if instead else ""
                     raise NoAnswerError(f"no {what} within {patience:.3g} s{but}; {self.tell()}")
 
+    def no_answer(
+        self, wanted: Callable[[Message], bool], to: str, seconds: float = SILENCE
+    ) -> None:
+        """Fail if something like it comes in so long: this must not be answered."""
+        try:
+            heard = self.wait(wanted, "answer", seconds)
+        except NoAnswerError:
+            return
+        raise AssertionError(f"{to} was answered, with {_kind(heard.message)}")
+
     def command(self, command: HostMessage, patience: float = PATIENCE) -> Reply:
         """Send a command and wait for its answer. A reboot instead of an answer is an error."""
         return self.exchange(command.to_frame(), command, patience)
@@ -285,7 +297,9 @@ class Wire:
                 self.lost_answers += 1
                 continue
             if isinstance(heard.message, GetAll):
-                raise RebootedError(f"it rebooted instead of answering {command.command.name}")
+                raise RebootedError(
+                    f"GET_ALL came instead of the answer to {command.command.name}: it has rebooted"
+                )
             if self._experience and times > 1 and not experience.is_prompt(command.command):
                 sent = begin if self._all_come(command, times - 1) else sent
             latency = heard.at - sent
@@ -324,6 +338,10 @@ class Wire:
             if self._loss:
                 raise self._loss
 
+    def what_is_wrong(self) -> str:
+        """What the frames have in common that are not understood, or ""."""
+        return self._sample.tell()
+
     def tell(self) -> str:
         """What has come at all, for those who wonder why nothing has."""
         counters = self.counters
@@ -331,7 +349,7 @@ class Wire:
             return "nothing at all has been received"
         return (
             f"{counters.bytes_received} octets received, {counters.bytes_skipped} of them in no "
-            f"frame, {counters.crc_errors} CRC errors{self._sample.tell()}"
+            f"frame, {counters.crc_errors} CRC errors{self.what_is_wrong()}"
         )
 
     # --- in the thread

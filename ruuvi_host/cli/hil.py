@@ -79,4 +79,18 @@ def command(
     # Nothing is written where the package is installed.
     sys.dont_write_bytecode = True
     fixed = [f"--rootdir={place.parent}", "-p", "no:cacheprovider", "-ra"]
-    raise SystemExit(pytest.main([str(place), *fixed, *given, *arguments]))
+    code = pytest.main([str(place), *fixed, *given, *arguments])
+    if code == pytest.ExitCode.USAGE_ERROR:
+        _suggest(arguments)
+    raise SystemExit(code)
+
+
+def _suggest(arguments: tuple[str, ...]) -> None:
+    """What is no option here is pytest's; but pytest does not know ours by these names."""
+    from difflib import get_close_matches
+
+    ours = [name for option in command.params for name in option.opts if name.startswith("--")]
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if name.startswith("--") and (close := get_close_matches(name, ours, 1)):
+            click.echo(f"{name}: did you mean {close[0]}?", err=True)

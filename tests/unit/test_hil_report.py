@@ -6,7 +6,7 @@ from firmware_protocol.messages import Ack, AdvRprt2, DeviceId, GetAll
 from hil.air import Air, Counters, Pattern, counters, loss
 from hil.board import kind_of
 from hil.cable import Faults
-from hil.figures import Figure, Figures, percentile
+from hil.figures import Figure, Figures, more_are_needed, percentile
 from hil.identity import Identity
 from hil.page import page
 from hil.report import Line, Report
@@ -40,6 +40,35 @@ def test_a_figure_out_of_bounds_fails_and_is_kept() -> None:
     assert Figure("f", 3, "", 3, 3).bound == "= 3"
     assert Figure("f", 3, "s", 1, 4).bound == "1 ≤ x ≤ 4 s"
     assert Figure("f", 3, "").bound == ""
+
+
+def test_one_late_answer_of_few_tells_nothing_yet() -> None:
+    """A machine that was busy for a moment: 1 of 20 is late, and 1 of 100 may be."""
+    good, late = [0.001] * 19, [0.2]
+    assert not more_are_needed([*good, 0.001], 0.1, 20)
+    assert more_are_needed(good, 0.1, 20)
+    assert more_are_needed(good + late, 0.1, 20)
+    assert not more_are_needed(late + [0.001] * 99, 0.1, 20)
+    assert percentile(late + [0.001] * 99, 99) < 0.1
+    assert not more_are_needed(3 * late, 0.1, 20)
+    assert not more_are_needed([5.0], 0.1, 20)
+
+
+def test_a_test_that_was_not_finished_has_not_passed() -> None:
+    made = report(is_hardware=False)
+    made.lines.append(Line("test_c", "", "serial", "2.0.0", "C8:25:2D:8E:9C:2C"))
+    assert made.totals() == {"passed": 1, "failed": 1, "skipped": 0, "interrupted": 1}
+    assert '<td class="outcome interrupted">' in page(made)
+
+
+def test_failures_alike_are_told_together() -> None:
+    made = report(is_hardware=False)
+    for name, reason in (("test_c", "no answer in 3 s"), ("test_d", "no answer in 20 s")):
+        made.lines.append(Line(name, "", "serial", "", "", "failed", reason))
+    assert [[line.test for line in alike] for alike in made.failures()] == [
+        ["test_b"],
+        ["test_c", "test_d"],
+    ]
 
 
 def test_loss_is_exact_and_has_its_place() -> None:
@@ -108,7 +137,7 @@ def test_setup_knows_the_watchdog() -> None:
 
 def report(*, is_hardware: bool) -> Report:
     made = Report("serial", "board <b>/dev/ttyACM0", is_hardware=is_hardware)
-    line = Line("test_a[x]", "What & why.", "serial", "2.0.0", "C8:25:2D:8E:9C:2C")
+    line = Line("test_a[x]", "What & why.", "serial", "2.0.0", "C8:25:2D:8E:9C:2C", "passed")
     line.figures.latencies("LED_CTRL", [0.001, 0.002, 0.5], 1.0)
     line.figures.rates("50/s", [n / 50 for n in range(200)], 50.0)
     made.lines += [

@@ -77,6 +77,10 @@ def test_no_report_has_a_device_id(ran: Path) -> None:
         (["--rig", "serial", "--port", "/nowhere"], "/nowhere"),
         (["--duration", "0"], "--duration"),
         (["--rig", "toaster"], "toaster"),
+        (["--rig", "serial", "--port", "/nowhere", "--firmware", "1.0.0"], "is asked"),
+        (["--official"], "--official is for --rig serial"),
+        (["--report", "/dev/null"], "--report /dev/null"),
+        (["--ofical"], "did you mean --official?"),
     ],
 )
 def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
