@@ -29,6 +29,7 @@ MADE_TO_ORDER: dict[str, Callable[[], Rig]] = {
     "native": NativeRig,
 }
 HERE = Path(__file__).parent
+MOST_REASONS = 3
 LONGEST_TEST = 300.0
 """Seconds, on a machine that is busy with other things."""
 AS_IT_IS = "as it is"
@@ -230,7 +231,7 @@ def pytest_terminal_summary(
         return
     terminalreporter.section("hardware in the loop")
     kind = "hardware" if report.is_hardware else "no hardware was tested"
-    terminalreporter.line(f"rig {report.rig} ({kind}): {report.what}")
+    terminalreporter.line(f"rig {report.rig} ({kind}): {report.what or 'there is none'}")
     terminalreporter.line(f"report: {Path(config.option.report) / 'report.html'}")
     for alike in report.failures():
         first = alike[0]
@@ -239,6 +240,8 @@ def pytest_terminal_summary(
         terminalreporter.line(f"  {first.reason.splitlines()[0] if first.reason else ''}")
     if not _anything(report, "passed", "failed"):
         terminalreporter.line("nothing was tested: every test was skipped", red=True)
+        reasons = {line.reason for line in report.lines}
+        terminalreporter.line(f"  {'; '.join(sorted(reasons)[:MOST_REASONS])}")
 
 
 @dataclass(frozen=True, slots=True)
