@@ -61,15 +61,17 @@ class Report:
     is_hardware: bool
     started: float = field(default_factory=time.time)
     lines: list[Line] = field(default_factory=list)
+    _of: dict[str, Line] = field(default_factory=dict)
+    """By node id: two files may have a test of the same name."""
 
     def line(self, item: pytest.Item) -> Line:
         """The line of this test, made when it is asked for first."""
-        for line in reversed(self.lines):
-            if line.test == item.name:
-                return line
+        if item.nodeid in self._of:
+            return self._of[item.nodeid]
         doc = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
         line = Line(item.name, doc.split("\n\n")[0], self.rig, UNKNOWN, UNKNOWN)
         self.lines.append(line)
+        self._of[item.nodeid] = line
         return line
 
     def identify(self, item: pytest.Item, identity: Identity) -> None:

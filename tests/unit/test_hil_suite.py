@@ -107,6 +107,14 @@ def test_a_simulated_coprocessor_as_somebody_elses_board(tmp_path: Path) -> None
     assert told["totals"] == {"passed": 2, "failed": 0, "skipped": 1}
 
 
+def test_two_tests_of_the_same_name_are_two_lines(tmp_path: Path) -> None:
+    """test_air.py and test_reports.py have one; on a port that is not there one fails, and the
+    other is skipped."""
+    hil(tmp_path, "--rig", "serial", "--port", "/nowhere", "-k", "test_generation_of_reports")
+    told = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert [line["outcome"] for line in told["tests"]] == ["failed", "skipped"]
+
+
 def test_a_rig_that_is_not_installed(tmp_path: Path) -> None:
     """Skipped with the names of the packages; in continuous integration it fails."""
     for ci, code in (("", 0), ("true", 1)):
