@@ -10,6 +10,8 @@ PATIENCE = 6.0
 """Seconds until an answer is taken for one that does not come. The official host waits 0.1 s."""
 SHORT = 1.0
 """The same, for an answer that has never come."""
+PROMPT = 0.25
+"""Seconds; an answer that comes so soon is not late if it does not come: it is lost."""
 HOPELESS = 2.0
 """Seconds; what takes longer would be mistaken for the answer to the next command."""
 
@@ -27,8 +29,7 @@ class Experience:
         return min(wished, SHORT if command in self._never else PATIENCE)
 
     def is_prompt(self, command: Command) -> bool:
-        """Has it been answered before it had to be sent again? Then later ones get lost, if they
-        do not come: they are not late."""
+        """Has it been answered soon? Then it may soon be sent again."""
         return command in self._prompt
 
     def answered(self, command: Command, latency: float) -> None:
@@ -36,7 +37,7 @@ class Experience:
         self._never.discard(command)
         if latency > HOPELESS:
             self._late[command] = latency
-        else:
+        elif latency < PROMPT:
             self._prompt.add(command)
 
     def unanswered(self, command: Command, waited: float) -> None:

@@ -6,6 +6,7 @@ signs with, so what a Wire tells has another one in its place.
 
 from dataclasses import dataclass
 
+from firmware_protocol.commands import Command
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -63,7 +64,10 @@ def clear(wire: Wire) -> int:
         finally:
             _refuse_echo(wire)
         return attempt + 1
-    raise NoAnswerError(f"no answer to {MOST_TRIES} GET_DEVICE_ID in a row; {wire.tell()}")
+    frames = wire.counters.frames
+    reports = frames[Command.ADV_RPRT] + frames[Command.ADV_RPRT2]
+    deaf = f", though {reports} reports came" if reports else ""
+    raise NoAnswerError(f"no answer to {MOST_TRIES} GET_DEVICE_ID in a row{deaf}; {wire.tell()}")
 
 
 def _refuse_echo(wire: Wire) -> None:

@@ -48,6 +48,8 @@ SILENCE = 0.2
 LETTING_GO = 5.0
 AGAIN = 2.0
 """Seconds after which a command is sent once more."""
+SOON_AGAIN = 0.5
+"""The same, on a board that has answered it soon before."""
 
 T = TypeVar("T")
 
@@ -274,6 +276,8 @@ class Wire:
             raise NoAnswerError(hopeless)
         if self._experience:
             patience = experience.patience(command.command, patience)
+        is_prompt = experience.is_prompt(command.command)
+        again = SOON_AGAIN if is_prompt else AGAIN
         begin = time.monotonic()
         times = 0
         while True:
@@ -286,12 +290,14 @@ class Wire:
                 heard = self.wait(
                     lambda m: answers(command, m) or isinstance(m, GetAll),
                     f"answer to {command.command.name}",
-                    min(left, AGAIN),
+                    min(left, again),
                 )
             except NoAnswerError as error:
-                if left <= AGAIN:
+                if left <= again:
                     sent_so_often = f"{command.command.name} sent {times} times: " * (times > 1)
                     remark = experience.remark(command.command)
+                    if b"\n" in octets[:-1]:
+                        remark += "; its frame has a 0x0A within, which is not its end"
                     experience.unanswered(command.command, patience)
                     raise NoAnswerError(f"{sent_so_often}{error}{remark}") from None
                 self.lost_answers += 1
@@ -300,7 +306,7 @@ class Wire:
                 raise RebootedError(
                     f"GET_ALL came instead of the answer to {command.command.name}: it has rebooted"
                 )
-            if self._experience and times > 1 and not experience.is_prompt(command.command):
+            if self._experience and times > 1 and not is_prompt:
                 sent = begin if self._all_come(command, times - 1) else sent
             latency = heard.at - sent
             experience.answered(command.command, latency)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lines import PATIENCE
 from peer import (
+    ADV_RPRT2,
     DEVICE_ID,
     GET_DEVICE_ID,
     IDENTITY,
@@ -91,6 +92,43 @@ async def test_reports_of_the_other_generation(tmp_path: Path) -> None:
         code, output = await board.hil(tmp_path, "test_generation_of_reports")
     assert code == 1
     assert "ADV_RPRT (0x10): a board that answers like firmware 2.0.0" in output
+
+
+async def test_what_cannot_come_from_the_air(tmp_path: Path) -> None:
+    """A channel for data, though it was received on a primary one; and a filter that takes the
+    company's octets the other way round, so that nothing passes."""
+    filtered = False
+
+    def answers(command: int, payload: bytes) -> bytes:
+        nonlocal filtered
+        if command == SET_ALL:
+            filtered = bool(payload[3] & 1)
+        return obliging(command, payload)
+
+    def reports(number: int, _: bytes) -> bytes:
+        adv = bytes.fromhex("05ff99040102" if number % 2 else "05ff4c000102")
+        told = number.to_bytes(6, "big") + b"," + adv + b",\xc4,\x1f\x00\x40,"
+        return b"" if filtered else frame(ADV_RPRT2, told)
+
+    with Board(answers, reports) as board:
+        code, _ = await board.hil(tmp_path, "test_fields or test_filter")
+    assert code == 1
+    found = failures(tmp_path)
+    assert "not on a primary channel" in found["test_fields_are_plausible"]
+    assert "reports of company 0x" in found["test_filter"]
+    assert "but the bound is 1 ≤ x" in found["test_filter"]
+
+
+async def test_a_frame_with_its_end_within(tmp_path: Path) -> None:
+    """SET_CH_37 is not answered, since its CMD is 0x0A, which ends it for this board."""
+
+    def answers(command: int, payload: bytes) -> bytes:
+        return b"" if command == 0x0A else obliging(command, payload)
+
+    with Board(answers) as board:
+        code, _ = await board.hil(tmp_path, "test_inner_0a")
+    assert code == 1
+    assert "has a 0x0A within, which is not its end" in failures(tmp_path)["test_inner_0a"]
 
 
 async def test_an_ack_of_something_else(tmp_path: Path) -> None:
