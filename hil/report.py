@@ -23,8 +23,10 @@ from ruuvi_host import __version__
 FORMAT = "ruuvi-host-hil/1"
 OURS_TO_TELL = (
     "AssertionError: ",
+    "hil.rig.RigError: ",
     "hil.wire.NoAnswerError: ",
     "hil.wire.RebootedError: ",
+    "ruuvi_host.errors.PortError: ",
     "Failed: ",
 )
 """Kinds of errors whose message is a sentence: it says enough."""

@@ -204,4 +204,6 @@ async def test_a_reset_command_that_is_not_there(tmp_path: Path) -> None:
         wrong = ("--reset-command", "no-such-program --reset")
         code, output = await board.hil(tmp_path, "test_reset_brings", *wrong)
     assert code == 1
-    assert "--reset-command: no-such-program: No such file" in output
+    told = failures(tmp_path)["test_reset_brings_get_all"]
+    assert told == "--reset-command: no-such-program: No such file or directory"
+    assert told in output
