@@ -67,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--official",
         action="store_true",
         help="For --rig serial: the board runs the official firmware, so its receiver must have "
-        "the official weaknesses, too.",
+        "the official weaknesses, too, and its watchdog is waited for (42 s).",
     )
     group.addoption("--capture-file", metavar="FILE", help="For --rig replay.")
     group.addoption(

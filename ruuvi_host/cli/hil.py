@@ -14,7 +14,11 @@ Examples:
   ruuvi-host hil                                     the simulator
   ruuvi-host hil --rig qemu                          our firmware on an emulated chip
   ruuvi-host hil --rig serial --port /dev/ttyACM0    a board
-  ruuvi-host hil --rig sim -k watchdog -x            pytest's own options, too""",
+  ruuvi-host hil --rig sim -k watchdog -x            pytest's own options, too
+
+\b
+Exit codes: 0 passed; 1 a test failed; 2 interrupted; 4 a wrong option;
+5 nothing was tested.""",
 )
 @click.option(
     "--rig",
@@ -34,7 +38,8 @@ Examples:
 @click.option(
     "--official",
     is_flag=True,
-    help="The board runs the official firmware: its receiver must have those weaknesses, too.",
+    help="The board runs the official firmware: its receiver must have those weaknesses, too, and "
+    "it must reset itself after 42 s without reports, which takes as long.",
 )
 @click.option("--capture", metavar="FILE", help="The capture, for --rig replay.")
 @click.option(
