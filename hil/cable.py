@@ -92,6 +92,15 @@ class Cable:
             self._device = device
         self._wake()
 
+    def disconnect(self) -> None:
+        """Let the coprocessor go, before it is switched off: one that ends by itself takes its
+        port with it, so that nobody waits for a dead one."""
+        with self._lock:
+            if self._device:
+                self._device.close()
+                self._device = None
+        self._wake()
+
     def plug(self) -> None:
         """Make the port; another one, if there is one."""
         # Numbers of pseudo-terminals are used again at once, the lowest first. Hosts that have lost
@@ -112,14 +121,17 @@ class Cable:
     def unplug(self) -> None:
         """Take the port away; a host that has it open loses it."""
         with self._lock:
-            if self._master < 0:
-                return
-            remove_link(self.path, self._pty)
-            os.close(self._slave)
-            os.close(self._master)
-            self._master = self._slave = -1
-            self._waiting = b""
+            self._take_away()
         self._wake()
+
+    def _take_away(self) -> None:
+        if self._master < 0:
+            return
+        remove_link(self.path, self._pty)
+        os.close(self._slave)
+        os.close(self._master)
+        self._master = self._slave = -1
+        self._waiting = b""
 
     def set_faults(self, faults: Faults | None) -> None:
         """Damage what passes from now on."""
@@ -177,6 +189,7 @@ class Cable:
         if not data:  # it has ended
             device.close()
             self._device = None
+            self._take_away()
             return
         if self._master >= 0:
             self._waiting += self._to_host(data)

@@ -6,18 +6,21 @@ and there is no radio, watchdog or RTC.
 """
 
 import json
+import select
 import shutil
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
-from hil.firmware.build import ARM_GCC, Options, build_chip, build_host, missing
+from hil.firmware.build import ARM_GCC, BuildError, Options, build_chip, build_host, missing
 from hil.local import LocalRig
-from hil.rig import RigMissingError, Setup
+from hil.rig import RigError, RigMissingError, Setup
 
 QEMU = "qemu-system-arm"
 PATIENCE = 30.0
+"""Seconds that an emulator may take to answer."""
 
 
 def _options(setup: Setup) -> Options:
@@ -28,11 +31,14 @@ class FirmwareRig(LocalRig):
     """What both share: a program that is built for each setup, once."""
 
     programs: tuple[str, ...] = ()
+    program = ""
+    """What runs, for people."""
 
     def __init__(self) -> None:
         if absent := missing(self.programs):
             raise RigMissingError(self.name, absent)
         super().__init__()
+        self._said = self.directory / "said"
         self._built: dict[Setup, Path] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -47,23 +53,47 @@ class FirmwareRig(LocalRig):
     def boot(self, setup: Setup) -> socket.socket:
         if setup not in self._built:
             output = self.directory / f"firmware-{len(self._built)}"
-            self._built[setup] = self.build(setup, output)
+            try:
+                self._built[setup] = self.build(setup, output)
+            except BuildError as error:
+                raise RigError(str(error)) from error
         line, cable = socket.socketpair()
         with line:
             # Nothing of ours may outlive us, not even when we are killed.
             guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-            self._process = self.run([*guard, *self.command(self._built[setup], line)], line)
+            command = [*guard, *self.command(self._built[setup], line)]
+            with self._said.open("wb") as said:
+                self._process = self.run(command, line, said.fileno())
+        try:
+            self.greet()
+        except BaseException:
+            cable.close()
+            self.shut_down()
+            raise
         return cable
 
-    def run(self, command: list[str], line: socket.socket) -> subprocess.Popen[bytes]:
-        """Start it with its serial line."""
+    def run(self, command: list[str], line: socket.socket, said: int) -> subprocess.Popen[bytes]:
+        """Start it with its serial line; what it complains of goes to the file `said`."""
         raise NotImplementedError
+
+    def greet(self) -> None:
+        """Wait until it is there. Raises RigError."""
 
     def shut_down(self) -> None:
         if self._process:
             self._process.kill()
-            self._process.communicate()
+            with suppress(BrokenPipeError):  # it had ended before it was told all
+                self._process.communicate()
             self._process = None
+
+    def trouble(self) -> str:
+        """That it has ended by itself, and what it complained of."""
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return ""
+        how = f"killed by signal {-code}" if code < 0 else f"exit status {code}"
+        said = self._said.read_text("utf-8", "replace").strip()
+        return f"{self.program}: has ended, {how}" + f": {said}" * bool(said)
 
 
 class QemuRig(FirmwareRig):
@@ -72,6 +102,7 @@ class QemuRig(FirmwareRig):
     name = "qemu"
     what = "reference firmware on an emulated nRF51 (qemu microbit), no hardware"
     programs = (ARM_GCC, QEMU)
+    program = QEMU
 
     def build(self, setup: Setup, output: Path) -> Path:
         return build_chip("microbit", _options(setup), output, paced=True)
@@ -83,31 +114,46 @@ class QemuRig(FirmwareRig):
             *("-chardev", f"socket,id=line,fd={line.fileno()}", "-serial", "chardev:line"),
         ]
 
-    def run(self, command: list[str], line: socket.socket) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
+    def run(self, command: list[str], line: socket.socket, said: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             command,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=said,
             pass_fds=[line.fileno()],
         )
-        assert process.stdout
-        process.stdout.readline()  # it says hello when it is there
-        self._ask(process, "qmp_capabilities")
-        return process
+
+    def greet(self) -> None:
+        self._next_line()
+        self._ask("qmp_capabilities")
 
     def reset(self) -> None:
-        assert self._process
-        self._ask(self._process, "system_reset")
+        self._ask("system_reset")
 
-    def _ask(self, process: subprocess.Popen[bytes], command: str) -> None:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(json.dumps({"execute": command}).encode() + b"\n")
-        process.stdin.flush()
-        while b'"return"' not in (answer := process.stdout.readline()):
-            if not answer:
-                raise RuntimeError(f"{QEMU} has ended")
+    def _ask(self, command: str, **arguments: str) -> object:
+        """Of the emulator itself."""
+        assert self._process
+        assert self._process.stdin
+        question = {"execute": command} | ({"arguments": arguments} if arguments else {})
+        with suppress(BrokenPipeError):  # it has ended, which is told below
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+        while "return" not in (answer := json.loads(self._next_line())):
+            if "error" in answer:
+                raise RigError(f"{QEMU}: {command}: {answer['error'].get('desc')}")
+        return answer["return"]
+
+    def _next_line(self) -> bytes:
+        """What it says next."""
+        assert self._process
+        assert self._process.stdout
+        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            raise RigError(f"{QEMU}: says nothing for {PATIENCE:g} s")
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait(PATIENCE)
+            raise RigError(self.trouble())
+        return line
 
 
 class NativeRig(FirmwareRig):
@@ -116,6 +162,7 @@ class NativeRig(FirmwareRig):
     name = "native"
     what = "reference firmware as a program, under sanitizers, no hardware"
     programs = ("gcc",)
+    program = "the firmware"
 
     def build(self, setup: Setup, output: Path) -> Path:
         return build_host(_options(setup), output)
@@ -123,8 +170,8 @@ class NativeRig(FirmwareRig):
     def command(self, program: Path, line: socket.socket) -> list[str]:
         return [str(program)]
 
-    def run(self, command: list[str], line: socket.socket) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, stdin=line.fileno(), stdout=line.fileno())
+    def run(self, command: list[str], line: socket.socket, said: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, stdin=line.fileno(), stdout=line.fileno(), stderr=said)
 
     def reset(self) -> None:
         assert self._process

@@ -47,6 +47,7 @@ class LocalRig(BareRig):
         """The board has its power from the cable."""
         self._cable.unplug()
         if self._setup:
+            self._cable.disconnect()
             self.shut_down()
 
     def replug(self) -> None:
@@ -64,5 +65,6 @@ class LocalRig(BareRig):
 
     def _power_off(self) -> None:
         if self._setup:
+            self._cable.disconnect()
             self.shut_down()
             self._setup = None

@@ -4,10 +4,13 @@ A test asks for `wire` (the open port), `board` (what is on the other end), `rig
 """
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +20,7 @@ from hil.emulated import NativeRig, QemuRig
 from hil.figures import Figures
 from hil.identity import UNKNOWN, Identity, clear, identify, listen_only
 from hil.report import XML_NAME, Report
-from hil.rig import Ability, Rig, RigError, RigMissingError, Setup
+from hil.rig import Ability, BareRig, Rig, RigError, RigMissingError, Setup
 from hil.simulated import SimulatedRig
 from hil.wire import NoAnswerError, Wire
 from ruuvi_host.errors import RuuviHostError
@@ -38,6 +41,7 @@ AS_IT_IS = "as it is"
 _report = pytest.StashKey[Report]()
 _identities = pytest.StashKey[dict[Setup, Identity]]()
 _failures = pytest.StashKey[list[str]]()
+_handler = pytest.StashKey[Any]()
 MOST_FAILURES = 2
 """So often a board may not tell who it is; then the rest need not wait for it any more."""
 
@@ -116,6 +120,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_report] = Report(name, "", is_hardware=False)
     config.stash[_identities] = {}
     config.stash[_failures] = []
+    # So that a build server that gives up leaves nothing behind: as Ctrl-C.
+    if threading.current_thread() is threading.main_thread():
+        config.stash[_handler] = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if handler := config.stash.get(_handler, None):
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _wrong_options(config: pytest.Config) -> str | None:
@@ -184,6 +196,10 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     result = yield
+    if result.failed and isinstance(item, pytest.Function):
+        rig = item.funcargs.get("rig")
+        if isinstance(rig, BareRig) and (trouble := rig.trouble()):
+            result.sections.append((f"rig {rig.name}", trouble))
     report = item.config.stash[_report]
     report.note(item, result)
     if result.when == "teardown":

@@ -103,6 +103,10 @@ class Rig(Protocol):
 
     def led_is_on(self) -> bool: ...
 
+    def trouble(self) -> str:
+        """What is wrong with the rig itself; empty if nothing is known to be."""
+        ...
+
 
 class BareRig:
     """A rig that can do nothing: what others have in common."""
@@ -135,6 +139,9 @@ class BareRig:
 
     def led_is_on(self) -> bool:
         return self._cannot(Ability.TRUTH)
+
+    def trouble(self) -> str:
+        return ""
 
     def _cannot(self, ability: Ability) -> bool:
         raise RigError(f"rig {self.name} cannot {ability}")

@@ -1,6 +1,8 @@
 """The suite as a user runs it: `ruuvi-host hil`, its report, and what it says when it cannot."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,11 @@ import pytest
 from lines import Pty
 from programs import COMMAND, ruuvi_host
 
+from hil.emulated import NativeRig, QemuRig
+from hil.firmware.build import missing
+from hil.rig import RigError, Setup
 from hil.simulated import DEVICE
+from hil.wire import Wire
 
 
 def hil(directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -140,3 +146,100 @@ def test_a_port_that_never_answers_is_not_waited_for_again_and_again(tmp_path: P
     assert done.returncode == 1
     assert "nothing at all has been received" in done.stdout
     assert "not tried, as before: rig serial (pty)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "does", "said"),
+    [
+        ("qemu-system-arm", "echo no such machine >&2; exit 1", "exit status 1: no such machine"),
+        ("qemu-system-arm", "exec true", "exit status 0"),
+        ("arm-none-eabi-gcc", "echo cannot >&2; exit 1", "arm-none-eabi-gcc has failed"),
+    ],
+)
+def test_an_emulator_that_does_not_start(
+    tmp_path: Path, program: str, does: str, said: str
+) -> None:
+    """What it complains of is told, and nothing of ours with it."""
+    needed = [p for p in QemuRig.programs if p != program]
+    if missing(needed):
+        pytest.skip(f"not installed: {', '.join(missing(needed))}")
+    stub = tmp_path / program
+    stub.write_text(f"#!/bin/sh\n{does}\n")
+    stub.chmod(0o755)
+    done = subprocess.run(
+        [COMMAND, "hil", "--rig", "qemu", "--report", str(tmp_path / "report"), "-k", "test_tells"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "During handling" not in done.stdout
+
+
+def test_a_firmware_that_ends_takes_its_port_with_it() -> None:
+    """Nobody waits for a dead board, and the next one starts."""
+    if missing(NativeRig.programs):
+        pytest.skip(f"not installed: {', '.join(missing(NativeRig.programs))}")
+    rig = NativeRig()
+    try:
+        rig.start(Setup())
+        assert rig.trouble() == ""
+        assert rig._process
+        with Wire(rig.path) as wire:
+            wire.wait_for_boot()
+            rig._process.kill()
+            wire.lost()
+        rig._process.wait()
+        assert rig.trouble() == "the firmware: has ended, killed by signal 9"
+        rig.start(Setup())
+        with Wire(rig.path) as wire:
+            wire.wait_for_boot()
+    finally:
+        rig.stop()
+
+
+def test_an_emulator_that_says_nothing_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if missing(QemuRig.programs):
+        pytest.skip(f"not installed: {', '.join(missing(QemuRig.programs))}")
+    stub = tmp_path / "qemu-system-arm"
+    stub.write_text("#!/bin/sh\nexec sleep 300\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("hil.emulated.PATIENCE", 0.2)
+    rig = QemuRig()
+    try:
+        with pytest.raises(RigError, match="says nothing"):
+            rig.start(Setup())
+    finally:
+        rig.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_from_outside_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C, and a build server that gives up: no folder of the rig's is left."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    with subprocess.Popen(
+        [
+            *(COMMAND, "hil", "--report", str(tmp_path / "report"), "-v"),
+            *("-k", "test_endurance", "--duration", "200"),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
+        # A shell's background jobs ignore it, and so would theirs.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as run:
+        assert run.stdout
+        while not list(folder.glob("ruuvi-host-hil-*/port")):
+            assert run.poll() is None
+        run.send_signal(number)
+        run.stdout.read()
+        assert run.wait(60) == 2
+    assert list(folder.iterdir()) == []
