@@ -9,30 +9,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from firmware_protocol.commands import Command
-from firmware_protocol.framing import FrameScanner, encode_frame
+from firmware_protocol.framing import FrameScanner
 from firmware_protocol.messages import (
     AdvRprt,
     AdvRprt2,
     DeviceId,
-    GetAll,
     GetDeviceId,
-    LedCtrl,
     Message,
     SetAll,
-    SetCh37,
-    SetCh38,
-    SetCh39,
-    SetCodedPhy,
-    SetFltrId,
-    SetFltrTags,
-    SetScan1mbPhy,
-    SetScan2mbPhy,
     messages,
 )
 from hil.air import Air, Pattern
 from hil.figures import Figures
 from hil.marks import needs, setup
 from hil.plugin import Board
+from hil.sequences import damaged, frames, raw_frames, whole
 from hil.simulated import SimulatedBoard
 from hil.wire import Wire
 
@@ -43,44 +34,6 @@ SILENCE = 0.02
 PATIENCE = 5.0
 SHORTEST_SCAN = 6.0
 """Seconds; after 7 a scan period of one channel ends, and the two may not agree on the moment."""
-STATES = (SetFltrTags, SetCodedPhy, SetScan1mbPhy, SetScan2mbPhy, SetCh37, SetCh38, SetCh39)
-
-flags = st.booleans()
-ids = st.one_of(st.sampled_from([0x0499, 0x004C, 0, 0x0A0A, 0x7FFF]), st.integers(0, 0x7FFF))
-whole = st.builds(
-    SetAll, ids, flags, flags, flags, flags, flags, flags, flags, st.sampled_from([0, 10, 48, 192])
-)
-commands = st.one_of(
-    whole,
-    st.builds(lambda kind, state: kind(state), st.sampled_from(STATES), flags),
-    st.builds(SetFltrId, ids),
-    st.builds(LedCtrl, st.sampled_from([0, 10, 0x0A0A, 1500, 65535])),
-    st.just(GetDeviceId()),
-)
-frames = commands.map(lambda command: command.to_frame())
-raw_frames = st.builds(encode_frame, st.integers(0, 255), st.binary(max_size=20)) | st.sampled_from(
-    [
-        encode_frame(Command.ACK, b"\x0f,\x00,"),
-        GetAll().to_frame(),
-        DeviceId(bytes(8), bytes(6)).to_frame(),
-        AdvRprt(bytes(6), b"\x02\x01\x06", -60).to_frame(),
-        AdvRprt2(bytes(6), b"\x02\x01\x06", -60, 1, 15, 37, False, -64).to_frame(),
-    ]
-)
-
-
-@st.composite
-def damaged(draw: st.DrawFn) -> bytes:
-    """A frame with one octet changed, missing or too many."""
-    frame = draw(frames)
-    at = draw(st.integers(0, len(frame) - 1))
-    match draw(st.sampled_from(["change", "drop", "insert"])):
-        case "change":
-            return frame[:at] + bytes((frame[at] ^ draw(st.integers(1, 255)),)) + frame[at + 1 :]
-        case "drop":
-            return frame[:at] + frame[at + 1 :]
-        case _:
-            return frame[:at] + draw(st.binary(min_size=1, max_size=1)) + frame[at:]
 
 
 def chunks(octets: bytes) -> list[bytes]:

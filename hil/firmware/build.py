@@ -115,6 +115,12 @@ def build_host(options: Options, output: Path) -> Path:
     return _for_this_machine((*DEVICE, "host.c"), output, options.defines())
 
 
+def build_timeless(options: Options, output: Path, *, has_coded_phy: bool = True) -> Path:
+    """The same firmware in a time of its own, with sanitizers. Raises BuildError."""
+    chip = f"-DHAS_CODED_PHY={int(has_coded_phy)}"
+    return _for_this_machine((*DEVICE, "timeless.c"), output, (*options.defines(), chip))
+
+
 def build_codec_tool(output: Path) -> Path:
     """The codec alone, to be asked on standard input, with sanitizers. Raises BuildError."""
     return _for_this_machine(("codec.c", "codec_tool.c"), output)

@@ -223,7 +223,7 @@ size_t ca_encode(const struct ca_message *message, uint8_t *frame)
     frame[0] = CA_STX;
     frame[1] = (uint8_t)length;
     frame[2] = message->command;
-    /* A CRC of zero is written like any other; the official encoder leaves it out. */
+    /* A CRC of zero is written like any other; the official encoder leaves it out: see tx.c. */
     uint16_t crc = ca_crc(frame + 1, length + 2);
     writer.next[0] = (uint8_t)crc;
     writer.next[1] = (uint8_t)(crc >> 8);

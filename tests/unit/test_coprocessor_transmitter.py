@@ -77,8 +77,8 @@ def test_a_reset_cuts_what_has_not_left() -> None:
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_frames_that_do_not_meet_all_arrive(mode: type[Transmitter]) -> None:
     transmitter = mode(BAUD)
-    assert all(transmitter.send(bytes([n] * 5), n / 100) for n in range(20))
-    assert sent(transmitter) == b"".join(bytes([n] * 5) for n in range(20))
+    assert all(transmitter.send(bytes([n] * 5), n / 100) for n in range(1, 21))
+    assert sent(transmitter) == b"".join(bytes([n] * 5) for n in range(1, 21))
 
 
 @pytest.mark.parametrize("mode", ALL_MODES)
@@ -182,10 +182,27 @@ def test_faithful_appends_in_the_moment_after_a_loss() -> None:
 
 def test_faithful_truncates_what_has_no_room() -> None:
     transmitter = Faithful(BAUD)
-    transmitter.send(bytes(FIFO_SIZE), 1.0)
+    transmitter.send(b"f" * FIFO_SIZE, 1.0)
     transmitter.send(b"lost", 1.0102)
     assert transmitter.send(b"x" * 20, 1.0104)
-    assert sent(transmitter, 2.0) == bytes(FIFO_SIZE) + b"x" * 10
+    assert sent(transmitter, 2.0) == b"f" * FIFO_SIZE + b"x" * 10
+
+
+def test_faithful_leaves_out_a_crc_of_zero() -> None:
+    transmitter = Faithful(BAUD)
+    assert transmitter.send(b"\xca\x00\x19\x00\x00\n", 1.0)
+    assert transmitter.sent_at == pytest.approx(1.004)
+    assert transmitter.send(b"\xca\x00\x19\x00\x01\n", 2.0)
+    assert sent(transmitter) == b"\xca\x00\x19\n\xca\x00\x19\x00\x01\n"
+
+
+def test_replies_keep_their_order() -> None:
+    transmitter = Ideal(BAUD)
+    for frame in (b"on the line", b"report", b"another"):
+        transmitter.send(frame, 1.0)
+    transmitter.send(b"first", 1.0, is_reply=True)
+    transmitter.send(b"second", 1.0, is_reply=True)
+    assert sent(transmitter) == b"on the linefirstsecondreportanother"
 
 
 # -- losses ---------------------------------------------------------------------------------------
