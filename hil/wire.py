@@ -39,9 +39,9 @@ OURS = b"RHIL"
 """How the device id of the reference firmware, and of the simulated board, begins."""
 PATIENCE = 20.0
 """Seconds until a test gives up waiting; a slow machine is not a failure."""
-IDLE = 0.5
+IDLE = 1.5
 """Quiet time after which an incomplete frame is given up. Longer than a host's: a machine that is
-busy for a moment must not cost a frame here."""
+busy for a moment must not cost a frame here. (0.6 s in the middle of one was seen.)"""
 
 SILENCE = 0.2
 """Seconds in which an answer would have come."""
