@@ -16,9 +16,12 @@ from pathlib import Path
 
 from hil.firmware.build import ARM_GCC, BuildError, Options, build_chip, build_host, missing
 from hil.local import LocalRig
-from hil.rig import RigError, RigMissingError, Setup
+from hil.rig import Ability, RigError, RigMissingError, Setup
 
 QEMU = "qemu-system-arm"
+GPIO_OUT = 0x50000504
+PIN_LED = 13
+"""See hil/firmware/nrf.c; it is high when the LED is on."""
 PATIENCE = 30.0
 """Seconds that an emulator may take to answer."""
 
@@ -103,6 +106,7 @@ class QemuRig(FirmwareRig):
     what = "reference firmware on an emulated nRF51 (qemu microbit), no hardware"
     programs = (ARM_GCC, QEMU)
     program = QEMU
+    abilities = FirmwareRig.abilities | {Ability.TRUTH}
 
     def build(self, setup: Setup, output: Path) -> Path:
         return build_chip("microbit", _options(setup), output, paced=True)
@@ -130,6 +134,11 @@ class QemuRig(FirmwareRig):
 
     def reset(self) -> None:
         self._ask("system_reset")
+
+    def led_is_on(self) -> bool:
+        read = {"command-line": f"xp /1wx {GPIO_OUT:#x}"}
+        answer = str(self._ask("human-monitor-command", **read))
+        return bool(int(answer.split()[1], 16) >> PIN_LED & 1)
 
     def _ask(self, command: str, **arguments: str) -> object:
         """Of the emulator itself."""

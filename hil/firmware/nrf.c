@@ -13,7 +13,8 @@
 #if defined BOARD_MICROBIT
 #define PIN_TX 24
 #define PIN_RX 25
-#define PIN_LED 13 /* row 1 of the matrix; its column is at 0 V as long as nobody drives it */
+#define PIN_LED 13 /* row 1 of the matrix */
+#define PIN_LED_COLUMN 4 /* driven to 0 V, which it is set to after a reset */
 #define LED_ON_IS_HIGH 1
 #elif defined BOARD_PCA10040 /* nRF52 DK: the debugger's serial port */
 #define PIN_TX 6
@@ -81,6 +82,8 @@ enum { CC_WAKE, CC_PACE, CC_NOW };
 #define NVIC_ENABLE REGISTER(0xE000E100)
 #define AIRCR REGISTER(0xE000ED0C)
 #define AIRCR_RESET 0x05FA0004
+#define APPROTECT_DISABLE REGISTER(0x40000558)
+#define UICR_APPROTECT REGISTER(0x10001208)
 #define IRQ_UART 2
 #define IRQ_TIMER 8
 
@@ -243,6 +246,11 @@ static void sleep(uint64_t until, unsigned times_sent)
 
 static void set_up(void)
 {
+#ifndef BOARD_MICROBIT
+    /* Since 2021 the debugger's port is shut at each reset until the program agrees with what
+     * stands in UICR. Chips from before have nothing at this address. */
+    APPROTECT_DISABLE = UICR_APPROTECT;
+#endif
     CLOCK_START_HFXO = 1; /* the internal oscillator is too far off for a UART */
     for (unsigned i = 0; i < 100000 && !CLOCK_STARTED; i++) continue;
 
@@ -254,6 +262,9 @@ static void set_up(void)
 
     GPIO_OUTSET = 1u << PIN_TX; /* idle is high */
     GPIO_DIRSET = 1u << PIN_TX | 1u << PIN_LED;
+#ifdef PIN_LED_COLUMN
+    GPIO_DIRSET = 1u << PIN_LED_COLUMN;
+#endif
     GPIO_CONFIG(PIN_RX) = 3u << 2; /* input with pull-up: a line that nobody drives is idle */
 
     UART_PSELTXD = PIN_TX;
@@ -268,13 +279,13 @@ static void set_up(void)
     NVIC_ENABLE = 1u << IRQ_UART | 1u << IRQ_TIMER;
 }
 
-extern uint32_t stack_top, data_load, data_begin, data_end, bss_begin, bss_end;
+extern uint32_t stack_top[], data_load[], data_begin[], data_end[], bss_begin[], bss_end[];
 
 _Noreturn static void on_reset(void)
 {
-    const uint32_t *from = &data_load;
-    for (uint32_t *to = &data_begin; to < &data_end;) *to++ = *from++;
-    for (uint32_t *at = &bss_begin; at < &bss_end;) *at++ = 0;
+    const uint32_t *from = data_load;
+    for (uint32_t *to = data_begin; to < data_end;) *to++ = *from++;
+    for (uint32_t *at = bss_begin; at < bss_end;) *at++ = 0;
     set_up();
     hal_unlock();
     device_boot();
@@ -289,7 +300,7 @@ _Noreturn static void on_reset(void)
 typedef void (*handler)(void);
 
 __attribute__((section(".vectors"), used)) static const handler vectors[16 + 32] = {
-    [0] = (handler)(void *)&stack_top,
+    [0] = (handler)(void *)stack_top,
     [1] = on_reset,
     [2 ... 15 + IRQ_UART] = hal_reset, /* a fault, or an interrupt that nobody has asked for */
     [16 + IRQ_UART] = on_uart,

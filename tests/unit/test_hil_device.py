@@ -16,13 +16,21 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from firmware_protocol.framing import FrameScanner
-from firmware_protocol.messages import LedCtrl, Message, SetAll, messages
+from firmware_protocol.framing import FrameScanner, encode_frame
+from firmware_protocol.messages import (
+    GetDeviceId,
+    LedCtrl,
+    Message,
+    SetAll,
+    SetFltrId,
+    SetFltrTags,
+    messages,
+)
 from hil.air import Air, Pattern
 from hil.firmware import build
 from hil.firmware.build import Options, build_timeless, missing
 from hil.rig import Setup
-from hil.sequences import damaged, frames, misfits, raw_frames
+from hil.sequences import STATES, damaged, frames, misfits, raw_frames
 from hil.simulated import SimulatedBoard
 
 MOST_LATE = 2
@@ -181,6 +189,7 @@ def test_they_are_the_same(
         derandomize=True,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
     )
     @given(st.lists(st.tuples(st.one_of(octets, air), pauses), max_size=25))
     def same(steps: list[tuple[bytes | tuple[Air, int, int], int]]) -> None:
@@ -194,6 +203,59 @@ def test_they_are_the_same(
                 pair.wait(pause)
 
     same()
+
+
+def test_every_setting(program: Path, firmware: str, transmit: str, has_coded_phy: bool) -> None:
+    """Each flag is turned over while scanning, and two periods are listened to, in each air."""
+    setup = Setup(firmware, transmit=transmit)
+    bases = (0x7C, 0x1C, 0x7E, 0x74, 0x78, 0x7D)
+    with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
+        pair.wait(1_000)
+        for pattern in (Pattern.PLAIN, Pattern.MIXED, Pattern.EXTENDED, Pattern.CODED):
+            for base in bases:
+                for bit, kind in enumerate(STATES):
+                    pair.hear(Air(2, 31, pattern), base, 0, is_v1=firmware == "1.0.0")
+                    pair.wait(100_321)
+                    pair.send(kind(not base >> bit & 1).to_frame())
+                    pair.wait(43_000_000)
+
+
+def test_every_filter(program: Path, firmware: str, transmit: str, has_coded_phy: bool) -> None:
+    setup = Setup(firmware, transmit=transmit)
+    with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
+        pair.wait(1_000)
+        pair.hear(Air(10, 31, Pattern.MIXED), 0x7C, 0, is_v1=firmware == "1.0.0")
+        for company in (0x0499, 0x9904, 0x004C, 0x0000, 0x0A0A):
+            for state in (True, False):
+                pair.wait(1_000_321)
+                pair.send(SetFltrId(company).to_frame())
+                pair.wait(1_000_321)
+                pair.send(SetFltrTags(state).to_frame())
+        pair.wait(1_000_000)
+
+
+def test_every_limit(program: Path, firmware: str, transmit: str, has_coded_phy: bool) -> None:
+    """Of the length of the data: one less, just as long, and one more."""
+    setup = Setup(firmware, transmit=transmit)
+    with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
+        pair.wait(1_000)
+        for size in (2, 12, 13, 30, 31, 32, 48, 191, 192, 193):
+            for limit in (0, size - 1, size, size + 1):
+                pair.hear(Air(10, size), 0x7C, limit, is_v1=firmware == "1.0.0")
+                pair.wait(500_000)
+
+
+def test_every_length(program: Path, firmware: str, transmit: str, has_coded_phy: bool) -> None:
+    """Of every command: neither takes a frame for one that it is not."""
+    setup = Setup(firmware, transmit=transmit)
+    with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
+        pair.wait(1_000)
+        for command in range(256):
+            for length in range(18):
+                pair.send(encode_frame(command, (b"\x01," * 9)[:length]))
+                pair.wait(6_000)
+                pair.send(GetDeviceId().to_frame())  # empties the ring
+                pair.wait(3_000)
 
 
 def test_crc_of_zero(program: Path, firmware: str, transmit: str, has_coded_phy: bool) -> None:
