@@ -71,8 +71,9 @@ class Bus:
         """A dongle appears. name: what the test calls it. socket: as 1-1 or 1-4.2."""
         self._ask(do="plug", name=name, tty=tty, socket=socket, serial=serial, seed=seed)
 
-    def unplug(self, name: str) -> None:
-        self._ask(do="unplug", name=name)
+    def unplug(self, name: str, *, leave_links: bool = False) -> None:
+        """leave_links: udev is late, or not there: its links lead nowhere."""
+        self._ask(do="unplug", name=name, leave_links=leave_links)
 
     def _ask(self, **what: Any) -> None:
         assert self._process.stdin
@@ -133,6 +134,7 @@ class _Plugged(PtyServer):
         # The node is a link to the pseudo-terminal; umockdev's own do not survive an unplug.
         node = f"{bed.root}/dev/{tty}"
         super().__init__(Board(tags=5, rate=RATE, seed=seed, baud=0), link=node)
+        self.leave_links = False
         self._bed = bed
         self._tty = tty
         device = f"/devices/pci0000:00/0000:00:14.0/usb1/{socket}"
@@ -167,7 +169,7 @@ class _Plugged(PtyServer):
         super().close()  # the hang-up; and the node vanishes
         for path in reversed(self._paths):
             self._bed.remove(path)
-        for link in self._links:
+        for link in [] if self.leave_links else self._links:
             with suppress(OSError):
                 if os.readlink(link) == f"../../{self._tty}":
                     link.unlink()
@@ -192,6 +194,7 @@ async def _serve() -> None:
             plugged[name] = board, asyncio.create_task(board.run(), name=name)
         else:
             board, task = plugged.pop(name)
+            board.leave_links = what["leave_links"]
             board.close()
             task.cancel()
         print("done", flush=True)

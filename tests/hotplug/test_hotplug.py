@@ -123,6 +123,25 @@ def test_another_one_takes_its_tty(bus: Bus) -> None:
         assert host.stop() == 0
 
 
+def test_a_link_that_leads_nowhere(bus: Bus) -> None:
+    """The tty has gone and udev's link has not: that is no port, and it is one again later."""
+    by_id = "/dev/serial/by-id/usb-Ruuvi_dongle_AAAA-if00"
+    bus.plug("dongle", tty="ttyACM0", socket="1-1", serial="AAAA", seed=1)
+    with listen(bus, by_id) as host:
+        heard_since(host, 0, seed=1)
+        bus.unplug("dongle", leave_links=True)
+        assert (bus.root / by_id[1:]).is_symlink()
+        host.wait_for("WARNING: .*lost")
+        with listen(bus, by_id) as second:
+            assert second.wait() == 3
+        assert by_id in second.err[-1]
+        assert not any("Traceback" in line for line in second.err)
+        before = len(host.out)
+        bus.plug("dongle", tty="ttyACM1", socket="1-1", serial="AAAA", seed=1)
+        heard_since(host, before, seed=1)
+        assert host.stop() == 0
+
+
 def test_two_without_serial_numbers_are_told_by_their_sockets(bus: Bus) -> None:
     sockets = {"left": "1-1", "right": "1-2"}
     seeds = {"left": 1, "right": 2}
