@@ -208,7 +208,7 @@ def test_they_are_the_same(
 def test_every_setting(program: Path, firmware: str, transmit: str, has_coded_phy: bool) -> None:
     """Each flag is turned over while scanning, and two periods are listened to, in each air."""
     setup = Setup(firmware, transmit=transmit)
-    bases = (0x7C, 0x1C, 0x7E, 0x74, 0x78, 0x7D)
+    bases = (0x7C, 0x1C, 0x7E, 0x74, 0x78, 0x7D, 0x0C)
     with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
         pair.wait(1_000)
         for pattern in (Pattern.PLAIN, Pattern.MIXED, Pattern.EXTENDED, Pattern.CODED):
@@ -218,6 +218,49 @@ def test_every_setting(program: Path, firmware: str, transmit: str, has_coded_ph
                     pair.wait(100_321)
                     pair.send(kind(not base >> bit & 1).to_frame())
                     pair.wait(43_000_000)
+
+
+NOTHING = b""
+WATCHDOG_CASES: dict[str, tuple[Air, int, int, bytes]] = {
+    "reports": (Air(1), 0x7C, 0, NOTHING),
+    "filtered": (Air(1), 0x7D, 0, NOTHING),
+    "too long": (Air(1, 48), 0x7C, 31, NOTHING),
+    "not heard": (Air(1, pattern=Pattern.CODED), 0x7C, 0, NOTHING),
+    "silence": (Air(0), 0x7C, 0, NOTHING),
+    "not scanning": (Air(1), 0x70, 0, NOTHING),
+    "GET_DEVICE_ID": (Air(0), 0x7C, 0, GetDeviceId().to_frame()),
+    "LED_CTRL": (Air(0), 0x7C, 0, LedCtrl(1500).to_frame()),
+    "SET_FLTR_ID": (Air(0), 0x7C, 0, SetFltrId(0x0499).to_frame()),
+    "SET_ALL": (Air(0), 0x7C, 0, SetAll(max_adv_len=0).to_frame()),
+    "SET_ALL, not scanning": (
+        *(Air(0), 0x7C, 0),
+        SetAll(use_1m_phy=False, use_2m_phy=False, max_adv_len=0).to_frame(),
+    ),
+    "SET_ALL without a channel": (
+        *(Air(0), 0x7C, 0),
+        SetAll(ch_37=False, ch_38=False, ch_39=False, max_adv_len=0).to_frame(),
+    ),
+    "nonsense": (Air(0), 0x7C, 0, b"\x55\n"),
+}
+
+
+@pytest.mark.parametrize("name", WATCHDOG_CASES)
+def test_what_feeds_the_watchdog(
+    name: str, program: Path, firmware: str, transmit: str, has_coded_phy: bool
+) -> None:
+    """In its own time: 42 s, or 20."""
+    air, flags, limit, frame = WATCHDOG_CASES[name]
+    setup = Setup(firmware, transmit=transmit)
+    with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
+        pair.wait(1_000)
+        pair.hear(air, flags, limit, is_v1=firmware == "1.0.0")
+        if name == "filtered":
+            pair.wait(60_000)
+            pair.send(SetFltrId(0x1234).to_frame())
+        for _ in range(30):
+            pair.wait(6_500_000)
+            if frame:
+                pair.send(frame)
 
 
 def test_every_filter(program: Path, firmware: str, transmit: str, has_coded_phy: bool) -> None:
