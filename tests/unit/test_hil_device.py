@@ -220,6 +220,19 @@ def test_every_setting(program: Path, firmware: str, transmit: str, has_coded_ph
                     pair.wait(43_000_000)
 
 
+@pytest.mark.parametrize("pattern", [Pattern.PLAIN, Pattern.CODED])
+def test_first_scan_after_boot(
+    pattern: Pattern, program: Path, firmware: str, transmit: str, has_coded_phy: bool
+) -> None:
+    """It is started twice, so that of two kinds of PHY it is the second's turn."""
+    setup = Setup(firmware, transmit=transmit)
+    with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
+        pair.wait(1_000)
+        for _ in range(3):
+            pair.send(Air(10, pattern=pattern).settings(use_coded_phy=True).to_frame())
+            pair.wait(3_000_000)
+
+
 NOTHING = b""
 WATCHDOG_CASES: dict[str, tuple[Air, int, int, bytes]] = {
     "reports": (Air(1), 0x7C, 0, NOTHING),
