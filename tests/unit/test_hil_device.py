@@ -220,6 +220,22 @@ def test_every_setting(program: Path, firmware: str, transmit: str, has_coded_ph
                     pair.wait(43_000_000)
 
 
+def test_of_a_state_only_one_bit_counts(
+    program: Path, firmware: str, transmit: str, has_coded_phy: bool
+) -> None:
+    """Off is refused for the last channel: so it is told what was taken for off."""
+    setup = Setup(firmware, transmit=transmit)
+    with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
+        pair.wait(1_000)
+        for number, command in ((37, 0x0A), (38, 0x0B), (39, 0x0C)):
+            channels = {f"ch_{n}": n == number for n in (37, 38, 39)}
+            pair.send(SetAll(fltr_id=0xFFFF, max_adv_len=0, **channels).to_frame())
+            for state in (0, 1, 2, 3, 0xFE, 0xFF):
+                pair.wait(20_000)
+                pair.send(encode_frame(command, bytes((state, 0x2C))))
+            pair.wait(20_000)
+
+
 @pytest.mark.parametrize("pattern", [Pattern.PLAIN, Pattern.CODED])
 def test_first_scan_after_boot(
     pattern: Pattern, program: Path, firmware: str, transmit: str, has_coded_phy: bool

@@ -144,3 +144,21 @@ def test_a_device_that_leaves_while_it_is_looked_at(usb: UsbMachine) -> None:
     usb.plug_in("ttyACM0")
     (usb.dev / "ttyACM0").unlink()
     assert usb.machine.usb_ports() == []
+
+
+def test_a_link_that_leads_nowhere_is_not_there(usb: UsbMachine, tmp_path: Path) -> None:
+    link = tmp_path / "coprocessor"
+    link.symlink_to(usb.plug_in("ttyACM0", serial="A"))
+    finder = Finder(str(link), usb.machine)
+    assert finder.is_there()
+    usb.unplug("ttyACM0")
+    assert not finder.is_there()
+
+
+def test_a_link_is_no_tty_of_the_same_name(usb: UsbMachine, tmp_path: Path) -> None:
+    """It stays what its name says, wherever it leads to."""
+    usb.plug_in("ttyACM0", serial="A")
+    link = tmp_path / "ttyACM0"
+    link.symlink_to(usb.plug_in("ttyACM1", serial="B"))
+    assert usb.machine.usb_port(str(link)) is None
+    assert opened(str(link), usb).find() == str(link)
