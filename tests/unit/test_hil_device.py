@@ -220,6 +220,24 @@ def test_every_setting(program: Path, firmware: str, transmit: str, has_coded_ph
                     pair.wait(43_000_000)
 
 
+def test_a_crash_forgets_the_settings(
+    program: Path, firmware: str, transmit: str, has_coded_phy: bool
+) -> None:
+    """Afterwards it has no channel: the first one cannot be switched off, nothing is scanned."""
+    setup = Setup(firmware, transmit=transmit)
+    with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
+        pair.wait(1_000)
+        pair.hear(Air(10), 0x7C, 0, is_v1=firmware == "1.0.0")
+        for data in (
+            b"\x55" * 70 + b"\n",
+            encode_frame(0x0A, b"\x00,"),
+            SetAll(ch_37=False, ch_38=False, ch_39=False, max_adv_len=0).to_frame(),
+        ):
+            pair.wait(300_321)
+            pair.send(data)
+        pair.wait(1_000_000)
+
+
 def test_of_a_state_only_one_bit_counts(
     program: Path, firmware: str, transmit: str, has_coded_phy: bool
 ) -> None:
