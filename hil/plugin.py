@@ -363,9 +363,10 @@ def _dead_or_alive(config: pytest.Config, rig: Rig) -> Iterator[None]:
         yield
     except (RigError, RuuviHostError, NoAnswerError) as error:
         problem = f"rig {rig.name}: {error}"
-    if problem:  # outside, or pytest tells of two exceptions
+    if problem:
         failures.append(problem)
-        pytest.fail(problem, pytrace=False)
+        # "from None", or pytest tells of two exceptions.
+        raise pytest.fail.Exception(problem, pytrace=False) from None
 
 
 def _skip_unless_able(request: pytest.FixtureRequest, rig: Rig) -> None:
