@@ -229,6 +229,13 @@ def test_ended_from_outside_it_leaves_nothing(tmp_path: Path, number: signal.Sig
         [
             *(COMMAND, "hil", "--report", str(tmp_path / "report"), "-v"),
             *("-k", "test_endurance", "--duration", "200"),
+            # Two sockets may be left to the collector, if it comes while they are being connected.
+            *(
+                "-W",
+                "ignore::ResourceWarning",
+                "-W",
+                "ignore::pytest.PytestUnraisableExceptionWarning",
+            ),
         ],
         stdout=subprocess.PIPE,
         text=True,
