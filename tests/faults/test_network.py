@@ -197,7 +197,7 @@ def test_the_end_comes_in_time_while_it_connects(tmp_path: Path) -> None:
 def test_the_end_comes_in_time_within_a_backlog(tmp_path: Path) -> None:
     """Hundreds of batches wait, the server takes them one by one: the rest stays."""
     lines = []
-    for nonce in range(500):
+    for nonce in range(250):
         rows = [["0000000000%02x" % (nonce % 256), "0201060303aafe", -60, 1, 15, 37, None, 1.8e9]]
         rows[0][-1] = int(time.time())
         identity = {"id": "4098a778581ae138", "addr": "c8252d8e9c2c"}
@@ -206,14 +206,14 @@ def test_the_end_comes_in_time_within_a_backlog(tmp_path: Path) -> None:
     with FaultServer() as server:
         with host(tmp_path, server.url) as program:
             server.wait_for(lambda: len(server.taken) > 20)
-            stopped_in_time(program, "within a backlog of 500")
+            stopped_in_time(program, "within a backlog of 250")
         first = len(server.taken)
         assert_balanced(program)
         kept = counted(program, "kept")
-        assert kept > 100
+        assert kept > 50
         with host(tmp_path, server.url) as program:
-            server.wait_for(lambda: set(range(500)) <= set(server.taken))
+            server.wait_for(lambda: set(range(250)) <= set(server.taken))
             assert program.stop() == 0
-        drained = [post.nonce for post in server.posts if post.nonce < 500]
+        drained = [post.nonce for post in server.posts if post.nonce < 250]
         assert drained == sorted(drained), "in order"
-        tell("a backlog of 500", before_the_stop=first, kept=kept, twice=len(drained) - 500)
+        tell("a backlog of 250", before_the_stop=first, kept=kept, twice=len(drained) - 250)
