@@ -335,8 +335,8 @@ class Host:
         self._hindrance = "the coprocessor is not configured yet"
         await self._configured.wait()
         if not self._identified.is_set():
-            log.warning("the coprocessor does not tell who it is: nothing is relayed until it does")
-            self._hindrance = "the coprocessor does not tell who it is"
+            self._hindrance = self._who_is_missing()
+            log.warning("%s: nothing is relayed before it has told who it is", self._hindrance)
             await self._identified.wait()
         self._hindrance = ""
         self._ready.set()
@@ -344,6 +344,14 @@ class Host:
         gc.collect()
         gc.freeze()
         give_back_memory()
+
+    def _who_is_missing(self) -> str:
+        first = self._coprocessors.statuses[0]
+        who = "the coprocessor"
+        if len(self._coprocessors) > 1:
+            who = f"coprocessor {first.name}, which names the gateway,"
+        is_there = first.state is not LinkState.CLOSED
+        return f"{who} {'does not tell who it is' if is_there else 'is not there'}"
 
     async def _tell_statistics(self) -> None:
         await self._ready.wait()

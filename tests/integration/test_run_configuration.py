@@ -109,6 +109,21 @@ def hang_up(host: Program) -> None:
     os.kill(host.pid, signal.SIGHUP)
 
 
+def test_without_the_first_of_several_coprocessors_nothing_is_relayed(tmp_path: Path) -> None:
+    """It names the gateway. Which one it is that is waited for is told."""
+    own = tmp_path / "host.toml"
+    with ruuvi_host("simulate") as board, serving() as server:
+        ports = "/dev/absent", board.wait_for("^/dev/.*")[0]
+        own.write_text("".join(f'[[coprocessor]]\nport = "{port}"\n' for port in ports))
+        with ruuvi_host(
+            *("run", "--config", str(own), "--url", server.url, "--trust-clock"),
+            *("--state-dir", str(tmp_path / "state")),
+        ) as host:
+            host.wait_for("WARNING: coprocessor /dev/absent, which names the gateway, is not there")
+            assert host.stop() == 0
+        assert server.requests == []
+
+
 # -- reading it again -----------------------------------------------------------------------------
 
 
