@@ -146,7 +146,11 @@ def set_command(pairs: tuple[str, ...], config_file: Path) -> None:
 @_CONFIG
 def import_command(file: Path, config_file: Path) -> None:
     """Take over the configuration of a gateway: its gw_cfg.json, or what it answers to
-    GET /ruuvi.json. What FILE does not name stays as it is."""
+    GET /ruuvi.json. What FILE does not name stays as it is.
+
+    Such an answer has no secrets: set those that are used. And do not give the result back to the
+    gateway, which would lose its own.
+    """
     from ruuvi_host.config.edit import import_gateway
 
     path, problems = import_gateway(config_file, file)
