@@ -42,7 +42,7 @@ MAX_NUMBER = (1 << 64) - 1
 INBOUND, OUTBOUND = 1, 2
 _COMMENT, _END = 1, 0
 _APPLICATION = 4
-_IF_NAME, _IF_DESCRIPTION, _IF_SPEED, _IF_RESOLUTION = 2, 3, 8, 9
+_IF_NAME, _IF_DESCRIPTION, _IF_SPEED, _IF_RESOLUTION, _IF_OFFSET = 2, 3, 8, 9, 14
 _FLAGS, _DROPPED = 2, 4
 _START, _STOP, _KEPT, _LOST = 2, 3, 4, 5
 
@@ -158,6 +158,10 @@ class _Interface:
     link_type: int
     units: int = 1_000_000
     """A second, in the units of its timestamps."""
+    offset: int = 0
+    """Seconds to add to them."""
+    asked: bytes = b""
+    """The last frame of a host, if nothing tells directions and it may come back as an echo."""
 
 
 @dataclass(slots=True)
@@ -182,8 +186,12 @@ class Reader:
         self.sections = 0
         self.other_packets = 0
         """Of link types that have nothing to do with a UART; left out."""
+        self.cut_packets = 0
+        """Of which whoever recorded them kept the beginning only (a snapshot length)."""
         self.ended = False
         """Did the (last) section come to a clean end?"""
+        self.is_ours = False
+        """Was the (last) section written by this program, which ends what it writes?"""
         self.cut = False
         """Is the problem no more than that the file ends too early?"""
         self._blocks = iter(blocks)
@@ -261,17 +269,22 @@ class Reader:
 
     def _take(self, kind: int, order: str, body: bytes) -> Record | None:
         if kind == SECTION:
+            application = dict(_options(order, body[16:])).get(_APPLICATION, b"")
             self._section = _Section(order)
             self.sections += 1
             self.ended = False
+            self.is_ours = application.startswith(b"ruuvi-host ")
             return None
         section = self._section
         assert section is not None
         if kind == INTERFACE:
             interface = _Interface(unpack_from(f"{order}H", body)[0])
-            resolution = dict(_options(order, body[8:])).get(_IF_RESOLUTION, b"\x06")[0]
+            options = dict(_options(order, body[8:]))
+            resolution = options.get(_IF_RESOLUTION, b"\x06")[0]
             base, exponent = (2, resolution & 127) if resolution & 128 else (10, resolution)
             interface.units = base ** min(exponent, 64)
+            if offset := options.get(_IF_OFFSET):
+                (interface.offset,) = unpack_from(f"{order}q", offset)
             section.interfaces.append(interface)
         elif kind == PACKET:
             return self._packet(section, body)
@@ -281,33 +294,43 @@ class Reader:
             return record and record._replace(lost=dropped if dropped < 0xFFFF else 0)
         elif kind == SIMPLE:
             (length,) = unpack_from(f"{order}I", body)
-            return self._record(section, 0, 0, body[4 : 4 + length], {})
+            data = body[4 : 4 + length]
+            return self._record(section, 0, 0, data, {}, cut=length > len(body) - 4)
         elif kind == STATISTICS:
             self.ended = True
         return None  # the kinds that are not known here are there to be skipped
 
     def _packet(self, section: _Section, body: bytes) -> Record | None:
         order = section.order
-        number, high, low, length, _ = unpack_from(f"{order}IIIII", body)
+        number, high, low, length, original = unpack_from(f"{order}IIIII", body)
         if 20 + length > len(body):
             raise IndexError
         options = dict(_options(order, body[20 + length + -length % 4 :]))
-        return self._record(section, number, high << 32 | low, body[20 : 20 + length], options)
+        data, time = body[20 : 20 + length], high << 32 | low
+        return self._record(section, number, time, data, options, cut=length < original)
 
     def _record(
-        self, section: _Section, number: int, time: int, data: bytes, options: dict[int, bytes]
+        self,
+        section: _Section,
+        number: int,
+        time: int,
+        data: bytes,
+        options: dict[int, bytes],
+        *,
+        cut: bool,
     ) -> Record | None:
         interface = section.interfaces[number]
         if interface.link_type not in LINK_TYPES:
             self.other_packets += 1
             return None
+        self.cut_packets += cut
         order: Literal["little", "big"] = "little" if section.order == "<" else "big"
         flags = int.from_bytes(options.get(_FLAGS, b""), order)
         lost = int.from_bytes(options.get(_DROPPED, b""), order)
         comment = _MONOTONIC.match(options.get(_COMMENT, b""))
         return Record(
-            flags & 3 == OUTBOUND or (not flags & 3 and _is_of_host(data)),
-            time * _SECOND // interface.units,
+            flags & 3 == OUTBOUND or (not flags & 3 and _is_of_host(data, interface)),
+            max(time * _SECOND // interface.units + interface.offset * _SECOND, 0),
             int(comment[1]) * _SECOND + int(comment[2]) if comment else None,
             data,
             lost,
@@ -316,14 +339,19 @@ class Reader:
         )
 
 
-def _is_of_host(data: bytes) -> bool:
-    """Is this a frame that only hosts send? Asked where a capture does not tell directions; what
-    hosts write is a whole frame."""
+def _is_of_host(data: bytes, interface: _Interface) -> bool:
+    """Is this a frame that a host sends? Asked where a capture does not tell directions; what
+    hosts write is a whole frame. Firmware 1.0.0 answers LED_CTRL with the same frame once more."""
     try:
         command = decode(data).command
     except RemoteProtocolError:
         return False
-    return FACTS[Command(command)].direction is Direction.HOST_TO_COPROCESSOR
+    if FACTS[Command(command)].direction is not Direction.HOST_TO_COPROCESSOR:
+        interface.asked = b"" if command == Command.ACK else interface.asked
+        return False
+    is_echo = data == interface.asked
+    interface.asked = data if command == Command.LED_CTRL and not is_echo else b""
+    return not is_echo
 
 
 def _options(order: str, octets: bytes) -> Iterator[tuple[int, bytes]]:

@@ -19,6 +19,8 @@ _OCTET = 10 * 10**9 // 115200
 _PIECE = 16
 """Octets of a record that is made of a recording: what a read of a port brings."""
 
+_PACKED = {"1f8b": "gunzip", "28b52ffd": "unzstd", "fd377a58": "unxz", "04224d18": "unlz4"}
+"""How compressed files begin, and what opens them."""
 _OLD_PCAP = ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1")
 
 
@@ -26,7 +28,7 @@ class Source:
     """The records of a file; can be gone through once.
 
     name: of the file, for messages. blocks: its octets, as they are read.
-    Raises ConfigError for a pcap file of the older kind.
+    Raises ConfigError for a pcap file of the older kind, and for what is compressed.
     """
 
     def __init__(self, name: str, blocks: Iterable[bytes]) -> None:
@@ -43,6 +45,9 @@ class Source:
                 "is a pcap file, of the older kind that knows no directions; a capture is pcapng "
                 "(editcap -F pcapng converts it)",
             )
+        for magic, tool in _PACKED.items():
+            if beginning.hex().startswith(magic):
+                raise ConfigError(name, f"is compressed: {tool} it first")
         self._all = chain([beginning] if beginning else [], blocks)
         self._reader = Reader(self._all) if beginning.startswith(b"\n\r\r\n") else None
         self.is_capture = self._reader is not None
@@ -64,10 +69,15 @@ class Source:
         if reader is None:
             return []
         said = [reader.problem] if reader.problem else []
-        if not reader.problem and not reader.ended:
+        if not reader.problem and not reader.ended and reader.is_ours:
             said.append("has no end: its writer was killed, or still writes")
         if reader.other_packets:
             said.append(f"{reader.other_packets} packets of other link types left out")
+        if reader.cut_packets:
+            said.append(
+                f"{reader.cut_packets} packets were cut short when they were recorded (a snapshot "
+                "length): their frames are lost"
+            )
         return said
 
     def _records(self) -> Iterator[Record]:

@@ -123,7 +123,7 @@ def _anonymize(source: str, target: str, seed: str | None) -> None:
     capture = open_source(source)
     done = write_anonymized(capture, target, seed)
     for remark in capture.remarks:
-        click.echo(f"{source}: {remark}", err=True)
+        click.echo(f"{capture.name}: {remark}", err=True)
     click.echo(
         f"{target}: {done.frames} frames, {done.reports} of them reports; {done.dropped} octets "
         "that were in no frame left out",

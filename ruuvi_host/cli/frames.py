@@ -104,8 +104,8 @@ class FrameList:
             if record.sent:
                 direction = Direction.HOST_TO_COPROCESSOR
             about: dict[str, object] = {
-                "time": record.wall / 1e9,
-                "monotonic": None if record.monotonic is None else record.monotonic / 1e9,
+                "time": record.wall / 10**9,
+                "monotonic": None if record.monotonic is None else record.monotonic / 10**9,
                 "interface": record.interface,
                 "direction": direction.value,
             }
@@ -116,7 +116,7 @@ class FrameList:
         seconds, nanoseconds = divmod(record.wall, 10**9)
         try:
             time = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
-        except (ValueError, OverflowError):  # beyond the year 9999
+        except (ValueError, OverflowError, OSError):  # beyond the year 9999
             time = f"{seconds} s"
         start = f"{time}.{nanoseconds // 1000:06d}  {_name(record.line):<11}"
         return "".join(f"{start}  {_text(frame)}\n" for frame in found)

@@ -397,6 +397,22 @@ def test_other_link_types_are_left_out_and_told(tmp_path: Path) -> None:
     assert "1 packets of other link types left out" in told("decode", "uart", str(path), code=0)
 
 
+@pytest.mark.parametrize("wall", [1_700_000_000_002_000_000, 2**64 - 1])
+def test_decode_takes_any_time(wall: int, tmp_path: Path) -> None:
+    path = tmp_path / "time.pcapng"
+    path.write_bytes(section("x") + packet(Record(False, wall, None, GetAll().to_frame())))
+    with ruuvi_host("decode", "uart", "--json", str(path)) as program:
+        assert program.wait() == 0
+    assert json.loads(program.out[0])["time"] == wall / 10**9
+    (at,) = [at for at in range(200) if path.read_bytes()[at:].startswith(b"\x09\0\x01\0\x09")]
+    content = bytearray(path.read_bytes())
+    content[at + 4] = 0  # seconds are its unit now: far beyond what calendars know
+    path.write_bytes(content)
+    with ruuvi_host("decode", "uart", str(path)) as program:
+        assert program.wait() == 0
+    assert program.out[0].startswith(f"{wall} s.000000  coprocessor  GET_ALL")
+
+
 # -- the page
 
 

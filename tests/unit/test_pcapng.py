@@ -1,13 +1,19 @@
 """The container of captures: what is written is read again, whatever happened to the file."""
 
+import gzip
+import lzma
+from collections.abc import Callable
 from struct import pack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_protocol.messages import GetAll, SetAll
+from firmware_protocol.commands import Command
+from firmware_protocol.messages import Ack, GetAll, LedCtrl, SetAll
 from ruuvi_host.capture.pcapng import Reader, Record, packet, section, statistics
+from ruuvi_host.capture.source import Source
+from ruuvi_host.errors import ConfigError
 
 BEGIN = section("test", "/dev/ttyX", "/dev/ttyY", None)
 END = statistics(1, 2, 3, 0)
@@ -171,3 +177,60 @@ def test_without_flags_what_only_hosts_send_is_the_hosts() -> None:
     assert [(record.sent, record.data) for record in found] == list(
         zip([True, False, False, False], frames, strict=True)
     )
+
+
+def block(kind: int, body: bytes) -> bytes:
+    return pack("<II", kind, 12 + len(body)) + body + pack("<I", 12 + len(body))
+
+
+def bare_packet(data: bytes, time: int = 0, original: int | None = None) -> bytes:
+    """As others write it: without any option."""
+    original = len(data) if original is None else original
+    body = pack("<5I", 0, *divmod(time, 1 << 32), len(data), original)
+    return block(6, body + data + bytes(-len(data) % 4))
+
+
+OTHERS = block(0x0A0D0D0A, pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("offset", "wall"), [(1_700_000_000, 1_700_000_012), (-3, 9), (-(10**9), 0)]
+)
+def test_times_may_be_counted_from_any_moment(offset: int, wall: int) -> None:
+    """if_tsoffset: seconds to add. Nothing is before 1970."""
+    options = pack("<HHb3xHHqHH", 9, 1, 3, 14, 8, offset, 0, 0)
+    (record,), reader = read(
+        OTHERS + block(1, pack("<HHI", 157, 0, 0) + options) + bare_packet(b"\xca", 12_000)
+    )
+    assert (reader.problem, record.wall) == (None, wall * 10**9)
+
+
+def test_without_flags_an_echo_of_the_led_is_the_coprocessors() -> None:
+    """Firmware 1.0.0 answers so; one that acknowledges is sent the same frame again by the host."""
+    led, ack = LedCtrl(1500).to_frame(), Ack(Command.LED_CTRL, False).to_frame()
+    sent = [led, led, led, led, led, ack, led, ack]
+    found, _ = read(BEGIN + b"".join(map(bare_packet, sent)))
+    assert [record.sent for record in found] == [
+        *(True, False, True, False),
+        *(True, False, True, False),
+    ]
+
+
+def test_what_was_cut_when_it_was_recorded_is_counted() -> None:
+    _, reader = read(BEGIN + bare_packet(b"\xca\x00", original=6) + bare_packet(b"\xca") + END)
+    assert (reader.problem, reader.cut_packets) == (None, 1)
+
+
+def test_only_our_own_captures_must_have_an_end() -> None:
+    interface = block(1, pack("<HHI", 157, 0, 0))
+    assert Source("x", [OTHERS + interface + bare_packet(b"\xca")]).is_capture
+    for begin, said in ((OTHERS + interface, 0), (section("ruuvi-host 1"), 1)):
+        source = Source("x", [begin + bare_packet(b"\xca")])
+        assert len(list(source)) == 1
+        assert len(source.remarks) == said
+
+
+@pytest.mark.parametrize("pack_it", [gzip.compress, lzma.compress], ids=["gzip", "xz"])
+def test_a_compressed_capture_is_told(pack_it: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(ConfigError, match="is compressed: g?un"):
+        Source("x", [pack_it(BEGIN + END)])
