@@ -23,8 +23,6 @@ _HARMLESS = {
 _UUIDS_16 = (0x02, 0x03)
 _MANY = 4
 """16-bit service UUIDs, which are assigned numbers; nobody has more of them."""
-_SERVICE_DATA = {SERVICE_DATA_16: 2, 0x20: 4, 0x21: 16}
-"""AD type → octets of the UUID before the data."""
 _UUIDS_128 = (0x06, 0x07)
 _NORDIC_UART = bytes.fromhex("9ECADC240EE5A9E093F3A3B50100406E")
 _EDDYSTONE = bytes.fromhex("AAFE")
@@ -110,7 +108,8 @@ class Masks:
             return self._manufacturer(data)
         if type_ == SERVICE_DATA_16 and data.startswith(_EDDYSTONE):
             return _EDDYSTONE + self._eddystone(data[2:])
-        kept = _SERVICE_DATA.get(type_, 0)
+        # Of other UUIDs nobody knows where they come from: those of version 1 hold an address.
+        kept = 2 if type_ == SERVICE_DATA_16 else 0
         return data[:kept] + self.opaque(f"structure {type_}", data[kept:])
 
     def _manufacturer(self, data: bytes) -> bytes:

@@ -177,8 +177,8 @@ def test_an_ibeacon_keeps_what_it_is_and_its_power() -> None:
         (0x16, "AAFE 20 00 0BB8 1A00 00000123 00004567", 4),  # telemetry: tells how long it runs
         (0x16, "AAFE 30 EE 0102030405060708", 4),  # EID
         (0x16, "98FC 0102030405060708", 2),
-        (0x20, "01020304 0102030405060708", 4),
-        (0x21, "000102030405060708090A0B0C0D0E0F 0102030405060708", 16),
+        (0x20, "01020304 0102030405060708", 0),
+        (0x21, "D2A8F0C4AB5411EEB962AABBCCDDEEFF 0102030405060708", 0),  # made of an address
         (0x07, "000102030405060708090A0B0C0D0E0F", 0),
         (0x1B, "00 4F884C33B8CB", 0),  # LE device address
         (0x77, "0102030405060708", 0),
