@@ -135,7 +135,12 @@ def _wrong_options(config: pytest.Config) -> str | None:
     if option.rig == "serial" and not option.port:
         return "--rig serial: name the board's port with --port"
     if option.rig == "replay" and not option.capture_file:
-        return "--rig replay: name the recording with --capture-file"
+        return "--rig replay: name the capture with --capture (for pytest: --capture-file)"
+    if option.rig == "replay":
+        from hil.replayed import why_not
+
+        if problem := why_not(option.capture_file):
+            return f"--rig replay: {problem}"
     if option.rig != "serial" and (option.port or option.reset_command):
         return f"--port and --reset-command are for --rig serial, not for --rig {option.rig}"
     if option.rig not in MADE_TO_ORDER and option.firmware != "both":

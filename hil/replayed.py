@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hil.local import LocalRig
 from hil.rig import Ability, RigError, Setup
+from ruuvi_host.capture.player import survey
 from ruuvi_host.capture.source import open_source
 from ruuvi_host.errors import ConfigError
 
@@ -16,6 +17,17 @@ LONGEST_PAUSE = 1.0
 """Seconds; a longer silence in the capture is not waited for."""
 FIRST_PAUSE = 0.3
 """Seconds that a host has to open the port before the first octet."""
+
+
+def why_not(file: str) -> str | None:
+    """Why it cannot be played; None: it can."""
+    if file == "-" or Path(file).is_fifo():
+        return f"{file}: a capture is read again and again, and so cannot come from a pipe"
+    try:
+        found = survey(open_source(file))
+    except ConfigError as error:
+        return str(error)
+    return None if found.frames else f"{file}: holds no frame that a coprocessor sent"
 
 
 class ReplayRig(LocalRig):
@@ -26,13 +38,10 @@ class ReplayRig(LocalRig):
 
     def __init__(self, path: Path) -> None:
         self._file = str(path)
-        try:
-            octets = sum(len(data) for _, data in self._received())
-        except ConfigError as error:
-            raise RigError(f"rig replay: {error}") from error
-        if not octets:
-            raise RigError(f"rig replay: {path}: nothing that a coprocessor sent is in it")
+        if problem := why_not(self._file):
+            raise RigError(f"rig replay: {problem}")
         super().__init__()
+        octets = sum(len(data) for _, data in self._received())
         self.what = f"capture {path.name}, {octets} octets, no hardware now"
         self._ends = threading.Event()
 

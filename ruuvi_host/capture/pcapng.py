@@ -156,6 +156,8 @@ def statistics(start: int, end: int, kept: int, lost: int, number: int = 0) -> b
 @dataclass(slots=True)
 class _Interface:
     link_type: int
+    port: int
+    """Counts the interfaces to which a UART may be connected: others may have more in a file."""
     units: int = 1_000_000
     """A second, in the units of its timestamps."""
     offset: int = 0
@@ -278,7 +280,8 @@ class Reader:
         section = self._section
         assert section is not None
         if kind == INTERFACE:
-            interface = _Interface(unpack_from(f"{order}H", body)[0])
+            ports = sum(other.link_type in LINK_TYPES for other in section.interfaces)
+            interface = _Interface(unpack_from(f"{order}H", body)[0], ports)
             options = dict(_options(order, body[8:]))
             resolution = options.get(_IF_RESOLUTION, b"\x06")[0]
             base, exponent = (2, resolution & 127) if resolution & 128 else (10, resolution)
@@ -335,7 +338,7 @@ class Reader:
             data,
             lost,
             self.sections - 1,
-            number,
+            interface.port,
         )
 
 

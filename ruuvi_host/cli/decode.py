@@ -89,9 +89,19 @@ def adv(
 
 @command.command()
 @click.argument("path", metavar="FILE|-")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a line, with every octet of the frames; as secret as the capture.",
+)
 @click.option("--unknown", is_flag=True, help="Look for frames with unknown commands, too.")
-def uart(path: str, as_json: bool, unknown: bool) -> None:
+@click.option(
+    "--show-device-id",
+    is_flag=True,
+    help="Show it without --json, too: it is the key that batches are signed with.",
+)
+def uart(path: str, as_json: bool, unknown: bool, show_device_id: bool) -> None:
     """Find the frames in a capture, or in a bare recording of the UART, and say what they mean.
 
     A capture is told by how it begins; it has times and both directions. What stands between the
@@ -100,7 +110,9 @@ def uart(path: str, as_json: bool, unknown: bool) -> None:
     from ruuvi_host.capture.source import open_source
     from ruuvi_host.cli.frames import FrameList
 
-    found = FrameList(open_source(path), as_json=as_json, unknown=unknown)
+    found = FrameList(
+        open_source(path), as_json=as_json, unknown=unknown, show_device_id=show_device_id
+    )
     with suppress(BrokenPipeError):
         for text in found:
             _write(STDOUT, text)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ruuvi_host.capture.source import Source
 
 _NAMES = {command.value: command.name for command in Command}
+_SECRET = frozenset({(Command.DEVICE_ID.value, "id")})
+"""Command and field. This is what people paste into bug reports, and that one is the key that
+batches are signed with."""
 _to_json = JSONEncoder(separators=(",", ":")).encode
 
 
@@ -27,10 +30,13 @@ class FrameList:
     """Iterating gives the text for standard output, in pieces as the input comes; `counted()` is
     what to say at the end."""
 
-    def __init__(self, source: Source, *, as_json: bool, unknown: bool) -> None:
+    def __init__(
+        self, source: Source, *, as_json: bool, unknown: bool, show_device_id: bool = False
+    ) -> None:
         self._source = source
         self._as_json = as_json
         self._unknown = unknown
+        self._hidden = frozenset() if show_device_id else _SECRET
         self._scanners: dict[Line, FrameScanner[Frame]] = {}
         for line in ((0, False), (0, True)):  # these are told of even when there is nothing
             self._scanner(line)
@@ -74,7 +80,8 @@ class FrameList:
             return "".join(
                 _to_json({"offset": frame.offset} | _members(frame)) + "\n" for frame in found
             )
-        return "".join(f"{frame.offset:>10}  {_text(frame)}\n" for frame in found)
+        hidden = self._hidden
+        return "".join(f"{frame.offset:>10}  {_text(frame, hidden)}\n" for frame in found)
 
     def _capture(self) -> Iterator[str]:
         """A frame has the time of the record that completed it."""
@@ -119,7 +126,7 @@ class FrameList:
         except (ValueError, OverflowError, OSError):  # beyond the year 9999
             time = f"{seconds} s"
         start = f"{time}.{nanoseconds // 1000:06d}  {_name(record.line):<11}"
-        return "".join(f"{start}  {_text(frame)}\n" for frame in found)
+        return "".join(f"{start}  {_text(frame, self._hidden)}\n" for frame in found)
 
 
 def _name(line: Line) -> str:
@@ -137,10 +144,13 @@ def _members(frame: Frame) -> dict[str, object]:
     return {"hex": octets, "command": name or f"0x{frame.command:02X}", "fields": fields}
 
 
-def _text(frame: Frame) -> str:
+def _text(frame: Frame, hidden: frozenset[tuple[int, str]]) -> str:
     name = _NAMES.get(frame.command)
     fields: Fields = parse(frame).fields() if name else {}
-    text = " ".join(f"{field}={value}" for field, value in fields.items())
+    text = " ".join(
+        f"{field}={'(not shown)' if (frame.command, field) in hidden else value}"
+        for field, value in fields.items()
+    )
     name = name or f"0x{frame.command:02X}"
     return f"{name:<15} {text or encode_frame(frame.command, frame.payload).hex()}"
 

@@ -16,7 +16,7 @@ from stat import S_IMODE
 import pytest
 from programs import COMMAND, Program, ruuvi_host
 
-from firmware_protocol.messages import AdvRprt2, GetAll, SetAll
+from firmware_protocol.messages import AdvRprt2, DeviceId, GetAll, SetAll
 from ruuvi_host.capture.pcapng import Reader, Record, packet, section
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -395,6 +395,19 @@ def test_other_link_types_are_left_out_and_told(tmp_path: Path) -> None:
     data[at] = 1
     path.write_bytes(data)
     assert "1 packets of other link types left out" in told("decode", "uart", str(path), code=0)
+
+
+def test_decode_shows_the_key_of_the_signature_on_request_only(tmp_path: Path) -> None:
+    path = tmp_path / "device.pcapng"
+    device = DeviceId(bytes.fromhex("0123456789ABCDEF"), bytes.fromhex("E1F2A3B4C5D6"))
+    content = packet(Record(False, 0, None, device.to_frame()))
+    for recorded in (section("x") + content, device.to_frame()):
+        path.write_bytes(recorded)
+        for options, shown in (([], False), (["--show-device-id"], True)):
+            with ruuvi_host("decode", "uart", *options, str(path)) as program:
+                assert program.wait() == 0
+            said = "".join(program.out + program.err).lower()
+            assert ("0123456789abcdef" in said, "e1:f2:a3:b4:c5:d6" in said) == (shown, True)
 
 
 @pytest.mark.parametrize("wall", [1_700_000_000_002_000_000, 2**64 - 1])

@@ -79,7 +79,12 @@ def test_no_report_has_a_device_id(ran: Path) -> None:
         (["--rig", "serial"], "--port"),
         (["--rig", "replay"], "--capture"),
         (["--port", "/dev/ttyACM0"], "--rig serial"),
-        (["--rig", "replay", "--capture", "/nowhere.pcapng"], "/nowhere.pcapng"),
+        (
+            ["--rig", "replay", "--capture", "/nowhere.pcapng"],
+            "ERROR: --rig replay: /nowhere.pcapng",
+        ),
+        (["--rig", "replay", "--capture", __file__], "holds no frame that a coprocessor sent"),
+        (["--rig", "replay", "--capture", "-"], "cannot come from a pipe"),
         (["--rig", "serial", "--port", "/nowhere"], "/nowhere"),
         (["--duration", "0"], "--duration"),
         (["--rig", "toaster"], "toaster"),

@@ -216,6 +216,15 @@ def test_without_flags_an_echo_of_the_led_is_the_coprocessors() -> None:
     ]
 
 
+def test_ports_are_counted_without_what_is_no_uart() -> None:
+    ethernet, uart = (block(1, pack("<HHI", link_type, 0, 0)) for link_type in (1, 150))
+    bare = bare_packet(b"\xca")
+    second, third = (bare[:8] + pack("<I", number) + bare[12:] for number in (1, 2))
+    found, reader = read(OTHERS + ethernet + uart + uart + bare_packet(b"?") + second + third)
+    assert [record.interface for record in found] == [0, 1]
+    assert (reader.problem, reader.other_packets) == (None, 1)
+
+
 def test_what_was_cut_when_it_was_recorded_is_counted() -> None:
     _, reader = read(BEGIN + bare_packet(b"\xca\x00", original=6) + bare_packet(b"\xca") + END)
     assert (reader.problem, reader.cut_packets) == (None, 1)
@@ -232,5 +241,5 @@ def test_only_our_own_captures_must_have_an_end() -> None:
 
 @pytest.mark.parametrize("pack_it", [gzip.compress, lzma.compress], ids=["gzip", "xz"])
 def test_a_compressed_capture_is_told(pack_it: Callable[[bytes], bytes]) -> None:
-    with pytest.raises(ConfigError, match="is compressed: g?un"):
+    with pytest.raises(ConfigError, match=r"is compressed: g?un"):
         Source("x", [pack_it(BEGIN + END)])
