@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from errno import ENOENT
 from stat import S_ISREG
 from threading import Condition, Thread
 
@@ -52,6 +53,13 @@ class CaptureFile:
         self.ports = ports or (None,)
         if path == "-" and os.isatty(1):
             raise ConfigError(path, "a capture is not for a terminal; send it to a file or a pipe")
+        self._fd = -1
+        self._size: int | None = None
+        """Octets of it, as they were left; None: it is no regular file."""
+        self._open()
+
+    def _open(self) -> None:
+        path = self.path
         try:
             self._fd = 1 if path == "-" else os.open(path, _FLAGS, 0o600)
             self.is_regular = S_ISREG(os.fstat(self._fd).st_mode)
@@ -66,6 +74,39 @@ class CaptureFile:
         except ConfigError:
             self.close()
             raise
+
+    def follow(self, end: bytes) -> bool:
+        """If somebody has renamed, removed, replaced or shortened the file: end it, begin one anew
+        and return True. So it can be put away while it is recorded into.
+
+        end: what to write at the end of the old one. Raises ConfigError.
+        """
+        if self._fd >= 0 and not self._was_taken_away():
+            return False
+        if self._fd >= 0:
+            with suppress(OSError):
+                self.end(end)
+            self.close()
+            self._size = None
+        self._open()
+        return True
+
+    def _was_taken_away(self) -> bool:
+        if self._size is None:
+            return False
+        if self._is_shorter():
+            return True
+        held = os.fstat(self._fd)
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False  # nobody can tell
+        return (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino)
+
+    def _is_shorter(self) -> bool:
+        return self._size is not None and os.fstat(self._fd).st_size < self._size
 
     def _prepare(self) -> int:
         """Make sure that what is there is ours to continue; its size."""
@@ -115,9 +156,15 @@ class CaptureFile:
         if self._size is not None:
             self._size += len(octets)
 
+    def end(self, octets: bytes) -> None:
+        """Write the last of it. Not behind what somebody has cut off. Raises OSError."""
+        if self._fd >= 0 and not self._is_shorter():
+            self.append(octets)
+
     def close(self) -> None:
-        if self._fd != 1:
+        if self._fd > 1:
             os.close(self._fd)
+        self._fd = -1
 
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
@@ -160,7 +207,8 @@ class Recorder:
         self.on_failure = on_failure
         self._file = file
         self._clock = clock
-        self._start = self._wall()
+        self._start = self._began = self._wall()
+        """The recording; and the file, which may be another one later."""
         self._pending: list[Record] = []
         self._in_hand: list[Record] = []
         """What is being written."""
@@ -171,6 +219,7 @@ class Recorder:
         self._dropped = [0] * len(file.ports)
         """Records of each port."""
         self._failures = Repeated()
+        self._too_slow = Repeated()
         self._closing = False
         self._news = Condition()
         """Guards all of the above; never held while something is written."""
@@ -191,12 +240,17 @@ class Recorder:
             log.warning("%s: does not take what is written to it; given up", self._file.path)
             return  # its file stays open: the thread is in the midst of writing
         try:
-            end = self._wall()
-            for number, (kept, lost) in enumerate(zip(self._kept, self._dropped, strict=True)):
-                self._file.append(statistics(self._start, end, kept, lost, number))
+            self._file.end(self._statistics())
         except OSError as error:
             self._tell(error)
         self._file.close()
+
+    def _statistics(self) -> bytes:
+        end = self._wall()
+        return b"".join(
+            statistics(self._began, end, kept, lost, number)
+            for number, (kept, lost) in enumerate(zip(self._kept, self._dropped, strict=True))
+        )
 
     def _wall(self) -> int:
         return round(self._clock.wall() * _SECOND)
@@ -210,12 +264,18 @@ class Recorder:
             if cost > self._room or self._closing:
                 self._lost = 0
                 self._count_lost([record])
+            else:
+                self._room -= cost
+                self._lost = 0
+                self._pending.append(record)
+                if len(self._pending) == 1:
+                    self._news.notify()
                 return
-            self._room -= cost
-            self._lost = 0
-            self._pending.append(record)
-            if len(self._pending) == 1:
-                self._news.notify()
+        if not self._closing and self._too_slow.due():
+            log.warning(
+                "%s: does not take what is written to it fast enough; records lost %d",
+                *(self.path, self.counters.records_lost),
+            )
 
     def _count_lost(self, records: list[Record]) -> None:
         self._lost += sum(1 + record.lost for record in records)
@@ -240,7 +300,10 @@ class Recorder:
     def _append(self, records: list[Record]) -> None:
         failure: OSError | None = None
         try:
+            self._follow()
             self._file.append(b"".join(map(packet, records)))
+        except ConfigError as error:
+            failure = OSError(ENOENT, f"it was taken away, and cannot be begun anew: {error}")
         except OSError as error:
             failure = error
         room = sum(len(record.data) + COST for record in records)
@@ -265,6 +328,17 @@ class Recorder:
         if self._failures.total:
             self._failures.reset()
             log.warning("%s: can be written again", self._file.path)
+
+    def _follow(self) -> None:
+        with self._news:
+            end = self._statistics()
+        if not self._file.follow(end):
+            return
+        log.warning("%s: was renamed, removed or cut off by somebody; begun anew", self.path)
+        with self._news:
+            self._began = self._wall()
+            self._kept = [0] * len(self._kept)
+            self._dropped = [0] * len(self._dropped)
 
     def _tell(self, error: OSError) -> None:
         first = self._failures.total == 0

@@ -219,3 +219,72 @@ def test_a_reader_that_stops_holds_up_nobody(tmp_path: Path) -> None:
     counters = recorder.counters
     assert counters.records + counters.records_lost == put
     os.close(fd)
+
+
+def test_a_slow_file_is_told_while_it_is_slow(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    fd = os.open(pipe, os.O_RDWR)
+    recorder = Recorder(CaptureFile(str(pipe)), SystemClock())
+    while recorder.counters.records_lost < 100:
+        recorder.taps[0].received(b"x" * 4096)
+    told = [text for text in caplog.messages if "fast enough; records lost 1" in text]
+    assert len(told) == len(caplog.messages) == 1
+    recorder.close()
+    os.close(fd)
+
+
+@pytest.mark.parametrize("how", ["renamed", "removed", "replaced", "shortened", "cut"])
+def test_a_file_that_is_taken_away_is_begun_anew(
+    how: str, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(CaptureFile(str(path), "/dev/ttyX"), SystemClock())
+    recorder.taps[0].received(b"one")
+    wait_for_records(path, 1)
+    old = path.with_name("old.pcapng")
+    if how == "renamed":
+        path.rename(old)
+    elif how == "removed":
+        path.unlink()
+    elif how == "replaced":
+        record(old, b"somebody's")
+        old.rename(path)
+    else:
+        os.truncate(path, 0 if how == "shortened" else path.stat().st_size - 3)
+    recorder.taps[0].received(b"two")
+    recorder.close()
+    before = {"replaced": [b"somebody's"]}.get(how, [])
+    found, reader = read(path)
+    assert [record.data for record in found] == [*before, b"two"]
+    assert (reader.problem, reader.ended) == (None, True)
+    assert S_IMODE(path.stat().st_mode) == 0o600
+    if how == "renamed":
+        found, reader = read(old)
+        assert ([record.data for record in found], reader.ended) == ([b"one"], True)
+    assert "begun anew" in caplog.text
+    assert recorder.counters.nonzero() == {"records": 2, "octets_received": 6}
+
+
+def test_what_cannot_be_begun_anew_is_a_failure_until_it_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = Event()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "air.pcapng"
+    recorder = Recorder(CaptureFile(str(path)), SystemClock(), lambda error: failed.set())
+    recorder.taps[0].received(b"one")
+    wait_for_records(path, 1)
+    folder.rename(tmp_path / "away")
+    recorder.taps[0].received(b"two")
+    assert failed.wait(30)
+    assert "it was taken away, and cannot be begun anew" in caplog.text
+    folder.mkdir()
+    recorder.taps[0].received(b"three")
+    recorder.close()
+    found, _ = read(path)
+    assert [(record.data, record.lost) for record in found] == [(b"three", 1)]
+    assert read(tmp_path / "away" / "air.pcapng")[1].ended
+    assert recorder.counters.records_lost == 1
