@@ -27,6 +27,11 @@ local NAMES = {
   [0x19] = "GET_ALL", [0x20] = "ACK",
 }
 
+local OF_HOST = {
+  [0x05] = true, [0x06] = true, [0x07] = true, [0x08] = true, [0x09] = true, [0x0A] = true,
+  [0x0B] = true, [0x0C] = true, [0x0E] = true, [0x0F] = true, [0x18] = true,
+}
+
 -- Field sizes of each command, without the delimiters; ADV is as long as the rest leaves room for.
 local ADV = -1
 local LAYOUTS = {
@@ -169,10 +174,26 @@ local function name_of_stream(direction)
 end
 
 -- What was found in a packet is kept by its number: packets are looked at again in any order.
-local streams, found = {}, {}
+local streams, found, asked = {}, {}, {}
 
 function ca.init()
-  streams, found = {}, {}
+  streams, found, asked = {}, {}, {}
+end
+
+-- Who sent a packet of which the capture does not tell it: hosts, if it is a frame that they send.
+-- Firmware 1.0.0 answers LED_CTRL with the same frame once more. As `ruuvi-host decode uart` has it.
+local function guessed(octets)
+  local what, total = candidate(octets, 1)
+  if what ~= "frame" or total ~= #octets then return RECEIVED end
+  local port = name_of_stream("")
+  local command = octets:byte(3)
+  if not OF_HOST[command] then
+    if command == 0x20 then asked[port] = nil end
+    return RECEIVED
+  end
+  local is_echo = octets == asked[port]
+  asked[port] = command == 0x0E and not is_echo and octets or nil
+  return is_echo and RECEIVED or SENT
 end
 
 -- Take the octets of a packet into the stream of its port and direction. Returns a list of pieces, each
@@ -314,15 +335,16 @@ local function show_frame(range, tree)
 end
 
 function ca.dissector(tvb, pinfo, tree)
-  local direction = pinfo.p2p_dir
-  if direction ~= SENT then direction = RECEIVED end  -- captures of others may not tell
   local octets = tvb:len() > 0 and tvb:range():bytes():raw() or ""
   local seen = found[pinfo.number]
   if not seen then
+    local direction = pinfo.p2p_dir
+    if direction ~= SENT and direction ~= RECEIVED then direction = guessed(octets) end
     seen = take(name_of_stream(direction), octets, tonumber(pinfo.abs_ts))
+    seen.direction = direction
     found[pinfo.number] = seen
   end
-  local host = direction == SENT
+  local host = seen.direction == SENT
   pinfo.cols.protocol = "CA-UART"
   pinfo.cols.src = host and "host" or "coprocessor"
   pinfo.cols.dst = host and "coprocessor" or "host"

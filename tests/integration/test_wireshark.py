@@ -11,7 +11,18 @@ import pytest
 
 from firmware_protocol.commands import Command
 from firmware_protocol.framing import FrameScanner, frames
-from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, GetAll, GetDeviceId, parse
+from firmware_protocol.messages import (
+    Ack,
+    AdvRprt,
+    AdvRprt2,
+    DeviceId,
+    GetAll,
+    GetDeviceId,
+    LedCtrl,
+    Message,
+    SetAll,
+    parse,
+)
 from ruuvi_host.capture.pcapng import Record, packet, section, statistics
 from ruuvi_host.capture.source import open_source
 
@@ -189,3 +200,22 @@ def test_each_packet_keeps_its_times_and_direction() -> None:
         assert comment == f"monotonic {record.monotonic / 1e9:.9f} s"
         assert direction == ("0" if record.sent else "1")
         assert int(length) == len(record.data)
+
+
+@needs_tshark
+def test_without_directions_it_tells_them_as_we_do(tmp_path: Path) -> None:
+    led = LedCtrl(1500)
+    sent: list[Message] = [GetAll(), GetDeviceId(), SetAll(), Ack(Command.SET_ALL, False)]
+    sent += [led, led, led, Ack(Command.LED_CTRL, False), led]
+    blocks = section("test")
+    for number, message in enumerate(sent):
+        block = packet(Record(True, number, None, message.to_frame()))
+        flags = block.index(bytes.fromhex("0200040002000000"))
+        blocks += block[: flags + 4] + bytes(4) + block[flags + 8 :]
+    path = tmp_path / "bare.pcapng"
+    path.write_bytes(blocks)
+    ours = ["host_to_device" if r.sent else "device_to_host" for r in open_source(str(path))]
+    assert ours.count("host_to_device") == 5
+    for options in ([], ["-2"]):
+        fields = dissected(path, *options)
+        assert [layers["ca_uart.direction"] for layers in fields] == [[name] for name in ours]
