@@ -174,7 +174,13 @@ class Player:
         self._awaited: list[Command] = []
         """What the recorded host has sent and the real one has still to send."""
         self._host = FrameScanner(frames)
+        self._host_given_up = inf
+        """When an incomplete frame of the host is given up."""
+        self._noise = 0
+        """Octets of the host that are in no frame, as far as that was told."""
         self._recorded = FrameScanner(frames)
+        self._recorded_host = FrameScanner(frames)
+        self._section: int | None = None
 
     # --- what PtyServer calls
 
@@ -184,6 +190,7 @@ class Player:
         if not self._began:
             return 0.0
         times = [at for at, _ in self._unanswered[:1] if self._may_answer]
+        times.append(self._host_given_up)
         if self._waiting:
             times.append(self._waiting[1])
         elif not self.finished:
@@ -196,9 +203,11 @@ class Player:
         if not self._heard_host:
             self._heard_host = True
             self._go_on(now)
-        skipped = self._host.counters.bytes_skipped
-        # A host writes whole frames, so nothing is kept for later.
-        for frame in [*self._host.feed(data), *self._host.flush()]:
+        self._hear(self._host.feed(data), now)
+        self._host_given_up = now + IDLE if self._host.pending else inf
+
+    def _hear(self, found: Iterable[Frame], now: float) -> None:
+        for frame in found:
             self.host_frames += 1
             message = parse(frame)
             self._events.append(HostSent(message))
@@ -206,7 +215,8 @@ class Player:
             self._asked[command] = self._asked.get(command, 0) + 1
             if FACTS[command].reply is not None:
                 self._unanswered.append((now + ANSWER, message))
-        if noise := self._host.counters.bytes_skipped - skipped:
+        if noise := self._host.counters.bytes_skipped - self._noise:
+            self._noise += noise
             self._events.append(HostNoise(noise))
 
     def advance(self, now: float) -> bytes:
@@ -215,6 +225,9 @@ class Player:
             self._began = True
             self._due = now
             self._fetch()
+        if self._host_given_up <= now:
+            self._host_given_up = inf
+            self._hear(self._host.flush(), now)
         output = []
         played = 0
         while played < LONGEST_PIECE and (piece := self._step(now)) is not None:
@@ -255,8 +268,10 @@ class Player:
         if self._next is None:
             return
         pause = self._timeline.step(self._next)
-        if pause > IDLE:
+        if pause > IDLE or self._next.section != self._section:
             self._note(self._recorded.flush())
+            self._await(self._recorded_host.flush())
+        self._section = self._next.section
         if self._speed < inf:
             self._due += pause / self._speed
 
@@ -266,10 +281,7 @@ class Player:
         if self._must_wait(now) or record is None or self._due > now:
             return None
         if record.sent:
-            if not self._settled:
-                scanner = FrameScanner(frames)
-                found = [*scanner.feed(record.data), *scanner.flush()]
-                self._awaited += [Command(frame.command) for frame in found]
+            self._await(self._recorded_host.feed(record.data))
             self._fetch()
             return b""
         self.octets += len(record.data)
@@ -301,6 +313,11 @@ class Player:
             self._awaited.pop(0)
         self._go_on(now)
         return False
+
+    def _await(self, found: Iterable[Frame]) -> None:
+        """What the recorded host has sent, in as many records as it may be."""
+        if not self._settled:
+            self._awaited += [Command(frame.command) for frame in found]
 
     def _wait(self, now: float, patience: float) -> bool:
         """Begin to wait, or go on waiting. False: patience has run out."""

@@ -246,7 +246,7 @@ def test_noise_from_the_host_is_told() -> None:
     table = Table(HANDSHAKE)
     table.player.receive(b"hello\xca\x00", table.now)
     table.until(0.1)
-    assert table.events == [HostNoise(7)]
+    assert table.events == [HostNoise(5), HostNoise(2)]  # it might have gone on
     assert table.player.host_octets == 7
 
 
@@ -306,3 +306,37 @@ def test_a_host_that_comes_back_is_configured_by_the_player() -> None:
         (3.5 + ANSWER, report(3).to_frame()),
     ]
     assert table.player.answered == 2
+
+
+def test_a_recorded_host_is_awaited_however_its_frames_were_cut() -> None:
+    """As recorders on the line have them, which know nothing of what a host writes at once."""
+    whole = [*HANDSHAKE, *capture((0.76, report(1)))]
+    cut = [
+        record._replace(data=record.data[at : at + 1])
+        for record in whole
+        for at in range(len(record.data))
+    ]
+    table = Table(cut, inf)
+    table.until(0.9)
+    assert table.played == []
+    table.say(ASKED)
+    table.until(1.8)
+    assert b"".join(data for _, data in table.played) == WHO.to_frame()
+    table.say(SetAll())
+    table.until(1.9)
+    rest = CONFIGURED.to_frame() + report(1).to_frame()
+    assert b"".join(data for _, data in table.played) == WHO.to_frame() + rest
+    assert (table.player.answered, table.player.missed) == (0, 0)
+
+
+def test_a_host_may_write_octet_by_octet() -> None:
+    table = Table(HANDSHAKE)
+    for message in (GetDeviceId(), SetAll()):
+        table.player.receive(b"\xca\xf0\x12", table.now)  # hides what follows, until it is quiet
+        for octet in message.to_frame():
+            table.player.receive(bytes([octet]), table.now)
+    table.until(0.01)
+    assert table.events == []
+    table.until(0.1)
+    # The second false beginning came when the first had not been given up.
+    assert table.events == [HostSent(GetDeviceId()), HostSent(SetAll()), HostNoise(6)]
