@@ -23,6 +23,9 @@ _NAMES = {command.value: command.name for command in Command}
 _SECRET = frozenset({(Command.DEVICE_ID.value, "id")})
 """Command and field. This is what people paste into bug reports, and that one is the key that
 batches are signed with."""
+_IDLE = 500_000_000
+"""Nanoseconds without an octet after which an incomplete frame is given up, as tools/ca_uart.lua
+does: 50 ms are enough on a line, but not behind every network bridge."""
 _to_json = JSONEncoder(separators=(",", ":")).encode
 
 
@@ -86,9 +89,16 @@ class FrameList:
     def _capture(self) -> Iterator[str]:
         """A frame has the time of the record that completed it."""
         last: Record | None = None
+        heard: dict[Line, Record] = {}
         for record in self._source:
             if last and record.section != last.section:
                 yield self._flush(last)
+                heard.clear()
+            before = heard.get(record.line)
+            if before and _pause(before, record) > _IDLE:
+                # As hosts do: what is behind a false beginning was found then, not only now.
+                yield self._lines(self._scanner(record.line).flush(), before)
+            heard[record.line] = record
             if found := self._scanner(record.line).feed(record.data):
                 yield self._lines(found, record)
             last = record
@@ -127,6 +137,13 @@ class FrameList:
             time = f"{seconds} s"
         start = f"{time}.{nanoseconds // 1000:06d}  {_name(record.line):<11}"
         return "".join(f"{start}  {_text(frame, self._hidden)}\n" for frame in found)
+
+
+def _pause(before: Record, record: Record) -> int:
+    """Nanoseconds; of the clock that does not jump, if there is one."""
+    if before.monotonic is None or record.monotonic is None:
+        return record.wall - before.wall
+    return record.monotonic - before.monotonic
 
 
 def _name(line: Line) -> str:

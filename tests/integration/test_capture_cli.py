@@ -397,6 +397,18 @@ def test_other_link_types_are_left_out_and_told(tmp_path: Path) -> None:
     assert "1 packets of other link types left out" in told("decode", "uart", str(path), code=0)
 
 
+def test_decode_gives_up_a_false_beginning_when_it_is_quiet(tmp_path: Path) -> None:
+    path = tmp_path / "silence.pcapng"
+    frame = GetAll().to_frame()
+    times = [(10**18, b"\xca\xf0\x12" + frame), (10**18 + 10**9, frame)]
+    path.write_bytes(
+        section("x") + b"".join(packet(Record(False, at, at, data)) for at, data in times)
+    )
+    with ruuvi_host("decode", "uart", "--json", str(path)) as program:
+        assert program.wait() == 0
+    assert [json.loads(line)["time"] for line in program.out] == [1e9, 1e9 + 1]
+
+
 def test_decode_shows_the_key_of_the_signature_on_request_only(tmp_path: Path) -> None:
     path = tmp_path / "device.pcapng"
     device = DeviceId(bytes.fromhex("0123456789ABCDEF"), bytes.fromhex("E1F2A3B4C5D6"))
