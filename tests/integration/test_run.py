@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import COMMAND, Program, ruuvi_host
+from programs import COMMAND, DIES_WITH_US, Program, ruuvi_host
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
@@ -71,7 +71,10 @@ def in_terminal(*command: str) -> Iterator[tuple[Program, Callable[[], None]]]:
         raise
 
 
-@pytest.mark.parametrize("shell", [(), ("sh", "-c", '"$@"; exit $?', "sh")])
+SHELL = ("sh", "-c", '"$@"; exit $?', "sh", *DIES_WITH_US)
+
+
+@pytest.mark.parametrize("shell", [(), SHELL], ids=["alone", "of a shell"])
 def test_a_closed_terminal_stops_it(state: str, shell: tuple[str, ...]) -> None:
     run = (COMMAND, "run", "--state-dir", state, "--simulate", "--url", "http://127.0.0.1:9/")
     with in_terminal(*shell, *run) as (host, close):
