@@ -19,7 +19,7 @@ PATIENCE = 30.0
 
 
 _SETPRIV = shutil.which("setpriv")
-DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL") if _SETPRIV else ()
+_DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL") if _SETPRIV else ()
 """A test that is ended from outside must not leave a host behind, which would open the next
 pseudo-terminal of that number."""
 
@@ -38,7 +38,7 @@ class Program:
         self.err: list[str] = []
         self._news: queue.Queue[None] = queue.Queue()
         self._process = subprocess.Popen(
-            [*DIES_WITH_US, *arguments],
+            [*_DIES_WITH_US, *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
