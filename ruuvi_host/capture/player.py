@@ -5,12 +5,14 @@ it serves a board.
 
 The real host lives in other times than the recorded one, and a coprocessor that answers before it
 was asked is of no use to it. So until the recorded host was configured, and again after each
-reboot, the player waits for the real one where the recorded one has spoken, for a second at most.
-Afterwards it plays by the clock. A command that the capture leaves without an answer then (the
-real host asks when it wants to, and a capture that was begun late has no handshake at all) is
-answered by the player itself, and that is told and counted.
+reboot, the player waits for the real one where the recorded one has spoken, for a second at most;
+where a capture does not hold what the host has sent, it waits before the answer to that. Afterwards
+it plays by the clock. A command that the capture leaves without an answer then (the real host asks
+when it wants to, and a capture that was begun late has no handshake at all) is answered by the
+player itself, and that is told and counted.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
@@ -134,6 +136,17 @@ class _Timeline:
         return max(record.monotonic - last.monotonic, 0) / _SECOND
 
 
+@dataclass(slots=True)
+class _Piece:
+    """Octets of a record, or all of them."""
+
+    octets: bytes
+    found: list[Message]
+    """What they complete."""
+    question: Command | None = None
+    """What the host has to have asked before; None: nothing, or nothing any more."""
+
+
 class Player:
     """See the top of this file.
 
@@ -157,6 +170,12 @@ class Player:
         self._timeline = _Timeline()
         self._ahead = (record for record in records if record.interface == interface)
         self._next: Record | None = None
+        self._pieces: deque[_Piece] = deque()
+        """Of the next record, if that is the coprocessor's."""
+        self._held = b""
+        """The beginning of what may become an answer. Until the host has asked, none is played."""
+        self._overdue = b""
+        """What was held, and became nothing."""
         self._due = 0.0
         self._events: list[PlayerEvent] = []
         self._began = False
@@ -173,6 +192,9 @@ class Player:
         """When the player answers it, and what."""
         self._awaited: list[Command] = []
         """What the recorded host has sent and the real one has still to send."""
+        self._earned: dict[Command, int] = {}
+        """How often the recorded host has asked and has no answer to it yet. Below 0: the answers
+        came first, as they do where only they were recorded."""
         self._host = FrameScanner(frames)
         self._host_given_up = inf
         """When an incomplete frame of the host is given up."""
@@ -252,6 +274,7 @@ class Player:
         self._scripted = self._settled = self._heard_host = False
         self._asked.clear()
         self._awaited.clear()
+        self._earned.clear()
         self._unanswered.clear()
 
     # ---
@@ -266,28 +289,87 @@ class Player:
         """Take the next record into view."""
         self._next = next(self._ahead, None)
         if self._next is None:
+            self._give_up_incomplete()
             return
         pause = self._timeline.step(self._next)
         if pause > IDLE or self._next.section != self._section:
-            self._note(self._recorded.flush())
-            self._await(self._recorded_host.flush())
+            self._give_up_incomplete()
         self._section = self._next.section
         if self._speed < inf:
             self._due += pause / self._speed
+        if not self._next.sent:
+            self._pieces.extend(self._cut(self._next.data))
+
+    def _give_up_incomplete(self) -> None:
+        """Nothing more comes that belongs to what there is."""
+        self._note_host(self._recorded_host.flush())
+        self._note(map(parse, self._recorded.flush()))
+        self._overdue, self._held = self._held, b""
+
+    def _cut(self, data: bytes) -> Iterator[_Piece]:
+        """In pieces that begin with an answer, as far as there are any."""
+        start = self._recorded.counters.bytes_received - len(self._held)
+        found = self._recorded.feed(data)
+        data, self._held = self._held + data, b""
+        if self._in_handshake and (pending := min(self._recorded.pending, len(data))):
+            data, self._held = data[:-pending], data[-pending:]
+        done, piece = 0, _Piece(b"", [])
+        for frame in found:
+            message = parse(frame)
+            if question := _question_of(message):
+                begin = max(frame.offset - start, done)
+                piece.octets, done = data[done:begin], begin
+                yield piece
+                piece = _Piece(b"", [], question)
+            piece.found.append(message)
+        piece.octets = data[done:]
+        yield piece
+
+    @property
+    def _in_handshake(self) -> bool:
+        """Is it the recorded one that the real host has to keep up with?"""
+        return self._scripted and not self._settled
 
     def _step(self, now: float) -> bytes | None:
-        """Go past the next record and return what is to be played of it; None: not yet."""
+        """Go past the next record, or a piece of it, and return what is to be played of it; None:
+        not yet."""
+        if self._overdue:
+            octets, self._overdue = self._overdue, b""
+            self.octets += len(octets)
+            return octets
         record = self._next
         if self._must_wait(now) or record is None or self._due > now:
             return None
         if record.sent:
-            self._await(self._recorded_host.feed(record.data))
+            self._note_host(self._recorded_host.feed(record.data))
             self._fetch()
             return b""
-        self.octets += len(record.data)
-        self._note(self._recorded.feed(record.data))
-        self._fetch()
-        return record.data
+        piece = self._pieces[0]
+        if piece.question and self._in_handshake:
+            self._await(piece.question, -1)
+            piece.question = None
+            if self._must_wait(now):
+                return None
+        self._pieces.popleft()
+        self.octets += len(piece.octets)
+        self._note(piece.found)
+        if not self._pieces:
+            self._fetch()
+        return piece.octets
+
+    def _note_host(self, found: Iterable[Frame]) -> None:
+        """What the recorded host has sent, in as many records as it may be."""
+        for frame in found:
+            if not self._settled and frame.command in _HANDSHAKE:
+                self._await(Command(frame.command), 1)
+
+    def _await(self, command: Command, asked: int) -> None:
+        """Wait for the command, unless that was done. asked: 1: the recorded host has sent it; -1:
+        it gets the answer."""
+        before = self._earned.get(command, 0)
+        self._earned[command] = before + asked
+        if before * asked >= 0:
+            self._awaited.append(command)
 
     def _must_wait(self, now: float) -> bool:
         """Is there something that the host has to do first? Time stands still until then."""
@@ -314,11 +396,6 @@ class Player:
         self._go_on(now)
         return False
 
-    def _await(self, found: Iterable[Frame]) -> None:
-        """What the recorded host has sent, in as many records as it may be."""
-        if not self._settled:
-            self._awaited += [Command(frame.command) for frame in found]
-
     def _wait(self, now: float, patience: float) -> bool:
         """Begin to wait, or go on waiting. False: patience has run out."""
         if self._waiting is None:
@@ -333,15 +410,15 @@ class Player:
             self._due += now - self._waiting[0]
             self._waiting = None
 
-    def _note(self, found: Iterable[Frame]) -> None:
+    def _note(self, found: Iterable[Message]) -> None:
         """What the capture itself answers need not be answered; and is the host configured?"""
-        for frame in found:
-            message = parse(frame)
+        for message in found:
             if message.command == Command.GET_ALL:
                 self._settled = False
                 self._scripted = self.known.configured
                 self._asked.clear()
                 self._awaited.clear()
+                self._earned.clear()
             elif isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:
                 self._settled = True
             self._unanswered = [
@@ -362,6 +439,19 @@ class Player:
             self.answered += 1
             self._events.append(Answered(asked.command))
             yield answer.to_frame()
+
+
+_HANDSHAKE = (Command.GET_DEVICE_ID, Command.SET_ALL)
+"""What every host sends before it takes reports."""
+
+
+def _question_of(message: Message) -> Command | None:
+    """What a host must have asked to get this, as long as it is not configured."""
+    if isinstance(message, DeviceId):
+        return Command.GET_DEVICE_ID
+    if isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:
+        return Command.SET_ALL
+    return None
 
 
 def _is_answer(message: Message, asked: Message) -> bool:
