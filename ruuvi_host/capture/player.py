@@ -418,7 +418,6 @@ class Player:
                 self._scripted = self.known.configured
                 self._asked.clear()
                 self._awaited.clear()
-                self._earned.clear()
             elif isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:
                 self._settled = True
             self._unanswered = [

@@ -372,3 +372,12 @@ def test_what_ends_in_the_midst_of_an_answer_is_played_to_its_end() -> None:
     table.say(ASKED, SetAll())
     table.until(20)
     assert table.player.octets == table.player.known.octets == len(table.octets)
+
+
+def test_what_was_asked_before_the_boot_is_not_asked_again() -> None:
+    """The coprocessor booted while the host opened the port, and answers what was there already."""
+    boot = capture((0.0, ASKED), (0.1, GetAll()), (0.2, TOLD), (0.3, SetAll()), (0.4, CONFIGURED))
+    table = Table(boot)
+    table.say(ASKED)
+    table.until(0.25)
+    assert table.was_played((0.1, GetAll()), (0.2, TOLD))
