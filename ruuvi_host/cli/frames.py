@@ -5,12 +5,20 @@ In a capture the directions are told apart: a frame may be cut by what went the 
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC, datetime
 from json import JSONEncoder
 from typing import TYPE_CHECKING
 
 from firmware_protocol.commands import Command, Direction
-from firmware_protocol.framing import Frame, FrameScanner, ScannerCounters, encode_frame, frames
+from firmware_protocol.framing import (
+    OVERHEAD,
+    Frame,
+    FrameScanner,
+    ScannerCounters,
+    encode_frame,
+    frames,
+)
 from firmware_protocol.messages import Fields, parse
 
 if TYPE_CHECKING:
@@ -29,6 +37,43 @@ does: 50 ms are enough on a line, but not behind every network bridge."""
 _to_json = JSONEncoder(separators=(",", ":")).encode
 
 
+class _Stream:
+    """What goes over one line, and when which of its octets did."""
+
+    def __init__(self, *, unknown: bool) -> None:
+        self.scanner = FrameScanner(frames, unknown=unknown)
+        self._records: deque[tuple[int, Record]] = deque()
+        """Those in which a frame may still be found to end, each with the offset behind it."""
+        self._offset = 0
+        self._last: Record | None = None
+
+    def feed(self, record: Record) -> Iterator[tuple[Frame, Record]]:
+        """The frames that it completes, each with the record in which it ends. That may be an
+        earlier one: what only looks like the beginning of a frame holds back what is behind it."""
+        if self._last and _pause(self._last, record) > _IDLE:
+            yield from self.flush()
+        self._last = record
+        if record.data:
+            self._offset += len(record.data)
+            self._records.append((self._offset, record))
+        yield from self._timed(self.scanner.feed(record.data))
+
+    def flush(self) -> Iterator[tuple[Frame, Record]]:
+        self._last = None
+        return self._timed(self.scanner.flush())
+
+    def _timed(self, found: list[Frame]) -> Iterator[tuple[Frame, Record]]:
+        for frame in found:
+            self._forget(frame.offset + OVERHEAD + len(frame.payload))
+            yield frame, self._records[0][1]
+        self._forget(self._offset - self.scanner.pending + 1)
+
+    def _forget(self, end: int) -> None:
+        """The records that end before this offset."""
+        while self._records and self._records[0][0] < end:
+            self._records.popleft()
+
+
 class FrameList:
     """Iterating gives the text for standard output, in pieces as the input comes; `counted()` is
     what to say at the end."""
@@ -40,9 +85,9 @@ class FrameList:
         self._as_json = as_json
         self._unknown = unknown
         self._hidden = frozenset() if show_device_id else _SECRET
-        self._scanners: dict[Line, FrameScanner[Frame]] = {}
+        self._streams: dict[Line, _Stream] = {}
         for line in ((0, False), (0, True)):  # these are told of even when there is nothing
-            self._scanner(line)
+            self._stream(line)
         self._records = self._lost = 0
         self._sections = set[int]()
 
@@ -50,7 +95,7 @@ class FrameList:
         if self._source.is_capture:
             yield from self._capture()
             return
-        scanner = self._scanner((0, False))
+        scanner = self._stream((0, False)).scanner
         for block in self._source.raw:
             yield self._recording(scanner.feed(block))
         yield self._recording(scanner.flush())
@@ -58,13 +103,13 @@ class FrameList:
     def counted(self) -> str:
         """Counters, and what is to be said about the file."""
         if not self._source.is_capture:
-            return _counters(self._scanner((0, False)).counters)
+            return _counters(self._stream((0, False)).scanner.counters)
         sections = len(self._sections)
         return "".join(
             [
                 *(
-                    f"From the {_name(line)}:\n{_counters(self._scanners[line].counters)}"
-                    for line in sorted(self._scanners)
+                    f"From the {_name(line)}:\n{_counters(self._streams[line].scanner.counters)}"
+                    for line in sorted(self._streams)
                 ),
                 f"Records: {self._records} in {sections} section{'s' * (sections != 1)}, ",
                 f"{self._lost} lost\n",
@@ -72,11 +117,11 @@ class FrameList:
             ]
         )
 
-    def _scanner(self, line: Line) -> FrameScanner[Frame]:
-        scanner = self._scanners.get(line)
-        if scanner is None:
-            scanner = self._scanners[line] = FrameScanner(frames, unknown=self._unknown)
-        return scanner
+    def _stream(self, line: Line) -> _Stream:
+        stream = self._streams.get(line)
+        if stream is None:
+            stream = self._streams[line] = _Stream(unknown=self._unknown)
+        return stream
 
     def _recording(self, found: Iterable[Frame]) -> str:
         if self._as_json:
@@ -87,56 +132,50 @@ class FrameList:
         return "".join(f"{frame.offset:>10}  {_text(frame, hidden)}\n" for frame in found)
 
     def _capture(self) -> Iterator[str]:
-        """A frame has the time of the record that completed it."""
-        last: Record | None = None
-        heard: dict[Line, Record] = {}
+        section: int | None = None
         for record in self._source:
-            if last and record.section != last.section:
-                yield self._flush(last)
-                heard.clear()
-            before = heard.get(record.line)
-            if before and _pause(before, record) > _IDLE:
-                # As hosts do: what is behind a false beginning was found then, not only now.
-                yield self._lines(self._scanner(record.line).flush(), before)
-            heard[record.line] = record
-            if found := self._scanner(record.line).feed(record.data):
-                yield self._lines(found, record)
-            last = record
+            if record.section != section:
+                yield self._flush()
+                section = record.section
+            if text := self._lines(self._stream(record.line).feed(record)):
+                yield text
             self._records += 1
             self._lost += record.lost
             self._sections.add(record.section)
-        if last:
-            yield self._flush(last)
+        yield self._flush()
 
-    def _flush(self, last: Record) -> str:
+    def _flush(self) -> str:
         """Nothing of one life of a program belongs to a frame of the next."""
+        return "".join(self._lines(stream.flush()) for stream in self._streams.values())
+
+    def _lines(self, found: Iterable[tuple[Frame, Record]]) -> str:
+        if self._as_json:
+            return "".join(_json_line(frame, record) for frame, record in found)
         return "".join(
-            self._lines(scanner.flush(), last._replace(interface=interface, sent=sent))
-            for (interface, sent), scanner in self._scanners.items()
+            f"{_start(record)}  {_text(frame, self._hidden)}\n" for frame, record in found
         )
 
-    def _lines(self, found: Iterable[Frame], record: Record) -> str:
-        if self._as_json:
-            direction = Direction.COPROCESSOR_TO_HOST
-            if record.sent:
-                direction = Direction.HOST_TO_COPROCESSOR
-            about: dict[str, object] = {
-                "time": record.wall / 10**9,
-                "monotonic": None if record.monotonic is None else record.monotonic / 10**9,
-                "interface": record.interface,
-                "direction": direction.value,
-            }
-            return "".join(
-                _to_json(about | {"offset": frame.offset} | _members(frame)) + "\n"
-                for frame in found
-            )
-        seconds, nanoseconds = divmod(record.wall, 10**9)
-        try:
-            time = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
-        except (ValueError, OverflowError, OSError):  # beyond the year 9999
-            time = f"{seconds} s"
-        start = f"{time}.{nanoseconds // 1000:06d}  {_name(record.line):<11}"
-        return "".join(f"{start}  {_text(frame, self._hidden)}\n" for frame in found)
+
+def _json_line(frame: Frame, record: Record) -> str:
+    direction = Direction.HOST_TO_COPROCESSOR if record.sent else Direction.COPROCESSOR_TO_HOST
+    about: dict[str, object] = {
+        "time": record.wall / 10**9,
+        "monotonic": None if record.monotonic is None else record.monotonic / 10**9,
+        "interface": record.interface,
+        "direction": direction.value,
+        "offset": frame.offset,
+    }
+    return _to_json(about | _members(frame)) + "\n"
+
+
+def _start(record: Record) -> str:
+    """Of a line for people: when it came, and from whom."""
+    seconds, nanoseconds = divmod(record.wall, 10**9)
+    try:
+        time = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):  # beyond the year 9999
+        time = f"{seconds} s"
+    return f"{time}.{nanoseconds // 1000:06d}  {_name(record.line):<11}"
 
 
 def _pause(before: Record, record: Record) -> int:

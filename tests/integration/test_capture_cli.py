@@ -452,3 +452,23 @@ def test_the_page_shows_commands_that_there_are() -> None:
         assert shown.returncode == 0, command
         for option in re.findall(r"--[\w-]+", rest):
             assert option in shown.stdout, (command, option)
+
+
+def test_what_a_false_beginning_holds_back_keeps_its_time(tmp_path: Path) -> None:
+    """Until the 249 octets are there that it claims, or the end, the frame behind it waits."""
+    path = tmp_path / "held-back.pcapng"
+    step = 10**8
+    boot = GetAll().to_frame()
+    pieces = [
+        *((1, b"\xca\xf9\x12"), (2, boot[:3]), (3, boot[3:]), (4, bytes(200)), (5, bytes(100))),
+        (6, b"\xca\xf9\x12" + boot),
+    ]
+    records = [Record(False, at * step, at * step, data) for at, data in pieces]
+    records.append(Record(True, 9 * step, 9 * step, SetAll().to_frame()))
+    path.write_bytes(section("test") + b"".join(map(packet, records)))
+    with ruuvi_host("decode", "uart", "--json", str(path)) as decoded:
+        assert decoded.wait() == 0
+    lines = [json.loads(line) for line in decoded.out]
+    assert sorted((line["time"], line["monotonic"], line["command"]) for line in lines) == [
+        *((0.3, 0.3, "GET_ALL"), (0.6, 0.6, "GET_ALL"), (0.9, 0.9, "SET_ALL"))
+    ]

@@ -351,7 +351,7 @@ def test_what_the_host_sent_may_be_cut(size: int) -> None:
 @pytest.mark.parametrize("size", [1, 16, 1000])
 def test_answers_wait_for_questions_that_were_not_recorded(size: int) -> None:
     """A recording of one direction, from the boot on."""
-    heard = [GetAll(), TOLD, CONFIGURED, report(1)]
+    heard: list[Message] = [GetAll(), TOLD, CONFIGURED, report(1)]
     whole = b"".join(message.to_frame() for message in heard)
     table = Table(in_pieces(size, [Record(False, 0, 0, whole)]), inf)
     table.say(ASKED)
