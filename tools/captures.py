@@ -7,8 +7,11 @@ when those change: a capture shows how it was.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from heapq import merge
 from math import inf
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 
@@ -102,11 +105,23 @@ def _record(sent: bool, now: float, data: bytes) -> Record:
     return Record(sent, BEGIN + passed, UPTIME + passed, data)
 
 
+def together(*ports: Iterator[Record]) -> Iterator[Record]:
+    """What one host records of several ports, in the order of time."""
+    numbered = (
+        [record._replace(interface=number) for record in records]
+        for number, records in enumerate(ports)
+    )
+    return merge(*numbered, key=attrgetter("wall"))
+
+
 def write(path: Path, records: list[Record], *, cut: int = 0) -> None:
     """cut: octets that a crash has left unwritten."""
-    data = section("ruuvi-host tools/captures.py") + b"".join(map(packet, records))
+    kept = Counter(record.interface for record in records)
+    data = section("ruuvi-host tools/captures.py", *[None] * len(kept))
+    data += b"".join(map(packet, records))
     if not cut:
-        data += statistics(records[0].wall, records[-1].wall, len(records), 0)
+        for port, count in sorted(kept.items()):
+            data += statistics(records[0].wall, records[-1].wall, count, 0, port)
     path.write_bytes(data[: len(data) - cut])
 
 
@@ -120,6 +135,8 @@ def main(folder: Path) -> None:
     captured("old-firmware", recorded(Board(tags=4, seed=4, firmware="1.0.0"), 6.0))
     late = recorded(Board(tags=4, kinds=("air",), seed=5), 8.0)
     captured("begun-late", (record for record in late if record.wall > BEGIN + 3 * 10**9))
+    one, other = Board(tags=2, seed=7), Board(tags=3, seed=8, firmware="1.0.0")
+    captured("two-coprocessors", together(recorded(one, 3.0), recorded(other, 3.0, opened=0.5)))
     captured("crash", recorded(Board(tags=4, seed=6), 4.0), cut=29)
 
 

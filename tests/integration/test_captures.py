@@ -6,6 +6,7 @@ it is anonymized, and be heard by the real program when it is played to it.
 
 import json
 import signal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,24 @@ def records_of(path: Path) -> list[Record]:
     return records
 
 
-def frames_of(records: list[Record], *, sent: bool) -> list[Frame]:
+def ports_of(records: list[Record]) -> list[int]:
+    """A host may have several coprocessors."""
+    return sorted({record.interface for record in records})
+
+
+def frames_of(records: list[Record], *, sent: bool, port: int) -> list[Frame]:
     scanner = FrameScanner(frames)
-    found = [f for record in records if record.sent == sent for f in scanner.feed(record.data)]
+    line = (port, sent)
+    found = [f for record in records if record.line == line for f in scanner.feed(record.data)]
     return [*found, *scanner.flush()]
 
 
-def received(records: list[Record]) -> list[Message]:
-    return [parse(frame) for frame in frames_of(records, sent=False)]
+def received(records: list[Record], port: int) -> list[Message]:
+    return [parse(frame) for frame in frames_of(records, sent=False, port=port)]
+
+
+def all_received(records: list[Record]) -> list[Message]:
+    return [message for port in ports_of(records) for message in received(records, port)]
 
 
 def test_there_are_captures() -> None:
@@ -61,7 +72,7 @@ def test_there_are_captures() -> None:
 @every_capture
 def test_it_is_readable(path: Path) -> None:
     records = records_of(path)
-    assert received(records)
+    assert all_received(records)
     times = [record.monotonic for record in records if record.section == 0]
     known = [time for time in times if time is not None]
     assert known == sorted(known)
@@ -73,9 +84,11 @@ def test_decode_finds_its_frames(path: Path) -> None:
         assert program.wait() == 0
     lines = [json.loads(line) for line in program.out]
     records = records_of(path)
-    for direction, sent in (("device_to_host", False), ("host_to_device", True)):
-        offsets = [line["offset"] for line in lines if line["direction"] == direction]
-        assert offsets == [frame.offset for frame in frames_of(records, sent=sent)]
+    ways = (("device_to_host", False), ("host_to_device", True))
+    for port, (way, sent) in product(ports_of(records), ways):
+        found = [line for line in lines if (line["direction"], line["interface"]) == (way, port)]
+        expected = frames_of(records, sent=sent, port=port)
+        assert [line["offset"] for line in found] == [frame.offset for frame in expected]
     assert f"Records: {len(records)} in " in "".join(program.err)
 
 
@@ -84,8 +97,11 @@ def test_anonymized_it_says_the_same(path: Path) -> None:
     original = records_of(path)
     anonymizer = Anonymizer(original, Masks(b"test"))
     masked = list(anonymizer)
-    assert frames_of(original, sent=True) == frames_of(masked, sent=True)
-    before, after = received(original), received(masked)
+    for port in ports_of(original):
+        assert [frame[:2] for frame in frames_of(original, sent=True, port=port)] == [
+            frame[:2] for frame in frames_of(masked, sent=True, port=port)
+        ]
+    before, after = all_received(original), all_received(masked)
     assert len(before) == len(after)
     for old, new in zip(before, after, strict=True):
         assert type(old) is type(new)
@@ -115,7 +131,7 @@ def readings(data: bytes) -> dict[str, Any] | None:
 def test_nothing_of_anybody_is_left(path: Path) -> None:
     original = records_of(path)
     secrets = set[bytes]()
-    for message in received(original):
+    for message in all_received(original):
         if isinstance(message, AdvRprt | AdvRprt2):
             secrets |= {message.address, message.address[::-1]}
         elif isinstance(message, DeviceId):
@@ -125,9 +141,9 @@ def test_nothing_of_anybody_is_left(path: Path) -> None:
     assert [secret.hex() for secret in secrets if secret in masked] == []
 
 
-def heard_when_played(path: Path) -> list[Report]:
+def heard_when_played(path: Path, port: int) -> list[Report]:
     """The reports that a host takes, which it does from its configuration on."""
-    messages = received(records_of(path))
+    messages = received(records_of(path), port)
     # A capture that was begun late has no handshake; the player makes it.
     ready = not any(isinstance(m, Ack) and m.acked_cmd == Command.SET_ALL for m in messages)
     heard: list[Report] = []
@@ -141,8 +157,9 @@ def heard_when_played(path: Path) -> list[Report]:
     return heard
 
 
-def played(path: Path, *options: str) -> tuple[Program, list[dict[str, Any]]]:
-    expected = len(heard_when_played(path))
+def played(path: Path, port_number: int) -> tuple[Program, list[dict[str, Any]]]:
+    expected = len(heard_when_played(path, port_number))
+    options = ("--speed", "max", "--coprocessor", str(port_number + 1))
     with ruuvi_host("replay", str(path), *options) as player:
         port = player.wait_for("^/dev/.*")[0]
         with ruuvi_host("listen", "--port", port, "--json", "--all") as host:
@@ -155,9 +172,11 @@ def played(path: Path, *options: str) -> tuple[Program, list[dict[str, Any]]]:
 
 @every_capture
 def test_the_real_program_hears_it(path: Path) -> None:
-    player, lines = played(path, "--speed", "max")
-    expected = [report.data.hex().upper() for report in heard_when_played(path)]
-    assert [line["adv"] for line in lines] == expected
-    octets = sum(len(record.data) for record in records_of(path) if not record.sent)
-    assert f"played {octets} of {octets} octets" in player.err[-1]
-    assert player.err[-1].endswith("0 octets not read by it")
+    records = records_of(path)
+    for port in ports_of(records):
+        player, lines = played(path, port)
+        expected = [report.data.hex().upper() for report in heard_when_played(path, port)]
+        assert [line["adv"] for line in lines] == expected
+        octets = sum(len(record.data) for record in records if record.line == (port, False))
+        assert f"played {octets} of {octets} octets" in player.err[-1]
+        assert player.err[-1].endswith("0 octets not read by it")

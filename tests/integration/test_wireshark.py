@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from firmware_protocol.commands import Command
-from firmware_protocol.framing import FrameScanner, frames
+from firmware_protocol.framing import Frame, FrameScanner, frames
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -23,7 +24,7 @@ from firmware_protocol.messages import (
     SetAll,
     parse,
 )
-from ruuvi_host.capture.pcapng import Record, packet, section, statistics
+from ruuvi_host.capture.pcapng import Line, Record, packet, section, statistics
 from ruuvi_host.capture.source import open_source
 
 TESTS = Path(__file__).parent.parent
@@ -70,10 +71,10 @@ def dissected(path: Path, *options: str) -> list[dict[str, list[str]]]:
 
 def expected(path: Path) -> dict[str, list[tuple[str, str]]]:
     """Direction → command and what tells it from others, of each frame, by our own scanner."""
-    scanners = {sent: FrameScanner(frames) for sent in (False, True)}
+    scanners = defaultdict[Line, FrameScanner[Frame]](lambda: FrameScanner(frames))
     found: dict[str, list[tuple[str, str]]] = {"device_to_host": [], "host_to_device": []}
     for record in open_source(str(path)):
-        scanner = scanners[record.sent]
+        scanner = scanners[record.line]
         # tshark cannot be told that a capture ends, so nothing is flushed here either.
         for frame in scanner.feed(record.data):
             message, about = parse(frame), ""
