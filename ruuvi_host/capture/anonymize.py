@@ -150,7 +150,8 @@ def write_anonymized(source: Source, path: str, seed: str | None) -> Anonymized:
         with open(fd, "wb", closefd=fd != 1) as file:
             _write(anonymizer, file)
         if not anonymizer.done.frames:
-            raise ConfigError(source.name, "holds no frame: there is nothing to keep of it")
+            why = "".join(f"; {remark}" for remark in source.remarks)
+            raise ConfigError(source.name, f"holds no frame: there is nothing to keep of it{why}")
     except BaseException as error:
         if fd != 1:
             os.unlink(path)  # half of it would look like all of it

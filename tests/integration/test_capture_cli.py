@@ -388,6 +388,15 @@ def test_pcap_of_the_older_kind_is_not_taken_for_noise(order: str, tmp_path: Pat
     assert "editcap -F pcapng converts it" in told("decode", "uart", str(path))
 
 
+def test_what_is_wrong_with_a_capture_is_told_when_nothing_is_left_of_it(tmp_path: Path) -> None:
+    path, target = tmp_path / "damaged.pcapng", tmp_path / "out.pcapng"
+    path.write_bytes(section("x")[:80] + b"?" * 80)
+    said = told("capture", "--anonymize", str(path), str(target))
+    assert "holds no frame" in said
+    assert "; damaged at octet" in said
+    assert not target.exists()
+
+
 def test_other_link_types_are_left_out_and_told(tmp_path: Path) -> None:
     path = tmp_path / "other.pcapng"
     data = bytearray(section("x") + packet(Record(False, 0, 0, GetAll().to_frame())))
