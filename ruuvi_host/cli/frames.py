@@ -19,7 +19,7 @@ from firmware_protocol.framing import (
     encode_frame,
     frames,
 )
-from firmware_protocol.messages import Fields, parse
+from firmware_protocol.messages import Fields, Message, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -202,13 +202,17 @@ def _members(frame: Frame) -> dict[str, object]:
 
 def _text(frame: Frame, hidden: frozenset[tuple[int, str]]) -> str:
     name = _NAMES.get(frame.command)
-    fields: Fields = parse(frame).fields() if name else {}
-    text = " ".join(
-        f"{field}={'(not shown)' if (frame.command, field) in hidden else value}"
-        for field, value in fields.items()
-    )
+    text = text_of(parse(frame), hidden) if name else ""
     name = name or f"0x{frame.command:02X}"
     return f"{name:<15} {text or encode_frame(frame.command, frame.payload).hex()}"
+
+
+def text_of(message: Message, hidden: frozenset[tuple[int, str]] = _SECRET) -> str:
+    """Its fields, for people."""
+    return " ".join(
+        f"{field}={'(not shown)' if (message.command.value, field) in hidden else value}"
+        for field, value in message.fields().items()
+    )
 
 
 def _counters(counters: ScannerCounters) -> str:

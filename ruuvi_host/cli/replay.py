@@ -156,11 +156,11 @@ class _Done(Exception):  # noqa: N818 - it ends what runs, and is no error
 
 def _print_event(event: PlayerEvent) -> None:
     from ruuvi_host.capture.player import Answered, HostNoise, HostSent, Missed
+    from ruuvi_host.cli.frames import text_of
 
     match event:
         case HostSent(message):
-            fields = " ".join(f"{name}={value}" for name, value in message.fields().items())
-            line = f"host: {message.command.name} {fields}".rstrip()
+            line = f"host: {message.command.name} {text_of(message)}".rstrip()
         case HostNoise(octets):
             line = f"host: {octets} octets that are no frame"
         case Answered(command):

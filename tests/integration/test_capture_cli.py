@@ -288,6 +288,20 @@ def test_replay_ends_with_its_host_told_what_it_sent(tmp_path: Path) -> None:
     )
 
 
+def test_replay_does_not_tell_the_key_that_comes_back() -> None:
+    """A terminal that echoes sends the coprocessor's answers back."""
+    device = DeviceId(bytes(range(8)), bytes(range(0xC0, 0xC6)))
+    with ruuvi_host("replay", str(BOOT)) as player:
+        port = os.open(player.wait_for("^/dev/.*")[0], os.O_RDWR | os.O_NOCTTY)
+        try:
+            os.write(port, device.to_frame())
+            player.wait_for("^host: DEVICE_ID")
+        finally:
+            os.close(port)
+        assert player.stop(signal.SIGINT) == 0
+    assert "host: DEVICE_ID id=(not shown) addr=C0:C1:C2:C3:C4:C5" in player.err
+
+
 def test_replay_without_a_host_waits_until_it_is_stopped() -> None:
     with ruuvi_host("replay", str(BOOT)) as player:
         player.wait_for("^/dev/")
