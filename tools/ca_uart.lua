@@ -1,5 +1,5 @@
 -- CA-UART for Wireshark and tshark: the frames between a host and a Ruuvi coprocessor, in captures
--- of link type USER10 (157), which `ruuvi-host capture` writes.
+-- of link type USER10 (157), which `ruuvi-host capture` writes, or of another of USER0 to USER15.
 --
 --   wireshark -X lua_script:tools/ca_uart.lua air.pcapng
 --   tshark -X lua_script:tools/ca_uart.lua -r air.pcapng -Y 'ca_uart.command == "ADV_RPRT2"'
@@ -373,4 +373,31 @@ function ca.dissector(tvb, pinfo, tree)
   pinfo.cols.info = table.concat(lines, ", ")
 end
 
-DissectorTable.get("wtap_encap"):add(wtap.USER10, ca)
+local link_types = DissectorTable.get("wtap_encap")
+link_types:add(wtap.USER10, ca)
+
+-- Somebody else's recorder has chosen another of the sixteen; whoever uses one of them for something
+-- else, too, sets this to FALSE.
+ca.prefs.every_user_link_type = Pref.bool(
+  "Every user link type", true, "Also USER0 to USER15, and not only what ruuvi-host writes (USER10)")
+
+local everywhere = false
+local others = {}  -- who had them before: what is set up under "DLT User"
+
+local function follow_preference()
+  if ca.prefs.every_user_link_type == everywhere then return end
+  everywhere = ca.prefs.every_user_link_type
+  for number = 0, 15 do
+    local link_type = wtap["USER" .. number]
+    if link_type ~= wtap.USER10 then
+      others[number] = others[number] or link_types:get_dissector(link_type)
+      local one, other = ca, others[number]
+      if not everywhere then one, other = other, one end
+      if other then link_types:remove(link_type, other) end
+      if one then link_types:add(link_type, one) end
+    end
+  end
+end
+
+ca.prefs_changed = follow_preference
+follow_preference()

@@ -220,3 +220,21 @@ def test_without_directions_it_tells_them_as_we_do(tmp_path: Path) -> None:
     for options in ([], ["-2"]):
         fields = dissected(path, *options)
         assert [layers["ca_uart.direction"] for layers in fields] == [[name] for name in ours]
+
+
+@needs_tshark
+@pytest.mark.parametrize("link_type", [147, 156, 158, 162])
+def test_every_user_link_type_is_ours_unless_it_is_somebody_elses(
+    tmp_path: Path, link_type: int
+) -> None:
+    path = tmp_path / "theirs.pcapng"
+    octets = bytearray(section("test") + packet(Record(False, 0, 0, GetAll().to_frame())))
+    where = octets.index((157).to_bytes(2, "little"))
+    octets[where : where + 2] = link_type.to_bytes(2, "little")
+    path.write_bytes(octets)
+    assert "GET_ALL" in tshark(path)[0]
+    only_ours = ("-o", "ca_uart.every_user_link_type:FALSE")
+    assert "GET_ALL" not in tshark(path, *only_ours)[0]
+    number = link_type - 147
+    told = f'uat:user_dlts:"User {number} (DLT={link_type})","ca_uart","0","","0",""'
+    assert "GET_ALL" in tshark(path, *only_ours, "-o", told)[0], "what is set up there counts again"
