@@ -28,6 +28,7 @@ def test_endurance(board: Board, wire: Wire, figures: Figures, pytestconfig: pyt
     latencies: list[float] = []
     times: list[float] = []
     last_event = last_sent = None
+    last_at, longest_silence = time.monotonic(), 0.0
     reports = lost_on_the_way = lost_on_the_board = unanswered = reboots = 0
     while time.monotonic() < end:
         tick = time.monotonic() + 1
@@ -38,6 +39,7 @@ def test_endurance(board: Board, wire: Wire, figures: Figures, pytestconfig: pyt
         wire.listen(max(tick - time.monotonic(), 0))
         for heard in wire.take():
             message = heard.message
+            last_at, longest_silence = heard.at, max(longest_silence, heard.at - last_at)
             if isinstance(message, GetAll):
                 reboots += 1
                 last_event = last_sent = None
@@ -61,6 +63,10 @@ def test_endurance(board: Board, wire: Wire, figures: Figures, pytestconfig: pyt
     figures.measure("duration", duration, "s")
     figures.measure("reports", reports, low=1 if generates else None)
     figures.measure("unanswered", unanswered, low=0, high=max(duration / 100, 1))
+    # What tells why something is lost, if it is: a machine that stands still in the middle of a frame
+    # for longer than hil.wire.IDLE gives that up.
+    figures.measure("longest silence", longest_silence, "s")
+    figures.measure("octets in no frame", wire.skipped)
     figures.exactly("CRC errors", wire.crc_errors, 0)
     if generates:
         figures.exactly("lost between board and host", lost_on_the_way, 0)
