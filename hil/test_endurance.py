@@ -63,8 +63,8 @@ def test_endurance(board: Board, wire: Wire, figures: Figures, pytestconfig: pyt
     figures.measure("duration", duration, "s")
     figures.measure("reports", reports, low=1 if generates else None)
     figures.measure("unanswered", unanswered, low=0, high=max(duration / 100, 1))
-    # What tells why something is lost, if it is: a machine that stands still in the middle of a frame
-    # for longer than hil.wire.IDLE gives that up.
+    # Why something is lost, if it is: what stands still in the middle of a frame for longer than
+    # hil.wire.IDLE loses that.
     figures.measure("longest silence", longest_silence, "s")
     figures.measure("octets in no frame", wire.skipped)
     figures.exactly("CRC errors", wire.crc_errors, 0)
