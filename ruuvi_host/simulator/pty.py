@@ -38,6 +38,10 @@ LOOK_FOR_HOST = 0.02
 LONGEST_STEP = 0.25
 """If this process was stopped for longer, the board was too, instead of making up for it."""
 
+LONGEST_WAIT = 0.1
+"""Seconds until it looks at the clock again: well below LONGEST_STEP, or time would be lost each
+time that there is nothing to do for longer, and so no silent board would ever meet its watchdog."""
+
 READ_SIZE = 4096
 
 
@@ -209,8 +213,7 @@ class PtyLine(Generic[E]):
             if self._on_event:
                 self._on_event(event)
         wait = board.deadline - self._now
-        if not self.host_present:
-            wait = min(wait, LOOK_FOR_HOST)
+        wait = min(wait, LONGEST_WAIT if self.host_present else LOOK_FOR_HOST)
         return max(wait, SHORTEST_WAIT)
 
     def _read(self) -> bytes:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ from ruuvi_host.errors import ConfigError, PortError
 from ruuvi_host.formats import df5
 from ruuvi_host.simulator.board import Board
 from ruuvi_host.simulator.kinds import KEY
-from ruuvi_host.simulator.pty import PtyServer
+from ruuvi_host.simulator.pty import LONGEST_STEP, PtyLine, PtyServer
 
 PATIENCE = 30.0
 """Seconds after which a test gives up."""
@@ -414,6 +415,40 @@ def test_a_long_standstill_is_not_made_up_for() -> None:
 
     serve(server, exercise)
     assert events == [Booted(0.0, Cause.POWER_ON)]
+
+
+class Silent:
+    """Something on a line that never has anything to do."""
+
+    deadline = inf
+    now = 0.0
+
+    def receive(self, data: bytes, now: float) -> None: ...
+
+    def advance(self, now: float) -> bytes:
+        self.now = now
+        return b""
+
+    def take_events(self) -> tuple[()]:
+        return ()
+
+    def restart(self, now: float) -> None: ...
+
+
+def test_time_goes_on_while_there_is_nothing_to_do() -> None:
+    """For longer than a standstill that is made up for: or no silent board met its watchdog."""
+
+    async def main() -> None:
+        silent = Silent()
+        with PtyLine[CoprocessorEvent](silent) as line:
+            slave = os.open(line.path, os.O_RDWR | os.O_NOCTTY)
+            serving = asyncio.create_task(line.run())
+            await asyncio.to_thread(wait_until, lambda: silent.now > 3 * LONGEST_STEP)
+            serving.cancel()
+            await asyncio.wait([serving])
+            os.close(slave)
+
+    asyncio.run(main())
 
 
 def test_the_pty_is_raw_from_the_start() -> None:
