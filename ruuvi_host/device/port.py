@@ -134,6 +134,10 @@ class Port(asyncio.Protocol):
         """
         if self._loss is None and not self._poked:
             await self._wait(until)
+        if self._loop.time() >= until:
+            # As in `read`: what has come since the loop last looked is no silence.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         self._poked = False
         if self._loss:
             raise self._loss

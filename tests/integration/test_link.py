@@ -117,7 +117,7 @@ async def linked(peer: Peer, timing: Timing | None = None) -> AsyncIterator[Link
 def test_it_identifies_configures_and_hears_everything_in_order() -> None:
     async def main() -> None:
         with Peer() as peer:
-            async with linked(peer) as link:
+            async with linked(peer, Timing(idle=5)) as link:  # however slow we are
                 await link.ready()
                 assert peer.commands == [(GET_DEVICE_ID, b""), (SET_ALL, DEFAULT_SETTINGS)]
                 assert link.ears.told == [DeviceId(IDENTITY[:8], IDENTITY[9:15]), "ready"]

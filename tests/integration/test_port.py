@@ -266,7 +266,8 @@ def test_a_receiver_gets_what_comes_and_a_wait_ends_when_it_says() -> None:
     run(main())
 
 
-def test_a_receiver_is_served_before_its_time_is_over() -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_a_receiver_is_served_before_its_time_is_over(late: bool) -> None:
     async def main() -> None:
         came = []
 
@@ -277,12 +278,28 @@ def test_a_receiver_is_served_before_its_time_is_over() -> None:
         with Pty() as pty:
             async with opened(pty.path) as port:
                 port.receiver = receiver
-                waiting = asyncio.create_task(port.wait(time.monotonic() + 0.02))
+                until = time.monotonic() + 0.02
+
+                async def came_by_then() -> list[bytes]:
+                    await port.wait(until)
+                    return list(came)
+
+                waiting = asyncio.create_task(came_by_then())
                 await asyncio.sleep(0)
-                pty.send(b"here")
+                other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
+
+                def send() -> None:
+                    pty.send(b"here")
+                    while not unread(other):
+                        time.sleep(0.001)
+
+                if late:  # after the loop has looked, in the turn in which the alarm rings
+                    asyncio.get_running_loop().call_at(until - 0.01, send)
+                else:
+                    pty.send(b"here")
                 time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and octets are both due
-                await waiting
-                assert came == [b"here"]
+                assert await waiting == [b"here"]
+                os.close(other)
 
     run(main())
 
