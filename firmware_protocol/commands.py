@@ -10,15 +10,15 @@ DELIMITER = 0x2C
 """Follows every field, the last one included. Fields are found by their sizes, never by this."""
 
 MAX_ADV_LEN = 235
-"""Longest advertising data that the C codec can emit (its frame length is one octet)."""
+"""Longest advertising data that the C codec can emit (its frame length is one byte)."""
 
 FIRMWARE_MAX_ADV_LEN = 192
 """Longest that firmware 2.0.0 has room for. It must not be asked for more: it would copy up to
-255 octets into a buffer of 192."""
+255 bytes into a buffer of 192."""
 
 
 class Command(IntEnum):
-    """CMD octets. The names are the firmware's."""
+    """CMD bytes. The names are the firmware's."""
 
     SET_FLTR_TAGS = 0x05
     SET_FLTR_ID = 0x06
@@ -46,7 +46,7 @@ class Direction(Enum):
 
 
 ADV = -1
-"""In a layout: advertising data, 0 octets up to the limit."""
+"""In a layout: advertising data, 0 bytes up to the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Facts:
 
     direction: Direction
     layouts: tuple[tuple[int, ...], ...]
-    """Field sizes in octets, without the delimiters; one layout for each form of the command."""
+    """Field sizes in bytes, without the delimiters; one layout for each form of the command."""
     reply: Command | None = None
     """What the other end answers with; None: nothing."""
 
@@ -87,7 +87,7 @@ FACTS: dict[Command, Facts] = {
 
 
 def layout_of(command: Command, length: int) -> tuple[int, ...] | None:
-    """The layout of a payload of `length` octets, the size of advertising data filled in; None:
+    """The layout of a payload of `length` bytes, the size of advertising data filled in; None:
     too short for `command`, or it has no such payload."""
     for layout in FACTS[command].layouts:
         if ADV in layout:

@@ -1,6 +1,6 @@
 """The other end of the wire: a coprocessor as the firmware makes it, its weaknesses included.
 
-Octets from the host, advertising events from the air and time go in; octets on the wire come out.
+Bytes from the host, advertising events from the air and time go in; bytes on the wire come out.
 
     session.boot(now)                  power on: GET_ALL, then it waits for SET_ALL
     session.receive(data, now)         the host wrote something
@@ -13,10 +13,10 @@ due, so what comes out depends on when things happened and not on how often anyb
 
 What a host has to live with, and can try here:
 
-* A *chunk* ends with each 0x0A, wherever that stands, or after 212 octets. It is a frame from its
-  first octet on, or it joins the *ring* of earlier failures, which is then tried from its first
-  octet on. Nothing ever searches for STX and no time-out clears the ring; a frame that decodes at
-  once does. More than 64 octets in the ring overflow the stack, which ends in a reset.
+* A *chunk* ends with each 0x0A, wherever that stands, or after 212 bytes. It is a frame from its
+  first byte on, or it joins the *ring* of earlier failures, which is then tried from its first
+  byte on. Nothing ever searches for STX and no time-out clears the ring; a frame that decodes at
+  once does. More than 64 bytes in the ring overflow the stack, which ends in a reset.
 * One pending reply. The next command replaces it.
 * Without a report for 42 s the watchdog resets it, and it forgets how it was configured.
 * Reports and replies may be lost on the way out: see transmitter.py.
@@ -58,13 +58,13 @@ from firmware_protocol.transmitter import Transmitter
 CHUNK_SIZE = 212
 """The receive buffer: the longest frame of firmware 2.0.0."""
 RING_SIZE = 127
-"""A ring buffer of 128 octets, one of which must stay free."""
+"""A ring buffer of 128 bytes, one of which must stay free."""
 DECODE_SIZE = 64
 """The buffer on the stack into which the ring is copied."""
 
 BOOT_LED_TIME = 4.0
 TURN_TIME = 0.0001
-"""From an event to what it scheduled; about one octet on the line."""
+"""From an event to what it scheduled; about one byte on the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Firmware:
     """What differs between the generations."""
 
     max_adv: int
-    """Octets of advertising data that it has room for."""
+    """Bytes of advertising data that it has room for."""
     watchdog: float
     """Seconds."""
     is_v1: bool
@@ -218,11 +218,11 @@ class CoprocessorSession:
         self._transmitter.send(GetAll().to_frame(), now)
 
     def receive(self, data: bytes, now: float) -> None:
-        """Octets from the host, all of them at `now`."""
+        """Bytes from the host, all of them at `now`."""
         self.tick(now)
-        for octet in data:
-            self._chunk.append(octet)
-            if octet == ETX or len(self._chunk) == CHUNK_SIZE:
+        for byte in data:
+            self._chunk.append(byte)
+            if byte == ETX or len(self._chunk) == CHUNK_SIZE:
                 chunk = bytes(self._chunk)
                 self._chunk.clear()
                 self._parse(chunk, now)
@@ -274,7 +274,7 @@ class CoprocessorSession:
             self._next = min(self._watchdog_at, scan_end, self._reply_at)
 
     def take_output(self, now: float) -> bytes:
-        """The octets that have left the line since the last time; may be empty."""
+        """The bytes that have left the line since the last time; may be empty."""
         self.tick(now)
         return self._transmitter.take(now)
 
@@ -300,14 +300,14 @@ class CoprocessorSession:
                 self._feed_watchdog(now)
             self._execute(frame, now)
 
-    def _decode(self, octets: bytes) -> Frame | None:
+    def _decode(self, raw: bytes) -> Frame | None:
         try:
-            frame = decode(octets, self._firmware.max_adv)
+            frame = decode(raw, self._firmware.max_adv)
         except RemoteProtocolError as error:
-            if error.reason != "bad_delimiter" or octets[2] in _REPORTS:
+            if error.reason != "bad_delimiter" or raw[2] in _REPORTS:
                 return None
             # The C codec checks the delimiters of reports only.
-            frame = Frame(octets[2], octets[3 : 3 + octets[1]])
+            frame = Frame(raw[2], raw[3 : 3 + raw[1]])
         is_new = frame.command == Command.ADV_RPRT2 or (
             frame.command == Command.SET_ALL and len(frame.payload) == 7
         )

@@ -89,7 +89,7 @@ Event = Identified | Ready | Heard | Rebooted | Quiet | Replied | Failed
 
 @dataclass(slots=True)
 class SessionCounters:
-    """What one life of a link has seen; `scanner` has the octets and frames."""
+    """What one life of a link has seen; `scanner` has the bytes and frames."""
 
     scanner: ScannerCounters = field(default_factory=ScannerCounters)
     reports: int = 0

@@ -3,10 +3,10 @@
 Nothing is escaped. 0xCA, 0x0A and 0x2C occur anywhere inside a frame, so the only proof of a
 frame is that all of it fits: a known command with a length that is allowed for it, ETX where LEN
 says, the CRC, and the delimiters. The scanner therefore treats each 0xCA as a candidate, and
-when a candidate fails it discards *that one octet* and looks again from the next: a good frame
+when a candidate fails it discards *that one byte* and looks again from the next: a good frame
 behind or inside a false candidate is never lost.
 
-Speed: candidates are found with `bytes.find`; one dict lookup by the three header octets answers
+Speed: candidates are found with `bytes.find`; one dict lookup by the three header bytes answers
 "plausible?" and says how to take the frame apart. What is made of an intact frame is up to the
 *reading* that the scanner was given: `frames` here for tools that look at the wire, `messages`
 of messages.py for the sessions, which so never build a value only to take it apart again.
@@ -35,7 +35,7 @@ from firmware_protocol.errors import LocalProtocolError, RemoteProtocolError
 STX = 0xCA
 ETX = 0x0A
 OVERHEAD = 6
-"""Octets of a frame besides its payload."""
+"""Bytes of a frame besides its payload."""
 
 _STX = bytes([STX])
 _KNOWN: frozenset[int] = frozenset(Command)
@@ -48,17 +48,17 @@ class Frame(NamedTuple):
     command: int
     payload: bytes
     offset: int = 0
-    """Position of its STX, counted from the first octet that the scanner was fed."""
+    """Position of its STX, counted from the first byte that the scanner was fed."""
 
 
 def encode_frame(command: int, payload: bytes = b"") -> bytes:
-    """The octets on the wire of a command with `payload` (0..255 octets, delimiters included).
+    """The bytes on the wire of a command with `payload` (0..255 bytes, delimiters included).
 
-    A CRC of zero is written like any other. (The C encoder leaves both octets out, which makes
+    A CRC of zero is written like any other. (The C encoder leaves both bytes out, which makes
     one of its frames in 65536 undecodable.)
     """
     if len(payload) > 255:
-        raise LocalProtocolError(f"a payload of {len(payload)} octets; at most 255 fit a frame")
+        raise LocalProtocolError(f"a payload of {len(payload)} bytes; at most 255 fit a frame")
     covered = bytes((len(payload), command)) + payload
     return _STX + covered + crc16(covered).to_bytes(2, "little") + b"\n"
 
@@ -66,15 +66,15 @@ def encode_frame(command: int, payload: bytes = b"") -> bytes:
 T = TypeVar("T")
 
 Build = Callable[[bytes, int], T | None]
-"""(octets from LEN to the end of the payload, offset of STX) → value; None: bad delimiter."""
+"""(bytes from LEN to the end of the payload, offset of STX) → value; None: bad delimiter."""
 
 Reading = Callable[[int, tuple[int, ...]], Build[T]]
 """(command, field sizes) → how to build the value of such a frame."""
 
 
 def delimiters_hold(layout: tuple[int, ...]) -> Callable[[bytes], bool]:
-    """A check of the octets from LEN on: is there a delimiter behind each field of `layout`?"""
-    # LEN and CMD stand before the payload, so a delimiter is two octets further on.
+    """A check of the bytes from LEN on: is there a delimiter behind each field of `layout`?"""
+    # LEN and CMD stand before the payload, so a delimiter is two bytes further on.
     match [position + 2 for position in delimiter_positions(layout)]:
         case []:
             return lambda covered: True
@@ -101,7 +101,7 @@ class Candidate(NamedTuple, Generic[T]):
 
     total: int
     unpack_from: Callable[[bytes, int], tuple[Any, ...]]
-    """frame → (octets that the CRC covers: LEN to end of payload, CRC, ETX)"""
+    """frame → (bytes that the CRC covers: LEN to end of payload, CRC, ETX)"""
     build: Build[T]
 
 
@@ -116,7 +116,7 @@ def _candidate(length: int, build: Build[T]) -> Candidate[T]:
 
 
 def _lengths(command: Command, max_adv: int) -> range | frozenset[int]:
-    """The LENs that `command` can have when advertising data is at most `max_adv` octets."""
+    """The LENs that `command` can have when advertising data is at most `max_adv` bytes."""
     layouts = FACTS[command].layouts
     if command in _WITH_ADV:
         shortest = shortest_payload(layouts[0])
@@ -166,9 +166,9 @@ def _implausible(length: int, command: int) -> str:
 
 
 def decode(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
-    """Decode one frame that begins at the first octet; octets behind its end are ignored.
+    """Decode one frame that begins at the first byte; bytes behind its end are ignored.
 
-    max_adv: longest advertising data to accept, in octets.
+    max_adv: longest advertising data to accept, in bytes.
     Raises RemoteProtocolError with the first check that fails, in the order of the C decoder.
     """
     if frame[:1] != _STX:
@@ -219,12 +219,12 @@ class ScannerCounters:
 
 
 class FrameScanner(Generic[T]):
-    """Finds the frames in a stream of octets that is cut anywhere and may hold anything.
+    """Finds the frames in a stream of bytes that is cut anywhere and may hold anything.
 
     reading: what to make of an intact frame: `frames`, or `messages` of messages.py.
-    max_adv: longest advertising data to accept, in octets.
+    max_adv: longest advertising data to accept, in bytes.
     unknown: also deliver frames whose command is not known (`frames` only). Any LEN is then
-    plausible behind such a header, so noise can hold back the stream for up to 260 octets: for
+    plausible behind such a header, so noise can hold back the stream for up to 260 bytes: for
     looking into captures.
     """
 
@@ -242,7 +242,7 @@ class FrameScanner(Generic[T]):
 
     @property
     def pending(self) -> int:
-        """Octets kept back because they may be the beginning of a frame: 0..260."""
+        """Bytes kept back because they may be the beginning of a frame: 0..260."""
         return len(self._tail)
 
     def feed(self, data: bytes) -> list[T]:

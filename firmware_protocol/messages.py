@@ -1,10 +1,10 @@
 """What a frame means: one frozen value per message, both ways.
 
-`message.to_frame()` gives the octets to send; a FrameScanner with the reading `messages` delivers
+`message.to_frame()` gives the bytes to send; a FrameScanner with the reading `messages` delivers
 them from a stream, `parse(frame)` from a frame. Reports are
 NamedTuples because one is made per advertisement; everything else is a frozen dataclass.
 
-Octet order on the wire: company identifier and milliseconds low byte first; addresses and the
+Byte order on the wire: company identifier and milliseconds low byte first; addresses and the
 device identifier most significant byte first.
 """
 
@@ -54,9 +54,9 @@ def _u8(name: str, value: int) -> bytes:
     return bytes([value])
 
 
-def _octets(name: str, value: bytes, size: int) -> bytes:
+def _bytes(name: str, value: bytes, size: int) -> bytes:
     if len(value) != size:
-        raise LocalProtocolError(f"{name} must have {size} octets, not {len(value)}")
+        raise LocalProtocolError(f"{name} must have {size} bytes, not {len(value)}")
     return value
 
 
@@ -205,7 +205,7 @@ class LedCtrl(_Encoded):
         return {"time_interval_ms": self.time_interval_ms}
 
 
-# Bits 0 to 6 of the flags octet.
+# Bits 0 to 6 of the flags byte.
 _SET_ALL_FLAGS = (
     "fltr_tags",
     "use_coded_phy",
@@ -270,7 +270,7 @@ class DeviceId(_Encoded):
         return cls(payload[:8], payload[9:15])
 
     def payload(self) -> bytes:
-        return _octets("id", self.id, 8) + _COMMA + _octets("addr", self.addr, 6) + _COMMA
+        return _bytes("id", self.id, 8) + _COMMA + _bytes("addr", self.addr, 6) + _COMMA
 
     def fields(self) -> Fields:
         return {"id": self.id.hex(), "addr": address_text(self.addr)}
@@ -329,9 +329,9 @@ class AdvRprt2(NamedTuple):
     """Report of firmware 2.0.0 and later."""
 
     address: bytes
-    """Advertiser's address, six octets, as received."""
+    """Advertiser's address, six bytes, as received."""
     data: bytes
-    """Complete advertising data, any content, 0..235 octets."""
+    """Complete advertising data, any content, 0..235 bytes."""
     rssi: int
     """dBm, -128..127."""
     primary_phy: int
@@ -388,14 +388,14 @@ Message = HostMessage | CoprocessorMessage
 
 def _address_data_rssi(report: Report) -> bytes:
     if len(report.data) > MAX_ADV_LEN:
-        raise LocalProtocolError(f"{len(report.data)} octets of data; at most {MAX_ADV_LEN}")
+        raise LocalProtocolError(f"{len(report.data)} bytes of data; at most {MAX_ADV_LEN}")
     if not -128 <= report.rssi <= 127:
         raise LocalProtocolError(f"rssi must be -128..127, not {report.rssi}")
-    address = _octets("address", report.address, 6)
+    address = _bytes("address", report.address, 6)
     return b"%b,%b,%c," % (address, report.data, report.rssi & 0xFF)
 
 
-# Tables for the packed octets. The RSSI table also makes all reports share one int per value.
+# Tables for the packed bytes. The RSSI table also makes all reports share one int per value.
 _SIGNED_8 = tuple(v - 256 if v & 0x80 else v for v in range(256))
 _PHYS = tuple((v >> 4, v & 15) for v in range(256))
 _TX = tuple((bool(v & 0x80), (v & 0x7F) - 128 if v & 0x40 else v & 0x7F) for v in range(256))

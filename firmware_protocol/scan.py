@@ -26,7 +26,7 @@ class AdvertisingEvent(NamedTuple):
 
     address: bytes
     data: bytes
-    """Complete advertising data, 0..255 octets."""
+    """Complete advertising data, 0..255 bytes."""
     rssi: int
     primary_phy: int = PHY_1M
     secondary_phy: int = PHY_NOT_SET

@@ -1,6 +1,6 @@
 """The host's end of one life of a link: identify, configure, one command in flight, retry.
 
-Octets and time go in (`receive`, `tick`), events and octets to send come out. A session is used
+Bytes and time go in (`receive`, `tick`), events and bytes to send come out. A session is used
 once: when the port is opened again, a new one begins.
 
     session.start(now)
@@ -123,7 +123,7 @@ class HostSession:
     """One life of a link, seen from the host. See the top of this file.
 
     settings: the whole configuration of the coprocessor, sent as SET_ALL.
-    max_adv: longest advertising data to accept, in octets; longer reports are noise to it.
+    max_adv: longest advertising data to accept, in bytes; longer reports are noise to it.
     probe: what it is asked for a sign of life: GET_DEVICE_ID, or LED_CTRL, whose light then tells
     people that a host is there. Firmware that does not know LED_CTRL is asked who it is.
     old: who was found to have old firmware in an earlier life: spared the long SET_ALL.
@@ -188,7 +188,7 @@ class HostSession:
 
     @property
     def pending(self) -> int:
-        """Octets kept back because they may be the beginning of a frame."""
+        """Bytes kept back because they may be the beginning of a frame."""
         return self._scanner.pending
 
     @property
@@ -230,7 +230,7 @@ class HostSession:
             self._send_for_state(now)
 
     def receive(self, data: bytes, now: float) -> list[Event]:
-        """Octets from the port, cut anywhere."""
+        """Bytes from the port, cut anywhere."""
         self._received_at = now
         self._take(self._scanner.feed(data), now)
         return self._take_events()

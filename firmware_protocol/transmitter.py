@@ -1,6 +1,6 @@
 """The coprocessor's way to the wire: a line of a given speed, and what is lost before it.
 
-Firmware has no queue of frames. Its driver counts the octets that are left of the frame being
+Firmware has no queue of frames. Its driver counts the bytes that are left of the frame being
 sent; a frame that comes before the count is zero is thrown away, and so is the next one, because
 the count then runs below zero. `Faithful` does that, and with it loses as many reports as the
 firmware does. `DropIfBusy` loses only what really collides. `Ideal` has the queue that the
@@ -14,11 +14,11 @@ Source of the rule: ruuvi.drivers.c and ruuvi.gateway_nrf.c v2.0.0, read, not me
 from collections import deque
 from math import inf
 
-BITS_PER_OCTET = 10
+BITS_PER_BYTE = 10
 """8N1: a start bit, eight data bits, a stop bit."""
 
 FIFO_SIZE = 212
-"""Octets that the firmware's transmit buffer takes: its longest frame."""
+"""Bytes that the firmware's transmit buffer takes: its longest frame."""
 
 QUEUE_SIZE = 64
 """Frames that `Ideal` keeps waiting. At 115200 baud 0.3 s of ordinary reports: enough for every
@@ -27,60 +27,60 @@ cannot."""
 
 
 class Line:
-    """Octets on their way, one behind the other, each leaving at its time.
+    """Bytes on their way, one behind the other, each leaving at its time.
 
     baud: bits per second; 0 takes no time at all.
     """
 
     def __init__(self, baud: int) -> None:
         self.end = 0.0
-        """When the last octet given so far has left."""
-        self._octet_time = BITS_PER_OCTET / baud if baud else 0.0
+        """When the last byte given so far has left."""
+        self._byte_time = BITS_PER_BYTE / baud if baud else 0.0
         self._given = 0
         self._taken = 0
-        self._octets = bytearray()  # given, not taken
-        # Octets given without a gap are one run. Times are counted from its beginning and never
+        self._bytes = bytearray()  # given, not taken
+        # Bytes given without a gap are one run. Times are counted from its beginning and never
         # added up, so that asking in between cannot change them.
         self._run_begin = 0.0
         self._run_base = 0
 
-    def give(self, octets: bytes, now: float) -> None:
-        """Put octets behind those that are on their way."""
+    def give(self, raw: bytes, now: float) -> None:
+        """Put bytes behind those that are on their way."""
         if now >= self.end:
             self._run_begin = now
             self._run_base = self._given
-        self._octets += octets
-        self._given += len(octets)
+        self._bytes += raw
+        self._given += len(raw)
         self.end = self.when(self._given)
 
     def when(self, count: int) -> float:
-        """When octet number `count` of all will have left; inf if it has not been given."""
+        """When byte number `count` of all will have left; inf if it has not been given."""
         if count > self._given:
             return inf
-        return self._run_begin + (count - self._run_base) * self._octet_time
+        return self._run_begin + (count - self._run_base) * self._byte_time
 
     def sent(self, now: float) -> int:
-        """How many octets have left until now, of all that were ever given."""
+        """How many bytes have left until now, of all that were ever given."""
         if now >= self.end:
             return self._given
-        return self._run_base + int((now - self._run_begin) / self._octet_time)
+        return self._run_base + int((now - self._run_begin) / self._byte_time)
 
     def room(self, now: float) -> int:
-        """How many octets the transmit buffer still takes."""
+        """How many bytes the transmit buffer still takes."""
         return FIFO_SIZE - (self._given - self.sent(now))
 
     def take(self, now: float) -> bytes:
-        """The octets that have left since the last time."""
+        """The bytes that have left since the last time."""
         count = self.sent(now) - self._taken
-        octets = bytes(self._octets[:count])
-        del self._octets[:count]
+        raw = bytes(self._bytes[:count])
+        del self._bytes[:count]
         self._taken += count
-        return octets
+        return raw
 
     def cut(self, now: float) -> None:
         """A reset: what has not left by now never will."""
         self._given = self.sent(now)
-        del self._octets[self._given - self._taken :]
+        del self._bytes[self._given - self._taken :]
         self._run_begin = self.end = min(self.end, now)
         self._run_base = self._given
 
@@ -111,7 +111,7 @@ class Transmitter:
         return self._line.end if self._line.has_output else inf
 
     def take(self, now: float) -> bytes:
-        """The octets that have left the line since the last time."""
+        """The bytes that have left the line since the last time."""
         return self._line.take(now)
 
     def reset(self, now: float) -> None:
@@ -165,12 +165,12 @@ class DropIfBusy(Transmitter):
 
 
 class Faithful(Transmitter):
-    """The firmware's counter of octets left, with its mistakes; and one of its encoder's, for which
+    """The firmware's counter of bytes left, with its mistakes; and one of its encoder's, for which
     about one frame in 65,536 cannot be understood."""
 
     def __init__(self, baud: int) -> None:
         super().__init__(baud)
-        self._left = 0  # when `_mark` octets had been sent
+        self._left = 0  # when `_mark` bytes had been sent
         self._mark = 0
         self._sent_at = 0.0
 
@@ -184,7 +184,7 @@ class Faithful(Transmitter):
             self._left = 0
             self._sent_at = now  # it says so, though nothing was
             return False
-        # After a loss the count is zero for a moment while octets are still on their way. A frame
+        # After a loss the count is zero for a moment while bytes are still on their way. A frame
         # that comes in that moment goes behind them, as much of it as there is room for.
         self._line.give(frame[: self._line.room(now)], now)
         self._left = len(frame)

@@ -14,7 +14,7 @@ RATES = (0, 1, 10, 20, 50, 100, 226, 500, 2, 200)
 """Events per second; the index is what is sent."""
 AS_THE_LINE_CARRIES = 15
 COUNTED_SIZE = 13
-"""Octets of advertising data that hold the counters."""
+"""Bytes of advertising data that hold the counters."""
 MARK = 0x8000
 TAGS = tuple(bytes((0xC0, *b"HIL", 0, index)) for index in range(8))
 """Addresses of Pattern.TAGS."""

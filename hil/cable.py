@@ -1,7 +1,7 @@
 """A cable between a coprocessor that is a program and a host: a pseudo-terminal that can be
-unplugged, and whose octets can be damaged on the way.
+unplugged, and whose bytes can be damaged on the way.
 
-A thread carries the octets. What the host does not read for long is lost and counted.
+A thread carries the bytes. What the host does not read for long is lost and counted.
 """
 
 import os
@@ -21,19 +21,19 @@ READ_SIZE = 4096
 ALOOF = 48
 """Pseudo-terminals that are passed over."""
 KEPT = 1 << 20
-"""Octets that wait for a host that does not read. A kernel keeps 4 KiB, which a busy machine lets
+"""Bytes that wait for a host that does not read. A kernel keeps 4 KiB, which a busy machine lets
 run full in a third of a second; that would be the machine's loss, and not what is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Probabilities, each per octet; in both directions unless only one is named."""
+    """Probabilities, each per byte; in both directions unless only one is named."""
 
     lost: float = 0.0
     flipped: float = 0.0
     """One bit of it."""
     inserted: float = 0.0
-    """A random octet comes before it."""
+    """A random byte comes before it."""
     to_host: bool = True
     to_coprocessor: bool = True
     seed: int = 1
@@ -42,23 +42,23 @@ class Faults:
         """What damages a stream, cut anywhere, always in the same way."""
         random = Random(self.seed)
 
-        def damage(octets: bytes) -> bytes:
+        def damage(raw: bytes) -> bytes:
             out = bytearray()
-            for octet in octets:
+            for byte in raw:
                 if random.random() < self.inserted:
                     out.append(random.randrange(256))
                 if random.random() < self.lost:
                     continue
                 if random.random() < self.flipped:
-                    octet ^= 1 << random.randrange(8)
-                out.append(octet)
+                    byte ^= 1 << random.randrange(8)
+                out.append(byte)
             return bytes(out)
 
         return damage
 
 
-def _untouched(octets: bytes) -> bytes:
-    return octets
+def _untouched(raw: bytes) -> bytes:
+    return raw
 
 
 class Cable:
@@ -70,7 +70,7 @@ class Cable:
     def __init__(self, path: str) -> None:
         self.path = path
         self.unread = 0
-        """Octets that the host has left no room for."""
+        """Bytes that the host has left no room for."""
         self._master = self._slave = -1
         self._pty = ""
         self._device: socket.socket | None = None

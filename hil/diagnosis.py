@@ -10,7 +10,7 @@ from firmware_protocol.errors import RemoteProtocolError
 from firmware_protocol.framing import decode
 
 SIZE = 4096
-"""Octets that are looked at; so many are enough to tell."""
+"""Bytes that are looked at; so many are enough to tell."""
 LEAST = 3
 """Frames; what fewer have in common may be chance."""
 MOST = 3
@@ -22,7 +22,7 @@ def _exchanged(value: int) -> int:
 
 
 MISTAKES: dict[str, Callable[[bytes], int]] = {
-    "the two octets of the CRC are exchanged: the low one comes first": (
+    "the two bytes of the CRC are exchanged: the low one comes first": (
         lambda covered: _exchanged(crc16(covered))
     ),
     "the CRC begins with 0x0000, instead of 0xFFFF": lambda covered: crc_hqx(covered, 0),
@@ -36,22 +36,22 @@ MISTAKES: dict[str, Callable[[bytes], int]] = {
 REFUSED = {
     "bad_len": "but no {name} has LEN {length}",
     "bad_delimiter": "but a field is not followed by a comma (0x2C)",
-    "adv_too_long": "but too many octets of advertising data",
+    "adv_too_long": "but too many bytes of advertising data",
     "unknown_cmd": "but there is no such command",
 }
 """A reason of `decode`, for people."""
 
 
 class Sample:
-    """The first octets of a line."""
+    """The first bytes of a line."""
 
     def __init__(self) -> None:
-        self._octets = bytearray()
+        self._bytes = bytearray()
 
-    def feed(self, octets: bytes) -> None:
+    def feed(self, raw: bytes) -> None:
         """More of them."""
-        if len(self._octets) < SIZE:
-            self._octets += octets
+        if len(self._bytes) < SIZE:
+            self._bytes += raw
 
     def tell(self) -> str:
         """What the frames have in common that are not understood: "" or ": " and some words."""
@@ -78,14 +78,14 @@ class Sample:
 
     def _frames(self) -> Iterator[bytes]:
         """What begins and ends like a frame, and has a good CRC or a command that there is."""
-        octets = bytes(self._octets)
-        at = octets.find(STX)
-        while 0 <= at <= len(octets) - 6:
-            frame = octets[at : at + 6 + octets[at + 1]]
+        raw = bytes(self._bytes)
+        at = raw.find(STX)
+        while 0 <= at <= len(raw) - 6:
+            frame = raw[at : at + 6 + raw[at + 1]]
             if len(frame) == 6 + frame[1] and frame[-1] == ETX and _is_meant(frame):
                 yield frame
                 at += len(frame) - 1
-            at = octets.find(STX, at + 1)
+            at = raw.find(STX, at + 1)
 
 
 def _is_meant(frame: bytes) -> bool:

@@ -1,6 +1,6 @@
 """The rigs that run the reference firmware: on an emulated chip, or as a program of this machine.
 
-qemu's nRF51 has the programming model of the nRF52's UART, and these limits: octets take no time
+qemu's nRF51 has the programming model of the nRF52's UART, and these limits: bytes take no time
 (the firmware's timer stands in for the speed of the line), none is ever lost by the UART itself,
 and there is no radio, watchdog or RTC.
 """

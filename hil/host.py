@@ -11,7 +11,7 @@ from hil.wire import NoAnswerError
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.supervisor import Supervisor
-from ruuvi_host.status import LinkCounters
+from ruuvi_host.monitoring.counters import LinkCounters
 
 PATIENCE = 45.0
 """Seconds; the longest pause of a supervisor is 30."""
@@ -32,7 +32,7 @@ class Host:
         self.reports = 0
         self._noticed: list[Noticed] = []
         self._looked_at = 0
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
         self._failure: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         coprocessor = CoprocessorSettings(port=path, baud=baud)
@@ -62,7 +62,7 @@ class Host:
     def wait(self, what: str, patience: float = PATIENCE) -> Noticed:
         """The next time that it notices this, of what no earlier wait has looked at."""
         until = time.monotonic() + patience
-        with self._news:
+        with self._changed:
             while True:
                 while self._looked_at < len(self._noticed):
                     noticed = self._noticed[self._looked_at]
@@ -71,23 +71,23 @@ class Host:
                         return noticed
                 if self._failure:
                     raise self._failure
-                if not self._news.wait(max(until - time.monotonic(), 0)):
+                if not self._changed.wait(max(until - time.monotonic(), 0)):
                     seen = ", ".join(noticed.what for noticed in self._noticed) or "nothing"
                     raise NoAnswerError(f"the host was not {what} in {patience:g} s, but: {seen}")
 
     def wait_for_reports(self, count: int, patience: float = PATIENCE) -> None:
         """Wait until so many more have been delivered."""
-        with self._news:
+        with self._changed:
             wanted = self.reports + count
-            if not self._news.wait_for(lambda: self.reports >= wanted, patience):
+            if not self._changed.wait_for(lambda: self.reports >= wanted, patience):
                 raise NoAnswerError(f"{count} reports did not come in {patience:g} s")
 
     # --- what the supervisor tells, in the thread
 
     def heard(self, reports: list[Report], now: float) -> None:
-        with self._news:
+        with self._changed:
             self.reports += len(reports)
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def identified(self, device: DeviceId) -> None:
         self.device = device
@@ -100,9 +100,9 @@ class Host:
         self._note("rebooted")
 
     def _note(self, what: str) -> None:
-        with self._news:
+        with self._changed:
             self._noticed.append(Noticed(time.monotonic(), what))
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def _live(self) -> None:
         self._task = self._loop.create_task(self._supervisor.run(), name="supervisor")
@@ -111,9 +111,9 @@ class Host:
         except asyncio.CancelledError:
             pass
         except BaseException as error:
-            with self._news:
+            with self._changed:
                 self._failure = error
-                self._news.notify_all()
+                self._changed.notify_all()
         finally:
             self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()

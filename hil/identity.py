@@ -24,7 +24,7 @@ from hil.wire import OURS, NoAnswerError, RebootedError, Wire
 TRIES = 4
 PATIENCE = 1.5
 MOST_TRIES = 50
-"""More octets than the longest frame has."""
+"""More bytes than the longest frame has."""
 SHORT = 0.2
 UNKNOWN = "unknown"
 
@@ -43,13 +43,13 @@ def clear(wire: Wire) -> int:
     """Empty its receive buffer of whatever is in it; returns how many GET_DEVICE_ID that took.
 
     For the official firmware one is enough: it decodes at once. A receiver that has been promised
-    a long frame may have to be given as many octets first.
+    a long frame may have to be given as many bytes first.
     """
     for attempt in range(MOST_TRIES):
         # The lone 0x0A ends a chunk that somebody has left incomplete.
-        octets = b"\n" * (attempt == 0) + GetDeviceId().to_frame()
+        data = b"\n" * (attempt == 0) + GetDeviceId().to_frame()
         wire.forget()
-        wire.send(octets)
+        wire.send(data)
         try:
             # A GET_ALL that comes instead is not the end of it: it may have booted just now.
             wire.wait(_is_device_id, "DEVICE_ID", PATIENCE if attempt < TRIES else SHORT)

@@ -290,7 +290,7 @@ class Board:
 
     @property
     def line_rate(self) -> float:
-        """Reports of 31 octets that the line carries in a second."""
+        """Reports of 31 bytes that the line carries in a second."""
         return self.rig.baud / 10 / (47 if self.is_v1 else 51)
 
 

@@ -1,4 +1,4 @@
-"""The rig that plays a capture: the very octets that a board once sent, at the times at which it
+"""The rig that plays a capture: the very bytes that a board once sent, at the times at which it
 did. Nobody answers, and nothing is made up: for that there is `ruuvi-host replay`."""
 
 import socket
@@ -16,7 +16,7 @@ from ruuvi_host.errors import ConfigError
 LONGEST_PAUSE = 1.0
 """Seconds; a longer silence in the capture is not waited for."""
 FIRST_PAUSE = 0.3
-"""Seconds that a host has to open the port before the first octet."""
+"""Seconds that a host has to open the port before the first byte."""
 
 
 def why_not(file: str) -> str | None:
@@ -41,8 +41,8 @@ class ReplayRig(LocalRig):
         if problem := why_not(self._file):
             raise RigError(f"rig replay: {problem}")
         super().__init__()
-        octets = sum(len(data) for _, data in self._received())
-        self.what = f"capture {path.name}, {octets} octets, no hardware now"
+        raw = sum(len(data) for _, data in self._received())
+        self.what = f"capture {path.name}, {raw} bytes, no hardware now"
         self._ends = threading.Event()
 
     def boot(self, setup: Setup) -> socket.socket:
@@ -60,7 +60,7 @@ class ReplayRig(LocalRig):
         self._line.close()
 
     def _received(self) -> Iterator[tuple[float, bytes]]:
-        """What the first coprocessor sent: seconds of silence before it, and the octets."""
+        """What the first coprocessor sent: seconds of silence before it, and the bytes."""
         last: tuple[int, int] | None = None
         for record in open_source(self._file):
             if record.sent or record.interface:

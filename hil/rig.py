@@ -35,7 +35,7 @@ class Ability(StrEnum):
     RADIO = "radio"
     """Has a real one."""
     RECEIVER = "official_receiver"
-    """Takes octets as the official firmware does, with all that this brings: chunks that end with
+    """Takes bytes as the official firmware does, with all that this brings: chunks that end with
     0x0A, a ring that bad frames stay in. Others may be better, and need not be the same."""
 
 

@@ -57,7 +57,7 @@ misfits = st.builds(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A frame with one octet changed, missing or too many."""
+    """A frame with one byte changed, missing or too many."""
     frame = draw(frames)
     at = draw(st.integers(0, len(frame) - 1))
     match draw(st.sampled_from(["change", "drop", "insert"])):

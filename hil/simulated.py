@@ -11,7 +11,7 @@ from math import inf
 from firmware_protocol.coprocessor import FIRMWARES, Booted, Cause, CoprocessorSession
 from firmware_protocol.messages import DeviceId
 from firmware_protocol.scan import PHY_1M, PHY_CODED, AdvertisingEvent
-from firmware_protocol.transmitter import BITS_PER_OCTET, TRANSMIT_MODES
+from firmware_protocol.transmitter import BITS_PER_BYTE, TRANSMIT_MODES
 from hil.air import (
     AS_THE_LINE_CARRIES,
     COUNTED_SIZE,
@@ -36,7 +36,7 @@ LONGEST_STEP = 0.25
 
 
 class Generator:
-    """Events as hil/firmware/generator.c makes them, octet for octet."""
+    """Events as hil/firmware/generator.c makes them, byte for byte."""
 
     def __init__(self, word: int, now: float, *, baud: int, is_v1: bool) -> None:
         self.sent = 0
@@ -49,8 +49,8 @@ class Generator:
         self._rate = RATES[index] if index < len(RATES) else 0
         self._period = 1 / self._rate if self._rate else inf
         if index == AS_THE_LINE_CARRIES:
-            octets = self._size + (16 if is_v1 else 20)
-            self._period = octets * BITS_PER_OCTET / baud
+            raw = self._size + (16 if is_v1 else 20)
+            self._period = raw * BITS_PER_BYTE / baud
         if self._pattern is Pattern.RANDOM and self._rate:
             self._period = 0.001
             self._skip_to_chance()
@@ -133,13 +133,13 @@ class SimulatedBoard:
         return min(self._generator.deadline, self.session.deadline)
 
     def receive(self, data: bytes, now: float) -> None:
-        """Octets from the host."""
+        """Bytes from the host."""
         self._live_until(now)
         self.session.receive(data, now)
         self._note()
 
     def advance(self, now: float) -> bytes:
-        """The octets that have left the line."""
+        """The bytes that have left the line."""
         self._live_until(now)
         return self.session.take_output(now)
 

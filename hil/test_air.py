@@ -38,7 +38,7 @@ NOBODY = 0x7A5B
 """Not a company that anybody is of."""
 PRIMARY = {37, 38, 39}
 LINE = 11520
-"""Octets per second."""
+"""Bytes per second."""
 
 _silent: set[str] = set()
 """Ports on which nothing was to be heard: one wait is enough."""
@@ -67,10 +67,10 @@ def test_advertisements_are_heard(board: Board, wire: Wire, figures: Figures) ->
     heard = [h for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
     times = [h.at for h in heard]
     span = max(times[-1] - times[0], 1.0)
-    octets = sum(len(report.to_frame()) for report in reports)
+    raw = sum(len(report.to_frame()) for report in reports)
     figures.rates("from the air", times, None)
     figures.measure("reports per second", len(reports) / span, "/s", low=0)
-    figures.measure("octets per second", octets / span, "/s", high=1.5 * LINE)
+    figures.measure("bytes per second", raw / span, "/s", high=1.5 * LINE)
     twice = sum(
         one.message == next_one.message and next_one.at - one.at < AT_ONCE
         for one, next_one in pairwise(
@@ -196,15 +196,15 @@ def test_longer_data_is_dropped(board: Board, wire: Wire, figures: Figures) -> N
     if longest < 2:
         pytest.skip(f"rig {board.rig.name}: no data is heard that could be too long")
     found = _changed(wire, SetAll(fltr_tags=False, max_adv_len=longest - 1))
-    figures.measure("longest without a limit", longest, "octets")
-    figures.measure("with it", max(map(len, found), default=0), "octets", high=longest - 1)
+    figures.measure("longest without a limit", longest, "bytes")
+    figures.measure("with it", max(map(len, found), default=0), "bytes", high=longest - 1)
 
 
 @needs("answer")
 def test_filter(board: Board, wire: Wire, figures: Figures) -> None:
     """Filter on, for the company that is heard most: it still comes, the others do not."""
     heard = Counter(company_id(report.data) for report in listen(board, wire))
-    # That of id 0, which is none, would tell nothing of the order of the octets.
+    # That of id 0, which is none, would tell nothing of the order of the bytes.
     (wanted, before), *others = sorted(heard.items(), key=lambda one: (one[0] != 0, one[1]))[::-1]
     if not others:
         wanted, before = NOBODY, 0
@@ -225,8 +225,8 @@ def _changed(wire: Wire, settings: SetAll, seconds: float = SECONDS) -> list[byt
 
 
 def test_no_errors_at_rest(board: Board, wire: Wire, figures: Figures) -> None:
-    """Nothing happens but reports: no octet is in no frame."""
+    """Nothing happens but reports: no byte is in no frame."""
     listen(board, wire)
     live = Ability.ANSWER in board.rig.abilities  # a capture may be one of a bad line
     figures.measure("CRC errors", wire.crc_errors, high=0 if live else None)
-    figures.measure("octets in no frame", wire.skipped, high=SECONDS if live else None)
+    figures.measure("bytes in no frame", wire.skipped, high=SECONDS if live else None)

@@ -146,7 +146,7 @@ def test_what_only_a_coprocessor_sends(command: int, board: Board, wire: Wire) -
 
 @pytest.mark.parametrize("command", [0x00, 0x01, 0x02, 0x0D, 0x13, 0x1A, 0x21, 0xFF])
 def test_unknown_command(command: int, wire: Wire) -> None:
-    """Not answered. (No octet of it is 0x0A but the last, so that it is one chunk.)"""
+    """Not answered. (No byte of it is 0x0A but the last, so that it is one chunk.)"""
     wire.send(encode_frame(command, b"\x01,"))
     wire.no_answer(lambda m: isinstance(m, Ack), f"the unknown command 0x{command:02X}")
     wire.command(GetDeviceId())

@@ -1,5 +1,5 @@
 """Two implementations, one behaviour: the Python simulator beside the firmware in C, given the
-same octets. Every answer must be the same; so must the reports of the same air."""
+same bytes. Every answer must be the same; so must the reports of the same air."""
 
 import time
 from contextlib import suppress
@@ -37,9 +37,9 @@ SHORTEST_SCAN = 6.0
 """Seconds; after 7 a scan period of one channel ends, and the two may not agree on the moment."""
 
 
-def chunks(octets: bytes) -> list[bytes]:
+def chunks(data: bytes) -> list[bytes]:
     """As the coprocessor takes them: each can have one answer."""
-    *ended, rest = octets.split(b"\n")
+    *ended, rest = data.split(b"\n")
     return [piece + b"\n" for piece in ended] + [rest] * bool(rest)
 
 
@@ -57,7 +57,7 @@ def _is_answer(message: Message) -> bool:
 
 
 class Pair:
-    """The firmware and its model, given the same octets at the same time."""
+    """The firmware and its model, given the same bytes at the same time."""
 
     def __init__(self, board: Board, wire: Wire) -> None:
         self.exchanges = 0
@@ -77,9 +77,9 @@ class Pair:
         self._latest = SETTLE
         self._model.advance(SETTLE)
 
-    def send(self, octets: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Compare what is answered to each chunk."""
-        for chunk in chunks(octets):
+        for chunk in chunks(data):
             if time.monotonic() - self._scan_begin > SHORTEST_SCAN:
                 return
             expected, crashed = self._ask_model(chunk)
@@ -172,17 +172,17 @@ def machine(pair: Pair) -> type[RuleBasedStateMachine]:
         def begin(self) -> None:
             pair.begin()
 
-        @rule(octets=frames)
-        def command(self, octets: bytes) -> None:
-            pair.send(octets)
+        @rule(data=frames)
+        def command(self, data: bytes) -> None:
+            pair.send(data)
 
-        @rule(octets=st.one_of(damaged(), misfits, raw_frames))
-        def nonsense(self, octets: bytes) -> None:
-            pair.send(octets)
+        @rule(data=st.one_of(damaged(), misfits, raw_frames))
+        def nonsense(self, data: bytes) -> None:
+            pair.send(data)
 
-        @rule(octets=st.binary(min_size=1, max_size=40))
-        def noise(self, octets: bytes) -> None:
-            pair.send(octets)
+        @rule(data=st.binary(min_size=1, max_size=40))
+        def noise(self, data: bytes) -> None:
+            pair.send(data)
 
         @rule(
             pattern=st.sampled_from(

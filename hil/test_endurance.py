@@ -66,7 +66,7 @@ def test_endurance(board: Board, wire: Wire, figures: Figures, pytestconfig: pyt
     # Why something is lost, if it is: what stands still in the middle of a frame for longer than
     # hil.wire.IDLE loses that.
     figures.measure("longest silence", longest_silence, "s")
-    figures.measure("octets in no frame", wire.skipped)
+    figures.measure("bytes in no frame", wire.skipped)
     figures.exactly("CRC errors", wire.crc_errors, 0)
     if generates:
         figures.exactly("lost between board and host", lost_on_the_way, 0)

@@ -42,7 +42,7 @@ def test_delivers_reports(board: Board, figures: Figures) -> None:
     with host(board) as us:
         us.wait("ready")
         us.wait_for_reports(10)
-        figures.measure("octets in no frame", us.counters.bytes_skipped)
+        figures.measure("bytes in no frame", us.counters.bytes_skipped)
 
 
 @needs("reset")
@@ -101,7 +101,7 @@ def test_finds_a_poisoned_buffer(board: Board) -> None:
 
 @needs("inject_faults")
 def test_bears_a_bad_line(board: Board, figures: Figures) -> None:
-    """Octets lost, flipped and inserted in both directions: nothing hangs, every octet is
+    """Bytes lost, flipped and inserted in both directions: nothing hangs, every byte is
     accounted for, and on a good line it is ready again."""
     with host(board) as us:
         us.wait("ready")
@@ -117,4 +117,4 @@ def test_bears_a_bad_line(board: Board, figures: Figures) -> None:
         us.wait_for_reports(5)
         after = us.counters
         pending = after.bytes_received - after.bytes_in_frames - after.bytes_skipped
-        figures.measure("octets not accounted for", pending, low=0, high=260)
+        figures.measure("bytes not accounted for", pending, low=0, high=260)

@@ -20,11 +20,11 @@ DAMAGED = {
     "LEN too large": LED[:1] + b"\x04" + LED[2:],
     "LEN far too large": LED[:1] + b"\xf0" + LED[2:],
     "wrong CRC": LED[:-2] + bytes((LED[-2] ^ 1,)) + LED[-1:],
-    "CRC octets exchanged": LED[:-3] + LED[-2:-3:-1] + LED[-3:-2] + LED[-1:],
+    "CRC bytes exchanged": LED[:-3] + LED[-2:-3:-1] + LED[-3:-2] + LED[-1:],
     "damaged payload": LED[:3] + bytes((LED[3] ^ 0x40,)) + LED[4:],
     "damaged command": LED[:2] + b"\x0f" + LED[3:],
-    "an octet missing": LED[:4] + LED[5:],
-    "an octet twice": LED[:4] + LED[3:],
+    "a byte missing": LED[:4] + LED[5:],
+    "a byte twice": LED[:4] + LED[3:],
     "noise": bytes.fromhex("00ff55aa0d13") + b"\n",
 }
 
@@ -65,9 +65,9 @@ def test_garbage_before_a_frame_costs_it(wire: Wire) -> None:
 
 
 def test_frame_in_pieces(wire: Wire) -> None:
-    """Octet by octet, as slowly as one likes: there is no time-out."""
-    for octet in GOOD[:-1]:
-        wire.send(bytes((octet,)))
+    """Byte by byte, as slowly as one likes: there is no time-out."""
+    for byte in GOOD[:-1]:
+        wire.send(bytes((byte,)))
         wire.listen(0.02)
     wire.exchange(GOOD[-1:], GetDeviceId())
 
@@ -93,7 +93,7 @@ def test_poisoned_buffer(wire: Wire) -> None:
 
 @needs("setup", "official_receiver")
 def test_overflowing_ring_resets(wire: Wire) -> None:
-    """More than 64 octets of bad frames in a row: the original's stack is overwritten, and it
+    """More than 64 bytes of bad frames in a row: the original's stack is overwritten, and it
     starts anew. A host must never let it come to that."""
     bad = DAMAGED["wrong CRC"]
     for _ in range(64 // len(bad)):

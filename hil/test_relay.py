@@ -16,7 +16,7 @@ from hil.marks import needs
 from hil.plugin import Board, open_wire
 from hil.rig import Ability
 from ruuvi_host.receiver import Receiver, Settings, Signature
-from ruuvi_host.relay.signing import default_key
+from ruuvi_host.relay.http.signing import default_key
 
 pytestmark = needs("answer")
 PATIENCE = 60.0

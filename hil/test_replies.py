@@ -20,8 +20,8 @@ def test_second_command_takes_the_slot(board: Board, wire: Wire, figures: Figure
     both = 0
     for _ in range(times):
         wire.forget()
-        octets = SetAll(fltr_id=0xFFFF).to_frame() + GetDeviceId().to_frame()
-        wire.exchange(octets, GetDeviceId())
+        data = SetAll(fltr_id=0xFFFF).to_frame() + GetDeviceId().to_frame()
+        wire.exchange(data, GetDeviceId())
         wire.command(LedCtrl(0))  # whatever was to come of the two has come
         acked = [h.message for h in wire.heard if isinstance(h.message, Ack)]
         both += any(ack.acked_cmd == SetAll.command for ack in acked)

@@ -28,9 +28,9 @@ def account(wire: Wire, reports: list[Report], air: Air, figures: Figures, label
     assert reports, "no reports"
     found = loss(reports)
     times = [h.at for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
-    figures.rates(f"{label}, {air.size} octets", times, float(air.rate) if air.rate else None)
+    figures.rates(f"{label}, {air.size} bytes", times, float(air.rate) if air.rate else None)
     figures.measure("reports", found.received, low=1)
-    figures.exactly("octets in no frame", wire.skipped, 0)
+    figures.exactly("bytes in no frame", wire.skipped, 0)
     figures.exactly("lost between board and host", found.on_the_way, 0)
     figures.exactly("out of order", found.disordered, 0)
     figures.exactly("CRC errors", wire.crc_errors, 0)
@@ -52,13 +52,13 @@ def test_rate(rate: int, board: Board, wire: Wire, figures: Figures) -> None:
 def test_saturation(size: int, board: Board, wire: Wire, figures: Figures) -> None:
     """As many as the line carries, without a gap."""
     if board.is_v1 and size > 31:
-        pytest.skip("firmware 1.0.0 reports at most 31 octets")
+        pytest.skip("firmware 1.0.0 reports at most 31 bytes")
     air = Air(None, size)
     reports = listen(wire, air)
     account(wire, reports, air, figures, "saturated")
-    octets = sum(len(report.to_frame()) for report in reports)
+    raw = sum(len(report.to_frame()) for report in reports)
     span = wire.heard[-1].at - wire.heard[0].at
-    figures.measure("octets per second", octets / span, "/s", low=0.3 * board.rig.baud / 10)
+    figures.measure("bytes per second", raw / span, "/s", low=0.3 * board.rig.baud / 10)
 
 
 def test_overload(board: Board, wire: Wire, figures: Figures) -> None:
@@ -75,7 +75,7 @@ def test_overload(board: Board, wire: Wire, figures: Figures) -> None:
 @setup(transmit="faithful")
 @generation("2.0.0")
 def test_collisions(wire: Wire, figures: Figures) -> None:
-    """The official transmitter, random arrivals: at 50/s of 31 octets about 30 % are lost, though
+    """The official transmitter, random arrivals: at 50/s of 31 bytes about 30 % are lost, though
     the line is idle most of the time. Replies can vanish in the same way."""
     air = Air(50, pattern=Pattern.RANDOM)
     wire.command(air.settings())

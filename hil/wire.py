@@ -1,4 +1,4 @@
-"""The host's end of the line, for tests: send octets, wait for what comes, know when it came.
+"""The host's end of the line, for tests: send bytes, wait for what comes, know when it came.
 
 An event loop in a thread reads the port all the time, so that nothing is late because a test is
 busy. Times are monotonic seconds.
@@ -180,7 +180,7 @@ class Wire:
 
     @property
     def skipped(self) -> int:
-        """Octets in no frame, since `begin`."""
+        """Bytes in no frame, since `begin`."""
         return self.counters.bytes_skipped - self._skipped_before
 
     @property
@@ -217,14 +217,14 @@ class Wire:
             self._heard.clear()
             self._looked_at = 0
 
-    def send(self, octets: bytes) -> float:
+    def send(self, raw: bytes) -> float:
         """Write; returns when."""
         assert self._port
         port = self._port
 
         async def write() -> float:
             now = time.monotonic()
-            port.write(octets)
+            port.write(raw)
             return now
 
         return self._in_loop(write())
@@ -267,8 +267,8 @@ class Wire:
         """Send a command and wait for its answer. A reboot instead of an answer is an error."""
         return self.exchange(command.to_frame(), command, patience)
 
-    def exchange(self, octets: bytes, command: HostMessage, patience: float = PATIENCE) -> Reply:
-        """Send these octets, of which `command` is to be answered; after a while once more, as a
+    def exchange(self, raw: bytes, command: HostMessage, patience: float = PATIENCE) -> Reply:
+        """Send these bytes, of which `command` is to be answered; after a while once more, as a
         host does: the official firmware loses answers when reports are about.
         """
         experience = self._experience or Experience()
@@ -284,7 +284,7 @@ class Wire:
             times += 1
             with self._news:
                 self._looked_at = len(self._heard)
-            sent = self.send(octets)
+            sent = self.send(raw)
             left = begin + patience - sent
             try:
                 heard = self.wait(
@@ -296,7 +296,7 @@ class Wire:
                 if left <= again:
                     sent_so_often = f"{command.command.name} sent {times} times: " * (times > 1)
                     remark = experience.remark(command.command)
-                    if b"\n" in octets[:-1]:
+                    if b"\n" in raw[:-1]:
                         remark += "; its frame has a 0x0A within, which is not its end"
                     experience.unanswered(command.command, patience)
                     raise NoAnswerError(f"{sent_so_often}{error}{remark}") from None
@@ -354,7 +354,7 @@ class Wire:
         if not counters.bytes_received:
             return "nothing at all has been received"
         return (
-            f"{counters.bytes_received} octets received, {counters.bytes_skipped} of them in no "
+            f"{counters.bytes_received} bytes received, {counters.bytes_skipped} of them in no "
             f"frame, {counters.crc_errors} CRC errors{self.what_is_wrong()}"
         )
 

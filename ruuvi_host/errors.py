@@ -12,7 +12,7 @@
       RelayError             exit 4   the network side
         SinkError                     a server refuses, or cannot be reached
         SpoolError                    undelivered data cannot be kept
-      HealthError            exit 5   the host does not do its work, and cannot mend it
+      HealthError            exit 5   the host does not do its work, and cannot fix it
 
 The message is for people and says what to do next; the attributes are for programs.
 """

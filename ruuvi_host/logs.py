@@ -73,10 +73,10 @@ class StderrHandler(logging.Handler):
 
     def _write(self) -> None:
         while True:
-            octets = (self._lines.get() + "\n").encode("utf-8", "replace")
+            data = (self._lines.get() + "\n").encode("utf-8", "replace")
             with suppress(OSError):  # nobody is left to be told about it
-                while octets:
-                    octets = octets[os.write(self._fd, octets) :]
+                while data:
+                    data = data[os.write(self._fd, data) :]
             self._lines.task_done()
 
 

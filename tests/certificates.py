@@ -107,9 +107,9 @@ async def tls_server(context: ssl.SSLContext) -> AsyncIterator[Server]:
                 with server.contexts[-1].wrap_socket(connection, server_side=True) as tls:
                     received = b""
                     while b"\r\n\r\n{" not in received:
-                        if not (octets := tls.recv(4096)):
+                        if not (data := tls.recv(4096)):
                             break
-                        received += octets
+                        received += data
                     else:
                         if tls.context.post_handshake_auth:
                             _ask_late(tls)

@@ -37,7 +37,7 @@ class FaultServer:
     What can be done: ok; a status, as "503"; "429" with Retry-After 1; late (200 after a second);
     lost (taken, and closed without an answer); cut (taken, and closed within the answer); reset;
     reset_early (before it is read); hold (read, and closed after two seconds); hang (read, and no
-    answer); hang_early (not even read); drip (an answer of an octet a second); garbage.
+    answer); hang_early (not even read); drip (an answer of a byte a second); garbage.
     """
 
     def __init__(self, behave: Callable[[int], str] = lambda number: "ok") -> None:
@@ -143,8 +143,8 @@ class FaultServer:
         elif action == "hang":
             self._stopped.wait()
         elif action == "drip":
-            for octet in answer("200"):
-                connection.sendall(bytes([octet]))
+            for byte in answer("200"):
+                connection.sendall(bytes([byte]))
                 if self._stopped.wait(1.0):
                     return
         elif action == "garbage":

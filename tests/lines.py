@@ -41,14 +41,14 @@ class Pty:
             await asyncio.sleep(0)
 
     async def receive(self, size: int) -> bytes:
-        """Exactly `size` octets that the host has written."""
+        """Exactly `size` bytes that the host has written."""
         received = b""
         while len(received) < size:
-            await until(self.has_octets)
+            await until(self.has_bytes)
             received += os.read(self.master, size - len(received))
         return received
 
-    def has_octets(self) -> bool:
+    def has_bytes(self) -> bool:
         return bool(int.from_bytes(self._ioctl(termios.FIONREAD), "little"))
 
     def is_exclusive(self) -> bool:

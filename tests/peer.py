@@ -20,14 +20,14 @@ IDENTITY = bytes.fromhex("4098a778581ae138 2c c8252d8e9c2c 2c")
 DEFAULT_SETTINGS = bytes.fromhex("99042c 7d2c 302c")
 
 Answers = Callable[[int, bytes], bytes]
-"""(command, payload) → octets to send; none: silence."""
+"""(command, payload) → bytes to send; none: silence."""
 
 
 def crc(data: bytes) -> int:
     """CRC-16/CCITT-FALSE, a bit at a time."""
     value = 0xFFFF
-    for octet in data:
-        value ^= octet << 8
+    for byte in data:
+        value ^= byte << 8
         for _ in range(8):
             value = (value << 1 ^ 0x1021 if value & 0x8000 else value << 1) & 0xFFFF
     return value
@@ -75,7 +75,7 @@ class Peer(Pty):
         self.commands: list[tuple[int, bytes]] = []
         """Received intact: (command, payload)."""
         self.noise = 0
-        """Octets received that belong to no frame."""
+        """Bytes received that belong to no frame."""
         self._received = b""
         self.plug_in()
 
@@ -98,7 +98,7 @@ class Peer(Pty):
         super().unplug()
 
     def unread(self) -> int:
-        """Octets that the host has not taken yet."""
+        """Bytes that the host has not taken yet."""
         return int.from_bytes(self._ioctl(termios.FIONREAD, self._slave), "little")
 
     async def got(self, command: int, times: int = 1) -> bytes:

@@ -1,5 +1,5 @@
-"""Servers for the tests of delivery: they record what comes, octet for octet, and answer with the
-octets that they were given. And sinks that post to them.
+"""Servers for the tests of delivery: they record what comes, byte for byte, and answer with the
+bytes that they were given. And sinks that post to them.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from typing import Any
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.model import Authorization, Target
-from ruuvi_host.relay import http
-from ruuvi_host.relay.http import HttpSink
-from ruuvi_host.relay.signing import Signer
+from ruuvi_host.relay.http import sink as http
+from ruuvi_host.relay.http.signing import Signer
+from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.sink import Outcome, Verdict
 
 GATEWAY = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))

@@ -18,19 +18,19 @@ from typing import Any, TypeVar
 import pytest
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
-from ruuvi_host.relay.disk import Disk
+from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.sink import Outcome, Verdict
-from ruuvi_host.relay.spool import Spool
-from ruuvi_host.relay.spool_reading import rows
-from ruuvi_host.status import RelayCounters
+from ruuvi_host.relay.spool.disk import Disk
+from ruuvi_host.relay.spool.reading import rows
+from ruuvi_host.relay.spool.spool import Spool
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class LoopClock:
 
 
 class AtOnce:
-    """A ruuvi_host.relay.spool.Disk that blocks the loop: its time must not jump meanwhile."""
+    """A Disk of the spool that blocks the loop: its time must not jump meanwhile."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -211,9 +211,9 @@ class World:
         )
 
     def hear(self, address: int, data: bytes = b"\x01") -> None:
-        octets = address.to_bytes(6, "big")
-        stamp = int(LoopClock().wall())
-        self.table.put([Advertisement(octets, data, -60, 1, 15, 37, None, now(), stamp)])
+        raw = address.to_bytes(6, "big")
+        timestamp = int(LoopClock().wall())
+        self.table.put([Advertisement(raw, data, -60, 1, 15, 37, None, now(), timestamp)])
 
     def hear_each(self, seconds: float, count: int) -> None:
         """Sensor 0 is heard at once, then another just before each beat."""
@@ -242,14 +242,14 @@ def left(world: World) -> list[list[int]]:
     ]
 
 
-def balanced(world: World) -> None:
+def accounted_for(world: World) -> None:
     """Every batch, and every report, that was cut has ended or waits."""
     c = world.counters
     batches, reports = world.relay.waiting
     assert c.batches + c.from_before - c.unreadable - c.lost == batches + sum(
-        (c.accepted, c.empty_failed, c.refused, c.overflowed, c.aged_out, c.thinned)
+        (c.accepted, c.empty_failed, c.refused, c.overflowed, c.aged_out, c.merged)
     )
-    gone = c.overflowed_reports + c.aged_out_reports + c.thinned_reports + c.unreadable_reports
+    gone = c.overflowed_reports + c.aged_out_reports + c.merged_reports + c.unreadable_reports
     answered = c.accepted_reports + c.refused_reports
     begun = c.batch_reports + c.from_before_reports
     assert begun == reports + answered + gone + c.lost_reports

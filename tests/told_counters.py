@@ -1,4 +1,4 @@
-"""What a host that has ended told about its own server: counters, and whether they balance."""
+"""What a host that has ended told about its own server: counters, and whether they add up."""
 
 import re
 
@@ -13,8 +13,8 @@ def counted(program: Program, name: str) -> int:
     return int(found[1]) if found else 0
 
 
-def assert_balanced(program: Program) -> None:
-    ends = ("accepted", "refused", "overflowed", "aged_out", "thinned", "lost", "kept")
+def assert_accounted_for(program: Program) -> None:
+    ends = ("accepted", "refused", "overflowed", "aged_out", "merged", "lost", "kept")
     cut = counted(program, "batches") + counted(program, "from_before")
     ended = sum(counted(program, name) for name in (*ends, "empty_failed", "unreadable"))
     assert cut == ended, program

@@ -41,7 +41,7 @@ def _line(rate: int, cpu: float, p99: float | None = 1.0) -> Benchmark:
 
 BENCHMARKS = (
     Benchmark(
-        (Figure("bellows", "octets to reports, against bellows' ASH", at_least=7),),
+        (Figure("bellows", "bytes to reports, against bellows' ASH", at_least=7),),
         parsing.bellows,
     ),
     Benchmark((Figure("zigpy-znp", "the same against zigpy-znp", at_least=18),), parsing.zigpy_znp),
@@ -58,7 +58,7 @@ BENCHMARKS = (
         parsing.format_5,
     ),
     Benchmark(
-        (Figure("batches", "octets to raw JSON batches, in USB full speed", at_least=25),),
+        (Figure("batches", "bytes to raw JSON batches, in USB full speed", at_least=25),),
         chain.batches,
     ),
     Benchmark(
@@ -93,7 +93,7 @@ BENCHMARKS = (
     ),
     Benchmark(
         (
-            Figure("table", "octets per sensor, 100,000 raw (traced)", "B", at_most=350),
+            Figure("table", "bytes per sensor, 100,000 raw (traced)", "B", at_most=350),
             Figure("table-before-batch", "the same while a relay's queue is full", "B"),
         ),
         chain.table_memory,

@@ -8,13 +8,13 @@
 --
 -- A packet is one read or write of the port and cuts frames anywhere, so what is incomplete waits
 -- for the next packet of its direction; a frame is shown at the packet that completes it. Nothing
--- on the wire is escaped: each 0xCA is a candidate, and one that fails costs that octet only.
+-- on the wire is escaped: each 0xCA is a candidate, and one that fails costs that byte only.
 -- Advertising data is taken apart here: Wireshark's dissector of it cannot be called from Lua.
 
 local STX, ETX, DELIMITER = 0xCA, 0x0A, 0x2C
-local OVERHEAD = 6    -- octets of a frame besides its payload
+local OVERHEAD = 6    -- bytes of a frame besides its payload
 local MAX_ADV = 235   -- longest advertising data that fits a frame of the firmware
-local IDLE = 0.5      -- seconds without an octet after which an incomplete frame is given up
+local IDLE = 0.5      -- seconds without a byte after which an incomplete frame is given up
 local SENT, RECEIVED = 0, 1  -- as pinfo.p2p_dir has them
 
 local ca = Proto("ca_uart", "CA-UART")
@@ -59,8 +59,8 @@ local f = {
   length = ProtoField.uint8("ca_uart.len", "Length of the payload"),
   payload = ProtoField.bytes("ca_uart.payload", "Payload"),
   crc = ProtoField.uint16("ca_uart.crc", "CRC", base.HEX),
-  skipped = ProtoField.bytes("ca_uart.skipped", "Octets in no frame"),
-  pending = ProtoField.uint16("ca_uart.pending", "Octets that wait for the next packet"),
+  skipped = ProtoField.bytes("ca_uart.skipped", "Bytes in no frame"),
+  pending = ProtoField.uint16("ca_uart.pending", "Bytes that wait for the next packet"),
   mac = ProtoField.ether("ca_uart.mac", "Address"),
   adv = ProtoField.bytes("ca_uart.adv", "Advertising data"),
   rssi = ProtoField.int8("ca_uart.rssi", "RSSI (dBm)"),
@@ -93,7 +93,7 @@ for _, field in ipairs(flag_fields) do all[#all + 1] = field end
 ca.fields = all
 
 local noise = ProtoExpert.new(
-  "ca_uart.noise", "Octets that belong to no frame", expert.group.MALFORMED, expert.severity.WARN)
+  "ca_uart.noise", "Bytes that belong to no frame", expert.group.MALFORMED, expert.severity.WARN)
 ca.experts = {noise}
 
 -- CRC-16/CCITT-FALSE
@@ -101,20 +101,20 @@ ca.experts = {noise}
 local library = bit32 or bit
 local xor = library and library.bxor or load("return function(a, b) return a ~ b end")()
 local CRC_TABLE = {}
-for octet = 0, 255 do
-  local value = octet * 256
+for byte = 0, 255 do
+  local value = byte * 256
   for _ = 1, 8 do
     local shifted = value * 2
     value = value >= 0x8000 and xor(shifted % 0x10000, 0x1021) or shifted
   end
-  CRC_TABLE[octet] = value
+  CRC_TABLE[byte] = value
 end
 
-local function crc16(octets)
+local function crc16(bytes)
   local value = 0xFFFF
-  for i = 1, #octets do
+  for i = 1, #bytes do
     local high = math.floor(value / 256)
-    value = xor(value % 256 * 256, CRC_TABLE[xor(high, octets:byte(i))])
+    value = xor(value % 256 * 256, CRC_TABLE[xor(high, bytes:byte(i))])
   end
   return value
 end
@@ -182,37 +182,37 @@ end
 
 -- Who sent a packet of which the capture does not tell it: hosts, if it is a frame that they send.
 -- Firmware 1.0.0 answers LED_CTRL with the same frame once more. As `ruuvi-host decode uart` has it.
-local function guessed(octets)
-  local what, total = candidate(octets, 1)
-  if what ~= "frame" or total ~= #octets then return RECEIVED end
+local function guessed(bytes)
+  local what, total = candidate(bytes, 1)
+  if what ~= "frame" or total ~= #bytes then return RECEIVED end
   local port = name_of_stream("")
-  local command = octets:byte(3)
+  local command = bytes:byte(3)
   if not OF_HOST[command] then
     if command == 0x20 then asked[port] = nil end
     return RECEIVED
   end
-  local is_echo = octets == asked[port]
-  asked[port] = command == 0x0E and not is_echo and octets or nil
+  local is_echo = bytes == asked[port]
+  asked[port] = command == 0x0E and not is_echo and bytes or nil
   return is_echo and RECEIVED or SENT
 end
 
--- Take the octets of a packet into the stream of its port and direction. Returns a list of pieces, each
--- {kind, octets, offset in the packet (negative: it began in an earlier one)}, and what waits.
-local function take(name, octets, time)
+-- Take the bytes of a packet into the stream of its port and direction. Returns a list of pieces, each
+-- {kind, bytes, offset in the packet (negative: it began in an earlier one)}, and what waits.
+local function take(name, bytes, time)
   local stream = streams[name]
   if not stream then
     stream = {tail = "", time = time}
     streams[name] = stream
   end
   local pieces = {}
-  local data, before = stream.tail .. octets, #stream.tail
+  local data, before = stream.tail .. bytes, #stream.tail
   local idle = before > 0 and time - stream.time > IDLE
   local start, skipped_from = 1, nil
 
   local function skipped()
     if skipped_from then
       pieces[#pieces + 1] =
-        {kind = "skipped", octets = data:sub(skipped_from, start - 1), offset = skipped_from - 1 - before}
+        {kind = "skipped", bytes = data:sub(skipped_from, start - 1), offset = skipped_from - 1 - before}
       skipped_from = nil
     end
   end
@@ -222,7 +222,7 @@ local function take(name, octets, time)
     if what == "frame" then
       skipped()
       pieces[#pieces + 1] =
-        {kind = "frame", octets = data:sub(start, start + total - 1), offset = start - 1 - before}
+        {kind = "frame", bytes = data:sub(start, start + total - 1), offset = start - 1 - before}
       start = start + total
     elseif what == "wait" and not (idle and start <= before) then
       break
@@ -238,11 +238,11 @@ end
 
 -- Showing them
 
-local function hex_mac(octets)
-  return (octets:gsub(".", function(c) return string.format("%02X:", c:byte()) end):sub(1, -2))
+local function hex_mac(bytes)
+  return (bytes:gsub(".", function(c) return string.format("%02X:", c:byte()) end):sub(1, -2))
 end
 
--- AD structures: a length octet (of what follows), a type octet, data.
+-- AD structures: a length byte (of what follows), a type byte, data.
 local function show_advertising_data(range, tree)
   local position, size = 0, range:len()
   while position < size do
@@ -335,12 +335,12 @@ local function show_frame(range, tree)
 end
 
 function ca.dissector(tvb, pinfo, tree)
-  local octets = tvb:len() > 0 and tvb:range():bytes():raw() or ""
+  local bytes = tvb:len() > 0 and tvb:range():bytes():raw() or ""
   local seen = found[pinfo.number]
   if not seen then
     local direction = pinfo.p2p_dir
-    if direction ~= SENT and direction ~= RECEIVED then direction = guessed(octets) end
-    seen = take(name_of_stream(direction), octets, tonumber(pinfo.abs_ts))
+    if direction ~= SENT and direction ~= RECEIVED then direction = guessed(bytes) end
+    seen = take(name_of_stream(direction), bytes, tonumber(pinfo.abs_ts))
     seen.direction = direction
     found[pinfo.number] = seen
   end
@@ -355,15 +355,15 @@ function ca.dissector(tvb, pinfo, tree)
   for _, piece in ipairs(seen.pieces) do
     local range
     if piece.offset >= 0 then
-      range = tvb(piece.offset, #piece.octets)
+      range = tvb(piece.offset, #piece.bytes)
     else  -- it began in an earlier packet
-      range = ByteArray.new(piece.octets, true):tvb("Octets of several packets")()
+      range = ByteArray.new(piece.bytes, true):tvb("Bytes of several packets")()
     end
     if piece.kind == "frame" then
       lines[#lines + 1] = show_frame(range, top)
     else
       top:add(f.skipped, range):add_tvb_expert_info(noise, range)
-      lines[#lines + 1] = #piece.octets .. " octets in no frame"
+      lines[#lines + 1] = #piece.bytes .. " bytes in no frame"
     end
   end
   if seen.pending > 0 then

@@ -26,14 +26,14 @@ UPTIME = 1000 * 10**9
 """Monotonic time of the beginning."""
 
 PACKET = 32
-"""Octets."""
-OCTET = 10 / 115200
+"""Bytes."""
+BYTE = 10 / 115200
 """Seconds."""
 
 EVERY_KIND = "2 3 4 5 6 7 8 c5 e0 e1 f0 fa air 2in1 3in1".split()
 
 Line = Callable[[bytes], bytes]
-"""What a line makes of the octets from the coprocessor."""
+"""What a line makes of the bytes from the coprocessor."""
 
 
 def clean(data: bytes) -> bytes:
@@ -41,20 +41,20 @@ def clean(data: bytes) -> bytes:
 
 
 def noisy(seed: int) -> Line:
-    """Octets are turned over, get lost, and come from nowhere."""
+    """Bytes are turned over, get lost, and come from nowhere."""
     random = Random(seed)
 
     def line(data: bytes) -> bytes:
         out = bytearray()
-        for octet in data:
+        for byte in data:
             match random.randrange(400):
                 case 0:
                     continue
                 case 1:
-                    octet ^= 1 << random.randrange(8)
+                    byte ^= 1 << random.randrange(8)
                 case 2:
                     out += b"\xca" + random.randbytes(random.randrange(4))
-            out.append(octet)
+            out.append(byte)
         return bytes(out)
 
     return line
@@ -97,7 +97,7 @@ def _read(then: float, now: float, data: bytes) -> Iterator[Record]:
     for start in range(0, len(data), PACKET):
         piece = data[start : start + PACKET]
         left = len(data) - start - len(piece)
-        yield _record(False, max(then, now - left * OCTET), piece)
+        yield _record(False, max(then, now - left * BYTE), piece)
 
 
 def _record(sent: bool, now: float, data: bytes) -> Record:
@@ -115,7 +115,7 @@ def together(*ports: Iterator[Record]) -> Iterator[Record]:
 
 
 def write(path: Path, records: list[Record], *, cut: int = 0) -> None:
-    """cut: octets that a crash has left unwritten."""
+    """cut: bytes that a crash has left unwritten."""
     kept = Counter(record.interface for record in records)
     data = section("ruuvi-host tools/captures.py", *[None] * len(kept))
     data += b"".join(map(packet, records))

@@ -1,4 +1,4 @@
-"""Writes docs/pages/formats-*.md: what stands in which octets of each data format.
+"""Writes docs/pages/formats-*.md: what stands in which bytes of each data format.
 
     python tools/format_pages.py
 
@@ -37,7 +37,7 @@ PAGES = Path(__file__).parents[1] / "docs" / "pages"
 KEY = bytes(16)
 KEYS = Keys([(None, KEY)])
 PROBES = 24
-"""Payloads of random octets in which every bit is turned over."""
+"""Payloads of random bytes in which every bit is turned over."""
 
 
 class Family(NamedTuple):
@@ -65,30 +65,30 @@ FAMILIES = {
     ),
     "encrypted": Family(
         "Encrypted data formats",
-        "Offsets are those after octets 1 to 16, one AES-128 block, were decrypted with the key "
+        "Offsets are those after bytes 1 to 16, one AES-128 block, were decrypted with the key "
         "of the device. Both formats are from custom projects and proofs of concept.",
         (0x08, 0xFA),
     ),
     "urls": Family(
         "Data formats in URLs",
         "The first tags sent an Eddystone URL, https://ruu.vi/#…, whose fragment is base64. "
-        "Offsets are those in the six octets behind it. The ninth character of format 4 is "
+        "Offsets are those in the six bytes behind it. The ninth character of format 4 is "
         "tag_id.",
         (0x02, 0x04),
     ),
 }
 
 NOTES = {
-    0x03: "Longer payloads are accepted: some firmware padded them. Octet 3 may exceed 99.",
-    0x07: "Octet 16 is a CRC-8 (polynomial 0x07) over octets 0 to 15.",
-    0x08: "Octet 17 is a CRC-8 (polynomial 0x07) over the decrypted block; it tells a wrong key.",
-    0xE1: "Octets 29 to 33 are reserved, FF.",
-    0xE0: "Octets 29 to 33 are reserved, FF.",
-    0xFA: "Octets 15 and 16 are 0, which tells a wrong key.",
+    0x03: "Longer payloads are accepted: some firmware padded them. Byte 3 may exceed 99.",
+    0x07: "Byte 16 is a CRC-8 (polynomial 0x07) over bytes 0 to 15.",
+    0x08: "Byte 17 is a CRC-8 (polynomial 0x07) over the decrypted block; it tells a wrong key.",
+    0xE1: "Bytes 29 to 33 are reserved, FF.",
+    0xE0: "Bytes 29 to 33 are reserved, FF.",
+    0xFA: "Bytes 15 and 16 are 0, which tells a wrong key.",
 }
 
 Bit = tuple[int, int]
-"""(octet, bit), bit 0 being the least significant."""
+"""(byte, bit), bit 0 being the least significant."""
 
 
 def close(number: int, opened: bytes) -> bytes:
@@ -128,34 +128,34 @@ def where(number: int, length: int) -> dict[str, set[Bit]]:
     random = Random(number)
     found: dict[str, set[Bit]] = defaultdict(set)
     for _ in range(PROBES):
-        octets = bytearray([number, *random.randbytes(length - 1)])
+        raw = bytearray([number, *random.randbytes(length - 1)])
         if number == 0xFA:
-            octets[15:17] = bytes(2)
-        before = read(number, bytes(octets))
+            raw[15:17] = bytes(2)
+        before = read(number, bytes(raw))
         assert before, f"format {number:X} does not decode what it should"
-        for octet in range(1, length):
+        for byte in range(1, length):
             for bit in range(8):
-                octets[octet] ^= 1 << bit
-                after = read(number, bytes(octets))
-                octets[octet] ^= 1 << bit
+                raw[byte] ^= 1 << bit
+                after = read(number, bytes(raw))
+                raw[byte] ^= 1 << bit
                 for name in before:
                     if after and before[name] != after[name]:
-                        found[name].add((octet, bit))
+                        found[name].add((byte, bit))
     return found
 
 
 def places(bits: set[Bit]) -> str:
-    """Octets, and bits where it is not all of them: `13, 14 bits 5-7`."""
-    by_octet: dict[int, list[int]] = defaultdict(list)
-    for octet, bit in sorted(bits):
-        by_octet[octet].append(bit)
+    """Bytes, and bits where it is not all of them: `13, 14 bits 5-7`."""
+    by_byte: dict[int, list[int]] = defaultdict(list)
+    for byte, bit in sorted(bits):
+        by_byte[byte].append(bit)
     parts = []
-    whole = sorted(octet for octet, found in by_octet.items() if len(found) == 8)
-    parts += [span(octets) for octets in runs(whole)]
-    for octet, found in by_octet.items():
+    whole = sorted(byte for byte, found in by_byte.items() if len(found) == 8)
+    parts += [span(raw) for raw in runs(whole)]
+    for byte, found in by_byte.items():
         if len(found) < 8:
             name = "bit" if len(found) == 1 else "bits"
-            parts.append(f"{octet} {name} {', '.join(map(span, runs(found)))}")
+            parts.append(f"{byte} {name} {', '.join(map(span, runs(found)))}")
     return ", ".join(parts)
 
 
@@ -203,11 +203,11 @@ def table(number: int) -> Iterator[str]:
     yield ""
     numbers = sequence_length(number)
     counted = f" measurement_sequence has {numbers:,} numbers." if numbers else ""
-    yield f"{length} octets.{counted}"
+    yield f"{length} bytes.{counted}"
     if number in NOTES:
         yield NOTES[number]
     yield ""
-    yield "| octets | field | unit | range | may be missing | meaning |"
+    yield "| bytes | field | unit | range | may be missing | meaning |"
     yield "| --- | --- | --- | --- | --- | --- |"
     yield "| 0 | data_format | | | no | layout of the payload |"
     for name in sorted(found, key=lambda name: min(found[name])):

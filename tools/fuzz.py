@@ -1,4 +1,4 @@
-"""Looks for octets that ruuvi-host cannot take. Leave it running; it ends when it has found some.
+"""Looks for bytes that ruuvi-host cannot take. Leave it running; it ends when it has found some.
 
     python tools/fuzz.py                     all targets, until Ctrl-C
     python tools/fuzz.py decode --seconds 60
@@ -7,7 +7,7 @@
 
 With atheris installed (`pip install atheris`) new paths through the code lead the search; without
 it hypothesis does it, which the test extra installs, and which makes what it finds as short as it
-can. What is found is printed as hex: such octets belong into tests/vectors/, with a test.
+can. What is found is printed as hex: such bytes belong into tests/vectors/, with a test.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def structures(data: bytes) -> None:
 
 
 def scanning(data: bytes) -> None:
-    """Octets of the UART: every one is accounted for, and how they are cut does not matter."""
+    """Bytes of the UART: every one is accounted for, and how they are cut does not matter."""
     whole, cut = FrameScanner(frames), FrameScanner(frames)
     size = data[0] % 40 + 1 if data else 1
     at_once = whole.feed(data)
@@ -96,7 +96,7 @@ def scanning(data: bytes) -> None:
 def listening(data: bytes) -> None:
     """A session that hears anything at any time.
 
-    Two octets are the length of a piece, and the pause before it in hundredths of a second.
+    Two bytes are the length of a piece, and the pause before it in hundredths of a second.
     """
     session = HostSession(SetAll())
     now = position = 0
@@ -155,7 +155,7 @@ def run(target: str, data: bytes) -> None:
 
 
 def fuzz_with_atheris(targets: list[str], seconds: int) -> None:
-    """All targets at once: the first octet chooses one."""
+    """All targets at once: the first byte chooses one."""
 
     def one(data: bytes) -> None:
         if data:
@@ -178,8 +178,8 @@ def fuzz_with_hypothesis(targets: list[str], seconds: int) -> None:
     def damaged(draw: st.DrawFn, good: list[bytes]) -> bytes:
         data = bytearray(b"".join(draw(st.lists(st.sampled_from(good), max_size=2))))
         for _ in range(draw(st.integers(0, 4))):
-            at, octets = draw(st.integers(0, len(data))), draw(st.binary(max_size=4))
-            data[at : at + draw(st.integers(0, 4))] = octets
+            at, raw = draw(st.integers(0, len(data))), draw(st.binary(max_size=4))
+            data[at : at + draw(st.integers(0, 4))] = raw
         return bytes(data)
 
     limits = settings(

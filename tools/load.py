@@ -28,11 +28,11 @@ from time import perf_counter, process_time
 
 from figures.process import console_script, resident_mib
 
-from ruuvi_host import app
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import CUSTOM, Config, Target
 from ruuvi_host.device import port
-from ruuvi_host.state import StateDirectory
+from ruuvi_host.jobs import run as job
+from ruuvi_host.jobs.state import StateDirectory
 
 WARM_UP = 0.3
 """Part of the time after which nothing may grow any more; later if the table is not full by then,
@@ -51,13 +51,13 @@ class Case:
     rate: float
     """Reports per second."""
     piece: int = 0
-    """Octets a write and a read, in bursts of a second; 0: as they come."""
+    """Bytes a write and a read, in bursts of a second; 0: as they come."""
 
 
 CASES = {
     "line-100": Case(100, 226),
     "line-10000": Case(10_000, 226),
-    # 51 octets a report: 0.5 MB/s all the time, 1 MB/s in each burst
+    # 51 bytes a report: 0.5 MB/s all the time, 1 MB/s in each burst
     "bursts": Case(100, 10_000, 64),
 }
 
@@ -183,7 +183,7 @@ async def measure(name: str, case: Case, seconds: float, folder: str) -> Figures
         )
         state = StateDirectory.open(Path(folder))
         host = asyncio.create_task(
-            app.run(config, state, simulate=False, reload=lambda: config), name="host"
+            job.run(config, state, simulate=False, reload=lambda: config), name="host"
         )
         loop = _Loop()
         done = asyncio.create_task(asyncio.to_thread(line_of, flood))

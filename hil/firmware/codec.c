@@ -4,18 +4,18 @@
 
 #define OVERHEAD 6 /* STX, LEN, CMD, two of CRC, ETX */
 
-/* CRC-16/CCITT-FALSE, half an octet at a time: the sixteen multiples of 0x1021. */
+/* CRC-16/CCITT-FALSE, half a byte at a time: the sixteen multiples of 0x1021. */
 static const uint16_t crc_of_nibble[16] = {
     0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50A5, 0x60C6, 0x70E7,
     0x8108, 0x9129, 0xA14A, 0xB16B, 0xC18C, 0xD1AD, 0xE1CE, 0xF1EF,
 };
 
-uint16_t ca_crc(const uint8_t *octets, size_t count)
+uint16_t ca_crc(const uint8_t *bytes, size_t count)
 {
     uint32_t crc = 0xFFFF;
     for (size_t i = 0; i < count; i++) {
-        crc = (crc << 4 ^ crc_of_nibble[crc >> 12 ^ octets[i] >> 4]) & 0xFFFF;
-        crc = (crc << 4 ^ crc_of_nibble[crc >> 12 ^ (octets[i] & 15)]) & 0xFFFF;
+        crc = (crc << 4 ^ crc_of_nibble[crc >> 12 ^ bytes[i] >> 4]) & 0xFFFF;
+        crc = (crc << 4 ^ crc_of_nibble[crc >> 12 ^ (bytes[i] & 15)]) & 0xFFFF;
     }
     return (uint16_t)crc;
 }
@@ -27,7 +27,7 @@ static bool is_known(uint8_t command)
            command == CA_GET_ALL || command == CA_ACK;
 }
 
-/* Octets of a report's payload beside the advertising data. */
+/* Bytes of a report's payload beside the advertising data. */
 static size_t report_overhead(uint8_t command)
 {
     return command == CA_ADV_RPRT ? 10 : 14;
@@ -56,12 +56,12 @@ static bool length_is_possible(uint8_t command, size_t length)
     }
 }
 
-static uint16_t little_endian(const uint8_t *octets)
+static uint16_t little_endian(const uint8_t *bytes)
 {
-    return (uint16_t)(octets[0] | octets[1] << 8);
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
-/* Takes `size` octets and the delimiter behind them; notes when that is something else. */
+/* Takes `size` bytes and the delimiter behind them; notes when that is something else. */
 struct reader {
     const uint8_t *next;
     bool delimited;
@@ -97,16 +97,16 @@ static void read_report(struct reader *reader, uint8_t command, size_t adv_len,
     }
 }
 
-enum ca_result ca_decode(const uint8_t *octets, size_t count, uint8_t max_adv, bool strict,
+enum ca_result ca_decode(const uint8_t *bytes, size_t count, uint8_t max_adv, bool strict,
                          struct ca_message *message)
 {
-    if (count > 0 && octets[0] != CA_STX) return CA_BAD_STX;
-    if (count < 3 || count < (size_t)octets[1] + OVERHEAD) return CA_TRUNCATED;
+    if (count > 0 && bytes[0] != CA_STX) return CA_BAD_STX;
+    if (count < 3 || count < (size_t)bytes[1] + OVERHEAD) return CA_TRUNCATED;
 
-    size_t length = octets[1];
-    uint8_t command = octets[2];
-    if (octets[length + 5] != CA_ETX) return CA_BAD_ETX;
-    if (little_endian(octets + 3 + length) != ca_crc(octets + 1, length + 2)) return CA_BAD_CRC;
+    size_t length = bytes[1];
+    uint8_t command = bytes[2];
+    if (bytes[length + 5] != CA_ETX) return CA_BAD_ETX;
+    if (little_endian(bytes + 3 + length) != ca_crc(bytes + 1, length + 2)) return CA_BAD_CRC;
     if (!is_known(command)) return CA_UNKNOWN_CMD;
     if (!length_is_possible(command, length)) return CA_BAD_LEN;
 
@@ -114,7 +114,7 @@ enum ca_result ca_decode(const uint8_t *octets, size_t count, uint8_t max_adv, b
     size_t adv_len = is_report ? length - report_overhead(command) : 0;
     if (adv_len > max_adv || adv_len > CA_MAX_ADV) return CA_ADV_TOO_LONG;
 
-    struct reader reader = {octets + 3, true};
+    struct reader reader = {bytes + 3, true};
     message->command = command;
     switch (command) {
     case CA_GET_DEVICE_ID:
@@ -152,23 +152,23 @@ struct writer {
     uint8_t *next;
 };
 
-static void put(struct writer *writer, const void *octets, size_t count)
+static void put(struct writer *writer, const void *bytes, size_t count)
 {
-    memcpy(writer->next, octets, count);
+    memcpy(writer->next, bytes, count);
     writer->next += count;
     *writer->next++ = CA_DELIMITER;
 }
 
 static void put_u8(struct writer *writer, unsigned value)
 {
-    uint8_t octet = (uint8_t)value;
-    put(writer, &octet, 1);
+    uint8_t byte = (uint8_t)value;
+    put(writer, &byte, 1);
 }
 
 static void put_u16(struct writer *writer, unsigned value)
 {
-    uint8_t octets[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
-    put(writer, octets, 2);
+    uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+    put(writer, bytes, 2);
 }
 
 static void put_report(struct writer *writer, uint8_t command, const struct ca_report *report)

@@ -13,8 +13,8 @@
 #define CA_STX 0xCA
 #define CA_ETX 0x0A
 #define CA_DELIMITER 0x2C
-#define CA_MAX_FRAME 261 /* LEN 255 and six octets around it */
-#define CA_MAX_ADV 235   /* what fits a frame whose length is counted in one octet */
+#define CA_MAX_FRAME 261 /* LEN 255 and six bytes around it */
+#define CA_MAX_ADV 235   /* what fits a frame whose length is counted in one byte */
 
 enum ca_command {
     CA_SET_FLTR_TAGS = 0x05,
@@ -94,14 +94,14 @@ struct ca_message {
     };
 };
 
-uint16_t ca_crc(const uint8_t *octets, size_t count);
+uint16_t ca_crc(const uint8_t *bytes, size_t count);
 
-/* One frame that begins with the first octet; what stands behind its end is ignored.
+/* One frame that begins with the first byte; what stands behind its end is ignored.
  * strict: the delimiters of all commands are looked at, not only those of reports. */
-enum ca_result ca_decode(const uint8_t *octets, size_t count, uint8_t max_adv, bool strict,
+enum ca_result ca_decode(const uint8_t *bytes, size_t count, uint8_t max_adv, bool strict,
                          struct ca_message *message);
 
-/* The frame of a message into `frame` (CA_MAX_FRAME octets); its size, or 0 if it has none. */
+/* The frame of a message into `frame` (CA_MAX_FRAME bytes); its size, or 0 if it has none. */
 size_t ca_encode(const struct ca_message *message, uint8_t *frame);
 
 /* Company identifier of the first manufacturer specific structure; 0 if there is none. */

@@ -4,7 +4,7 @@
  *     encode CMD VALUE …         the frame, in hex
  *     scan HEX                   the frames found in a stream, in hex, separated by blanks
  *
- * All numbers are decimal, all octets hex without blanks ("-" where there are none).
+ * All numbers are decimal, all bytes hex without blanks ("-" where there are none).
  */
 #include "codec.h"
 
@@ -17,23 +17,23 @@ static const char *const reasons[] = {
     "unknown_cmd", "bad_len", "adv_too_long", "bad_delimiter",
 };
 
-/* Exactly as large as it must be, so that a sanitizer sees each octet too many that is read. */
+/* Exactly as large as it must be, so that a sanitizer sees each byte too many that is read. */
 static uint8_t *from_hex(const char *text, size_t *count)
 {
     *count = strcmp(text, "-") == 0 ? 0 : strlen(text) / 2;
-    uint8_t *octets = malloc(*count ? *count : 1);
+    uint8_t *bytes = malloc(*count ? *count : 1);
     for (size_t i = 0; i < *count; i++) {
         unsigned value = 0;
         if (sscanf(text + 2 * i, "%2x", &value) != 1) exit(2);
-        octets[i] = (uint8_t)value;
+        bytes[i] = (uint8_t)value;
     }
-    return octets;
+    return bytes;
 }
 
-static void print_hex(const uint8_t *octets, size_t count)
+static void print_hex(const uint8_t *bytes, size_t count)
 {
     if (!count) printf("-");
-    for (size_t i = 0; i < count; i++) printf("%02x", octets[i]);
+    for (size_t i = 0; i < count; i++) printf("%02x", bytes[i]);
 }
 
 static void print_message(const struct ca_message *m)
@@ -82,12 +82,12 @@ static void print_message(const struct ca_message *m)
     }
 }
 
-static void take(uint8_t *octets, size_t size, const char *text)
+static void take(uint8_t *bytes, size_t size, const char *text)
 {
     size_t count;
     uint8_t *given = from_hex(text, &count);
     if (count != size) exit(2);
-    memcpy(octets, given, size);
+    memcpy(bytes, given, size);
     free(given);
 }
 
@@ -144,15 +144,15 @@ static struct ca_message message_of(int argc, char **argv)
     return m;
 }
 
-/* A host's way to find frames: any failure costs one octet, the rest is looked at again. */
-static void scan(const uint8_t *octets, size_t count)
+/* A host's way to find frames: any failure costs one byte, the rest is looked at again. */
+static void scan(const uint8_t *bytes, size_t count)
 {
     struct ca_message message;
     bool first = true;
     for (size_t at = 0; at < count;) {
         /* A copy, so that a sanitizer sees what is read behind the end. */
         uint8_t *rest = malloc(count - at);
-        memcpy(rest, octets + at, count - at);
+        memcpy(rest, bytes + at, count - at);
         if (ca_decode(rest, count - at, CA_MAX_ADV, true, &message) == CA_OK) {
             size_t size = (size_t)rest[1] + 6;
             if (!first) printf(" ");
@@ -178,21 +178,21 @@ int main(void)
         if (strcmp(words[0], "decode") == 0 && count == 3) {
             size_t size;
             struct ca_message message;
-            uint8_t *octets = from_hex(words[2], &size);
+            uint8_t *bytes = from_hex(words[2], &size);
             enum ca_result result =
-                ca_decode(octets, size, (uint8_t)atoi(words[1]), true, &message);
+                ca_decode(bytes, size, (uint8_t)atoi(words[1]), true, &message);
             if (result == CA_OK) print_message(&message);
             else printf("%s", reasons[result]);
-            free(octets);
+            free(bytes);
         } else if (strcmp(words[0], "encode") == 0) {
             uint8_t frame[CA_MAX_FRAME];
             struct ca_message message = message_of(count - 1, words + 1);
             print_hex(frame, ca_encode(&message, frame));
         } else if (strcmp(words[0], "scan") == 0) {
             size_t size;
-            uint8_t *octets = from_hex(words[1], &size);
-            scan(octets, size);
-            free(octets);
+            uint8_t *bytes = from_hex(words[1], &size);
+            scan(bytes, size);
+            free(bytes);
         } else {
             return 2;
         }

@@ -2,9 +2,9 @@
  *
  * What a host has to live with, on purpose:
  *
- * - A chunk ends with each 0x0A or after 212 octets. It is a frame from its first octet on, or it
- *   joins the ring of earlier failures, which is then tried from its first octet on. Nothing
- *   searches for STX and no time-out clears the ring. More than 64 octets in it overflow the
+ * - A chunk ends with each 0x0A or after 212 bytes. It is a frame from its first byte on, or it
+ *   joins the ring of earlier failures, which is then tried from its first byte on. Nothing
+ *   searches for STX and no time-out clears the ring. More than 64 bytes in it overflow the
  *   stack of the original; here that is a reset.
  * - One slot for a reply; the next command replaces what is in it.
  * - Without a report for 42 s the watchdog resets it, and it forgets its configuration.
@@ -31,7 +31,7 @@
 #endif
 
 #define IS_V1 (GENERATION == 1)
-#define ROOM (IS_V1 ? 31 : 192) /* octets of advertising data */
+#define ROOM (IS_V1 ? 31 : 192) /* bytes of advertising data */
 #define CHUNK_SIZE 212
 #define RING_SIZE 127
 #define DECODE_SIZE 64
@@ -247,11 +247,11 @@ static void execute(const struct ca_message *command, uint64_t now)
 
 /* --- what comes in */
 
-static bool decode(const uint8_t *octets, size_t size, struct ca_message *message)
+static bool decode(const uint8_t *bytes, size_t size, struct ca_message *message)
 {
-    if (ca_decode(octets, size, ROOM, false, message) != CA_OK) return false;
+    if (ca_decode(bytes, size, ROOM, false, message) != CA_OK) return false;
     bool is_new = message->command == CA_ADV_RPRT2 ||
-                  (message->command == CA_SET_ALL && octets[1] == 7);
+                  (message->command == CA_SET_ALL && bytes[1] == 7);
     return !(IS_V1 && is_new);
 }
 
@@ -275,10 +275,10 @@ static void parse_chunk(uint64_t now)
     execute(&message, now);
 }
 
-void device_receive(uint8_t octet)
+void device_receive(uint8_t byte)
 {
-    d.chunk[d.chunk_size++] = octet;
-    if (octet == CA_ETX || d.chunk_size == CHUNK_SIZE) parse_chunk(hal_now());
+    d.chunk[d.chunk_size++] = byte;
+    if (byte == CA_ETX || d.chunk_size == CHUNK_SIZE) parse_chunk(hal_now());
 }
 
 /* --- life */

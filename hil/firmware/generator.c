@@ -71,9 +71,9 @@ uint64_t generator_deadline(void)
     return g.begin + g.steps * g.over / g.under;
 }
 
-static void put_u32(uint8_t *octets, uint32_t value)
+static void put_u32(uint8_t *bytes, uint32_t value)
 {
-    for (int i = 0; i < 4; i++) octets[i] = (uint8_t)(value >> (24 - 8 * i));
+    for (int i = 0; i < 4; i++) bytes[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
 static void count_in(struct ca_report *report)

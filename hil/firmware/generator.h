@@ -7,11 +7,11 @@
  *     14 - 12  pattern, below
  *     11 - 8   rate, index into 0, 1, 10, 20, 50, 100, 226, 500, 2, 200 per second; 15: as many
  *              as the line carries
- *     7 - 0    octets of advertising data
+ *     7 - 0    bytes of advertising data
  *
  * The data of all patterns but `tags` is one AD structure: the company, 'H', two counters of four
- * octets (high octet first): events since the generator was set, and reports that were handed to
- * the line before this one; then filling. Less than 13 octets are zeros.
+ * bytes (high byte first): events since the generator was set, and reports that were handed to
+ * the line before this one; then filling. Less than 13 bytes are zeros.
  */
 #ifndef GENERATOR_H
 #define GENERATOR_H

@@ -58,7 +58,7 @@ void hal_reset(void)
     siglongjmp(at_reset, 1);
 }
 
-/* Octets whose time has come; a reader that is not there, or too slow, loses them as on a line. */
+/* Bytes whose time has come; a reader that is not there, or too slow, loses them as on a line. */
 static void pump(void)
 {
     uint8_t out[512];
@@ -68,10 +68,10 @@ static void pump(void)
         if (is_sending) {
             if (hal_now() < left_at) break;
             is_sending = false;
-            tx_octet_sent();
+            tx_byte_sent();
         }
         if (count == sizeof out || !tx_next(out + count)) break;
-        left_at = pace_octet(&pace, hal_now(), was_idle);
+        left_at = pace_byte(&pace, hal_now(), was_idle);
         was_idle = false;
         is_sending = true;
         count++;
@@ -98,10 +98,10 @@ static void wait_until(uint64_t until)
     struct timespec pause = {(time_t)(left / 1000000), (long)(left % 1000000) * 1000};
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     if (ppoll(&input, 1, &pause, NULL) <= 0) return;
-    uint8_t octets[512];
-    ssize_t count = read(STDIN_FILENO, octets, sizeof octets);
+    uint8_t bytes[512];
+    ssize_t count = read(STDIN_FILENO, bytes, sizeof bytes);
     if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) exit(0);
-    for (ssize_t i = 0; i < count; i++) device_receive(octets[i]);
+    for (ssize_t i = 0; i < count; i++) device_receive(bytes[i]);
 }
 
 static void on_signal(int number)

@@ -128,7 +128,7 @@ static volatile uint8_t rx[RX_SIZE];
 static volatile unsigned rx_begin, rx_count;
 
 static bool is_sending;
-static uint64_t left_at; /* when the octet in the UART has left; with PACED */
+static uint64_t left_at; /* when the byte in the UART has left; with PACED */
 static struct pace pace;
 
 static void pump(void)
@@ -149,14 +149,14 @@ static void pump(void)
             }
             UART_TXDRDY = 0;
             is_sending = false;
-            tx_octet_sent();
+            tx_byte_sent();
         }
-        uint8_t octet;
-        if (!tx_next(&octet)) return;
-        if (PACED) left_at = pace_octet(&pace, now_locked(), was_idle);
+        uint8_t byte;
+        if (!tx_next(&byte)) return;
+        if (PACED) left_at = pace_byte(&pace, now_locked(), was_idle);
         was_idle = false;
         is_sending = true;
-        UART_TXD = octet;
+        UART_TXD = byte;
     }
 }
 
@@ -171,8 +171,8 @@ static void on_uart(void)
 {
     while (UART_RXDRDY) {
         UART_RXDRDY = 0;
-        uint8_t octet = (uint8_t)UART_RXD;
-        if (rx_count < RX_SIZE) rx[(rx_begin + rx_count++) % RX_SIZE] = octet;
+        uint8_t byte = (uint8_t)UART_RXD;
+        if (rx_count < RX_SIZE) rx[(rx_begin + rx_count++) % RX_SIZE] = byte;
     }
     if (UART_ERROR) {
         UART_ERROR = 0;
@@ -190,12 +190,12 @@ static void on_timer(void)
     }
 }
 
-static bool take(uint8_t *octet)
+static bool take(uint8_t *byte)
 {
     hal_lock();
     bool any = rx_count > 0;
     if (any) {
-        *octet = rx[rx_begin];
+        *byte = rx[rx_begin];
         rx_begin = (rx_begin + 1) % RX_SIZE;
         rx_count--;
     }
@@ -290,8 +290,8 @@ _Noreturn static void on_reset(void)
     hal_unlock();
     device_boot();
     for (;;) {
-        uint8_t octet;
-        while (take(&octet)) device_receive(octet);
+        uint8_t byte;
+        while (take(&byte)) device_receive(byte);
         unsigned times_sent = tx_times_sent();
         sleep(device_run(), times_sent);
     }

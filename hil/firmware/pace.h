@@ -1,5 +1,5 @@
-/* When octets leave a line of BAUD bits per second, for a UART that takes no time: an emulated
- * one, or a pseudo-terminal. Ten bits an octet; no rounding adds up within a run of octets.
+/* When bytes leave a line of BAUD bits per second, for a UART that takes no time: an emulated
+ * one, or a pseudo-terminal. Ten bits a byte; no rounding adds up within a run of bytes.
  */
 #ifndef PACE_H
 #define PACE_H
@@ -10,32 +10,32 @@
 #ifndef BAUD
 #define BAUD 115200
 #endif
-#define AT_ONCE 8       /* octets that may leave together, so that not each one costs a wake-up */
+#define AT_ONCE 8       /* bytes that may leave together, so that not each one costs a wake-up */
 #define LONGEST_LAG 50000 /* microseconds; beyond, there was a standstill: no catching up */
 
 struct pace {
-    uint64_t begin, octets;
+    uint64_t begin, bytes;
 };
 
-static inline uint64_t pace_when(const struct pace *pace, uint64_t octets)
+static inline uint64_t pace_when(const struct pace *pace, uint64_t bytes)
 {
-    return pace->begin + octets * 10000000 / BAUD;
+    return pace->begin + bytes * 10000000 / BAUD;
 }
 
-/* One more octet begins; returns when it will have left. */
-static inline uint64_t pace_octet(struct pace *pace, uint64_t now, bool was_idle)
+/* One more byte begins; returns when it will have left. */
+static inline uint64_t pace_byte(struct pace *pace, uint64_t now, bool was_idle)
 {
-    if (was_idle || pace_when(pace, pace->octets) + LONGEST_LAG < now) {
+    if (was_idle || pace_when(pace, pace->bytes) + LONGEST_LAG < now) {
         pace->begin = now;
-        pace->octets = 0;
+        pace->bytes = 0;
     }
-    return pace_when(pace, ++pace->octets);
+    return pace_when(pace, ++pace->bytes);
 }
 
-/* When to look again, if `ahead` octets can follow this one without a decision in between. */
+/* When to look again, if `ahead` bytes can follow this one without a decision in between. */
 static inline uint64_t pace_look(const struct pace *pace, unsigned ahead)
 {
-    return pace_when(pace, pace->octets + (ahead < AT_ONCE ? ahead : AT_ONCE - 1));
+    return pace_when(pace, pace->bytes + (ahead < AT_ONCE ? ahead : AT_ONCE - 1));
 }
 
 #endif

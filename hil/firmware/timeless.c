@@ -1,8 +1,8 @@
 /* The device in a time of its own: for the comparison with the simulator, which can do that, too.
  * A question per line; the time is that of the device, in microseconds since the power came on.
  *
- *     receive HEX      octets from the host, now
- *     until TIME       the octets that leave the line until then, in hex; then on or off, the LED
+ *     receive HEX      bytes from the host, now
+ *     until TIME       the bytes that leave the line until then, in hex; then on or off, the LED
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 static jmp_buf at_reset;
 static uint64_t now, booted_at;
 static bool is_sending, led;
-static uint8_t octet;
+static uint8_t byte;
 static uint64_t left_at;
 static struct pace pace;
 
@@ -45,15 +45,15 @@ void hal_reset(void)
     longjmp(at_reset, 1);
 }
 
-static void next_octet(bool was_idle)
+static void next_byte(bool was_idle)
 {
-    is_sending = tx_next(&octet);
-    if (is_sending) left_at = pace_octet(&pace, now, was_idle);
+    is_sending = tx_next(&byte);
+    if (is_sending) left_at = pace_byte(&pace, now, was_idle);
 }
 
 void hal_transmit(void)
 {
-    if (!is_sending) next_octet(true);
+    if (!is_sending) next_byte(true);
 }
 
 static void boot(void)
@@ -76,9 +76,9 @@ static void run_until(uint64_t end)
         if (due > end) break;
         if (due > now) now = due;
         if (!is_sending || left_at > now) continue;
-        printf("%02x", octet);
-        tx_octet_sent();
-        next_octet(false);
+        printf("%02x", byte);
+        tx_byte_sent();
+        next_byte(false);
     }
     now = end;
 }

@@ -37,7 +37,7 @@ bool tx_send(const uint8_t *frame, size_t size, bool is_reply)
     hal_lock();
     bool accepted = left == 0;
     if (accepted) {
-        /* For a moment after a loss there may still be octets here: as many as there is room. */
+        /* For a moment after a loss there may still be bytes here: as many as there is room. */
         for (size_t i = 0; i < size && fifo_count < FIFO_SIZE; i++) {
             if (absent && (i == size - 3 || i == size - 2)) continue;
             fifo[(fifo_begin + fifo_count++) % FIFO_SIZE] = frame[i];
@@ -53,16 +53,16 @@ bool tx_send(const uint8_t *frame, size_t size, bool is_reply)
     return accepted;
 }
 
-bool tx_next(uint8_t *octet)
+bool tx_next(uint8_t *byte)
 {
     if (!fifo_count) return false;
-    *octet = fifo[fifo_begin];
+    *byte = fifo[fifo_begin];
     fifo_begin = (fifo_begin + 1) % FIFO_SIZE;
     fifo_count--;
     return true;
 }
 
-void tx_octet_sent(void)
+void tx_byte_sent(void)
 {
     if (--left == 0) say_sent();
 }
@@ -98,15 +98,15 @@ static volatile unsigned current_at, current_left, in_flight;
 
 static uint8_t take(void)
 {
-    uint8_t octet = queue[queue_begin];
+    uint8_t byte = queue[queue_begin];
     queue_begin = (queue_begin + 1) % QUEUE_SIZE;
     queue_count--;
-    return octet;
+    return byte;
 }
 
-static void append(uint8_t octet)
+static void append(uint8_t byte)
 {
-    queue[(queue_begin + queue_count) % QUEUE_SIZE] = octet;
+    queue[(queue_begin + queue_count) % QUEUE_SIZE] = byte;
     queue_count++;
 }
 
@@ -155,16 +155,16 @@ static bool begin_frame(void)
     return true;
 }
 
-bool tx_next(uint8_t *octet)
+bool tx_next(uint8_t *byte)
 {
     if (!current_left && !begin_frame()) return false;
-    *octet = from_queue ? take() : current[current_at++];
+    *byte = from_queue ? take() : current[current_at++];
     current_left--;
     in_flight++;
     return true;
 }
 
-void tx_octet_sent(void)
+void tx_byte_sent(void)
 {
     if (in_flight && --in_flight == 0 && current_left == 0) say_sent();
 }

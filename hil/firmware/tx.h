@@ -1,7 +1,7 @@
 /* The way to the wire. Two of them, chosen when building:
  *
  * ideal (the default): frames wait for their turn, replies before reports.
- * TRANSMIT_FAITHFUL: as the official driver does it, without a queue. It counts the octets that
+ * TRANSMIT_FAITHFUL: as the official driver does it, without a queue. It counts the bytes that
  * are left of a frame; what comes before the count is zero is thrown away, and the count then
  * runs below zero, which costs the next frame as well.
  */

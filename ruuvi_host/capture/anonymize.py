@@ -1,7 +1,7 @@
 """A capture that can be given away: the same frames, without what tells who was heard.
 
 Each frame is written anew with its masks and a CRC of its own, in the pieces and at the times of
-the original. Octets that belong to no frame are left out: nobody can tell what is in them. So are
+the original. Bytes that belong to no frame are left out: nobody can tell what is in them. So are
 the name of the port, and the uptime of the machine, which is what monotonic time usually is.
 """
 
@@ -31,17 +31,17 @@ class Anonymized:
     frames: int = 0
     reports: int = 0
     dropped: int = 0
-    """Octets that were in no frame."""
+    """Bytes that were in no frame."""
 
 
 @dataclass(slots=True)
 class _Slot:
-    """A record whose octets are not all decided on yet."""
+    """A record whose bytes are not all decided on yet."""
 
     record: Record
     start: int
-    """Offset of its first octet in what went in its direction."""
-    octets: list[tuple[int, bytes]] = field(default_factory=list)
+    """Offset of its first byte in what went in its direction."""
+    pieces: list[tuple[int, bytes]] = field(default_factory=list)
     """Pieces of masked frames, with the offset within the record."""
 
     @property
@@ -93,14 +93,14 @@ class Anonymizer:
         """Put what replaces the frames where they stood."""
         for frame in found:
             self.done.frames += 1
-            octets, start = self._masked(frame), frame.offset
+            raw, start = self._masked(frame), frame.offset
             for slot in self._slots:
                 if slot.record.line != line or slot.end <= start:
                     continue
-                if slot.start >= frame.offset + len(octets):
+                if slot.start >= frame.offset + len(raw):
                     break
-                piece = octets[start - frame.offset : slot.end - frame.offset]
-                slot.octets.append((start - slot.start, piece))
+                piece = raw[start - frame.offset : slot.end - frame.offset]
+                slot.pieces.append((start - slot.start, piece))
                 start += len(piece)
 
     def _masked(self, frame: Frame) -> bytes:
@@ -117,14 +117,14 @@ class Anonymizer:
         return encode_frame(frame.command, frame.payload)
 
     def _decided(self) -> Iterator[Record]:
-        """The records of which every octet is in a frame, or known to be in none."""
+        """The records of which every byte is in a frame, or known to be in none."""
         while self._slots:
             slot = self._slots[0]
             line = slot.record.line
             if slot.end > self._offsets[line] - self._scanners[line].pending:
                 return
             self._slots.popleft()
-            data = b"".join(piece for _, piece in slot.octets)
+            data = b"".join(piece for _, piece in slot.pieces)
             self.done.dropped += len(slot.record.data) - len(data)
             self._lost += slot.record.lost
             if data:

@@ -12,7 +12,7 @@ from ruuvi_host.errors import FormatError
 from ruuvi_host.formats import COMPANY, df2_4
 from ruuvi_host.formats.ad import COMPLETE_NAME, MANUFACTURER_SPECIFIC, SERVICE_DATA_16, SHORT_NAME
 
-# AD type → octets that it has. A longer one is not what it says it is.
+# AD type → bytes that it has. A longer one is not what it says it is.
 _HARMLESS = {
     0x01: 1,  # flags
     0x0A: 1,  # TX power
@@ -30,7 +30,7 @@ _IBEACON = bytes.fromhex("4C000215")
 
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
 
-# Where in a Ruuvi payload the address stands: (length of the payload, offset, octets of it).
+# Where in a Ruuvi payload the address stands: (length of the payload, offset, bytes of it).
 _ADDRESS = {
     0x05: (24, 18, 6),
     0x06: (20, 17, 3),
@@ -42,20 +42,20 @@ _ADDRESS = {
     0xF0: (20, 14, 6),
     0xFA: (23, 17, 6),
 }
-# Where it holds what nobody can check: reserved octets, and ciphertext.
+# Where it holds what nobody can check: reserved bytes, and ciphertext.
 _OPAQUE = {0x08: slice(1, 17), 0xE0: slice(29, 34), 0xE1: slice(29, 34), 0xFA: slice(1, 17)}
 _RAW_1 = 0x03
 _RAW_1_LENGTH = 14
 
 
 class Masks:
-    """One set of masks. key: any octets; those of another key have nothing in common with them."""
+    """One set of masks. key: any bytes; those of another key have nothing in common with them."""
 
     def __init__(self, key: bytes) -> None:
         self._key = len(key).to_bytes(8, "big") + key
 
     def address(self, address: bytes) -> bytes:
-        """Another address of the same kind (the two highest bits tell), for six octets, or for the
+        """Another address of the same kind (the two highest bits tell), for six bytes, or for the
         last three. That of the last three is part of that of the six. All 0xFF stays: it is no
         address, but says that there is none.
         """
@@ -72,15 +72,15 @@ class Masks:
         """Its identifier is the key that batches are signed with."""
         return DeviceId(self.opaque("device", device.id), self.address(device.addr))
 
-    def opaque(self, what: str, octets: bytes) -> bytes:
+    def opaque(self, what: str, raw: bytes) -> bytes:
         """Noise of the same length; nothing but zeros or ones stays."""
-        if not octets.strip(b"\0") or not octets.strip(b"\xff"):
-            return octets
-        return self._noise(what, octets, len(octets))
+        if not raw.strip(b"\0") or not raw.strip(b"\xff"):
+            return raw
+        return self._noise(what, raw, len(raw))
 
-    def text(self, octets: bytes) -> bytes:
-        """Letters, as many as there were octets."""
-        return bytes(_LETTERS[octet & 31] for octet in self._noise("text", octets, len(octets)))
+    def text(self, raw: bytes) -> bytes:
+        """Letters, as many as there were bytes."""
+        return bytes(_LETTERS[byte & 31] for byte in self._noise("text", raw, len(raw)))
 
     def advertising_data(self, data: bytes) -> bytes:
         """The same structures, of the same lengths. Of any content; never raises."""
@@ -115,7 +115,7 @@ class Masks:
     def _manufacturer(self, data: bytes) -> bytes:
         if data.startswith(COMPANY):
             return COMPANY + self._ruuvi(data[2:])
-        if data.startswith(_IBEACON) and len(data) == 25:  # the last octet is the power
+        if data.startswith(_IBEACON) and len(data) == 25:  # the last byte is the power
             return _IBEACON + self.opaque("ibeacon", data[4:24]) + data[24:]
         return data[:2] + self.opaque("manufacturer", data[2:])
 
@@ -144,14 +144,14 @@ class Masks:
         identifier = frame[len(frame) - len(fragment or b"") + 8 :]
         return frame[: len(frame) - len(identifier)] + self.text(identifier)
 
-    def _scramble(self, octets: bytes) -> bytes:
-        """Another three octets for each three octets: a Feistel network."""
-        number = int.from_bytes(octets, "big")
+    def _scramble(self, raw: bytes) -> bytes:
+        """Another three bytes for each three bytes: a Feistel network."""
+        number = int.from_bytes(raw, "big")
         left, right = number >> 12, number & 0xFFF
         for turn in range(6):
             noise = self._noise(f"turn {turn}", right.to_bytes(2, "big"), 2)
             left, right = right, left ^ int.from_bytes(noise, "big") & 0xFFF
         return (left << 12 | right).to_bytes(3, "big")
 
-    def _noise(self, what: str, octets: bytes, length: int) -> bytes:
-        return shake_256(self._key + what.encode() + b"\0" + octets).digest(length)
+    def _noise(self, what: str, raw: bytes, length: int) -> bytes:
+        return shake_256(self._key + what.encode() + b"\0" + raw).digest(length)

@@ -3,7 +3,7 @@
 A section a life of the program: a section header without a length (so it can be appended to, and
 be cut off anywhere), an interface of link type USER10 for each port, a packet for each read from
 and write to a port, and at a clean end the statistics of the interfaces. A packet holds the bare
-octets as they passed; frames are cut anywhere by it. Its timestamp is wall time in nanoseconds, its
+bytes as they passed; frames are cut anywhere by it. Its timestamp is wall time in nanoseconds, its
 flags tell the direction (inbound: from the coprocessor), a comment keeps the monotonic time, for
 that one does not jump, and its drop count says how many packets could not be kept before it.
 
@@ -34,7 +34,7 @@ LINK_TYPES = range(147, 163)
 SECTION, INTERFACE, OLD_PACKET, SIMPLE, STATISTICS, PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 MAX_BLOCK = 1 << 24
-"""Octets; a block that claims more is damaged. Wireshark has the same limit."""
+"""Bytes; a block that claims more is damaged. Wireshark has the same limit."""
 
 MAX_NUMBER = (1 << 64) - 1
 """Of nanoseconds and of records; captures of others may claim more."""
@@ -52,7 +52,7 @@ _SECOND = 10**9
 
 
 Line = tuple[int, bool]
-"""Port, and whether it is what the host sends: one stream of octets, within a section."""
+"""Port, and whether it is what the host sends: one stream of bytes, within a section."""
 
 
 class Record(NamedTuple):
@@ -174,9 +174,9 @@ class _Section:
 
 
 class Reader:
-    """The records of a capture, in the order of the file, however its octets are cut.
+    """The records of a capture, in the order of the file, however its bytes are cut.
 
-    blocks: the octets of the file. Never raises for what stands in it: what is wrong with the
+    blocks: the bytes of the file. Never raises for what stands in it: what is wrong with the
     file is in `problem` after the last record.
     """
 
@@ -184,7 +184,7 @@ class Reader:
         self.problem: str | None = None
         """Why the file ended early, or what is missing; None: all is as it should be."""
         self.good = 0
-        """Octets of the file up to the end of the last whole block."""
+        """Bytes of the file up to the end of the last whole block."""
         self.sections = 0
         self.other_packets = 0
         """Of link types that have nothing to do with a UART; left out."""
@@ -199,7 +199,7 @@ class Reader:
         self._blocks = iter(blocks)
         self._buffer = b""
         self._position = 0
-        """Of the next octet in the buffer."""
+        """Of the next byte in the buffer."""
         self._section: _Section | None = None
 
     def __iter__(self) -> Iterator[Record]:
@@ -209,30 +209,28 @@ class Reader:
                 return
             order = self._byte_order(header)
             if order is None:
-                where = f"at octet {self.good}" if self.good else "at its beginning"
+                where = f"at byte {self.good}" if self.good else "at its beginning"
                 self.problem = f"damaged {where}: no block of a capture begins there"
                 return
             kind, total = unpack_from(f"{order}II", header)
             if not any(header):
                 self.cut = True
-                self.problem = (
-                    f"nothing but zeros from octet {self.good} on, as a crash leaves them"
-                )
+                self.problem = f"nothing but zeros from byte {self.good} on, as a crash leaves them"
                 return
             if total % 4 or not 12 <= total <= MAX_BLOCK:
-                self.problem = f"damaged at octet {self.good}: a block of {total} octets"
+                self.problem = f"damaged at byte {self.good}: a block of {total} bytes"
                 return
             block = self._want(total)
             if len(block) < total:
                 self._cut(len(block))
                 return
             if unpack_from(f"{order}I", block, total - 4)[0] != total:
-                self.problem = f"damaged at octet {self.good}: the two lengths of a block differ"
+                self.problem = f"damaged at byte {self.good}: the two lengths of a block differ"
                 return
             try:
                 record = self._take(kind, order, block[8:-4])
             except (error, IndexError):
-                self.problem = f"damaged at octet {self.good}: nothing of its kind is in a block"
+                self.problem = f"damaged at byte {self.good}: nothing of its kind is in a block"
                 return
             self._position += total
             self.good += total
@@ -241,22 +239,22 @@ class Reader:
         if not self.sections:
             self.problem = "empty"
 
-    def _want(self, octets: int) -> bytes:
-        """The next octets, without taking them; fewer at the end of the file."""
+    def _want(self, raw: int) -> bytes:
+        """The next bytes, without taking them; fewer at the end of the file."""
         there = len(self._buffer) - self._position
-        if there < octets:
+        if there < raw:
             parts = [self._buffer[self._position :]]
-            while there < octets and (block := next(self._blocks, b"")):
+            while there < raw and (block := next(self._blocks, b"")):
                 parts.append(block)
                 there += len(block)
             self._buffer = b"".join(parts)
             self._position = 0
-        return self._buffer[self._position : self._position + octets]
+        return self._buffer[self._position : self._position + raw]
 
-    def _cut(self, octets: int) -> None:
+    def _cut(self, raw: int) -> None:
         self.cut = True
         self.problem = (
-            f"cut off: the last block is not whole ({octets} octets of it are there); its writer "
+            f"cut off: the last block is not whole ({raw} bytes of it are there); its writer "
             "did not come to its end, or writes still"
         )
 
@@ -357,14 +355,14 @@ def _is_of_host(data: bytes, interface: _Interface) -> bool:
     return not is_echo
 
 
-def _options(order: str, octets: bytes) -> Iterator[tuple[int, bytes]]:
+def _options(order: str, raw: bytes) -> Iterator[tuple[int, bytes]]:
     """Code and value of each; of those with the same code the reader wants the first."""
     found: list[tuple[int, bytes]] = []
     position = 0
-    while position + 4 <= len(octets):
-        code, length = unpack_from(f"{order}HH", octets, position)
+    while position + 4 <= len(raw):
+        code, length = unpack_from(f"{order}HH", raw, position)
         if code == _END:
             break
-        found.append((code, octets[position + 4 : position + 4 + length]))
+        found.append((code, raw[position + 4 : position + 4 + length]))
         position += 4 + length + -length % 4
     return reversed(found)

@@ -30,9 +30,9 @@ ANSWER = 0.1
 """Seconds that the capture has for an answer before the player gives one. Hosts wait for 0.1 s
 (the ESP32) or more; ours for 0.25 s."""
 IDLE = 0.05
-"""Seconds without an octet after which an incomplete frame of the capture is given up."""
+"""Seconds without a byte after which an incomplete frame of the capture is given up."""
 LONGEST_PIECE = 4096
-"""Octets played at once when there is no time to keep."""
+"""Bytes played at once when there is no time to keep."""
 _SECOND = 10**9
 
 STAND_IN = DeviceId(bytes.fromhex("00C0FFEE00C0FFEE"), bytes.fromhex("C00000C0FFEE"))
@@ -48,9 +48,9 @@ class HostSent:
 
 @dataclass(frozen=True, slots=True)
 class HostNoise:
-    """Octets came from the host that belong to no frame."""
+    """Bytes came from the host that belong to no frame."""
 
-    octets: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ PlayerEvent = HostSent | HostNoise | Answered | Missed | Finished
 class Survey:
     """What a capture holds; see `survey`."""
 
-    octets: int = 0
+    size: int = 0
     """From the coprocessor."""
     frames: dict[Command, int] = field(default_factory=dict)
     """From the coprocessor."""
@@ -92,7 +92,7 @@ class Survey:
 
 
 def survey(records: Iterable[Record], interface: int = 0) -> Survey:
-    """Look through all of a capture. interface: whose octets it is about."""
+    """Look through all of a capture. interface: whose bytes it is about."""
     found = Survey()
     scanner = FrameScanner(frames)
     timeline = _Timeline()
@@ -112,7 +112,7 @@ def survey(records: Iterable[Record], interface: int = 0) -> Survey:
             continue
         found.seconds += timeline.step(record)
         if not record.sent:
-            found.octets += len(record.data)
+            found.size += len(record.data)
             for frame in scanner.feed(record.data):
                 note(frame)
     for frame in scanner.flush():
@@ -138,9 +138,9 @@ class _Timeline:
 
 @dataclass(slots=True)
 class _Piece:
-    """Octets of a record, or all of them."""
+    """Bytes of a record, or all of them."""
 
-    octets: bytes
+    data: bytes
     found: list[Message]
     """What they complete."""
     question: Command | None = None
@@ -151,16 +151,16 @@ class Player:
     """See the top of this file.
 
     records: what to play. known: what `survey` has found in the same records.
-    speed: 1 as it was, 100 in a hundredth of the time; inf: no pauses. interface: whose octets.
+    speed: 1 as it was, 100 in a hundredth of the time; inf: no pauses. interface: whose bytes.
     """
 
     def __init__(
         self, records: Iterable[Record], known: Survey, speed: float = 1.0, interface: int = 0
     ) -> None:
-        self.octets = 0
+        self.size = 0
         """Played, as recorded."""
         self.host_frames = 0
-        self.host_octets = 0
+        self.host_bytes = 0
         self.answered = 0
         self.missed = 0
         self.finished = False
@@ -199,7 +199,7 @@ class Player:
         self._host_given_up = inf
         """When an incomplete frame of the host is given up."""
         self._noise = 0
-        """Octets of the host that are in no frame, as far as that was told."""
+        """Bytes of the host that are in no frame, as far as that was told."""
         self._recorded = FrameScanner(frames)
         self._recorded_host = FrameScanner(frames)
         self._section: int | None = None
@@ -220,8 +220,8 @@ class Player:
         return min(times, default=inf)
 
     def receive(self, data: bytes, now: float) -> None:
-        """Octets from the host."""
-        self.host_octets += len(data)
+        """Bytes from the host."""
+        self.host_bytes += len(data)
         if not self._heard_host:
             self._heard_host = True
             self._go_on(now)
@@ -242,7 +242,7 @@ class Player:
             self._events.append(HostNoise(noise))
 
     def advance(self, now: float) -> bytes:
-        """Let everything happen that happens until now; the octets for the host."""
+        """Let everything happen that happens until now; the bytes for the host."""
         if not self._began:
             self._began = True
             self._due = now
@@ -318,11 +318,11 @@ class Player:
             message = parse(frame)
             if question := _question_of(message):
                 begin = max(frame.offset - start, done)
-                piece.octets, done = data[done:begin], begin
+                piece.data, done = data[done:begin], begin
                 yield piece
                 piece = _Piece(b"", [], question)
             piece.found.append(message)
-        piece.octets = data[done:]
+        piece.data = data[done:]
         yield piece
 
     @property
@@ -334,9 +334,9 @@ class Player:
         """Go past the next record, or a piece of it, and return what is to be played of it; None:
         not yet."""
         if self._overdue:
-            octets, self._overdue = self._overdue, b""
-            self.octets += len(octets)
-            return octets
+            raw, self._overdue = self._overdue, b""
+            self.size += len(raw)
+            return raw
         record = self._next
         if self._must_wait(now) or record is None or self._due > now:
             return None
@@ -351,11 +351,11 @@ class Player:
             if self._must_wait(now):
                 return None
         self._pieces.popleft()
-        self.octets += len(piece.octets)
+        self.size += len(piece.data)
         self._note(piece.found)
         if not self._pieces:
             self._fetch()
-        return piece.octets
+        return piece.data
 
     def _note_host(self, found: Iterable[Frame]) -> None:
         """What the recorded host has sent, in as many records as it may be."""

@@ -22,14 +22,14 @@ from ruuvi_host.capture.pcapng import SECTION, Reader, Record, packet, section, 
 from ruuvi_host.clock import Clock, SystemClock
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated
-from ruuvi_host.status import CaptureCounters
+from ruuvi_host.monitoring.counters import CaptureCounters
 
 log = logging.getLogger(__name__)
 
 MAX_PENDING = 1 << 20
-"""Octets that may wait for the file: a minute and a half of a line that is never idle."""
+"""Bytes that may wait for the file: a minute and a half of a line that is never idle."""
 COST = 100
-"""What a record takes besides its octets, in round figures."""
+"""What a record takes besides its bytes, in round figures."""
 GATHER = 0.1
 """Seconds for which records are gathered, so that the file is not written at each read. So much is
 lost when the process is killed."""
@@ -55,7 +55,7 @@ class CaptureFile:
             raise ConfigError(path, "a capture is not for a terminal; send it to a file or a pipe")
         self._fd = -1
         self._size: int | None = None
-        """Octets of it, as they were left; None: it is no regular file."""
+        """Bytes of it, as they were left; None: it is no regular file."""
         self._open()
 
     def _open(self) -> None:
@@ -142,9 +142,9 @@ class CaptureFile:
             and os.pread(self._fd, 4, size - total + 4) == total.to_bytes(4, "little")
         )
 
-    def append(self, octets: bytes) -> None:
+    def append(self, raw: bytes) -> None:
         """Write all of it, or raise OSError and leave the file as it was."""
-        left = memoryview(octets)
+        left = memoryview(raw)
         try:
             while left:
                 left = left[os.write(self._fd, left) :]
@@ -154,12 +154,12 @@ class CaptureFile:
                     os.ftruncate(self._fd, self._size)
             raise
         if self._size is not None:
-            self._size += len(octets)
+            self._size += len(raw)
 
-    def end(self, octets: bytes) -> None:
+    def end(self, raw: bytes) -> None:
         """Write the last of it. Not behind what somebody has cut off. Raises OSError."""
         if self._fd >= 0 and not self._is_shorter():
-            self.append(octets)
+            self.append(raw)
 
     def close(self) -> None:
         if self._fd > 1:
@@ -221,7 +221,7 @@ class Recorder:
         self._failures = Repeated()
         self._too_slow = Repeated()
         self._closing = False
-        self._news = Condition()
+        self._condition = Condition()
         """Guards all of the above; never held while something is written."""
         self._thread = Thread(target=self._write, name="capture", daemon=True)
         self._thread.start()
@@ -229,12 +229,12 @@ class Recorder:
     def close(self) -> None:
         """Write what is left and end the file. Takes at most three seconds; what the file does not
         take until then is lost, and counted."""
-        with self._news:
+        with self._condition:
             self._closing = True
-            self._news.notify()
+            self._condition.notify()
         self._thread.join(LAST_WORDS)
         if self._thread.is_alive():
-            with self._news:
+            with self._condition:
                 self._count_lost(self._in_hand + self._pending)
                 self._in_hand, self._pending = [], []
             log.warning("%s: does not take what is written to it; given up", self._file.path)
@@ -258,7 +258,7 @@ class Recorder:
     def take(self, interface: int, sent: bool, data: bytes) -> None:
         """What a tap brings. Never waits."""
         wall, monotonic = self._wall(), round(self._clock.monotonic() * _SECOND)
-        with self._news:
+        with self._condition:
             record = Record(sent, wall, monotonic, data, self._lost, 0, interface)
             cost = len(data) + COST
             if cost > self._room or self._closing:
@@ -269,7 +269,7 @@ class Recorder:
                 self._lost = 0
                 self._pending.append(record)
                 if len(self._pending) == 1:
-                    self._news.notify()
+                    self._condition.notify()
                 return
         if not self._closing and self._too_slow.due():
             log.warning(
@@ -280,16 +280,16 @@ class Recorder:
     def _count_lost(self, records: list[Record]) -> None:
         self._lost += sum(1 + record.lost for record in records)
         self.counters.records_lost += len(records)
-        self.counters.octets_lost += sum(len(record.data) for record in records)
+        self.counters.bytes_lost += sum(len(record.data) for record in records)
         for record in records:
             self._dropped[record.interface] += 1
 
     def _write(self) -> None:
         """The thread."""
         while True:
-            with self._news:
-                self._news.wait_for(lambda: self._pending or self._closing)
-                self._news.wait_for(lambda: self._closing, GATHER)
+            with self._condition:
+                self._condition.wait_for(lambda: self._pending or self._closing)
+                self._condition.wait_for(lambda: self._closing, GATHER)
                 self._in_hand, self._pending = self._pending, []
                 closing = self._closing
             if self._in_hand:
@@ -309,7 +309,7 @@ class Recorder:
         room = sum(len(record.data) + COST for record in records)
         sent = sum(len(record.data) for record in records if record.sent)
         received = room - len(records) * COST - sent
-        with self._news:
+        with self._condition:
             if not self._in_hand:
                 return  # given up by `close`
             self._in_hand = []
@@ -318,8 +318,8 @@ class Recorder:
                 self._count_lost(records)
             else:
                 self.counters.records += len(records)
-                self.counters.octets_sent += sent
-                self.counters.octets_received += received
+                self.counters.bytes_sent += sent
+                self.counters.bytes_received += received
         if failure:
             self._tell(failure)
             return
@@ -330,12 +330,12 @@ class Recorder:
             log.warning("%s: can be written again", self._file.path)
 
     def _follow(self) -> None:
-        with self._news:
+        with self._condition:
             end = self._statistics()
         if not self._file.follow(end):
             return
         log.warning("%s: was renamed, removed or cut off by somebody; begun anew", self.path)
-        with self._news:
+        with self._condition:
             self._began = self._wall()
             self._kept = [0] * len(self._kept)
             self._dropped = [0] * len(self._dropped)
@@ -355,10 +355,10 @@ class Recorder:
         """What was recorded, as a line for people."""
         counters = self.counters
         seconds = (self._wall() - self._start) / _SECOND
-        lost = f"{counters.records_lost} records ({counters.octets_lost} octets)"
+        lost = f"{counters.records_lost} records ({counters.bytes_lost} bytes)"
         return (
             f"{self.path}: {seconds:.1f} s, {counters.records} records, "
-            f"{counters.octets_received} octets received, {counters.octets_sent} sent, "
+            f"{counters.bytes_received} bytes received, {counters.bytes_sent} sent, "
             f"{lost if counters.records_lost else 'nothing'} lost"
         )
 

@@ -1,4 +1,4 @@
-"""Where records come from: a capture, or a recording that is nothing but octets.
+"""Where records come from: a capture, or a recording that is nothing but bytes.
 
 Told apart by how they begin. A recording without a format has no directions and no times: all of
 it counts as received, at the speed of the line.
@@ -12,12 +12,12 @@ from ruuvi_host.capture.pcapng import Reader, Record
 from ruuvi_host.errors import ConfigError
 
 BLOCK = 65536
-"""Octets to read at a time."""
+"""Bytes to read at a time."""
 
-_OCTET = 10 * 10**9 // 115200
-"""Nanoseconds that an octet takes on the line."""
+_BYTE = 10 * 10**9 // 115200
+"""Nanoseconds that a byte takes on the line."""
 _PIECE = 16
-"""Octets of a record that is made of a recording: what a read of a port brings."""
+"""Bytes of a record that is made of a recording: what a read of a port brings."""
 
 _PACKED = {"1f8b": "gunzip", "28b52ffd": "unzstd", "fd377a58": "unxz", "04224d18": "unlz4"}
 """How compressed files begin, and what opens them."""
@@ -27,7 +27,7 @@ _OLD_PCAP = ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1")
 class Source:
     """The records of a file; can be gone through once.
 
-    name: of the file, for messages. blocks: its octets, as they are read.
+    name: of the file, for messages. blocks: its bytes, as they are read.
     Raises ConfigError for a pcap file of the older kind, and for what is compressed.
     """
 
@@ -58,7 +58,7 @@ class Source:
 
     @property
     def raw(self) -> Iterator[bytes]:
-        """The octets of a recording, as they are read."""
+        """The bytes of a recording, as they are read."""
         assert not self.is_capture
         return self._all
 
@@ -86,10 +86,10 @@ class Source:
             for start in range(0, len(block), _PIECE):
                 piece = block[start : start + _PIECE]
                 offset += len(piece)
-                yield Record(False, 0, offset * _OCTET, piece)
+                yield Record(False, 0, offset * _BYTE, piece)
 
 
-def octets_of(path: str, unnamed: str = "''") -> Iterator[bytes]:
+def bytes_of(path: str, unnamed: str = "''") -> Iterator[bytes]:
     """What a file, or standard input (-), gives at each read.
 
     unnamed: what an empty path is called in messages. Raises ConfigError.
@@ -111,4 +111,4 @@ def octets_of(path: str, unnamed: str = "''") -> Iterator[bytes]:
 def open_source(path: str) -> Source:
     """The records of the file, or of standard input (-). Raises ConfigError, at the first record at
     the latest."""
-    return Source("standard input" if path == "-" else path, octets_of(path))
+    return Source("standard input" if path == "-" else path, bytes_of(path))

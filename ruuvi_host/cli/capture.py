@@ -1,4 +1,4 @@
-"""`ruuvi-host capture`: record every octet of a port into a file, or anonymize such a file."""
+"""`ruuvi-host capture`: record every byte of a port into a file, or anonymize such a file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def command(
     anonymize: bool,
     seed: str | None,
 ) -> None:
-    """Record every octet between host and coprocessor into FILE, until Ctrl-C.
+    """Record every byte between host and coprocessor into FILE, until Ctrl-C.
 
     Configures the coprocessor as `run` does and listens. FILE is pcapng, which Wireshark opens
     (with tools/ca_uart.lua it knows the frames); - is standard output. One that is there is
@@ -83,8 +83,8 @@ def _record(path: str, port: str | None, *, passive: bool, every_company: bool) 
     from ruuvi_host.capture.recorder import CaptureFile, Recorder
     from ruuvi_host.clock import SystemClock
     from ruuvi_host.errors import RuuviHostError
+    from ruuvi_host.jobs.listen import listen, overhear
     from ruuvi_host.lifetime import run_until_stopped, together
-    from ruuvi_host.listening import listen, overhear
 
     recorder = Recorder(CaptureFile(path, port), SystemClock())
 
@@ -125,7 +125,7 @@ def _anonymize(source: str, target: str, seed: str | None) -> None:
     for remark in capture.remarks:
         click.echo(f"{capture.name}: {remark}", err=True)
     click.echo(
-        f"{target}: {done.frames} frames, {done.reports} of them reports; {done.dropped} octets "
+        f"{target}: {done.frames} frames, {done.reports} of them reports; {done.dropped} bytes "
         "that were in no frame left out",
         err=True,
     )

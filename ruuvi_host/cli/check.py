@@ -57,8 +57,8 @@ def command(
     from dataclasses import replace
 
     from ruuvi_host import logs
-    from ruuvi_host.checking import check_all
     from ruuvi_host.config.load import load_to_run
+    from ruuvi_host.jobs.check import check_all
     from ruuvi_host.lifetime import run_once
 
     logs.configure()
@@ -123,11 +123,11 @@ def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[T
 
 def _identity(loaded: Loaded, *, asked: bool, simulate: bool) -> DeviceId:
     """Who signs. Raises ConfigError or DeviceError."""
-    from ruuvi_host.checking import identify
     from ruuvi_host.config.model import state_directory
     from ruuvi_host.errors import ConfigError
+    from ruuvi_host.jobs.check import identify
+    from ruuvi_host.jobs.state import StateDirectory
     from ruuvi_host.lifetime import run_once
-    from ruuvi_host.state import StateDirectory
 
     if simulate:
         from ruuvi_host.simulator.board import Board

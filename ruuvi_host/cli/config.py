@@ -46,10 +46,10 @@ def command() -> None:
 def check(file: Path | None, as_json: bool, **options: Any) -> None:
     """Tell all that is wrong with the configuration, its certificates included.
 
-    Exit status 0: it can be used (perhaps with warnings); 2: something must be mended.
+    Exit status 0: it can be used (perhaps with warnings); 2: something must be fixed.
     """
     from ruuvi_host.config.problems import Severity
-    from ruuvi_host.relay.ready import faults_of
+    from ruuvi_host.relay.http.faults import faults_of
 
     loaded = _load(file, options)
     problems = loaded.sources.problems
@@ -205,7 +205,7 @@ def _as_json(problem: Problem) -> dict[str, str]:
 
 def _verdict(loaded: Loaded) -> str:
     """What was read, and what it comes down to."""
-    from ruuvi_host.relay.http import public_url
+    from ruuvi_host.relay.http.sink import public_url
 
     sources = loaded.sources
     read = [str(path) for path in (sources.gateway_path, sources.host_path) if path]

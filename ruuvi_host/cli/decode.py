@@ -81,7 +81,7 @@ def adv(
             batches: Iterable[list[bytes]]
             if text == "-" or text.startswith("@"):
                 batches = _lines(text.removeprefix("@"))
-            else:  # as octets, so that an argument that is no UTF-8 is treated like such a line
+            else:  # as bytes, so that an argument that is no UTF-8 is treated like such a line
                 batches = [[os.fsencode(text)]]
             for lines in batches:
                 _write(STDOUT, "".join(map(read, lines)))
@@ -93,7 +93,7 @@ def adv(
     "--json",
     "as_json",
     is_flag=True,
-    help="One JSON object a line, with every octet of the frames; as secret as the capture.",
+    help="One JSON object a line, with every byte of the frames; as secret as the capture.",
 )
 @click.option("--unknown", is_flag=True, help="Look for frames with unknown commands, too.")
 @click.option(
@@ -138,12 +138,12 @@ def _lines(path: str) -> Iterator[list[bytes]]:
     """The lines that each read of a file, or of standard input (-), completes.
 
     Of a line that is too long only so much is kept that it can be told: UTF-8 has up to four
-    octets a character.
+    bytes a character.
     """
-    from ruuvi_host.capture.source import octets_of
+    from ruuvi_host.capture.source import bytes_of
 
     tail = b""
-    for block in octets_of(path, "@"):
+    for block in bytes_of(path, "@"):
         *lines, tail = (tail + block).split(b"\n")
         tail = tail[: 4 * MAX_LINE + 2]
         yield lines
@@ -155,19 +155,19 @@ def _lines(path: str) -> Iterator[list[bytes]]:
 
 
 class Answers(NamedTuple):
-    """How to answer a line. To the codes of the formats come two for lines that are no octets at
+    """How to answer a line. To the codes of the formats come two for lines that are no bytes at
     all, bad_hex and too_long, and one for what the gateway does not decode, not_recognised."""
 
     reading: Callable[[str, bytes], str]
-    """(octets as the answer repeats them, octets) → text. Raises FormatError."""
+    """(bytes as the answer repeats them, bytes) → text. Raises FormatError."""
     error: Callable[[str, FormatError], str]
 
 
 def _reader(answers: Answers) -> Callable[[bytes], str]:
     """How to answer one line, or one argument."""
 
-    def read(octets: bytes) -> str:
-        line = octets.decode("utf-8", "replace").removesuffix("\r")
+    def read(raw: bytes) -> str:
+        line = raw.decode("utf-8", "replace").removesuffix("\r")
         if len(line) > MAX_LINE:
             error = FormatError("too_long", f"a line of more than {MAX_LINE} characters")
             return answers.error(line[:SHOWN], error)
@@ -175,7 +175,7 @@ def _reader(answers: Answers) -> Callable[[bytes], str]:
         try:
             data = bytes.fromhex(line)
         except ValueError:
-            return answers.error(line, FormatError("bad_hex", "not a row of hexadecimal octets"))
+            return answers.error(line, FormatError("bad_hex", "not a row of hexadecimal bytes"))
         shown = data.hex().upper()
         try:
             return answers.reading(shown, data)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ruuvi_host.formats import Keys
 
 MAX_KEY_FILE = 1 << 20
-"""Octets."""
+"""Bytes."""
 
 key_option = click.option(
     "--key",

@@ -1,4 +1,4 @@
-"""`ruuvi-host doctor`: what is wrong, and how to mend it."""
+"""`ruuvi-host doctor`: what is wrong, and how to fix it."""
 
 from __future__ import annotations
 

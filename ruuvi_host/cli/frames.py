@@ -32,13 +32,13 @@ _SECRET = frozenset({(Command.DEVICE_ID.value, "id")})
 """Command and field. This is what people paste into bug reports, and that one is the key that
 batches are signed with."""
 _IDLE = 500_000_000
-"""Nanoseconds without an octet after which an incomplete frame is given up, as tools/ca_uart.lua
+"""Nanoseconds without a byte after which an incomplete frame is given up, as tools/ca_uart.lua
 does: 50 ms are enough on a line, but not behind every network bridge."""
 _to_json = JSONEncoder(separators=(",", ":")).encode
 
 
 class _Stream:
-    """What goes over one line, and when which of its octets did."""
+    """What goes over one line, and when which of its bytes did."""
 
     def __init__(self, *, unknown: bool) -> None:
         self.scanner = FrameScanner(frames, unknown=unknown)
@@ -194,10 +194,10 @@ def _name(line: Line) -> str:
 
 def _members(frame: Frame) -> dict[str, object]:
     name = _NAMES.get(frame.command)
-    # What the fields of an unknown command are is not known either; the octets are in "hex".
+    # What the fields of an unknown command are is not known either; the bytes are in "hex".
     fields: Fields = parse(frame).fields() if name else {}
-    octets = encode_frame(frame.command, frame.payload).hex()
-    return {"hex": octets, "command": name or f"0x{frame.command:02X}", "fields": fields}
+    content = encode_frame(frame.command, frame.payload).hex()
+    return {"hex": content, "command": name or f"0x{frame.command:02X}", "fields": fields}
 
 
 def _text(frame: Frame, hidden: frozenset[tuple[int, str]]) -> str:
@@ -218,7 +218,7 @@ def text_of(message: Message, hidden: frozenset[tuple[int, str]] = _SECRET) -> s
 def _counters(counters: ScannerCounters) -> str:
     found = ", ".join(f"{n} {name}" for name, n in counters.frames_by_name().items()) or "none"
     return (
-        f"Octets: {counters.bytes_received} received, {counters.bytes_in_frames} in frames, "
+        f"Bytes: {counters.bytes_received} received, {counters.bytes_in_frames} in frames, "
         f"{counters.bytes_skipped} skipped\n"
         f"Rejected: {counters.crc_errors} CRC, {counters.etx_errors} ETX, "
         f"{counters.delimiter_errors} delimiter, {counters.length_errors} length, "

@@ -10,7 +10,7 @@ from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without
 
 if TYPE_CHECKING:
     from firmware_protocol.messages import Report
-    from ruuvi_host.listening import Reading
+    from ruuvi_host.jobs.listen import Reading
 
 
 @click.command(
@@ -50,8 +50,8 @@ def command(
     from firmware_protocol.messages import SetAll
     from ruuvi_host import logs
     from ruuvi_host.errors import ConfigError, RuuviHostError
+    from ruuvi_host.jobs.listen import Air, listen
     from ruuvi_host.lifetime import run_until_stopped
-    from ruuvi_host.listening import Air, listen
 
     logs.configure()
     if bool(port) is simulate:

@@ -19,8 +19,8 @@ from rich.text import Text
 from firmware_protocol.messages import address_text
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.formats.summary import summary
+from ruuvi_host.jobs.listen import Air, Sensor
 from ruuvi_host.lifetime import together
-from ruuvi_host.listening import Air, Sensor
 from ruuvi_host.logs import printable
 
 INTERVAL = 0.5

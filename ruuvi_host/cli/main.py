@@ -21,7 +21,7 @@ COMMANDS = {
     "status": ("ruuvi_host.cli.status", "Tell how a running host is, and where everything went."),
     "spool": ("ruuvi_host.cli.spool", "What waits for a server: list, show, export, drain, drop."),
     "check": ("ruuvi_host.cli.check", "Post once to each server: does it arrive?"),
-    "doctor": ("ruuvi_host.cli.doctor", "Say what is wrong, and how to mend it."),
+    "doctor": ("ruuvi_host.cli.doctor", "Say what is wrong, and how to fix it."),
     "simulate": ("ruuvi_host.cli.simulate", "Serve a simulated coprocessor on a pseudo-terminal."),
     "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a capture of the UART."),
     "capture": ("ruuvi_host.cli.capture", "Record a port into a file, or anonymize such a file."),

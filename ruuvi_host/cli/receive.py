@@ -187,7 +187,7 @@ class _Complaints:
 
 
 def _read_key(text: str) -> bytes:
-    """The octets of --key: of the text itself, or of the file named after an @."""
+    """The bytes of --key: of the text itself, or of the file named after an @."""
     from ruuvi_host.receiver.examine import KEY_LIMIT
 
     key = text.encode("utf-8", "surrogateescape")
@@ -197,7 +197,7 @@ def _read_key(text: str) -> bytes:
         except OSError as error:
             raise ConfigError("--key", f"cannot read {text[1:]}: {error.strerror}") from error
     if not 1 <= len(key) <= KEY_LIMIT:
-        raise ConfigError("--key", f"must have 1 to {KEY_LIMIT} octets, and has {len(key)}")
+        raise ConfigError("--key", f"must have 1 to {KEY_LIMIT} bytes, and has {len(key)}")
     return key
 
 

@@ -101,7 +101,7 @@ def command(path: str, speed: float, number: int, link: str | None) -> None:
 def _described(path: str, known: Survey, is_capture: bool) -> str:
     frames = ", ".join(f"{count} {command.name}" for command, count in known.frames.items())
     times = f"{known.seconds:.1f} s" if is_capture else "a recording without times"
-    return f"{path}: {times}, {known.octets} octets from the coprocessor: {frames}"
+    return f"{path}: {times}, {known.size} bytes from the coprocessor: {frames}"
 
 
 def _play(player: Player, link: str | None) -> None:
@@ -143,9 +143,9 @@ def _play(player: Player, link: str | None) -> None:
     with suppress(_Done):
         run_until_stopped(serve())
     click.echo(
-        f"played {player.octets} of {player.known.octets} octets; the host sent "
-        f"{player.host_octets} octets, {player.host_frames} frames; {player.answered} answered "
-        f"here; {player.missed} recorded ones not sent; {server.octets_lost} octets not read by it",
+        f"played {player.size} of {player.known.size} bytes; the host sent "
+        f"{player.host_bytes} bytes, {player.host_frames} frames; {player.answered} answered "
+        f"here; {player.missed} recorded ones not sent; {server.bytes_lost} bytes not read by it",
         err=True,
     )
 
@@ -161,8 +161,8 @@ def _print_event(event: PlayerEvent) -> None:
     match event:
         case HostSent(message):
             line = f"host: {message.command.name} {text_of(message)}".rstrip()
-        case HostNoise(octets):
-            line = f"host: {octets} octets that are no frame"
+        case HostNoise(size):
+            line = f"host: {size} bytes that are no frame"
         case Answered(command):
             line = f"answered {command.name}, which the capture does not"
         case Missed(command):

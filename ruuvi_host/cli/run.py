@@ -66,12 +66,12 @@ terminal stops it, unless it was started with nohup."""
     "--capture",
     "capture_file",
     metavar="FILE",
-    help="Record every octet between host and coprocessors, too: see `capture`.",
+    help="Record every byte between host and coprocessors, too: see `capture`.",
 )
 @click.option(
     "--debug",
     is_flag=True,
-    help="Log everything, and assert every few seconds that the balance adds up (see `status`).",
+    help="Log everything, and assert every few seconds that the accounting adds up (see `status`).",
 )
 def command(
     port: str | None,
@@ -92,12 +92,13 @@ def command(
     Ruuvi Gateway does. What a server does not take is kept and tried again. SIGTERM or Ctrl-C
     stops within five seconds, with the last batch delivered or kept.
     """
-    from ruuvi_host import app, logs
+    from ruuvi_host import logs
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.model import check_url, refuse_ruuvi, state_directory
     from ruuvi_host.errors import ConfigError
+    from ruuvi_host.jobs import run as job
+    from ruuvi_host.jobs.state import StateDirectory
     from ruuvi_host.lifetime import has_terminal, run_until_stopped
-    from ruuvi_host.state import StateDirectory
 
     logs.configure()
     # Until there is something to read again, and the host listens; not a reason to end.
@@ -129,7 +130,7 @@ def command(
     state = StateDirectory.open(state_directory(named, simulated=simulate))
     try:
         with _recording(capture_file, loaded, simulate=simulate) as taps:
-            host = app.run(
+            host = job.run(
                 loaded.config,
                 state,
                 simulate=simulate,

@@ -133,7 +133,7 @@ def command(
     counters = board.counters
     click.echo(
         f"stopped: {counters.reports_sent} reports sent, {counters.reports_lost} lost for want "
-        f"of a free line, {server.octets_lost} octets not read by a host",
+        f"of a free line, {server.bytes_lost} bytes not read by a host",
         err=True,
     )
 
@@ -188,5 +188,5 @@ def _describe(settings: SetAll) -> str:
         for name, table in (("PHY", phys), ("channels", channels))
     )
     company = f"only company 0x{settings.fltr_id:04X}" if settings.fltr_tags else "every company"
-    limit = f"up to {settings.max_adv_len} octets" if settings.max_adv_len else "of any length"
+    limit = f"up to {settings.max_adv_len} bytes" if settings.max_adv_len else "of any length"
     return f"{scanned}, {company}, {limit}"

@@ -13,8 +13,8 @@ import click
 from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
 
 if TYPE_CHECKING:
-    from ruuvi_host.relay.spool_reading import Row
-    from ruuvi_host.state import StateDirectory
+    from ruuvi_host.jobs.state import StateDirectory
+    from ruuvi_host.relay.spool.reading import Row
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,14 +46,14 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a 
 @_state_option
 @_json
 def list_(state_dir: str | None, as_json: bool) -> None:
-    """A line for each server: batches, reports, octets, and since when the oldest waits.
+    """A line for each server: batches, reports, bytes, and since when the oldest waits.
 
     Also while `run` is running.
     """
     from dataclasses import asdict
 
-    from ruuvi_host.relay import spool_reading
-    from ruuvi_host.state import spools
+    from ruuvi_host.jobs.state import spools
+    from ruuvi_host.relay.spool import reading
 
     folder = _folder(state_dir)
     names = spools(folder)
@@ -63,14 +63,14 @@ def list_(state_dir: str | None, as_json: bool) -> None:
                 f"{name}: kept by an earlier version; the next start takes it over", err=True
             )
             continue
-        found = spool_reading.summary(_path(folder, name))
+        found = reading.summary(_path(folder, name))
         if as_json:
             click.echo(json.dumps({"target": name, **asdict(found)}))
         else:
             since = f", the oldest of {_time(found.oldest)}" if found.oldest else ""
             click.echo(
                 f"{name}: batches {found.batches}, reports {found.reports}, "
-                f"{found.octets / 1024:.0f} KiB{since}"
+                f"{found.size / 1024:.0f} KiB{since}"
             )
     if not names and not as_json:
         click.echo(f"Nothing waits in {folder}.", err=True)
@@ -158,18 +158,18 @@ def drop(target: str, state_dir: str | None, yes: bool) -> None:
 
     Not while `run` is running.
     """
-    from ruuvi_host.relay import spool_reading
+    from ruuvi_host.relay.spool import reading
 
     folder = _folder(state_dir)
     with _owned(folder):
         path = _path(folder, target)
         what = "what an earlier version kept"
         if path.exists():
-            found = spool_reading.summary(path)
+            found = reading.summary(path)
             what = f"batches {found.batches}, reports {found.reports}"
         if not yes:
             click.confirm(f"{target}: give up {what}?", abort=True)
-        spool_reading.forget(path)
+        reading.forget(path)
         click.echo(f"{target}: dropped: {what}", err=True)
 
 
@@ -195,8 +195,8 @@ def drain(
     from ruuvi_host import logs
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.model import CUSTOM, RUUVI, refuse_ruuvi
-    from ruuvi_host.draining import drain as drain_now
     from ruuvi_host.errors import ConfigError, SinkError
+    from ruuvi_host.jobs.drain import drain as drain_now
     from ruuvi_host.lifetime import run_once
 
     logs.configure()
@@ -241,7 +241,7 @@ def _folder(option: str | None) -> Path:
 def _path(folder: Path, target: str) -> Path:
     """The spool of `target`. Raises ConfigError, naming those that there are."""
     from ruuvi_host.errors import ConfigError
-    from ruuvi_host.state import spools
+    from ruuvi_host.jobs.state import spools
 
     names = spools(folder)
     if target not in names:
@@ -251,16 +251,16 @@ def _path(folder: Path, target: str) -> Path:
 
 
 def _rows(state_dir: str | None, target: str) -> Iterator[Row]:
-    from ruuvi_host.relay import spool_reading
+    from ruuvi_host.relay.spool import reading
 
-    return spool_reading.rows(_path(_folder(state_dir), target))
+    return reading.rows(_path(_folder(state_dir), target))
 
 
 @contextmanager
 def _owned(folder: Path) -> Iterator[StateDirectory]:
     """Raises ConfigError when `run` has the folder."""
     from ruuvi_host.errors import ConfigError
-    from ruuvi_host.state import StateDirectory
+    from ruuvi_host.jobs.state import StateDirectory
 
     if not folder.is_dir():
         raise ConfigError("--state-dir", f"{folder}: there is no such folder")

@@ -16,7 +16,7 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
     """Tell how a running host is, and what became of all that it has heard.
 
     Asks it over a socket in its state directory, for which one has to be its user (or root).
-    Each octet and each report is in exactly one place of the balance.
+    Each byte and each report is in exactly one place of the accounting.
 
     Exit status 0: it runs; 5: there is none, or it does not answer.
     """
@@ -27,8 +27,8 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
     from ruuvi_host.config.load import load
     from ruuvi_host.config.model import state_directory
     from ruuvi_host.errors import HealthError
-    from ruuvi_host.overview import lines
-    from ruuvi_host.status_socket import ask
+    from ruuvi_host.monitoring.overview import lines
+    from ruuvi_host.monitoring.socket import ask
 
     if state_dir is None:
         what = wishes(**configuration)  # type: ignore[arg-type]  # as click has made them

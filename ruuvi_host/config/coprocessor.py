@@ -70,7 +70,7 @@ class CoprocessorSettings:
     rts: bool = True
     heartbeat: float = 10.0
     """Seconds without any answer until the coprocessor is asked for a sign of life, 1..3600; inf:
-    never. Ten: a deaf one is found within 18 s, and it costs 28 octets each time."""
+    never. Ten: a deaf one is found within 18 s, and it costs 28 bytes each time."""
     probe: Literal["device_id", "led"] = "device_id"
     """What it is asked: who it is; or to keep its LED on, which goes out when we are gone."""
     ack_timeout: float | None = None

@@ -77,5 +77,5 @@ def meaning(key: HostKey) -> str:
 
 def gateway_meaning(key: GatewayKey) -> str:
     choices = f" One of {', '.join(key.choices)}." if key.choices else ""
-    limit = f" At most {key.limit} octets." if key.limit else ""
+    limit = f" At most {key.limit} bytes." if key.limit else ""
     return key.meaning + choices + limit

@@ -16,7 +16,7 @@ from ruuvi_host.config.gateway_values import whole
 from ruuvi_host.config.problems import Problems, Severity
 
 MAX_FILE = 1 << 20
-"""Octets. A gateway's file has some thousand."""
+"""Bytes. A gateway's file has some thousand."""
 
 MAX_DEPTH = 50
 """Of objects, lists and tables inside each other. A gateway's file has two."""
@@ -39,17 +39,17 @@ def read_text(path: Path) -> str:
         # Whatever it is must not hold us up: a pipe without a writer would, and a terminal.
         with open(path, "rb", buffering=0, opener=_without_waiting) as file:
             is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            octets = _read(file.fileno(), is_file=is_file)
+            data = _read(file.fileno(), is_file=is_file)
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise Unreadable("cannot be the name of a file") from error
-    if len(octets) > MAX_FILE:
-        raise Unreadable(f"longer than {MAX_FILE} octets: not a configuration")
+    if len(data) > MAX_FILE:
+        raise Unreadable(f"longer than {MAX_FILE} bytes: not a configuration")
     try:
-        return octets.decode("utf-8-sig")  # editors of another system begin a file with a mark
+        return data.decode("utf-8-sig")  # editors of another system begin a file with a mark
     except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8 text (at octet {error.start})") from error
+        raise Unreadable(f"not UTF-8 text (at byte {error.start})") from error
 
 
 def is_json(path: Path, text: str) -> bool:
@@ -130,7 +130,7 @@ def write_private(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():  # /dev/stdout, or a pipe, must not become a file
         raise OSError(errno.EINVAL, "it is not a file")
     try:
-        octets = text.encode()
+        data = text.encode()
     except UnicodeEncodeError as error:
         raise OSError(errno.EILSEQ, "it would not be UTF-8 text") from error
     temporary = path.with_name(f".{path.name}.new")
@@ -141,7 +141,7 @@ def write_private(path: Path, text: str) -> None:
                 owner = path.stat()
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             os.fchmod(file.fileno(), 0o600)
-            file.write(octets)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -166,20 +166,20 @@ def _without_waiting(path: str, flags: int) -> int:
 
 def _read(fd: int, *, is_file: bool) -> bytes:
     """To the end, but little more than MAX_FILE. Raises Unreadable, OSError."""
-    octets = b""
+    data = b""
     deadline = monotonic() + PIPE_PATIENCE
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    while len(octets) <= MAX_FILE:
+    while len(data) <= MAX_FILE:
         if not is_file and not poll.poll(1000 * max(0.0, deadline - monotonic())):
             raise Unreadable("is no file, and nothing comes out of it")
-        part = os.read(fd, MAX_FILE + 1 - len(octets))
+        part = os.read(fd, MAX_FILE + 1 - len(data))
         if not part:
             break
-        octets += part
-    if not octets and not is_file and stat.S_ISFIFO(os.fstat(fd).st_mode):
+        data += part
+    if not data and not is_file and stat.S_ISFIFO(os.fstat(fd).st_mode):
         raise Unreadable("is a pipe that has been read already")
-    return octets
+    return data
 
 
 def _finite(text: str) -> float | None:

@@ -36,7 +36,7 @@ class GatewayKey:
     meaning: str = ""
     """For people; empty: it means nothing on a Linux host, and is kept as it is."""
     limit: int | None = None
-    """Octets."""
+    """Bytes."""
     refuse: bool = False
     """A longer text is refused, because cut it could never work; else it is cut."""
     choices: tuple[str, ...] = ()

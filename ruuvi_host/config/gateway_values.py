@@ -63,14 +63,14 @@ def from_text(key: GatewayKey, text: str) -> Any:
 
 def _text(key: GatewayKey, value: str, problems: Problems, severity: Severity) -> Any:
     value = whole(value)
-    octets = value.encode()
-    if key.limit is not None and len(octets) > key.limit:
+    data = value.encode()
+    if key.limit is not None and len(data) > key.limit:
         if key.refuse:
             worst = Severity.FAULT if severity is Severity.WARNING else severity
-            problems.add(key.name, f"longer than {key.limit} octets", "ignored", severity=worst)
+            problems.add(key.name, f"longer than {key.limit} bytes", "ignored", severity=worst)
             return MISSING
-        value = octets[: key.limit].decode("utf-8", "ignore")
-        problems.add(key.name, f"longer than {key.limit} octets", "cut there")
+        value = data[: key.limit].decode("utf-8", "ignore")
+        problems.add(key.name, f"longer than {key.limit} bytes", "cut there")
     if key.choices and value not in key.choices:
         why = f"must be one of {', '.join(key.choices)}"
         if severity is not Severity.WARNING:

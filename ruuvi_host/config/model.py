@@ -107,7 +107,7 @@ class Config:
     use_timestamps: bool = True
     """False: a running number in place of the time, as a gateway without NTP does."""
     coordinates: str = ""
-    """At most 63 octets."""
+    """At most 63 bytes."""
     targets: tuple[Target, ...] = ()
     statistics: Target | None = None
     profile: Profile = Profile.HOST

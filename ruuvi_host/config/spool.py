@@ -25,7 +25,7 @@ class SpoolSettings:
     """Seconds that a batch waits at most."""
     sync: Sync = Sync.AFTER_FAILURE
     ballast: int = MIB
-    """Octets set aside on disk, to be given up when it is full: without room nothing can even be
+    """Bytes set aside on disk, to be given up when it is full: without room nothing can even be
     deleted."""
     refused_bytes: int = MIB
     """Bodies that a server refused, kept for inspection; the oldest leave."""

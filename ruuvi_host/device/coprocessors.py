@@ -10,7 +10,7 @@ from ruuvi_host.device.identity import Machine
 from ruuvi_host.device.port import Tap
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.lifetime import together
-from ruuvi_host.status import LinkStatus
+from ruuvi_host.monitoring.counters import LinkStatus
 
 
 class Gathering(Protocol):
@@ -28,7 +28,7 @@ class Gathering(Protocol):
 class Coprocessors:
     """All of them. settings: at least one; the first one's address names the gateway.
 
-    taps: of each in turn, or none; gets a copy of all its octets.
+    taps: of each in turn, or none; gets a copy of all its bytes.
     """
 
     def __init__(

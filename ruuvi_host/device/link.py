@@ -1,4 +1,4 @@
-"""One life of an open port: moves octets between the port and a HostSession."""
+"""One life of an open port: moves bytes between the port and a HostSession."""
 
 from math import inf
 from typing import Protocol, assert_never
@@ -101,7 +101,7 @@ class Link:
         return inf if deadline is None else deadline
 
     def _receive(self, data: bytes) -> float:
-        """Octets, at once when they come. Returns when the session wants to be called."""
+        """Bytes, at once when they come. Returns when the session wants to be called."""
         now = self._clock.monotonic()
         try:
             self._deliver(self.session.receive(data, now), now)

@@ -64,12 +64,12 @@ class LineErrors(NamedTuple):
     """What this machine's UART and its driver have counted since the port was opened."""
 
     overruns: int
-    """Octets that came faster than they were fetched, in the UART or behind it."""
+    """Bytes that came faster than they were fetched, in the UART or behind it."""
     framing: int
 
 
 class Port(asyncio.Protocol):
-    """An open port: octets both ways. Made by `open_port`; one reader or receiver at a time.
+    """An open port: bytes both ways. Made by `open_port`; one reader or receiver at a time.
 
     It is the asyncio protocol of its transport, and its own stream: a StreamReader would throw
     away what has come in before a loss, and cannot tell "nothing came" without losing track of
@@ -104,7 +104,7 @@ class Port(asyncio.Protocol):
         """All that has come in; waits until there is something.
 
         b"": nothing came for `timeout` seconds, or it was poked.
-        Raises PortError when the port is lost, after the last octets have been read.
+        Raises PortError when the port is lost, after the last bytes have been read.
         """
         until = self._loop.time() + timeout
         while not self._received and self._loss is None:
@@ -251,7 +251,7 @@ async def open_port(
 ) -> Port:
     """Open `path` (a device, a pty, socket://host:port or rfc2217://host:port) for us alone.
 
-    dtr, rts: the levels of these lines, where there are any. tap: gets a copy of all octets, both
+    dtr, rts: the levels of these lines, where there are any. tap: gets a copy of all bytes, both
     ways.
     Raises PortError that says what is wrong and what to do about it.
     """
@@ -339,7 +339,7 @@ def _finish_setup(fd: int | None) -> None:
 
 
 def _close_local(device: serial.Serial) -> None:
-    # Unsent octets would make close wait for a peer that may never read.
+    # Unsent bytes would make close wait for a peer that may never read.
     with suppress(serial.SerialException, termios.error, OSError):
         device.reset_output_buffer()
     with suppress(OSError):
@@ -357,7 +357,7 @@ class _SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]  #
         super().__init__(asyncio.get_running_loop(), port, device)
 
     def _read_ready(self) -> None:
-        # Upstream makes two system calls of it, and reads no more than 1,024 octets at once.
+        # Upstream makes two system calls of it, and reads no more than 1,024 bytes at once.
         try:
             data = os.read(self._serial.fileno(), READ_SIZE)
         except BlockingIOError:

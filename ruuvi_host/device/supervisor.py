@@ -32,7 +32,7 @@ from ruuvi_host.device.reset import check, pull
 from ruuvi_host.device.trouble import who_else_has
 from ruuvi_host.device.watch import Watch
 from ruuvi_host.errors import DeviceError, HandshakeError, PortError, ResetError
-from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
+from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Supervisor:
     """Keeps a link to one coprocessor alive.
 
     scan: what the coprocessor is configured with. name: what log lines call it; empty: it is the
-    only one. tap: gets a copy of all octets. machine: whose ports there are; for tests.
+    only one. tap: gets a copy of all bytes. machine: whose ports there are; for tests.
 
     Raises ConfigError when its reset line cannot be used.
     """

@@ -1,1 +1,1 @@
-"""What is wrong, and how to mend it: looks at everything between the port and the server."""
+"""What is wrong, and how to fix it: looks at everything between the port and the server."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from firmware_protocol.messages import DeviceId, Report
-from ruuvi_host.checking import check_all
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.load import Loaded
@@ -24,11 +23,12 @@ from ruuvi_host.device.trouble import MODEM_MANAGER, who_else_has
 from ruuvi_host.doctor import judgement
 from ruuvi_host.doctor.judgement import Finding, Level
 from ruuvi_host.errors import DeviceError, PortError, SpoolError
-from ruuvi_host.relay.ready import faults_of
-from ruuvi_host.relay.spool_reading import summary
-from ruuvi_host.state import StateDirectory, spools
-from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
-from ruuvi_host.status_socket import ask
+from ruuvi_host.jobs.check import check_all
+from ruuvi_host.jobs.state import StateDirectory, spools
+from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus
+from ruuvi_host.monitoring.socket import ask
+from ruuvi_host.relay.http.faults import faults_of
+from ruuvi_host.relay.spool.reading import summary
 
 LISTEN = 8.0
 """Seconds to listen to a port: a handshake takes 0.3 s, and a tag speaks each 1.3 s."""
@@ -48,7 +48,7 @@ async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[F
     document, problem = await asyncio.to_thread(_running, state)
     yield judgement.running(document, problem)
     if document:
-        for finding in judgement.balance(document):
+        for finding in judgement.accounting(document):
             yield finding
     known = StateDirectory.look_into(state).load_gateway()
     for number, settings in enumerate(config.coprocessors):
@@ -231,7 +231,7 @@ async def _servers(
             yield Finding(target.name, Level.OK, "its files are in order; it was not posted to")
         elif gateway is None:
             sentence = "cannot be tried: without a coprocessor nobody can sign"
-            yield Finding(target.name, Level.WARNING, sentence, "mend the coprocessor first")
+            yield Finding(target.name, Level.WARNING, sentence, "fix the coprocessor first")
         else:
             yield await _delivery(target, config, gateway)
 

@@ -8,13 +8,13 @@ from typing import Any
 from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import EARLIEST
 from ruuvi_host.config.problems import Problem, Severity
-from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
+from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus
 
 RUUVI_ID = 0x0499
 NOISE = 0.001
 """Part of the frames that may be damaged before it is worth a warning. At rest it is none."""
 LOW_DISK, NO_DISK = 100 << 20, 5 << 20
-"""Octets. A day's outage of 100 sensors takes 35 MiB."""
+"""Bytes. A day's outage of 100 sensors takes 35 MiB."""
 OLD_SPOOL = 3600.0
 """Seconds for which batches may wait before it is worth a warning."""
 
@@ -142,11 +142,11 @@ def _line(topic: str, counters: LinkCounters) -> Finding:
         return Finding(
             topic,
             Level.WARNING,
-            f"the UART has lost octets {counters.uart_overruns}",
+            f"the UART has lost bytes {counters.uart_overruns}",
             "use an adapter with a larger buffer, or relieve this machine",
         )
     if damaged > max(2, frames * NOISE):
-        sentence = f"damaged frames {damaged} of {frames}, octets skipped {counters.bytes_skipped}"
+        sentence = f"damaged frames {damaged} of {frames}, bytes skipped {counters.bytes_skipped}"
         remedy = "shorten the cable, connect ground, and see that 115200 baud is set on both ends"
         return Finding(topic, Level.WARNING, sentence, remedy)
     return Finding(topic, Level.OK, f"damaged frames {damaged} of {frames}")
@@ -166,7 +166,7 @@ def modem_manager(
 
 
 def disk(path: str, free: int, *, writable: bool) -> Finding:
-    """free: octets that this user can still write."""
+    """free: bytes that this user can still write."""
     if not writable:
         remedy = "let this user write there, or name another folder with --state-dir"
         return Finding("state directory", Level.FAULT, f"{path} cannot be written", remedy)
@@ -204,9 +204,11 @@ def running(document: dict[str, Any] | None, problem: str = "") -> Finding:
     return Finding("host", level, f"runs as process {document['pid']}: {health['sentence']}")
 
 
-def balance(document: dict[str, Any]) -> Iterator[Finding]:
+def accounting(document: dict[str, Any]) -> Iterator[Finding]:
     """Accounts of a running host that do not add up."""
-    for account in document["balance"]:
+    for account in document["accounting"]:
         if count := account["without_a_count"]:
             sentence = f"{account['name']}: {count} are in no counter"
-            yield Finding("balance", Level.WARNING, sentence, "please report this, with `status`")
+            yield Finding(
+                "accounting", Level.WARNING, sentence, "please report this, with `status`"
+            )

@@ -96,7 +96,7 @@ def decode(
 ) -> Measurement:
     """Decode the reading in advertising data, of any data format.
 
-    advertising_data: complete, from the first length octet on; a scan response may follow.
+    advertising_data: complete, from the first length byte on; a scan response may follow.
     keys: for the encrypted formats.
     without: numbers of data formats that are somebody else's here and count as unknown; those
     from 0xF0 on may be used by private projects too.
@@ -121,7 +121,7 @@ def decode(
 def decode_payload(
     payload: bytes, keys: Keys = NO_KEYS, without: Container[int] = NONE
 ) -> Measurement:
-    """Decode the octets behind Ruuvi's company identifier, as Bluetooth libraries deliver them.
+    """Decode the bytes behind Ruuvi's company identifier, as Bluetooth libraries deliver them.
 
     The rest is as with `decode`.
     """
@@ -144,11 +144,11 @@ def _unknown(data_format: int) -> FormatError:
 
 
 def encode(measurement: Measurement, key: bytes | None = None) -> bytes:
-    """The payload of a reading, from the format octet on: for simulators and tests.
+    """The payload of a reading, from the format byte on: for simulators and tests.
 
     Of formats 2 and 4: the fragment of the URL. Values outside the range of the format are
     clipped, None becomes its "not available".
-    key: 16 octets, for the encrypted formats.
+    key: 16 bytes, for the encrypted formats.
     Raises FormatError: unknown_format, key_required.
     """
     data_format = measurement.data_format

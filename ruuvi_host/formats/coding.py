@@ -1,4 +1,4 @@
-"""How numbers are packed into octets: the building blocks that the data formats share.
+"""How numbers are packed into bytes: the building blocks that the data formats share.
 
 A block works both ways between the raw number in a payload and the value that it stands for;
 None is the value of the raw number that means "not available".
@@ -80,7 +80,7 @@ class Whole:
 
 
 class Logarithmic:
-    """One octet: value = exp(raw * ln(top) / 254) - minus, in hundredths; 255 is missing."""
+    """One byte: value = exp(raw * ln(top) / 254) - minus, in hundredths; 255 is missing."""
 
     __slots__ = ("_minus", "_steps", "_values")
 
@@ -108,7 +108,7 @@ PARTICLES = Number(10, 0, 0xFFFE, missing=0xFFFF)
 U8 = Whole(0, 0xFE, missing=0xFF)
 U16 = Whole(0, 0xFFFE, missing=0xFFFF)
 
-# Nine bits: an octet, and the least significant bit among the flags.
+# Nine bits: a byte, and the least significant bit among the flags.
 AIR_INDEX = Whole(0, 510, missing=511)
 SOUND = Number(5, 0, 510, missing=511, offset=90)
 
@@ -128,17 +128,17 @@ def encode_power(voltage: float | None, tx_power: float | None) -> int:
 _HUNDREDTHS = Number(100, 0, 12799)
 
 
-def decode_sign_magnitude(octet: int, hundredths: int) -> float:
+def decode_sign_magnitude(byte: int, hundredths: int) -> float:
     """A temperature of the formats 2, 3 and 4: sign and whole degrees, then hundredths.
 
-    Some senders put more than 99 into the second octet; it is added all the same.
+    Some senders put more than 99 into the second byte; it is added all the same.
     """
-    magnitude = ((octet & 0x7F) * 100 + hundredths) / 100
-    return 0.0 - magnitude if octet & 0x80 else magnitude  # a subtraction never gives -0.0
+    magnitude = ((byte & 0x7F) * 100 + hundredths) / 100
+    return 0.0 - magnitude if byte & 0x80 else magnitude  # a subtraction never gives -0.0
 
 
 def encode_sign_magnitude(value: float | None) -> tuple[int, int]:
-    """The two octets of a temperature in degrees C."""
+    """The two bytes of a temperature in degrees C."""
     whole, hundredths = divmod(_HUNDREDTHS.encode(abs(value or 0)), 100)
     is_negative = value is not None and value < 0 and (whole or hundredths)
     return whole | 0x80 if is_negative else whole, hundredths
@@ -148,45 +148,45 @@ MAC_TEXTS: dict[bytes, str | None] = {}
 """The results of `mac_text` so far: few addresses send many readings."""
 
 
-def mac_text(octets: bytes) -> str | None:
+def mac_text(content: bytes) -> str | None:
     """An address, or the end of one, as CB:B8:33:4C:88:4F; None for all FF."""
-    if octets not in MAC_TEXTS:
+    if content not in MAC_TEXTS:
         if len(MAC_TEXTS) >= 4096:  # a flood of addresses must not fill the memory
             MAC_TEXTS.clear()
-        MAC_TEXTS[octets] = octets.hex(":").upper() if octets.strip(b"\xff") else None
-    return MAC_TEXTS[octets]
+        MAC_TEXTS[content] = content.hex(":").upper() if content.strip(b"\xff") else None
+    return MAC_TEXTS[content]
 
 
 def encode_mac(text: str | None, size: int) -> bytes:
-    """The octets of an address, or of its last `size`; all FF for None."""
+    """The bytes of an address, or of its last `size`; all FF for None."""
     return b"\xff" * size if text is None else bytes.fromhex(text.replace(":", ""))
 
 
 def encode_bits(*bits: bool | int) -> int:
-    """A flags octet; the first argument is its least significant bit. Of an int, bit 0 counts."""
+    """A flags byte; the first argument is its least significant bit. Of an int, bit 0 counts."""
     return sum((bit & 1) << position for position, bit in enumerate(bits))
 
 
-def _crc8_of_octet(crc: int) -> int:
+def _crc8_of_byte(crc: int) -> int:
     for _ in range(8):
         crc = crc << 1 ^ (0x107 if crc & 0x80 else 0)
     return crc
 
 
-_CRC8 = tuple(_crc8_of_octet(octet) for octet in range(256))
+_CRC8 = tuple(_crc8_of_byte(byte) for byte in range(256))
 
 
 def crc8(data: Iterable[int]) -> int:
     """Polynomial 0x07, start 0, no reflection, no final xor; "123456789" gives 0xF4."""
     crc = 0
-    for octet in data:
-        crc = _CRC8[crc ^ octet]
+    for byte in data:
+        crc = _CRC8[crc ^ byte]
     return crc
 
 
 def wrong_length(payload: bytes, expected: int) -> FormatError:
-    """The error for a payload that does not have the `expected` number of octets."""
+    """The error for a payload that does not have the `expected` number of bytes."""
     name = payload[:1].hex().upper().lstrip("0")
     return FormatError(
-        "bad_length", f"data format {name} has {expected} octets, and here are {len(payload)}"
+        "bad_length", f"data format {name} has {expected} bytes, and here are {len(payload)}"
     )

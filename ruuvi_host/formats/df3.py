@@ -39,8 +39,8 @@ class Format3(NamedTuple):
 def decode(payload: bytes) -> Format3:
     """Decode data format 3.
 
-    payload: 14 octets from the format octet (0x03) on. Some firmware padded it with zeros, so
-    octets behind the 14th are ignored.
+    payload: 14 bytes from the format byte (0x03) on. Some firmware padded it with zeros, so
+    bytes behind the 14th are ignored.
     Raises FormatError: bad_length.
     """
     if len(payload) < _LAYOUT.size:
@@ -59,7 +59,7 @@ def decode(payload: bytes) -> Format3:
 
 
 def encode(measurement: Format3) -> bytes:
-    """The 14 octets of a reading; values outside the range are clipped."""
+    """The 14 bytes of a reading; values outside the range are clipped."""
     m = measurement
     return _LAYOUT.pack(
         3,

@@ -27,7 +27,7 @@ from ruuvi_host.formats.encryption import NO_KEYS, Keys
 
 LENGTH = 24
 _HEADER = bytes.fromhex("020106 1BFF9904 05")
-"""How a RuuviTag's advertising data begins: flags, manufacturer specific data, the format octet."""
+"""How a RuuviTag's advertising data begins: flags, manufacturer specific data, the format byte."""
 
 _ADVERT = Struct(">8shHHhhhHBH6s")
 _unpack = _ADVERT.unpack_from  # whatever follows the first structures is not looked at
@@ -111,7 +111,7 @@ def decode_advert(
 def decode(payload: bytes) -> Format5:
     """Decode data format 5.
 
-    payload: 24 octets from the format octet (0x05) on.
+    payload: 24 bytes from the format byte (0x05) on.
     Raises FormatError: bad_length.
     """
     reading = decode_advert(_HEADER + payload[1:])
@@ -121,7 +121,7 @@ def decode(payload: bytes) -> Format5:
 
 
 def encode(measurement: Format5) -> bytes:
-    """The 24 octets of a reading; values outside the range are clipped."""
+    """The 24 bytes of a reading; values outside the range are clipped."""
     m = measurement
     return _ADVERT.pack(
         _HEADER,

@@ -1,6 +1,6 @@
 """Data format 6: Ruuvi Air in legacy advertising.
 
-Source: docs.ruuvi.com "Data format 6"; ruuvi.endpoints.c ruuvi_endpoint_6.c for the octets and
+Source: docs.ruuvi.com "Data format 6"; ruuvi.endpoints.c ruuvi_endpoint_6.c for the bytes and
 flags that the documentation calls reserved (sound, button, clock).
 """
 
@@ -42,7 +42,7 @@ class Format6(NamedTuple):
     luminosity: float | None = None
     sound_average: float | None = None
     measurement_sequence: int = 0
-    """The low octet of the number that format E1 carries; always available."""
+    """The low byte of the number that format E1 carries; always available."""
     calibration_in_progress: bool = False
     button_pressed: bool = False
     rtc_running_on_boot: bool = False
@@ -52,7 +52,7 @@ class Format6(NamedTuple):
 def decode(payload: bytes) -> Format6:
     """Decode data format 6.
 
-    payload: 20 octets from the format octet (0x06) on.
+    payload: 20 bytes from the format byte (0x06) on.
     Raises FormatError: bad_length.
     """
     if len(payload) != _LAYOUT.size:
@@ -78,7 +78,7 @@ def decode(payload: bytes) -> Format6:
 
 
 def encode(measurement: Format6) -> bytes:
-    """The 20 octets of a reading; values outside the range are clipped."""
+    """The 20 bytes of a reading; values outside the range are clipped."""
     m = measurement
     voc, nox = AIR_INDEX.encode(m.voc_index), AIR_INDEX.encode(m.nox_index)
     sound = SOUND.encode(m.sound_average)

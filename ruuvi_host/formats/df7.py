@@ -24,7 +24,7 @@ from ruuvi_host.formats.coding import (
 
 _LAYOUT = Struct(">BBBhHHbbHBBBB3s")
 _CHECKED = 16
-"""Octets that the checksum behind them covers."""
+"""Bytes that the checksum behind them covers."""
 
 _TILT = Number(126, -126, 126, missing=127, times=90)
 _COLOR_TEMPERATURE = Whole(0, 254, missing=255, base=1000, step=26)
@@ -56,7 +56,7 @@ class Format7(NamedTuple):
 def decode(payload: bytes) -> Format7:
     """Decode data format 7.
 
-    payload: 20 octets from the format octet (0x07) on.
+    payload: 20 bytes from the format byte (0x07) on.
     Raises FormatError: bad_length, bad_crc.
     """
     if len(payload) != _LAYOUT.size:
@@ -85,7 +85,7 @@ def decode(payload: bytes) -> Format7:
 
 
 def encode(measurement: Format7) -> bytes:
-    """The 20 octets of a reading; values outside the range are clipped."""
+    """The 20 bytes of a reading; values outside the range are clipped."""
     m = measurement
     payload = _LAYOUT.pack(
         7,

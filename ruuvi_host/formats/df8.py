@@ -43,7 +43,7 @@ class Format8(NamedTuple):
 def decode(payload: bytes, keys: Keys) -> Format8:
     """Decrypt and decode data format 8.
 
-    payload: 24 octets from the format octet (0x08) on. keys: tried in their order.
+    payload: 24 bytes from the format byte (0x08) on. keys: tried in their order.
     Raises FormatError: bad_length, key_required, decrypt_failed.
 
     The checksum finds wrong keys (but for 1 in 256) and proves nothing about the sender: against
@@ -69,7 +69,7 @@ def decode(payload: bytes, keys: Keys) -> Format8:
 
 
 def encode(measurement: Format8, key: bytes) -> bytes:
-    """The 24 octets of a reading; values outside the range are clipped.
+    """The 24 bytes of a reading; values outside the range are clipped.
 
     Raises FormatError: key_required, when the extra for encryption is not installed.
     """

@@ -40,7 +40,7 @@ class FormatC5(NamedTuple):
 def decode(payload: bytes) -> FormatC5:
     """Decode data format C5.
 
-    payload: 18 octets from the format octet (0xC5) on.
+    payload: 18 bytes from the format byte (0xC5) on.
     Raises FormatError: bad_length.
     """
     if len(payload) != _LAYOUT.size:
@@ -60,7 +60,7 @@ def decode(payload: bytes) -> FormatC5:
 
 
 def encode(measurement: FormatC5) -> bytes:
-    """The 18 octets of a reading; values outside the range are clipped."""
+    """The 18 bytes of a reading; values outside the range are clipped."""
     m = measurement
     return _LAYOUT.pack(
         0xC5,

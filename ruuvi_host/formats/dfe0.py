@@ -55,7 +55,7 @@ class FormatE0(NamedTuple):
 def decode(payload: bytes) -> FormatE0:
     """Decode data format E0.
 
-    payload: 40 octets from the format octet (0xE0) on.
+    payload: 40 bytes from the format byte (0xE0) on.
     Raises FormatError: bad_length.
     """
     if len(payload) != _LAYOUT.size:
@@ -89,7 +89,7 @@ def decode(payload: bytes) -> FormatE0:
 
 
 def encode(measurement: FormatE0) -> bytes:
-    """The 40 octets of a reading; values outside the range are clipped."""
+    """The 40 bytes of a reading; values outside the range are clipped."""
     m = measurement
     return _LAYOUT.pack(
         0xE0,

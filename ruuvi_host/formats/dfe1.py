@@ -1,6 +1,6 @@
 """Data format E1: Ruuvi Air in extended advertising.
 
-Source: docs.ruuvi.com "Data format E1"; ruuvi.endpoints.c ruuvi_endpoint_e1.c for the octets and
+Source: docs.ruuvi.com "Data format E1"; ruuvi.endpoints.c ruuvi_endpoint_e1.c for the bytes and
 flags that the documentation calls reserved (sound, button, clock).
 """
 
@@ -57,7 +57,7 @@ class FormatE1(NamedTuple):
 def decode(payload: bytes) -> FormatE1:
     """Decode data format E1.
 
-    payload: 40 octets from the format octet (0xE1) on.
+    payload: 40 bytes from the format byte (0xE1) on.
     Raises FormatError: bad_length.
     """
     if len(payload) != _LAYOUT.size:
@@ -90,7 +90,7 @@ def decode(payload: bytes) -> FormatE1:
 
 
 def encode(measurement: FormatE1) -> bytes:
-    """The 40 octets of a reading; values outside the range are clipped."""
+    """The 40 bytes of a reading; values outside the range are clipped."""
     m = measurement
     voc, nox = AIR_INDEX.encode(m.voc_index), AIR_INDEX.encode(m.nox_index)
     sounds = [SOUND.encode(s) for s in (m.sound_instant, m.sound_average, m.sound_peak)]

@@ -56,7 +56,7 @@ class FormatF0(NamedTuple):
 def decode(payload: bytes) -> FormatF0:
     """Decode data format F0.
 
-    payload: 20 octets from the format octet (0xF0) on.
+    payload: 20 bytes from the format byte (0xF0) on.
     Raises FormatError: bad_length.
     """
     if len(payload) != _LAYOUT.size:
@@ -87,7 +87,7 @@ def decode(payload: bytes) -> FormatF0:
 
 
 def encode(measurement: FormatF0) -> bytes:
-    """The 20 octets of a reading; values outside the range are clipped."""
+    """The 20 bytes of a reading; values outside the range are clipped."""
     m = measurement
     flags = encode_bits(m.usb_powered, m.low_battery, m.calibration_in_progress, m.boost_mode)
     return _LAYOUT.pack(

@@ -35,7 +35,7 @@ class FormatFA(NamedTuple):
 def decode(payload: bytes, keys: Keys) -> FormatFA:
     """Decrypt and decode data format FA.
 
-    payload: 23 octets from the format octet (0xFA) on. keys: tried in their order.
+    payload: 23 bytes from the format byte (0xFA) on. keys: tried in their order.
     Raises FormatError: bad_length, key_required, decrypt_failed.
     """
     if len(payload) != _LAYOUT.size:
@@ -60,7 +60,7 @@ def decode(payload: bytes, keys: Keys) -> FormatFA:
 
 
 def encode(measurement: FormatFA, key: bytes) -> bytes:
-    """The 23 octets of a reading; values outside the range are clipped.
+    """The 23 bytes of a reading; values outside the range are clipped.
 
     Raises FormatError: key_required, when the extra for encryption is not installed.
     """

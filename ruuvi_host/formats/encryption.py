@@ -29,22 +29,22 @@ class Keys:
     __slots__ = ("_entries",)
 
     def __init__(self, entries: Iterable[tuple[bytes | None, bytes]] = ()) -> None:
-        """entries: (address of the device, six octets, or None for every device; key, 16 octets).
+        """entries: (address of the device, six bytes, or None for every device; key, 16 bytes).
 
         Raises ValueError for a key or an address of another length.
         """
         self._entries = tuple(entries)
         for address, key in self._entries:
             if len(key) != KEY_LENGTH:
-                raise ValueError(f"a key has {KEY_LENGTH} octets, and this one has {len(key)}")
+                raise ValueError(f"a key has {KEY_LENGTH} bytes, and this one has {len(key)}")
             if address is not None and len(address) != 6:
-                raise ValueError(f"an address has 6 octets, and this one has {len(address)}")
+                raise ValueError(f"an address has 6 bytes, and this one has {len(address)}")
 
     def __repr__(self) -> str:
         return f"<Keys: {len(self._entries)}>"
 
     def of(self, address: bytes) -> list[bytes]:
-        """The keys to try for the device with this address (six octets)."""
+        """The keys to try for the device with this address (six bytes)."""
         return [key for owner, key in self._entries if owner is None or owner == address]
 
 
@@ -79,12 +79,12 @@ def derive_key(
 ) -> bytes:
     """The key of format 8: the first half of the password mixed with the device's identifier.
 
-    password: 16 octets. device_id: 8 octets as printed, most significant first.
+    password: 16 bytes. device_id: 8 bytes as printed, most significant first.
     order: how the identifier is mixed in. The documentation says msb_first; the tag's firmware
     does lsb_first.
     """
     if len(password) != KEY_LENGTH or len(device_id) != 8:
-        raise ValueError("a password has 16 octets, and a device identifier has 8")
+        raise ValueError("a password has 16 bytes, and a device identifier has 8")
     mixed_in = device_id if order == "msb_first" else device_id[::-1]
     return bytes(p ^ i for p, i in zip(password, mixed_in, strict=False)) + password[8:]
 
@@ -111,7 +111,7 @@ def _warn_once() -> None:
 
 
 def plaintexts(ciphertext: bytes, address: bytes, keys: Keys) -> Iterator[bytes]:
-    """The block (16 octets) as each key of the device opens it; which is right, its check tells.
+    """The block (16 bytes) as each key of the device opens it; which is right, its check tells.
 
     Raises FormatError: key_required, when the device has no key or the extra is not installed.
     """
@@ -127,7 +127,7 @@ def plaintexts(ciphertext: bytes, address: bytes, keys: Keys) -> Iterator[bytes]
 
 
 def encrypt(plaintext: bytes, key: bytes) -> bytes:
-    """The ciphertext of one block (16 octets).
+    """The ciphertext of one block (16 bytes).
 
     Raises FormatError: key_required, when the extra is not installed.
     """

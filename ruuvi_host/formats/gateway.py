@@ -3,7 +3,7 @@
 The gateway recognises less than `decode` (fixed places instead of AD structures, neither lengths
 nor flags checked) and prints differently (its own names, a fixed number of decimals, raw codes
 where only measurements have a "not available"). Servers have learnt to live with all of that, so
-what they get from us is the same octets.
+what they get from us is the same bytes.
 
 Source: ruuvi.gateway_esp.c adv_decode_0x05.c, 0x06.c, 0xe0.c, 0xe1.c, 0xf0.c.
 """
@@ -85,16 +85,16 @@ def _half(raw: int) -> str:
     return NULL if raw == 0xFF else _decimal(raw, 2, 1)
 
 
-def _nine_bits(octet: int, flags: int, bit: int) -> int:
-    return octet * 2 + (flags >> bit & 1)
+def _nine_bits(byte: int, flags: int, bit: int) -> int:
+    return byte * 2 + (flags >> bit & 1)
 
 
 def _flag(flags: int, bit: int) -> str:
     return "true" if flags >> bit & 1 else "false"
 
 
-def _id(octets: bytes) -> str:
-    return f'"{octets.hex(":").upper()}"'
+def _id(content: bytes) -> str:
+    return f'"{content.hex(":").upper()}"'
 
 
 @cache

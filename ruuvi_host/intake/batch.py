@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import floor
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.table import ChangeQueue
 
 
@@ -19,8 +19,8 @@ class Batch:
     """The coprocessor that heard it: its address names the gateway, its id is the first key."""
     advertisements: tuple[Advertisement, ...]
     counted: bool = False
-    """The stamps are no times but running numbers (`ntp_use` false): the batch stays so, though the
-    configuration may change before it is delivered."""
+    """The timestamps are no times but running numbers (`ntp_use` false): the batch stays so, though
+    the configuration may change before it is delivered."""
 
 
 class Batcher:
@@ -31,12 +31,12 @@ class Batcher:
         self.period = period
         """Seconds. A new value counts from the last beat."""
         self._queue = queue
-        self._last_beat = now - period
+        self._last_due = now - period
 
     @property
     def due(self) -> float:
         """Monotonic seconds of the next beat."""
-        return self._last_beat + self.period
+        return self._last_due + self.period
 
     @property
     def is_empty(self) -> bool:
@@ -45,11 +45,11 @@ class Batcher:
 
     def take(self, now: float) -> tuple[Advertisement, ...]:
         """What has changed. The next beat keeps the rhythm; beats that were missed are gone."""
-        missed = floor((now - self._last_beat) / self.period)
-        self._last_beat += max(1, missed) * self.period
+        missed = floor((now - self._last_due) / self.period)
+        self._last_due += max(1, missed) * self.period
         return self._queue.take()
 
     def skip(self, now: float) -> None:
         """Let the beats up to now pass. What has changed waits for the next one."""
-        passed = floor((now - self._last_beat) / self.period)
-        self._last_beat += max(0, passed) * self.period
+        passed = floor((now - self._last_due) / self.period)
+        self._last_due += max(0, passed) * self.period

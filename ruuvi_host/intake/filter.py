@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AddressFilter:
-    """Addresses (six octets each) that alone may pass, or that may not.
+    """Addresses (six bytes each) that alone may pass, or that may not.
 
     An empty list is no filter, whatever `allow` says.
     """

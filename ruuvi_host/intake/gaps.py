@@ -1,7 +1,7 @@
 """How many measurements of a sensor never reached us, told by the numbers that they carry.
 
 Lost on air, in the coprocessor or on the serial line: what was reported, damaged and skipped is
-among them. Looked at once per news, in the octets that the table holds anyway: nothing is decoded
+among them. Looked at once per news, in the bytes that the table holds anyway: nothing is decoded
 for it, and nothing is remembered.
 """
 
@@ -12,7 +12,7 @@ or the numbers have been all through."""
 UNKNOWN = -1
 
 # Where the number stands in the advertisement, and how many there are before it starts over.
-# Told apart by octets at fixed places, as the gateway does (http-relay of the gateway, 4.1).
+# Told apart by bytes at fixed places, as the gateway does (http-relay of the gateway, 4.1).
 _Place = tuple[int, int, int]
 _FORMAT_5: _Place = (23, 25, 0xFFFF)
 _FORMAT_6: _Place = (26, 27, 0x100)

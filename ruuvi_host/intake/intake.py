@@ -1,4 +1,4 @@
-"""From report to table: the checks and the stamp that each report gets, in the gateway's order.
+"""From report to table: the checks and the timestamp that each report gets, in the gateway's order.
 
 Source: ruuvi.gateway_esp.c adv_post.c. That the coprocessor is configured was checked before, in
 the session.
@@ -7,13 +7,13 @@ the session.
 from collections.abc import Sequence
 
 from firmware_protocol.messages import PHY_NOT_SET, TX_POWER_NOT_AVAILABLE, Report
-from ruuvi_host.advertisement import AdvertisementFields
+from ruuvi_host.intake.advertisement import AdvertisementFields
 from ruuvi_host.intake.echoes import WINDOW, Echoes
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.table import AdvertisementTable
 
 MAX_ADV_LEN = 48
-"""Octets. The gateway's limit; the longest Ruuvi advertisement (format E1) has exactly this."""
+"""Bytes. The gateway's limit; the longest Ruuvi advertisement (format E1) has exactly this."""
 
 PHY_2M = 2
 PHY_CODED = 4
@@ -71,8 +71,8 @@ class Intake:
             if passes and not passes(address):
                 counters.filtered += 1
                 continue
-            stamp = utc if use_timestamps else legacy
-            if stamp is None:
+            timestamp = utc if use_timestamps else legacy
+            if timestamp is None:
                 counters.clock_not_right += 1
                 continue
             if secondary == PHY_NOT_SET:
@@ -82,7 +82,7 @@ class Intake:
             elif secondary == PHY_CODED:
                 counters.coded += 1
             power = None if tx_power == TX_POWER_NOT_AVAILABLE else tx_power
-            taken.append((address, data, rssi, primary, secondary, channel, power, now, stamp))
+            taken.append((address, data, rssi, primary, secondary, channel, power, now, timestamp))
         counters.legacy = legacy
         self._table.put(taken)
 

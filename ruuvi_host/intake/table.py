@@ -7,12 +7,12 @@ their effect as the order and the content of batches.
 from collections.abc import Iterable, Iterator
 from heapq import nlargest
 
-from ruuvi_host.advertisement import Advertisement, AdvertisementFields
+from ruuvi_host.intake.advertisement import Advertisement, AdvertisementFields
 from ruuvi_host.intake.gaps import missed
-from ruuvi_host.status import IntakeCounters, QueueCounters
+from ruuvi_host.monitoring.counters import IntakeCounters, QueueCounters
 
 LONGEST_LEGACY = 31
-"""Octets of legacy advertising data; what is longer came by extended advertising."""
+"""Bytes of legacy advertising data; what is longer came by extended advertising."""
 
 LONGER_GIVES_WAY = 60.0
 """Seconds after which legacy data may replace an extended advertisement. The gateway never lets
@@ -101,7 +101,7 @@ class AdvertisementTable:
                         queue[entry] = None
                 del entries[address]  # to come back as the most recently changed one
             entries[address] = entry
-            counters.news += 1
+            counters.changed += 1
 
     def hear_better(
         self,
@@ -122,7 +122,7 @@ class AdvertisementTable:
         held = entry.advertisement
         if held.data != data or held.heard < since or radio[0] <= held.rssi:
             return False
-        entry.advertisement = Advertisement(address, data, *radio, held.heard, held.stamp)
+        entry.advertisement = Advertisement(address, data, *radio, held.heard, held.timestamp)
         return True
 
     def newest_first(self) -> Iterator[Advertisement]:
@@ -188,12 +188,12 @@ class ChangeQueue:
         self.counters = counters
         self._queue = queue
         self._table = table
-        self._news_before = table.news - sum(counters.nonzero().values())
+        self._changed_before = table.changed - sum(counters.nonzero().values())
 
     @property
-    def news(self) -> int:
+    def changed(self) -> int:
         """Reports that have changed the table while there was this queue."""
-        return self._table.news - self._news_before
+        return self._table.changed - self._changed_before
 
     def __len__(self) -> int:
         return len(self._queue)

@@ -1,4 +1,4 @@
-"""From the octets of a body to what they tell: strict JSON, our schemas, and what a schema cannot
+"""From the bytes of a body to what they tell: strict JSON, our schemas, and what a schema cannot
 say. A body is a batch, or a gateway's status (its statistics), told apart by what is in it.
 
 Pure. What is refused is refused with one sentence that names the place. Source of the layout:
@@ -108,12 +108,12 @@ def _batch(content: Json) -> Batch:
         raise BadBody(f"body.data.nonce: must be at most {_NONCE_MAX}")
     timestamp = _whole(data["timestamp"]) if "timestamp" in data else None
     tags = cast(dict[str, Tag], data["tags"])
-    stamp, other = ("counter", "timestamp") if timestamp is None else ("timestamp", "counter")
+    wanted, other = ("counter", "timestamp") if timestamp is None else ("timestamp", "counter")
     for address, tag in tags.items():
-        if stamp not in tag or other in tag:
+        if wanted not in tag or other in tag:
             having = "no" if timestamp is None else "a"
             raise BadBody(
-                f'body.data.tags.{address}: must have "{stamp}" and not "{other}",'
+                f'body.data.tags.{address}: must have "{wanted}" and not "{other}",'
                 f' as body.data has {having} "timestamp"'
             )
     return Batch(str(data["gw_mac"]), nonce, timestamp, tags)
@@ -132,7 +132,7 @@ def _parse(body: bytes) -> Json:
             ),
         )
     except UnicodeDecodeError as error:
-        raise BadBody(f"not UTF-8: octet {error.start}") from error
+        raise BadBody(f"not UTF-8: byte {error.start}") from error
     except RecursionError as error:
         raise BadBody("not a batch: nested too deeply") from error
     except ValueError as error:

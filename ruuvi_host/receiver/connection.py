@@ -22,7 +22,7 @@ from ruuvi_host.receiver.app import App
 from ruuvi_host.receiver.settings import Settings
 
 HEAD_LIMIT = 16_384
-"""Octets of a request's head."""
+"""Bytes of a request's head."""
 
 Client: TypeAlias = tuple[str, int] | None
 TurnedAway: TypeAlias = Callable[[Client, int, str], None]

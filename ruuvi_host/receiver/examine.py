@@ -1,6 +1,6 @@
 """Is this post what a gateway sends? The receiver's judgement: head, signature, nonce.
 
-Pure: headers and octets in, a Verdict out. Headers are as ASGI has them, names in lower case.
+Pure: headers and bytes in, a Verdict out. Headers are as ASGI has them, names in lower case.
 Sources: the request and its signature, ruuvi.gateway_esp.c http.c and hmac_sha256.c; 403 for a
 wrong signature and 400 for a bad body, ruuvi-network-serverless; the other codes, RFC 9110.
 """
@@ -22,10 +22,10 @@ _V = TypeVar("_V")
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 BODY_LIMIT = 1 << 20
-"""Octets. A hundred tags with everything decoded are under 100 kB."""
+"""Bytes. A hundred tags with everything decoded are under 100 kB."""
 
 KEY_LIMIT = 63
-"""Octets; a gateway keeps its old key when it is offered a longer one."""
+"""Bytes; a gateway keeps its old key when it is offered a longer one."""
 
 NONCES_KEPT = 10_000
 """A day of posts every ten seconds is 8,640."""
@@ -114,7 +114,7 @@ def refuse_head(method: str, headers: Headers) -> Verdict | None:
 
 
 def sign(key: bytes, body: bytes) -> bytes:
-    """The signature of a body: HMAC-SHA256 over its exact octets, as 64 lower-case hex digits."""
+    """The signature of a body: HMAC-SHA256 over its exact bytes, as 64 lower-case hex digits."""
     return hmac.new(key, body, hashlib.sha256).hexdigest().encode()
 
 
@@ -172,7 +172,7 @@ class Examiner:
 
         The same nonce with the same tags is the same batch, of which the first answer was lost:
         DUPLICATE, and a success, so that the sender lets go of it. Only `tags` is compared: the
-        time stamp of a batch that is posted again is that of the attempt.
+        timestamp of a batch that is posted again is that of the attempt.
         """
         is_batch = isinstance(post, Batch)
         content = post.tags if isinstance(post, Batch) else post.members

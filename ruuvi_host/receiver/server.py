@@ -43,7 +43,7 @@ class Receiver:
         self._clock = clock or SystemClock()
         app = App(settings, self._clock, self._receive)
         self._connections = Connections(app, settings, self._turned_away)
-        self._news = asyncio.Event()
+        self._came = asyncio.Event()
         self.receipts: deque[Receipt] = deque(maxlen=keep)
         """What became of the newest requests, oldest first."""
         self.totals: Counter[Result] = Counter()
@@ -66,8 +66,8 @@ class Receiver:
     async def accepted(self, count: int) -> None:
         """Wait until so many batches have been accepted since the start."""
         while self.totals[Result.ACCEPTED] < count:
-            self._news.clear()
-            await self._news.wait()
+            self._came.clear()
+            await self._came.wait()
 
     async def __aenter__(self) -> Self:
         context = tls_context(self._settings)
@@ -101,5 +101,5 @@ class Receiver:
     def _receive(self, receipt: Receipt) -> None:
         self.totals[receipt.verdict.result] += 1
         self.receipts.append(receipt)
-        self._news.set()
+        self._came.set()
         self._report(receipt)

@@ -1,4 +1,4 @@
-"""The body of a post, octet for octet as the Ruuvi Gateway makes it: raw, decoded or both.
+"""The body of a post, byte for byte as the Ruuvi Gateway makes it: raw, decoded or both.
 
 The signature is over this very text, so it is made once per attempt and sent as it is. It is put
 together from templates: the gateway's own printer decides on spaces, order and digits, which no
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from firmware_protocol.messages import address_text
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.config.model import DataFormat
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 
 _PHY_NAMES = {15: "1M", 2: "2M", 4: "Coded"}
@@ -31,7 +31,7 @@ class BodyFacts:
     """What a body tells besides its batch."""
 
     coordinates: str = ""
-    """As configured; at most 63 octets."""
+    """As configured; at most 63 bytes."""
     use_timestamps: bool = True
     """False: a gateway without a clock. Tags then have a `counter` in place of the time."""
     data_format: DataFormat = DataFormat.RAW
@@ -64,27 +64,27 @@ def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
     )
     yield head.encode()
     advertisements = batch.advertisements
-    stamp_name = "timestamp" if facts.use_timestamps else "counter"
+    time_name = "timestamp" if facts.use_timestamps else "counter"
     # The firmware prints a negative power as an unsigned 32-bit number. Servers know it so.
     mask = -1 if facts.signed_tx_power else 0xFFFFFFFF
     members = None if facts.data_format is DataFormat.RAW else _members()
     has_data = facts.data_format is not DataFormat.DECODED
     for first in range(0, len(advertisements), TAGS_PER_SLICE):
         part = advertisements[first : first + TAGS_PER_SLICE]
-        text = ",".join([_tag(a, stamp_name, mask, members, has_data=has_data) for a in part])
+        text = ",".join([_tag(a, time_name, mask, members, has_data=has_data) for a in part])
         yield (text if first == 0 else "," + text).encode()
     yield b"\n    }\n  }\n}" if advertisements else b"}\n  }\n}"
 
 
 def _tag(
     advertisement: Advertisement,
-    stamp_name: str,
+    time_name: str,
     power_mask: int,
     members: Members | None,
     *,
     has_data: bool,
 ) -> str:
-    address, data, rssi, _, secondary, channel, power, _, stamp = advertisement
+    address, data, rssi, _, secondary, channel, power, _, time = advertisement
     phy = _PHY_NAMES.get(secondary)
     phy_line = f'        "ble_phy": "{phy}",\n' if phy else ""
     power_line = "" if power is None else f',\n        "ble_tx_power": {power & power_mask}'
@@ -98,7 +98,7 @@ def _tag(
     return (
         f'\n      "{address_text(address)}": {{\n'
         f'        "rssi": {rssi},\n'
-        f'        "{stamp_name}": {stamp},\n'
+        f'        "{time_name}": {time},\n'
         f"{phy_line}"
         f'        "ble_chan": {channel}'
         f"{power_line}{data_line}{decoded_lines}\n"

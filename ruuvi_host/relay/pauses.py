@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 LONGEST = 300.0
 """Seconds between two tries of a server that is down."""
-MEND = 60.0
-"""Seconds between two tries when a person has to mend something: soon enough to see it done."""
+FIX = 60.0
+"""Seconds between two tries when a person has to fix something: soon enough to see it done."""
 JITTER = 0.25
 """A pause is longer by up to so much, by chance: many hosts must not return all at once."""
 LEAST = 1.0
@@ -41,7 +41,7 @@ def back_off(period: float, failures: int, *, least: float = 0.0) -> float:
     return pause + random.uniform(0, spread)
 
 
-def mending(period: float) -> float:
-    """Seconds until the next try when a person has to mend something first."""
-    pause = min(LONGEST, max(period, MEND))
+def fixing(period: float) -> float:
+    """Seconds until the next try when a person has to fix something first."""
+    pause = min(LONGEST, max(period, FIX))
     return pause + random.uniform(0, JITTER * pause)

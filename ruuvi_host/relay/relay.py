@@ -22,14 +22,14 @@ from ruuvi_host.clock import Clock
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import Sync
 from ruuvi_host.errors import SpoolError
-from ruuvi_host.health import TargetFacts
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.logs import Repeated
+from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.relay import pauses
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.pauses import TO_OWN_SERVER, Pacing
 from ruuvi_host.relay.sink import Outcome, Sink, Verdict
-from ruuvi_host.relay.spool import Spool, Waiting
+from ruuvi_host.relay.spool.spool import Spool, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Relay:
             self._unkept_since = self._clock.monotonic()
         return TargetFacts(
             self.name,
-            beat_due=self._batcher.due if cuts else inf,
+            batch_due=self._batcher.due if cuts else inf,
             step_due=self._step_due,
             failing=self._failing,
             served=self._served,
@@ -290,9 +290,9 @@ class Relay:
         now, gap = self._clock.monotonic(), self._pacing.gap
         wait = self._last_post + gap - now
         if self._ready is None or self._ready.is_set():
-            to_beat = self._batcher.due - now
-            if to_beat < max(wait, 0.0) + gap:  # the live batch comes first
-                return max(to_beat, 0.01)
+            to_batch = self._batcher.due - now
+            if to_batch < max(wait, 0.0) + gap:  # the live batch comes first
+                return max(to_batch, 0.01)
         return max(wait, 0.0)
 
     def _takes_turns(self) -> bool:
@@ -325,7 +325,7 @@ class Relay:
                 await self._accepted(waiting)
             case _ if self._profile is Profile.GATEWAY:
                 self._failed_as_gateway(batch, outcome)
-            case Verdict.LATER | Verdict.MEND:
+            case Verdict.LATER | Verdict.FIX:
                 await self._failed(waiting, outcome)
             case Verdict.REFUSED:
                 await self._refused(waiting, outcome, body)
@@ -366,8 +366,8 @@ class Relay:
             self._current = None
             self.counters.empty_failed += 1
         self._count_failure()
-        if outcome.verdict is Verdict.MEND:
-            self._pause = pauses.mending(self._period)
+        if outcome.verdict is Verdict.FIX:
+            self._pause = pauses.fixing(self._period)
         else:
             least = self._pacing.gap
             self._pause = pauses.back_off(self._batcher.period, self._failures - 1, least=least)
@@ -382,13 +382,13 @@ class Relay:
 
     def _tell_failure(self, outcome: Outcome, what_next: str) -> None:
         """A server that goes up and down gets no more lines than one that stays down."""
-        mend = outcome.verdict is Verdict.MEND
-        if count := (self._fault if mend else self._failure).due():
+        fix = outcome.verdict is Verdict.FIX
+        if count := (self._fault if fix else self._failure).due():
             self._said_failing = True
             log.log(
-                logging.ERROR if mend else logging.WARNING,
+                logging.ERROR if fix else logging.WARNING,
                 "%s: %s (%s)%s; %s, %s",
-                *(self.name, "this has to be mended" if mend else "post failed", outcome.reason),
+                *(self.name, "this has to be fixed" if fix else "post failed", outcome.reason),
                 f", {count} times since the last message" if count > 1 else "",
                 *(self._told_waiting(), what_next),
                 extra={"attempt": self._failures, "status": outcome.status},

@@ -17,8 +17,8 @@ class Verdict(Enum):
     ACCEPTED = "accepted"
     LATER = "later"
     """Try again: no answer, or one that is not about this body."""
-    MEND = "mend"
-    """Keep it, and try again slowly: a person has to mend something first, here (a certificate, a
+    FIX = "fix"
+    """Keep it, and try again slowly: a person has to fix something first, here (a certificate, a
     token) or there (401, 403, 404)."""
     REFUSED = "refused"
     """The server will never take this body."""

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from ruuvi_host import __version__
 from ruuvi_host.clock import Clock
 from ruuvi_host.intake.table import AdvertisementTable
-from ruuvi_host.machine import RouteWatch, memory_available
+from ruuvi_host.monitoring.counters import StatisticsCounters
+from ruuvi_host.monitoring.machine import RouteWatch, memory_available
+from ruuvi_host.monitoring.starts import Start
 from ruuvi_host.relay.relay import Nonces
 from ruuvi_host.relay.sink import Sink, Verdict
 from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document_slices, semver
-from ruuvi_host.starts import Start
-from ruuvi_host.status import StatisticsCounters
 
 log = logging.getLogger(__name__)
 

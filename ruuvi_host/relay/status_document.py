@@ -1,4 +1,4 @@
-"""The document of a gateway's statistics: facts in, the octets of a post out.
+"""The document of a gateway's statistics: facts in, the bytes of a post out.
 
 Nearly all numbers in it are strings of digits: so the gateway sends them, and its servers read
 them. The text form is that of its JSON library: tabs, and a tab behind each colon.
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from firmware_protocol.messages import DeviceId, address_text
 from firmware_protocol.session import Generation
-from ruuvi_host.starts import Start
+from ruuvi_host.monitoring.starts import Start
 
 SENSORS_PER_SLICE = 500
 
@@ -55,7 +55,7 @@ class StatusFacts:
     connections_lost: int
     start: Start
     memory: int
-    """Octets that are free; also told as the largest free block."""
+    """Bytes that are free; also told as the largest free block."""
     samples: Sequence[tuple[bytes, int]]
     """(address, reports heard since the last document), most recently changed first."""
 

@@ -2,11 +2,11 @@
 
 Pure, in simulated time that begins with 0 when the board boots. Each event happens at its own
 time, however seldom `advance` is called: the same seed and the same input at the same times give
-the same octets, always.
+the same bytes, always.
 
     board = Board(tags=5, seed=7)
     board.receive(SetAll().to_frame(), 0.5)
-    octets = board.advance(60.0)
+    bytes = board.advance(60.0)
 """
 
 from collections.abc import Sequence
@@ -73,12 +73,12 @@ class Board:
         return min(tag_at, self.session.deadline)
 
     def receive(self, data: bytes, now: float) -> None:
-        """Octets from the host."""
+        """Bytes from the host."""
         self._let_tags_advertise(now)
         self.session.receive(data, now)
 
     def advance(self, now: float) -> bytes:
-        """Let everything happen that happens until now; the octets that have left the line."""
+        """Let everything happen that happens until now; the bytes that have left the line."""
         self._let_tags_advertise(now)
         return self.session.take_output(now)
 

@@ -25,7 +25,7 @@ EDDYSTONE_URL = bytes.fromhex("AAFE 10 F6 03") + b"ruu.vi/#"
 """URL frame, power at 0 m, https://"""
 
 LONGEST_LEGACY = 31
-"""Octets of advertising data; whatever is longer needs extended advertising."""
+"""Bytes of advertising data; whatever is longer needs extended advertising."""
 
 LISTS_SERVICE = {0x06: COMPLETE, 0x07: INCOMPLETE, 0xC5: INCOMPLETE, 0xF0: COMPLETE}
 """Data formats whose senders put the list of services before the payload, and its type."""

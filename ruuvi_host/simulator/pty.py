@@ -6,7 +6,7 @@
 For tests: `unplug()` takes the pty away, as if the cable were pulled; `replug()` powers the board
 again and gives it a new pty, to which the link then points. Both may be called while it runs.
 
-As on a real line nothing waits for a reader: octets that nobody has opened the port for, and
+As on a real line nothing waits for a reader: bytes that nobody has opened the port for, and
 those that a slow reader leaves no room for, are lost and counted. A host may come and go as it
 likes; the board does not notice, but `host_present` tells.
 """
@@ -94,7 +94,7 @@ class PtyLine(Generic[E]):
         """The pty while it is open, else empty."""
         self.host_present = False
         """Has a host opened the pty? Known while it runs."""
-        self.octets_lost = 0
+        self.bytes_lost = 0
         """Left the line and were not read by any host."""
         self._link = link
         self._on_event = on_event
@@ -160,7 +160,7 @@ class PtyLine(Generic[E]):
         self._wake.set()
 
     def unread(self) -> int:
-        """Octets that the host has not read yet, as far as the system can tell."""
+        """Bytes that the host has not read yet, as far as the system can tell."""
         if self.path:
             with suppress(OSError):
                 slave = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -208,7 +208,7 @@ class PtyLine(Generic[E]):
             if self._patient:
                 self._unwritten = output[written:]
             else:
-                self.octets_lost += len(output) - written
+                self.bytes_lost += len(output) - written
         for event in board.take_events():
             if self._on_event:
                 self._on_event(event)
@@ -227,7 +227,7 @@ class PtyLine(Generic[E]):
             if self.host_present:
                 self._set_host_present(False)
                 self._discard_unread()
-                self.octets_lost += len(self._unwritten)
+                self.bytes_lost += len(self._unwritten)
                 self._unwritten = b""
                 self._host_left = self._patient
             return b""
@@ -235,7 +235,7 @@ class PtyLine(Generic[E]):
         return data
 
     def _write(self, output: bytes) -> int:
-        """How many of the octets a host can read."""
+        """How many of the bytes a host can read."""
         if not self.host_present:
             return 0
         try:

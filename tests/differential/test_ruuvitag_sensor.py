@@ -230,7 +230,7 @@ DISAGREEMENTS = [
     ),
     Disagreement(
         "format 2 or 4",
-        "It goes by the number of characters, we by the first octet; so it has an identifier "
+        "It goes by the number of characters, we by the first byte; so it has an identifier "
         "for format 2, too.",
         lambda d: is_url(d) and d.field in ("data_format", "tag_id"),
         "0201060303AAFE1616AAFE10F6037275752E76692F234244774141414141".replace(
@@ -239,8 +239,8 @@ DISAGREEMENTS = [
     ),
     Disagreement(
         "URLs that it does not check",
-        "It takes whatever follows ruu.vi/# in all octets below 128 of the data, skips what is "
-        "not base64, and looks at neither frame, scheme, length nor format octet.",
+        "It takes whatever follows ruu.vi/# in all bytes below 128 of the data, skips what is "
+        "not base64, and looks at neither frame, scheme, length nor format byte.",
         lambda d: is_url(d) and d.field == READING and isinstance(d.ours, str),
         "0201060303AAFE1716AAFE10F6057275752E76692F2342467761414D6A6C51",  # another scheme
     ),
@@ -252,7 +252,7 @@ DISAGREEMENTS = [
         "05FF4C000215" + TAG,
     ),
     Disagreement(
-        "octets behind the payload",
+        "bytes behind the payload",
         "It ignores them, as other peers do; the gateway rejects the data, and so do we, but in "
         "format 3.",
         lambda d: d.ours == "bad_length" and d.theirs is not None and not is_url(d),
@@ -330,9 +330,9 @@ def test_what_our_encoders_make(number: int, data: st.DataObject) -> None:
 
 
 @given(st.binary(min_size=6, max_size=6), st.sampled_from([None, *"AZaz09-_"]))
-def test_every_url(octets: bytes, tag_id: str | None) -> None:
+def test_every_url(raw: bytes, tag_id: str | None) -> None:
     for number in (2, 4):
-        text = urlsafe_b64encode(bytes([number]) + octets[1:]) + (tag_id or "").encode()
+        text = urlsafe_b64encode(bytes([number]) + raw[1:]) + (tag_id or "").encode()
         adv = structure(SERVICE_DATA_16, b"\xaa\xfe\x10\xf6\x03ruu.vi/#" + text)
         assert READING not in [difference.field for difference in differences(adv)]
         assert_explained(adv)
@@ -359,7 +359,7 @@ structures = st.builds(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Known advertising data and made-up structures, with some octets exchanged, put in or cut."""
+    """Known advertising data and made-up structures, with some bytes exchanged, put in or cut."""
     adv = bytearray(draw(st.sampled_from(CASES) | st.lists(structures, max_size=3).map(b"".join)))
     for _ in range(draw(st.integers(0, 3))):
         if adv:
@@ -370,7 +370,7 @@ def damaged(draw: st.DrawFn) -> bytes:
         adv[position:position] = draw(st.binary(max_size=3))
     if draw(st.booleans()):
         del adv[draw(st.integers(0, len(adv))) :]
-    return bytes(adv[:255])  # their length has one octet
+    return bytes(adv[:255])  # their length has one byte
 
 
 @given(damaged())

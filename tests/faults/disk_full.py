@@ -1,6 +1,6 @@
 """Run in a mount namespace of its own, with a small file system: `disk_full.py FOLDER`.
 
-Fills a spool far beyond the disk, lets another program take every octet that is left, and drains.
+Fills a spool far beyond the disk, lets another program take every byte that is left, and drains.
 Prints what happened, as one JSON object.
 """
 
@@ -12,26 +12,26 @@ from contextlib import suppress
 from pathlib import Path
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.spool import Spool
-from ruuvi_host.status import RelayCounters
+from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes(8), bytes(6))
 BATCHES = 1000
 
 
-def batch(nonce: int, octets: int = 3000) -> Batch:
+def batch(nonce: int, raw: int = 3000) -> Batch:
     """One that cannot be compressed."""
     heard = Advertisement(os.urandom(6), os.urandom(200), -60, 1, 15, 37, None, 0.0, 1_800_000_000)
-    parts = (heard._replace(data=os.urandom(200)) for _ in range(octets // 200))
+    parts = (heard._replace(data=os.urandom(200)) for _ in range(raw // 200))
     return Batch(nonce, GATEWAY, tuple(parts))
 
 
 def take_all_room(folder: Path, number: int) -> None:
-    """What another program does: every octet that is left."""
+    """What another program does: every byte that is left."""
     with open(folder / f"other{number}", "wb", buffering=0) as file, suppress(OSError):
         while True:
             if not file.write(bytes(512)):

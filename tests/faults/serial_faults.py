@@ -39,15 +39,15 @@ def _passed(seconds: float) -> Callable[[], bool]:
 
 
 async def noise(seconds: float, folder: Path) -> Figures:
-    """Random octets between the frames, headers that promise more than comes, damaged frames."""
+    """Random bytes between the frames, headers that promise more than comes, damaged frames."""
     async with bench("noise", folder) as host:
         random, figures = host.random, host.figures
 
         def damaged() -> bytes:
             figures.damaged += 1
-            octets = bytearray(host.frame())
-            octets[random.randrange(len(octets))] ^= random.randrange(1, 256)
-            return bytes(octets)
+            data = bytearray(host.frame())
+            data[random.randrange(len(data))] ^= random.randrange(1, 256)
+            return bytes(data)
 
         def around(intact: bytes) -> bytes:
             match random.randrange(4):
@@ -60,14 +60,14 @@ async def noise(seconds: float, folder: Path) -> Figures:
             return intact
 
         await host.offer(seconds, around)
-        figures = await host.balance()
+        figures = await host.accounting()
         assert figures.link["crc_errors"] > 0
         assert figures.link["bytes_skipped"] > 0
         return figures
 
 
 async def splits(seconds: float, folder: Path) -> Figures:
-    """Frames that come in pieces, an octet at a time also."""
+    """Frames that come in pieces, a byte at a time also."""
     async with bench("splits", folder) as host:
         host.in_pieces = True
         answers: list[bytes] = []  # an answer in the middle of a report would break both
@@ -88,7 +88,7 @@ async def splits(seconds: float, folder: Path) -> Figures:
                 await host.peer.pour(stream[:size])
                 stream = stream[size:]
                 await asyncio.sleep(host.random.choice((0, 0, 0.001)))
-        return await host.balance()
+        return await host.accounting()
 
 
 async def bursts(seconds: float, folder: Path) -> Figures:
@@ -100,17 +100,17 @@ async def bursts(seconds: float, folder: Path) -> Figures:
             await host.peer.pour(host.random.randbytes(65_536))
             await host.offer(0.1)
             await host.peer.pour(b"login: " * 1000 + bytes(1000) + b"\n" * 1000)
-        return await host.balance()
+        return await host.accounting()
 
 
 async def stuck_stx(seconds: float, folder: Path) -> Figures:
-    """Nothing but the octet that begins a frame; and false headers, each with a frame behind it."""
+    """Nothing but the byte that begins a frame; and false headers, each with a frame behind it."""
     async with bench("stuck STX", folder, None, **QUICK) as host:
         over = _passed(seconds)
         while not over():
             await host.peer.pour(b"\xca" * 20_000)
             await host.offer(0.1, lambda intact: b"\xca\xf9\x12" + intact)
-        return await host.balance()
+        return await host.accounting()
 
 
 async def dropped_acks(seconds: float, folder: Path) -> Figures:
@@ -123,7 +123,7 @@ async def dropped_acks(seconds: float, folder: Path) -> Figures:
 
         peer.answers = forgetful
         await host.offer(seconds)
-        figures = await host.balance()
+        figures = await host.accounting()
         assert figures.link["resends"] > 0
         assert figures.link.get("given_up", 0) == 0
         return figures
@@ -138,7 +138,7 @@ async def nack(seconds: float, folder: Path) -> Figures:
     async with bench("NACK", folder, Peer(folder / "tty", refusing)) as host:
         await host.offer(seconds)
         assert "refused part of its settings" in await host.said("refused part")
-        return await host.balance()
+        return await host.accounting()
 
 
 async def silence(seconds: float, folder: Path) -> Figures:
@@ -157,7 +157,7 @@ async def silence(seconds: float, folder: Path) -> Figures:
             host.peer.answers = obliging
             times += 1
             await host.ready(times)
-        figures = await host.balance()
+        figures = await host.accounting()
         assert figures.link["given_up"] == times - 1
         return figures
 
@@ -174,7 +174,7 @@ async def reboots(seconds: float, folder: Path) -> Figures:
             times += 1
             await host.ready(times)
         await host.offer(0.1)
-        figures = await host.balance()
+        figures = await host.accounting()
         assert figures.link["reboots"] == times - 1
         return figures
 
@@ -194,7 +194,7 @@ async def unplugged(seconds: float, folder: Path) -> Figures:
             times += 1
             await host.ready(times)
         await host.offer(0.1)
-        figures = await host.balance()
+        figures = await host.accounting()
         assert figures.link["lost"] == times - 1
         return figures
 
@@ -219,7 +219,7 @@ async def deaf(seconds: float, folder: Path) -> Figures:
             await host.offer(0.2)
             if over():
                 break
-        figures = await host.balance()
+        figures = await host.accounting()
         assert figures.link["resets"] == times
         assert figures.unconfigured > 0
         return figures
@@ -243,7 +243,7 @@ async def reloaded(seconds: float, folder: Path) -> Figures:
             await host.said("has taken its new settings", times - 1)
             await asyncio.sleep(0.3)
         await offering
-        figures = await host.balance()
+        figures = await host.accounting()
         assert (figures.link["opened"], figures.unconfigured) == (1, 0)
         return figures
 
@@ -278,7 +278,7 @@ async def stolen(seconds: float, folder: Path) -> Figures:
         configured = host.peer.count(SET_ALL)
         await until(lambda: host.peer.count(SET_ALL) > configured)
         await host.offer(seconds / 2)
-        return await host.balance()
+        return await host.accounting()
 
 
 async def taken(seconds: float, folder: Path) -> Figures:
@@ -311,14 +311,14 @@ async def taken(seconds: float, folder: Path) -> Figures:
             holder.stdin.close()
         await host.ready(2)
         await host.offer(seconds / 2)
-        figures = await host.balance()
+        figures = await host.accounting()
         assert figures.link["open_failures"] >= 1
         return figures
 
 
 async def old_firmware(seconds: float, folder: Path) -> Figures:
     """1.0.0: echoes LED_CTRL, knows the short SET_ALL only, and keeps what it cannot decode in a
-    buffer of 64 octets, behind whose end its stack begins."""
+    buffer of 64 bytes, behind whose end its stack begins."""
     kept = 0
     longest = 0
 
@@ -347,7 +347,7 @@ async def old_firmware(seconds: float, folder: Path) -> Figures:
         await host.offer(0.2)
         await until(lambda: host.peer.count(0x0E) > 1)
         assert 0 < longest <= 64
-        figures = await host.balance()
+        figures = await host.accounting()
         assert figures.link["lost_acks"] == 4
         return figures
 

@@ -1,7 +1,7 @@
 """The real host in a process, between a misbehaving coprocessor on a pty and the real receiver.
 
 What is offered on the line is counted here, what arrives is counted at the receiver, and what
-happened in between is what the host says in its last lines. `Bench.balance` holds the three
+happened in between is what the host says in its last lines. `Bench.accounting` holds the three
 against each other: nothing may be missing without a counter that says why.
 """
 
@@ -28,7 +28,7 @@ RATE = 800
 """Reports per second, as nearly as the machine allows. Three times what the line of a real board
 can carry."""
 SENSORS = 50_000
-KEY = ":".join(f"{octet:02X}" for octet in IDENTITY[:8])
+KEY = ":".join(f"{byte:02X}" for byte in IDENTITY[:8])
 """Who the peer is, which is what its host signs with."""
 
 
@@ -142,7 +142,7 @@ class Bench:
         """Until everything that was put on the line has been taken from it."""
         await until(lambda: not self.peer.unread())
 
-    async def balance(self) -> Figures:
+    async def accounting(self) -> Figures:
         """Stop the host and hold against each other what was offered and what became of it."""
         await self.read_by_host()
         await asyncio.sleep(0.2)  # more than Timing.idle: a frame behind a false header comes out
@@ -160,7 +160,7 @@ class Bench:
         dropped = sum(
             intake.get(name, 0) for name in ("empty", "too_long", "filtered", "clock_not_right")
         )
-        figures.taken = intake.get("news", 0)
+        figures.taken = intake.get("changed", 0)
         seen = figures.taken + intake.get("repeats", 0) + intake.get("shorter", 0)
         assert intake.get("reports", 0) == figures.counted == dropped + seen
         batches: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ import pytest
 from fault_server import FaultServer
 from programs import COMMAND, Program, ruuvi_host
 from soak_figures import tell
-from told_counters import assert_balanced, counted
+from told_counters import assert_accounted_for, counted
 
 SCRIPT = Path(__file__).with_name("disk_full.py")
 
@@ -74,7 +74,7 @@ def test_the_real_program_on_a_full_disk(folder: Path) -> None:
             server.behave = lambda n: "ok"
             program.wait_for("batches are accepted after")
             assert program.stop() == 0
-        assert_balanced(program)
+        assert_accounted_for(program)
         assert counted(program, "overflowed") > 0
         assert counted(program, "lost") == counted(program, "kept") == 0
         assert counted(program, "accepted") == len(server.taken)

@@ -12,7 +12,7 @@ from fault_server import FaultServer
 from lines import Pty
 from programs import Program, ruuvi_host
 from soak_figures import tell
-from told_counters import assert_balanced, counted
+from told_counters import assert_accounted_for, counted
 
 STOP_WITHIN = 5.0
 """Seconds; what is promised."""
@@ -53,7 +53,7 @@ def test_every_report_arrives_in_spite_of(tmp_path: Path, fault: str) -> None:
         for post in server.posts:
             assert post.nonce in taken or not post.tags, "kept, and taken in the end"
             assert post.nonce not in taken or taken[post.nonce] == post.tags
-        assert_balanced(program)
+        assert_accounted_for(program)
         assert counted(program, "lost") == counted(program, "kept") == 0
         arrivals = [post.nonce for post in server.posts if post.nonce in taken]
         tell(
@@ -74,7 +74,7 @@ def test_a_server_that_nobody_serves_for_a_while(tmp_path: Path) -> None:
         server.listen()
         program.wait_for("batches are accepted after")
         assert program.stop() == 0
-        assert_balanced(program)
+        assert_accounted_for(program)
         assert counted(program, "kept") == counted(program, "lost") == 0
         assert counted(program, "accepted_reports") == sum(map(len, server.taken.values()))
 
@@ -86,7 +86,7 @@ def test_what_a_server_refuses_is_counted_and_kept_for_inspection(tmp_path: Path
     ):
         server.wait_for(lambda: len(server.posts) >= 6)
         assert program.stop() == 0
-        assert_balanced(program)
+        assert_accounted_for(program)
         refused = {post.nonce: post.tags for post in server.posts if post.action == "400"}
         for path in (tmp_path / "custom.refused").iterdir():
             nonce = int(path.name.partition("-")[0])
@@ -133,7 +133,7 @@ PHASES = {
     "batches accepted": "ok",
     "post not read": "hang_early",
     "post not answered": "hang",
-    "answer an octet a second": "drip",
+    "answer a byte a second": "drip",
     "pause after a failure": "503",
     "pause that the server asked for": "429",
 }
@@ -157,7 +157,7 @@ def test_the_end_comes_within_five_seconds_and_costs_nothing(tmp_path: Path, pha
             if action not in ("ok", "hang_early"):
                 server.wait_for(server.failed)
             stopped_in_time(program, phase)
-        assert_balanced(program)
+        assert_accounted_for(program)
         kept = counted(program, "kept")
         assert bool(kept) is (action != "ok")
         undelivered = {post.nonce for post in server.failed()}
@@ -208,7 +208,7 @@ def test_the_end_comes_in_time_within_a_backlog(tmp_path: Path) -> None:
             server.wait_for(lambda: len(server.taken) > 20)
             stopped_in_time(program, "within a backlog of 250")
         first = len(server.taken)
-        assert_balanced(program)
+        assert_accounted_for(program)
         kept = counted(program, "kept")
         assert kept > 50
         with host(tmp_path, server.url) as program:

@@ -61,7 +61,7 @@ def test_capture_of_a_simulated_board(tmp_path: Path) -> None:
     sent = b"".join(record.data for record in records if record.sent)
     assert SetAll().to_frame() in sent
     received = sum(len(record.data) for record in records if not record.sent)
-    figures = f"{len(records)} records, {received} octets received, {len(sent)} sent, nothing lost"
+    figures = f"{len(records)} records, {received} bytes received, {len(sent)} sent, nothing lost"
     assert program.err[-1].startswith(f"{path}: ")
     assert program.err[-1].endswith(figures)
     # Nothing that was sent here is a secret; but the key is, and no line may tell it.
@@ -102,7 +102,7 @@ def test_passive_says_nothing(tmp_path: Path) -> None:
     assert "lost: unplugged" in program.err[-1]
     played = b"".join(r.data for r in read(CAPTURES / "begun-late.pcapng")[0])
     assert b"".join(record.data for record in read(path)[0]) == played
-    assert "the host sent 0 octets" in player.err[-1]
+    assert "the host sent 0 bytes" in player.err[-1]
 
 
 def test_run_records_too(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_anonymize_writes_what_can_be_given_away(tmp_path: Path) -> None:
     noise = CAPTURES / "noise.pcapng"
     said = told("capture", "--anonymize", str(noise), str(one), "--seed", "x", code=0)
     assert (
-        said == f"{one}: 28 frames, 23 of them reports; 825 octets that were in no frame left out\n"
+        said == f"{one}: 28 frames, 23 of them reports; 825 bytes that were in no frame left out\n"
     )
     assert S_IMODE(one.stat().st_mode) == 0o600
     told("capture", "--anonymize", str(noise), str(other), "--seed", "x", code=0)
@@ -283,9 +283,7 @@ def test_replay_ends_with_its_host_told_what_it_sent(tmp_path: Path) -> None:
     assert not link.is_symlink()
     assert "host: GET_DEVICE_ID" in player.err
     assert sum("host: SET_ALL" in line for line in player.err) == 2  # it was rebooted in between
-    assert player.err[-1].startswith(
-        "played 1278 of 1278 octets; the host sent 32 octets, 3 frames"
-    )
+    assert player.err[-1].startswith("played 1278 of 1278 bytes; the host sent 32 bytes, 3 frames")
 
 
 def test_replay_does_not_tell_the_key_that_comes_back() -> None:
@@ -306,7 +304,7 @@ def test_replay_without_a_host_waits_until_it_is_stopped() -> None:
     with ruuvi_host("replay", str(BOOT)) as player:
         player.wait_for("^/dev/")
         assert player.stop(signal.SIGINT) == 0
-    assert player.err[-1].startswith("played 0 of 1278 octets; the host sent 0 octets")
+    assert player.err[-1].startswith("played 0 of 1278 bytes; the host sent 0 bytes")
 
 
 def unread(port: int) -> int:
@@ -326,14 +324,14 @@ def test_replay_loses_nothing_to_a_slow_reader(tmp_path: Path) -> None:
             while not waiting or waiting != before:  # until nothing more fits
                 time.sleep(0.2)
                 before, waiting = waiting, unread(port)
-            octets = 0
-            while octets < 4000 * len(report):
-                octets += len(os.read(port, 65536))
+            raw = 0
+            while raw < 4000 * len(report):
+                raw += len(os.read(port, 65536))
             player.wait_for("^played")
         finally:
             os.close(port)
         assert player.wait() == 0
-    assert player.err[-1].endswith("0 octets not read by it")
+    assert player.err[-1].endswith("0 bytes not read by it")
 
 
 def test_replay_goes_on_when_the_host_comes_back() -> None:
@@ -407,7 +405,7 @@ def test_what_is_wrong_with_a_capture_is_told_when_nothing_is_left_of_it(tmp_pat
     path.write_bytes(section("x")[:80] + b"?" * 80)
     said = told("capture", "--anonymize", str(path), str(target))
     assert "holds no frame" in said
-    assert "; damaged at octet" in said
+    assert "; damaged at byte" in said
     assert not target.exists()
 
 
@@ -478,7 +476,7 @@ def test_the_page_shows_commands_that_there_are() -> None:
 
 
 def test_what_a_false_beginning_holds_back_keeps_its_time(tmp_path: Path) -> None:
-    """Until the 249 octets are there that it claims, or the end, the frame behind it waits."""
+    """Until the 249 bytes are there that it claims, or the end, the frame behind it waits."""
     path = tmp_path / "held-back.pcapng"
     step = 10**8
     boot = GetAll().to_frame()

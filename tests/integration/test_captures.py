@@ -177,6 +177,6 @@ def test_the_real_program_hears_it(path: Path) -> None:
         player, lines = played(path, port)
         expected = [report.data.hex().upper() for report in heard_when_played(path, port)]
         assert [line["adv"] for line in lines] == expected
-        octets = sum(len(record.data) for record in records if record.line == (port, False))
-        assert f"played {octets} of {octets} octets" in player.err[-1]
-        assert player.err[-1].endswith("0 octets not read by it")
+        raw = sum(len(record.data) for record in records if record.line == (port, False))
+        assert f"played {raw} of {raw} bytes" in player.err[-1]
+        assert player.err[-1].endswith("0 bytes not read by it")

@@ -8,9 +8,9 @@ from certificates import Folder, authority, server_context, tls_server
 from posting import GATEWAY, OK, SOON, Server, answer, answering, never, serving
 
 from ruuvi_host.config.model import Authorization, Target, TlsFiles
-from ruuvi_host.relay.check import CheckResult, Stage, check, judge
 from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.signing import Signer
+from ruuvi_host.relay.http.check import CheckResult, Stage, check, judge
+from ruuvi_host.relay.http.signing import Signer
 from ruuvi_host.relay.sink import Outcome, Step, Verdict
 
 EMPTY = """{
@@ -89,7 +89,7 @@ def test_statuses(status: int, authorized: bool, stage: Stage | None) -> None:
 
 
 def test_a_dongle_that_ruuvi_may_not_know() -> None:
-    outcome = Outcome(Verdict.MEND, "status 403 Forbidden", status=403)
+    outcome = Outcome(Verdict.FIX, "status 403 Forbidden", status=403)
     result = judge(Target("ruuvi", "https://network.ruuvi.com/record"), outcome)
     assert result.stage is Stage.SIGNATURE
     assert "Ruuvi may not know the id of this coprocessor" in str(result)

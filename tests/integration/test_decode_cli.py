@@ -123,7 +123,7 @@ def test_a_strange_line_stops_nothing(line: bytes, answer: dict[str, str]) -> No
 def test_a_long_line_over_two_reads(tmp_path: Path) -> None:
     """What is kept of an unfinished line is enough for all that a line may have."""
     strange = "ä" * 4096
-    for lines in (20_000, 19_500):  # the first read, of a file 65,536 octets, ends in mid-line
+    for lines in (20_000, 19_500):  # the first read, of a file 65,536 bytes, ends in mid-line
         file = tmp_path / "lines"
         file.write_text("00\n" * lines + strange, "utf-8")
         with file.open("rb") as stdin:
@@ -157,10 +157,10 @@ def test_a_slow_sender_is_answered_at_once() -> None:
         assert process.stdin
         assert process.stdout
         for case in (TAG, AIR):
-            octets = case["adv_hex"].encode()
-            process.stdin.write(octets[:20])
+            data = case["adv_hex"].encode()
+            process.stdin.write(data[:20])
             process.stdin.flush()
-            process.stdin.write(octets[20:] + b"\n")
+            process.stdin.write(data[20:] + b"\n")
             process.stdin.flush()
             assert_answer(json.loads(process.stdout.readline()), case)
         process.stdin.close()
@@ -168,7 +168,7 @@ def test_a_slow_sender_is_answered_at_once() -> None:
 
 
 def limited(*arguments: str, size: int) -> subprocess.CompletedProcess[str]:
-    """Run it with little memory on `size` zero octets."""
+    """Run it with little memory on `size` zero bytes."""
     command = f'head -c {size} /dev/zero | (ulimit -v {MEMORY_KIB}; exec "$0" "$@")'
     return subprocess.run(
         ["sh", "-c", command, COMMAND, "decode", *arguments],
@@ -411,10 +411,10 @@ def test_every_known_frame(tmp_path: Path) -> None:
         (entry["cmd"], entry["hex"], entry["fields"]) for entry in UART["valid"]
     ]
     for frame in frames:
-        octets = bytes.fromhex(frame["hex"])
-        assert RECORDING[frame["offset"] :].startswith(octets)
+        data = bytes.fromhex(frame["hex"])
+        assert RECORDING[frame["offset"] :].startswith(data)
         assert list(frame) == ["offset", "hex", "command", "fields"]
-    assert err.startswith(f"Octets: {len(RECORDING)} received, ")
+    assert err.startswith(f"Bytes: {len(RECORDING)} received, ")
     assert uart_json("-", stdin=RECORDING) == (frames, err)
 
 
@@ -443,7 +443,7 @@ def test_frames_for_people() -> None:
         "         7  ACK             acked_cmd=15 state=0",
     ]
     assert err.splitlines() == [
-        "Octets: 18 received, 16 in frames, 2 skipped",
+        "Bytes: 18 received, 16 in frames, 2 skipped",
         "Rejected: 0 CRC, 0 ETX, 0 delimiter, 0 length, 0 unknown command; 0 idle rescans",
         "Frames: 1 GET_ALL, 1 ACK",
     ]
@@ -452,9 +452,9 @@ def test_frames_for_people() -> None:
 def test_noise_is_no_failure() -> None:
     frames, err = uart_json("-", stdin=bytes(range(256)) * 500)
     assert frames == []
-    assert "Octets: 128000 received, 0 in frames, 128000 skipped" in err
+    assert "Bytes: 128000 received, 0 in frames, 128000 skipped" in err
     assert "Frames: none" in err
-    assert uart_json("-")[1].startswith("Octets: 0 received")
+    assert uart_json("-")[1].startswith("Bytes: 0 received")
 
 
 def test_an_unfinished_frame_hides_none() -> None:
@@ -487,7 +487,7 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
 def test_a_long_recording_is_not_kept() -> None:
     ran = limited("uart", "-", size=400_000_000)
     assert ran.returncode == 0
-    assert ran.stderr.startswith("Octets: 400000000 received, 0 in frames, 400000000 skipped")
+    assert ran.stderr.startswith("Bytes: 400000000 received, 0 in frames, 400000000 skipped")
 
 
 def test_the_reader_of_frames_may_leave() -> None:

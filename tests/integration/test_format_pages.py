@@ -22,7 +22,7 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 
 
-def test_tables_of_octets_are_those_of_the_code() -> None:
+def test_tables_of_bytes_are_those_of_the_code() -> None:
     program = (
         "import sys; sys.path.insert(0, 'tools'); import format_pages\n"
         "for path, text in format_pages.pages().items():\n"

@@ -31,9 +31,9 @@ HTTP = load_vectors("http.json")
         ([200, 201, 202, 204, 299], Verdict.ACCEPTED),
         ([400, 413, 422], Verdict.REFUSED),
         ([408, 425, 429, 500, 502, 503, 504, 599, 600, 999], Verdict.LATER),
-        ([401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 415, 421, 426, 451], Verdict.MEND),
-        ([300, 303, 304, 305], Verdict.MEND),
-        ([301, 302, 307, 308], Verdict.MEND),  # without a Location
+        ([401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 415, 421, 426, 451], Verdict.FIX),
+        ([300, 303, 304, 305], Verdict.FIX),
+        ([301, 302, 307, 308], Verdict.FIX),  # without a Location
     ],
 )
 def test_status(statuses: list[int], verdict: Verdict) -> None:
@@ -135,7 +135,7 @@ def test_what_the_server_says_is_told_without_our_secrets(body: bytes, reason: s
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         b"HTTP/1.1 401 Bearer SECRET-2 is not known\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 401 No\r\nAuthorization : Bearer SECRET-2\r\n\r\n",
@@ -144,9 +144,9 @@ def test_what_the_server_says_is_told_without_our_secrets(body: bytes, reason: s
     ],
     ids=["phrase", "header that is none", "cut in the phrase", "cut in the header"],
 )
-def test_a_server_that_repeats_a_secret_elsewhere(octets: bytes) -> None:
+def test_a_server_that_repeats_a_secret_elsewhere(data: bytes) -> None:
     async def main() -> None:
-        async with answering(octets) as server:
+        async with answering(data) as server:
             outcome = await deliver(server, secret="SECRET-2")
             assert outcome.verdict is not Verdict.ACCEPTED
             assert "…" in outcome.reason
@@ -167,7 +167,7 @@ def test_a_server_that_repeats_a_secret_elsewhere(octets: bytes) -> None:
 )
 def test_a_400_about_the_connection_does_not_cost_the_data(said: str) -> None:
     outcome = outcome_of_answer(answer(400, body=f"<title>400 {said}</title>".encode()))
-    assert outcome == Outcome(Verdict.MEND, f"status 400 Said so: 400 {said}", status=400)
+    assert outcome == Outcome(Verdict.FIX, f"status 400 Said so: 400 {said}", status=400)
 
 
 # -- signing -------------------------------------------------------------------------------------
@@ -189,12 +189,12 @@ def test_a_new_key_counts_from_the_next_post_on_whatever_the_status(status: int)
     assert (first, second) == (signed_with(None), signed_with(b"key"))
 
 
-def test_a_key_is_octets() -> None:
+def test_a_key_is_bytes() -> None:
     _, second = signatures_after(answer(200, "Ruuvi-HMAC-KEY: \xff\xfe k"))
     assert second == signed_with(b"\xff\xfe k")
 
 
-def test_a_key_of_64_octets_is_refused_and_that_is_said_once(
+def test_a_key_of_64_bytes_is_refused_and_that_is_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     long = answer(200, "Ruuvi-HMAC-KEY: " + "SECRET" * 11)
@@ -202,5 +202,5 @@ def test_a_key_of_64_octets_is_refused_and_that_is_said_once(
     signatures = signatures_after(long, good, long, long)
     assert signatures == [signed_with(None)] * 2 + [signed_with(b"k" * 63)] * 3
     assert [record.getMessage() for record in caplog.records] == [
-        "custom: the server's Ruuvi-HMAC-KEY must have 1 to 63 octets; the old key stays"
+        "custom: the server's Ruuvi-HMAC-KEY must have 1 to 63 bytes; the old key stays"
     ]

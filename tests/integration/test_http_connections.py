@@ -26,7 +26,7 @@ from posting import (
 
 from ruuvi_host.config.model import Target, TlsFiles
 from ruuvi_host.errors import ConfigError
-from ruuvi_host.relay.http import HttpSink
+from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.sink import Step, Verdict
 
 # -- kept connections -----------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_a_changed_certificate_ends_a_kept_connection(tmp_path: Path) -> None:
         ):
             assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
             folder.authority("theirs").rename(tmp_path / "ours.pem")
-            assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.MEND
+            assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.FIX
             assert server.requests == 1
 
     asyncio.run(main())
@@ -166,8 +166,8 @@ class ForwardingProxy:
             back.write(head)
 
         async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            while octets := await source.read(4096):
-                sink.write(octets)
+            while data := await source.read(4096):
+                sink.write(data)
                 await sink.drain()
 
         other = asyncio.create_task(copy(reader, back))
@@ -204,7 +204,7 @@ def test_by_a_proxy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"), [(407, Verdict.MEND), (403, Verdict.MEND), (502, Verdict.LATER)]
+    ("status", "verdict"), [(407, Verdict.FIX), (403, Verdict.FIX), (502, Verdict.LATER)]
 )
 def test_a_proxy_that_refuses(status: int, verdict: Verdict) -> None:
     async def main() -> None:
@@ -306,7 +306,7 @@ def test_a_redirect_from_the_net_does_not_lead_to_this_machine(
                 outcome = await deliver(Server("http", port, str(ON_THE_NET)))
             assert outcome.reason.startswith(f"redirected by {ON_THE_NET} to ")
             assert outcome.reason.endswith("which is nearer to us")
-            assert (outcome.verdict, outcome.step) == (Verdict.MEND, Step.REDIRECT)
+            assert (outcome.verdict, outcome.step) == (Verdict.FIX, Step.REDIRECT)
             assert not inside.requests
 
     asyncio.run(main())

@@ -30,7 +30,7 @@ def test_a_changed_file_is_taken_at_the_next_post(tmp_path: Path) -> None:
         async with answering(OK) as server, sink_for(server, path="", extra=extra) as sink:
             missing = await sink.deliver(BODY, GATEWAY)
             assert missing == Outcome(
-                Verdict.MEND,
+                Verdict.FIX,
                 f"the file of the extra path {tmp_path}/path does not exist",
                 begun=False,
                 step=Step.FILES,
@@ -69,7 +69,7 @@ def test_an_address_that_has_the_part_already(
         async with answering(OK) as server:
             outcome = await deliver(server, path=path, extra=files)
             assert outcome.reason.startswith(reason.replace("{file}", str(file)))
-            assert (outcome.verdict, outcome.begun) == (Verdict.MEND, False)
+            assert (outcome.verdict, outcome.begun) == (Verdict.FIX, False)
             assert not server.requests
 
     asyncio.run(main())

@@ -32,8 +32,8 @@ from posting import (
 from ruuvi_host.config.model import (
     Target,
 )
-from ruuvi_host.relay import http
-from ruuvi_host.relay.http import HttpSink
+from ruuvi_host.relay.http import sink as http
+from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.sink import Outcome, Step, Verdict
 
 HTTP = load_vectors("http.json")
@@ -150,7 +150,7 @@ def test_an_informational_answer_comes_before_the_real_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         b"HTTP/1.0 200 OK\r\n\r\nuntil I close",
         b"HTTP/1.1 200\r\n\r\n",
@@ -160,12 +160,12 @@ def test_an_informational_answer_comes_before_the_real_one() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nmore than there should be",
     ],
 )
-def test_other_forms_of_success(octets: bytes) -> None:
-    assert outcome_of_answer(octets).verdict is Verdict.ACCEPTED
+def test_other_forms_of_success(data: bytes) -> None:
+    assert outcome_of_answer(data).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         b"\r\n\r\n",
         b"nonsense\r\n\r\n",
@@ -181,8 +181,8 @@ def test_other_forms_of_success(octets: bytes) -> None:
         b"\x15\x03\x01\x00\x02\x02\x46",  # a TLS alert
     ],
 )
-def test_what_is_no_answer(octets: bytes) -> None:
-    outcome = outcome_of_answer(octets)
+def test_what_is_no_answer(data: bytes) -> None:
+    outcome = outcome_of_answer(data)
     assert outcome.verdict is Verdict.LATER
     assert outcome.reason.isprintable()
     assert outcome.reason
@@ -191,7 +191,7 @@ def test_what_is_no_answer(octets: bytes) -> None:
 
 def test_answers_damaged_at_random_never_raise() -> None:
     randomly = random.Random(2026)
-    octets = (
+    data = (
         b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/x\r\n"
         b"Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n"
         b"Retry-After: Wed, 21 Oct 2037 07:28:00 GMT\r\nX-Ruuvi-Gateway-Rate: 5\r\n"
@@ -199,7 +199,7 @@ def test_answers_damaged_at_random_never_raise() -> None:
     )
 
     def damaged() -> bytes:
-        damaged = bytearray(octets)
+        damaged = bytearray(data)
         for _ in range(randomly.randint(1, 4)):
             at = randomly.randrange(len(damaged))
             cut = randomly.choice([0, 1, 1, 1, 9])
@@ -273,8 +273,8 @@ def test_an_answer_is_never_decompressed(monkeypatch: pytest.MonkeyPatch) -> Non
     bomb = gzip.compress(bytes(10_000_000))
     monkeypatch.setattr(zlib, "decompressobj", explode)
     for coding in ("gzip", "deflate"):
-        octets = answer(200, f"Content-Encoding: {coding}", body=bomb)
-        assert outcome_of_answer(octets) == ACCEPTED
+        data = answer(200, f"Content-Encoding: {coding}", body=bomb)
+        assert outcome_of_answer(data) == ACCEPTED
 
 
 def test_cancelling_leaves_no_connection() -> None:
@@ -308,7 +308,7 @@ def test_a_secret_that_no_header_can_hold_is_not_sent(secret: str) -> None:
             outcome = await deliver(server, secret=secret)
             assert not server.requests
             assert outcome.reason.startswith("the secret for the Authorization header has ")
-            assert (outcome.verdict, outcome.begun) == (Verdict.MEND, False)
+            assert (outcome.verdict, outcome.begun) == (Verdict.FIX, False)
 
     asyncio.run(main())
 
@@ -325,8 +325,8 @@ def test_no_secret_gets_into_logs_or_reasons(caplog: pytest.LogCaptureFixture) -
             outcome = await deliver(dead, path=path, secret="SECRET")
             assert "SECRET" not in outcome.reason
         moved = answer(307, "Location: http://[SECRET]/?SECRET")
-        for octets in (answer(401), moved, b"HTTP/1.1 500 no\r\n\r\n"):
-            async with answering(octets) as server:
+        for data in (answer(401), moved, b"HTTP/1.1 500 no\r\n\r\n"):
+            async with answering(data) as server:
                 outcome = await deliver(server, path="/?token=SECRET", secret="SECRET")
                 assert outcome.reason
                 assert "SECRET" not in outcome.reason

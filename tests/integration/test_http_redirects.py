@@ -109,7 +109,7 @@ def test_user_information_in_a_redirect_is_not_used() -> None:
 def test_a_303_is_not_followed() -> None:
     async def main() -> None:
         async with answering(answer(303, "Location: /other")) as server:
-            assert await deliver(server) == Outcome(Verdict.MEND, "status 303 Said so", status=303)
+            assert await deliver(server) == Outcome(Verdict.FIX, "status 303 Said so", status=303)
             assert len(server.requests) == 1
 
     asyncio.run(main())
@@ -119,7 +119,7 @@ def test_redirects_end() -> None:
     async def main() -> None:
         async with answering(answer(307, "Location: /again")) as server:
             outcome = await deliver(server)
-            assert (outcome.verdict, outcome.reason) == (Verdict.MEND, "more than 10 redirects")
+            assert (outcome.verdict, outcome.reason) == (Verdict.FIX, "more than 10 redirects")
             assert len(server.requests) == 11
 
     asyncio.run(main())
@@ -148,5 +148,5 @@ def test_redirects_end() -> None:
 def test_a_redirect_to_nowhere(location: str, reason: str) -> None:
     outcome = outcome_of_answer(answer(307, f"Location: {location}"))
     assert outcome.reason.startswith(reason)
-    assert outcome.verdict is Verdict.MEND
+    assert outcome.verdict is Verdict.FIX
     assert (outcome.status, outcome.step) == (307, Step.REDIRECT)

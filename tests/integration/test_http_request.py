@@ -1,4 +1,4 @@
-"""What HttpSink sends, octet for octet."""
+"""What HttpSink sends, byte for byte."""
 
 import asyncio
 import random
@@ -33,9 +33,9 @@ from ruuvi_host.config.model import (
     basic_authorization,
 )
 from ruuvi_host.errors import ConfigError
-from ruuvi_host.relay.address import parse_address
-from ruuvi_host.relay.http import HttpSink, public_url
-from ruuvi_host.relay.signing import Signer
+from ruuvi_host.relay.http.address import parse_address
+from ruuvi_host.relay.http.signing import Signer
+from ruuvi_host.relay.http.sink import HttpSink, public_url
 from ruuvi_host.relay.sink import Verdict
 
 HTTP = load_vectors("http.json")
@@ -188,7 +188,7 @@ def test_public_url() -> None:
 
 def test_no_more_is_loaded_than_is_needed() -> None:
     """httpx brings its command line along, with click and rich: 5 MB."""
-    code = "import sys, ruuvi_host.relay.http; print(*sys.modules)"
+    code = "import sys, ruuvi_host.relay.http.sink; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(ran.stdout.split())
     assert "httpx" in loaded

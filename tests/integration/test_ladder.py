@@ -24,7 +24,7 @@ from ruuvi_host.device.coprocessors import Coprocessors
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.device.watch import Watch
 from ruuvi_host.errors import ConfigError, PortError
-from ruuvi_host.status import LinkCounters, LinkState
+from ruuvi_host.monitoring.counters import LinkCounters, LinkState
 
 LED_CTRL = 0x0E
 QUICK = {"ack_timeout": 0.03, "heartbeat": 0.1}

@@ -15,7 +15,7 @@ from nginx import free_port, needs_nginx, nginx
 from posting import ACCEPTED, BODY, GATEWAY
 
 from ruuvi_host.config.model import Target, TlsFiles, basic_authorization
-from ruuvi_host.relay.http import HttpSink
+from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.sink import Outcome, Verdict
 
 pytestmark = needs_nginx
@@ -129,7 +129,7 @@ def test_client_certificates(place: Place, server: str) -> None:
         assert other.reason.endswith(": 400 The SSL certificate error")
         # Both are 400, and yet it is not the data that is wrong.
         for outcome in (none, other):
-            assert (outcome.verdict, outcome.status) == (Verdict.MEND, 400)
+            assert (outcome.verdict, outcome.status) == (Verdict.FIX, 400)
 
 
 def test_http_to_the_port_of_https_and_the_other_way_round(place: Place) -> None:
@@ -138,11 +138,11 @@ def test_http_to_the_port_of_https_and_the_other_way_round(place: Place) -> None
         plain = replace(target, url=target.url.replace("https:", "http:"))
         [outcome] = deliveries(plain)
         assert outcome.reason.endswith("The plain HTTP request was sent to HTTPS port")
-        assert outcome.verdict is Verdict.MEND
+        assert outcome.verdict is Verdict.FIX
         target = place.target("basic")
         [outcome] = deliveries(replace(target, url=target.url.replace("http:", "https:")))
         assert outcome.reason.endswith("does not answer in TLS: is it http, or another port?")
-        assert outcome.verdict is Verdict.MEND
+        assert outcome.verdict is Verdict.FIX
 
 
 def test_basic_authentication_and_what_nginx_answers(place: Place) -> None:
@@ -152,6 +152,6 @@ def test_basic_authentication_and_what_nginx_answers(place: Place) -> None:
             authorization = basic_authorization("user1", password)
             [outcome] = deliveries(replace(target, authorization=authorization))
             assert outcome.status == status
-        assert outcome.verdict is Verdict.MEND
+        assert outcome.verdict is Verdict.FIX
         assert deliveries(place.target("basic", "/small"))[0].verdict is Verdict.REFUSED
         assert deliveries(place.target("basic", "/dead"))[0].verdict is Verdict.LATER

@@ -27,7 +27,7 @@ from ruuvi_host.errors import PortError
 from ruuvi_host.lifetime import DaemonThreads
 
 COMM = Path("/proc/self/comm").read_text().strip()
-EVERY_OCTET = bytes(range(256))
+EVERY_BYTE = bytes(range(256))
 
 # pyserial 3.5 calls Thread.setDaemon and setName
 pyserial_is_old = pytest.mark.filterwarnings(r"ignore:set(Daemon|Name)\(\):DeprecationWarning")
@@ -96,12 +96,12 @@ def test_nothing_is_translated_or_swallowed() -> None:
     async def main() -> None:
         with Pty() as pty:
             async with opened(pty.path) as port:
-                pty.send(EVERY_OCTET * 3)
-                assert await read(port, 768) == EVERY_OCTET * 3
-                port.write(EVERY_OCTET)
-                port.write(EVERY_OCTET)
-                assert await pty.receive(512) == EVERY_OCTET * 2
-                assert not pty.has_octets(), "nothing is echoed"
+                pty.send(EVERY_BYTE * 3)
+                assert await read(port, 768) == EVERY_BYTE * 3
+                port.write(EVERY_BYTE)
+                port.write(EVERY_BYTE)
+                assert await pty.receive(512) == EVERY_BYTE * 2
+                assert not pty.has_bytes(), "nothing is echoed"
 
     run(main())
 
@@ -200,7 +200,7 @@ def test_what_comes_while_the_loop_is_busy_is_not_taken_for_silence() -> None:
                 reading = asyncio.create_task(port.read(0.02))
                 await asyncio.sleep(0)
                 pty.send(b"here")
-                time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and octets are both due
+                time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and bytes are both due
                 assert await reading == b"here"
 
     run(main())
@@ -297,7 +297,7 @@ def test_a_receiver_is_served_before_its_time_is_over(late: bool) -> None:
                     asyncio.get_running_loop().call_at(until - 0.01, send)
                 else:
                     pty.send(b"here")
-                time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and octets are both due
+                time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and bytes are both due
                 assert await waiting == [b"here"]
                 os.close(other)
 
@@ -370,7 +370,7 @@ def test_a_real_terminal_is_made_exclusive_too(monkeypatch: pytest.MonkeyPatch) 
 # --- loss and close
 
 
-def test_an_unplug_is_told_after_the_last_octets() -> None:
+def test_an_unplug_is_told_after_the_last_bytes() -> None:
     async def main() -> None:
         with Pty() as pty:
             async with opened(pty.path) as port:
@@ -447,7 +447,7 @@ def test_close_does_not_wait_for_a_peer_that_does_not_read() -> None:
         with Pty() as pty:
             port = await open_port(pty.path)
             port.write(bytes(1_000_000))
-            await until(pty.has_octets)
+            await until(pty.has_bytes)
             before = open_fds()
             async with asyncio.timeout(0.9):  # before it gives up by itself
                 await port.close()
@@ -588,25 +588,25 @@ async def tcp_pair() -> AsyncIterator[tuple[Port, socket.socket]]:
         await port.close()
 
 
-def test_socket_carries_every_octet_both_ways() -> None:
+def test_socket_carries_every_byte_both_ways() -> None:
     async def main() -> None:
         async with tcp_pair() as (port, connection):
             assert port.is_network
             loop = asyncio.get_running_loop()
-            port.write(EVERY_OCTET)
+            port.write(EVERY_BYTE)
             port.write(b"")
             received = b""
             while len(received) < 256:
                 received += await loop.sock_recv(connection, 4096)
-            assert received == EVERY_OCTET
-            connection.send(EVERY_OCTET)
-            assert await read(port, 256) == EVERY_OCTET
+            assert received == EVERY_BYTE
+            connection.send(EVERY_BYTE)
+            assert await read(port, 256) == EVERY_BYTE
 
     run(main())
 
 
 @pytest.mark.parametrize("linger", [None, 0])
-def test_socket_tells_a_loss_after_the_last_octets(linger: int | None) -> None:
+def test_socket_tells_a_loss_after_the_last_bytes(linger: int | None) -> None:
     async def main() -> None:
         async with tcp_pair() as (port, connection):
             connection.send(b"the last")
@@ -636,17 +636,17 @@ def test_socket_closes_though_the_other_end_does_not_read() -> None:
 
 
 @pyserial_is_old
-def test_rfc2217_carries_every_octet_both_ways_and_sets_the_speed() -> None:
+def test_rfc2217_carries_every_byte_both_ways_and_sets_the_speed() -> None:
     async def main() -> None:
         with Pty() as pty, Rfc2217Server(pty.path) as server:
             port = await open_port(server.url, 57600)
             assert port.is_network
             assert termios.tcgetattr(pty.master)[5] == termios.B57600
-            pty.send(EVERY_OCTET)
-            assert await read(port, 256) == EVERY_OCTET
-            port.write(EVERY_OCTET)
+            pty.send(EVERY_BYTE)
+            assert await read(port, 256) == EVERY_BYTE
+            port.write(EVERY_BYTE)
             port.write(b"")
-            assert await pty.receive(256) == EVERY_OCTET
+            assert await pty.receive(256) == EVERY_BYTE
             async with asyncio.timeout(0.9):
                 await port.close()
 

@@ -42,7 +42,7 @@ def headers(content: bytes, key: bytes = KEY) -> dict[str, str]:
 
 
 def request(content: bytes, length: int | None = None, more: Mapping[str, str] = {}) -> bytes:
-    """The octets of a whole post."""
+    """The bytes of a whole post."""
     fields = headers(content) | {"Host": "x", "Content-Length": str(length or len(content))}
     lines = "".join(f"{name}: {value}\r\n" for name, value in {**fields, **more}.items())
     return b"POST /record?x=1 HTTP/1.1\r\n" + lines.encode() + b"\r\n" + content
@@ -87,7 +87,7 @@ async def connection(
 
 
 async def exchange(receiver: Receiver, *pieces: bytes, eof: bool = False) -> bytes:
-    """Send some octets, perhaps end sending, and read until the receiver closes."""
+    """Send some bytes, perhaps end sending, and read until the receiver closes."""
     async with connection(receiver) as (reader, writer):
         writer.write(b"".join(pieces))
         if eof:
@@ -167,7 +167,7 @@ def test_a_greeting_for_browsers_and_405_for_the_rest() -> None:
     assert with_receiver(SETTINGS, client).totals == {Result.REFUSED: 3}
 
 
-def test_a_full_mebibyte_is_taken_and_an_octet_more_is_not() -> None:
+def test_a_full_mebibyte_is_taken_and_a_byte_more_is_not() -> None:
     async def client(receiver: Receiver) -> None:
         full = body().ljust(1 << 20)
         assert (await post(receiver, full)).status_code == 200
@@ -214,10 +214,10 @@ def test_gzip_is_refused() -> None:
     with_receiver(SETTINGS, client)
 
 
-@pytest.mark.parametrize("octets", [b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"])
-def test_what_is_no_http_is_refused(octets: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"])
+def test_what_is_no_http_is_refused(raw: bytes) -> None:
     async def client(receiver: Receiver) -> None:
-        assert (await exchange(receiver, octets)).startswith(b"HTTP/1.1 400 ")
+        assert (await exchange(receiver, raw)).startswith(b"HTTP/1.1 400 ")
 
     receiver = with_receiver(SETTINGS, client)
     (receipt,) = receiver.receipts
@@ -242,7 +242,7 @@ def test_a_slow_head_ends_after_its_time(begun: bytes) -> None:
     assert receipt.verdict.reason == "no complete request head within 0.05 s"
 
 
-def test_octets_in_time_do_not_prolong_the_time_of_a_head() -> None:
+def test_bytes_in_time_do_not_prolong_the_time_of_a_head() -> None:
     async def client(receiver: Receiver) -> None:
         async with connection(receiver) as (reader, writer):
             writer.write(b"POST / HTTP/1.1\r\n")

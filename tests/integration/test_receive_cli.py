@@ -220,8 +220,8 @@ def test_options_that_cannot_be_used(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     (tmp_path / "long").write_text("k" * 64)
     cases = [
-        (["--key", ""], "--key: must have 1 to 63 octets, and has 0"),
-        (["--key", f"@{tmp_path / 'long'}"], "--key: must have 1 to 63 octets, and has 64"),
+        (["--key", ""], "--key: must have 1 to 63 bytes, and has 0"),
+        (["--key", f"@{tmp_path / 'long'}"], "--key: must have 1 to 63 bytes, and has 64"),
         (["--key", f"@{missing}"], f"--key: cannot read {missing}: No such file or directory"),
         (["--rate", "1\r\nX: y"], r"--rate: '1\r\nX: y' cannot be the value of an HTTP header"),
         (["--new-key", ""], "--new-key: '' cannot be the value of an HTTP header"),

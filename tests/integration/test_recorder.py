@@ -51,7 +51,7 @@ def test_both_directions_with_both_times(path: Path) -> None:
         assert record.monotonic is not None
         assert monotonic - 1e-3 <= record.monotonic / 1e9 <= clock.monotonic() + 1e-3
     assert (reader.problem, reader.ended) == (None, True)
-    assert recorder.counters.nonzero() == {"records": 2, "octets_received": 6, "octets_sent": 3}
+    assert recorder.counters.nonzero() == {"records": 2, "bytes_received": 6, "bytes_sent": 3}
 
 
 def test_several_ports_in_one_file(path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_large_capture_is_not_read_through(path: Path) -> None:
     [
         (b"my novel, which nobody may overwrite", "exists and is no capture"),
         (b"\xca", "exists and is no capture"),
-        ("hole", "damaged at octet"),
+        ("hole", "damaged at byte"),
     ],
 )
 def test_nothing_else_is_overwritten(path: Path, content: bytes | str, expected: str) -> None:
@@ -196,7 +196,7 @@ def test_a_full_disk_loses_nothing_that_was_there(
     assert [(record.data, record.lost) for record in found] == [(b"one", 0), (b"three", 3)]
     assert reader.ended
     assert recorder.counters.records_lost == 3
-    assert recorder.counters.octets_lost == 10
+    assert recorder.counters.bytes_lost == 10
     assert "cannot be written: File too large; records lost 2" in caplog.text
     assert "can be written again" in caplog.text
     assert len(failures) == 1
@@ -264,7 +264,7 @@ def test_a_file_that_is_taken_away_is_begun_anew(
         found, reader = read(old)
         assert ([record.data for record in found], reader.ended) == ([b"one"], True)
     assert "begun anew" in caplog.text
-    assert recorder.counters.nonzero() == {"records": 2, "octets_received": 6}
+    assert recorder.counters.nonzero() == {"records": 2, "bytes_received": 6}
 
 
 def test_what_cannot_be_begun_anew_is_a_failure_until_it_can(

@@ -11,33 +11,33 @@ from urllib.parse import urlsplit
 import pytest
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.model import Target
 from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.receiver import Receipt, Receiver, Result, Settings, Signature
 from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.http import HttpSink
+from ruuvi_host.relay.http.signing import default_key
+from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.relay import Nonces, Relay
-from ruuvi_host.relay.signing import default_key
-from ruuvi_host.relay.spool import Spool
-from ruuvi_host.status import RelayCounters
+from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))
 KEY = default_key(GATEWAY).encode()
 # A RuuviTag's advertising data (format 5), up to where its address begins.
 TAG_DATA = bytes.fromhex("0201061BFF99040515714D9FC56DFFF0FFF803E4B516E84D7EF4")
-BEAT = 0.02
+INTERVAL = 0.02
 """Seconds. Short, so that tests are; nothing depends on its being kept."""
 
 
 class World:
     """A relay to `url`, and the table that it takes from."""
 
-    def __init__(self, url: str, folder: Path, period: float = BEAT, **timeouts: Any) -> None:
+    def __init__(self, url: str, folder: Path, period: float = INTERVAL, **timeouts: Any) -> None:
         clock = SystemClock()
         self.table = AdvertisementTable(max_sensors=10_000)
         self.relay = Relay(
@@ -55,9 +55,9 @@ class World:
 
     def hear(self, sensor: int) -> None:
         address = sensor.to_bytes(6, "big")
-        stamp = int(SystemClock().wall())
+        timestamp = int(SystemClock().wall())
         data = TAG_DATA + address[1:]
-        self.table.put([Advertisement(address, data, -60, 1, 15, 37, None, 0.0, stamp)])
+        self.table.put([Advertisement(address, data, -60, 1, 15, 37, None, 0.0, timestamp)])
 
     async def run(self, while_: Coroutine[Any, Any, None]) -> None:
         """Relay while this runs."""
@@ -72,7 +72,7 @@ class World:
 
 async def becomes_true(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110 - counters have no event to wait for
-        await asyncio.sleep(BEAT / 4)
+        await asyncio.sleep(INTERVAL / 4)
 
 
 def sensors(receipt: Receipt) -> list[int]:

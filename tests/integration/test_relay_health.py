@@ -8,19 +8,19 @@ from pathlib import Path
 from lines import run, until
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.model import Target
 from ruuvi_host.config.spool import SpoolSettings
-from ruuvi_host.health import TargetFacts
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.receiver import Receiver, Settings
 from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.http import HttpSink
+from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.relay import Nonces, Relay
-from ruuvi_host.relay.spool import Spool
-from ruuvi_host.status import RelayCounters
+from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))
 PERIOD = 0.02
@@ -63,7 +63,7 @@ def test_a_server_that_takes_all(tmp_path: Path) -> None:
             facts = await world.facts_when(lambda: world.relay.counters.accepted >= 3)
             assert facts.failing == ""
             assert facts.served == facts.answered > world.began
-            assert facts.beat_due > world.began + PERIOD
+            assert facts.batch_due > world.began + PERIOD
             assert facts.unkept_since is None
 
     run(main())
@@ -99,7 +99,7 @@ def test_a_relay_that_may_not_cut_yet_does_not_stand_still(tmp_path: Path) -> No
         async with Receiver(Settings()) as receiver:
             world = World(receiver.url, tmp_path, asyncio.Event())
             facts = await world.facts_when(lambda: world.clock.monotonic() > world.began + 0.1)
-            assert (facts.beat_due, facts.step_due) == (inf, inf)
+            assert (facts.batch_due, facts.step_due) == (inf, inf)
 
     run(main())
 

@@ -47,7 +47,7 @@ def test_the_main_job(state: str) -> None:
         host.wait_for("batches are accepted")
         host.wait_for("coprocessor configured")
         assert host.stop() == 0
-        assert host.err[-1].split(" ", 1)[1].startswith("balance: custom, reports in batches")
+        assert host.err[-1].split(" ", 1)[1].startswith("accounting: custom, reports in batches")
     with (
         receiver() as (server, url),
         run(state, "--simulate", "--url", url, "--interval", "1") as host,
@@ -82,7 +82,7 @@ def test_a_closed_terminal_stops_it(state: str, shell: tuple[str, ...]) -> None:
         host.wait_for("coprocessor configured")
         close()
         host.wait_for("the terminal is closed")
-        host.wait_for("balance: custom, batches")
+        host.wait_for("accounting: custom, batches")
         assert host.wait() == (-signal.SIGHUP if shell else 0)  # the shell's own, that is
 
 
@@ -120,12 +120,12 @@ def pty_of(board: Program) -> str:
 
 def wait_until_heard(host: Program) -> None:
     """Until the host has read something: there is no log line for that, but the kernel knows."""
-    before = read_octets(host)
-    while read_octets(host) < before + 1000:
+    before = read_bytes(host)
+    while read_bytes(host) < before + 1000:
         assert host.pid
 
 
-def read_octets(host: Program) -> int:
+def read_bytes(host: Program) -> int:
     text = Path(f"/proc/{host.pid}/io").read_text()
     return int(text.split("rchar: ")[1].split()[0])
 

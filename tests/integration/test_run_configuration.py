@@ -128,7 +128,7 @@ def test_without_the_first_of_several_coprocessors_nothing_is_relayed(tmp_path: 
 
 
 @pytest.mark.parametrize("times_first", [True, False])
-def test_what_waits_keeps_its_kind_of_stamps(configured: Configured, times_first: bool) -> None:
+def test_what_waits_keeps_its_kind_of_timestamps(configured: Configured, times_first: bool) -> None:
     """A running number is no time, and none becomes one when `ntp_use` changes in between."""
 
     async def main() -> None:

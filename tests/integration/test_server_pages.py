@@ -14,7 +14,7 @@ import pytest
 from nginx import free_port, needs_nginx, nginx, wait_until_listening
 from programs import COMMAND, Program, ruuvi_host
 
-from ruuvi_host.relay.signing import default_key
+from ruuvi_host.relay.http.signing import default_key
 from ruuvi_host.simulator.board import Board
 
 PAGES = Path(__file__).parents[2] / "docs" / "pages"

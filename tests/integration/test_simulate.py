@@ -356,7 +356,7 @@ def test_a_host_that_does_not_read_holds_up_nobody() -> None:
         slave = os.open(server.path, os.O_RDWR | os.O_NOCTTY)
         try:
             os.write(slave, GATEWAY.to_frame())
-            await asyncio.to_thread(wait_until, lambda: server.octets_lost > 1_000_000)
+            await asyncio.to_thread(wait_until, lambda: server.bytes_lost > 1_000_000)
             assert server.host_present
         finally:
             os.close(slave)
@@ -368,8 +368,8 @@ def test_without_a_host_everything_is_lost() -> None:
     server = PtyServer(Board(tags=0))
 
     async def exercise() -> None:
-        await asyncio.to_thread(wait_until, lambda: server.octets_lost > 0)
-        assert server.octets_lost == len(GetAll().to_frame())
+        await asyncio.to_thread(wait_until, lambda: server.bytes_lost > 0)
+        assert server.bytes_lost == len(GetAll().to_frame())
         assert not server.host_present
 
     serve(server, exercise)

@@ -11,16 +11,16 @@ import pytest
 from lines import run, until
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.model import Target
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.monitoring.starts import ResetReason, Start
 from ruuvi_host.receiver import Receiver, Result, Settings, Signature
-from ruuvi_host.relay.http import HttpSink
-from ruuvi_host.relay.signing import default_key
+from ruuvi_host.relay.http.signing import default_key
+from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.statistics import Statistics
 from ruuvi_host.relay.status_document import CoprocessorFacts
-from ruuvi_host.starts import ResetReason, Start
 
 GATEWAY = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))
 KEY = default_key(GATEWAY).encode()

@@ -1,4 +1,4 @@
-"""`ruuvi-host status`, and the balance of a run: asserted, asked for, and told at the end."""
+"""`ruuvi-host status`, and the accounting of a run: asserted, asked for, and told at the end."""
 
 import json
 import os
@@ -35,11 +35,11 @@ def url_of(server: Program) -> str:
     return server.wait_for(r'"listening": "(.*?)"')[1]
 
 
-def balance(host: Program) -> dict[str, dict[str, int]]:
+def accounting(host: Program) -> dict[str, dict[str, int]]:
     """The lines of the end: account → its parts, the whole among them as "total"."""
     found = {}
     for line in host.err:
-        if told := re.search(r" balance: (\S.*?) (\d+) = (.*)$", line):
+        if told := re.search(r" accounting: (\S.*?) (\d+) = (.*)$", line):
             parts = dict(part.rsplit(" ", 1) for part in told[3].split(" + ") if " " in part)
             found[told[1]] = {name: int(count) for name, count in parts.items()} | {
                 "total": int(told[2])
@@ -55,17 +55,19 @@ def test_asked_while_it_runs(state: str) -> None:
         (link,) = document["coprocessors"]
         assert link["state"] == "ready"
         assert link["counters"]["uart_overruns"] is None  # a pseudo-terminal does not tell
-        assert document["taken_in"]["reports"] > 0
+        assert document["received"]["reports"] > 0
         (target,) = document["targets"]
         assert target["relay"]["accepted"] >= 2
-        assert [account["without_a_count"] for account in document["balance"]] == [0] * 8
+        assert [account["without_a_count"] for account in document["accounting"]] == [0] * 8
         lines = status(state).out
         assert lines[1].startswith("health: good: reports flow; custom: batches are accepted")
-        assert any(line.startswith("  custom, news ") for line in lines)
+        assert any(line.startswith("  custom, changed ") for line in lines)
         assert host.stop() == 0
 
 
-def test_the_balance_at_the_end_over_an_outage_a_new_configuration_and_a_stop(state: str) -> None:
+def test_the_accounting_at_the_end_over_an_outage_a_new_configuration_and_a_stop(
+    state: str,
+) -> None:
     with receiver("--fail-every", "2") as server, run(state, url_of(server)) as host:
         server.wait_for('"accepted"', 3)
         os.kill(host.pid, signal.SIGHUP)
@@ -73,7 +75,7 @@ def test_the_balance_at_the_end_over_an_outage_a_new_configuration_and_a_stop(st
         server.wait_for('"accepted"', 6)
         assert host.stop() == 0
     assert "WITHOUT A COUNT" not in str(host)
-    told = balance(host)
+    told = accounting(host)
     assert told["reports"]["total"] > 0
     batches = told["custom, batches"]
     assert batches.pop("total") == sum(batches.values())
@@ -89,11 +91,11 @@ def test_a_second_life_counts_what_the_first_left(state: str) -> None:
         host.wait_for("coprocessor configured")
         server.wait_for('"tags": [0-9]')
         assert host.stop() == 0
-    waiting = balance(host)["custom, batches"].get("waiting", 0)
+    waiting = accounting(host)["custom, batches"].get("waiting", 0)
     with receiver() as server, run(state, url_of(server)) as host:
         server.wait_for('"accepted"', waiting + 1)
         assert host.stop() == 0
-    told = balance(host)["custom, batches"]
+    told = accounting(host)["custom, batches"]
     assert told["total"] == sum(count for name, count in told.items() if name != "total")
 
 

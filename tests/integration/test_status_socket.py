@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from lines import run
 
-from ruuvi_host.status_socket import MAX_VISITORS, NAME, StatusSocket, ask
+from ruuvi_host.monitoring.socket import MAX_VISITORS, NAME, StatusSocket, ask
 
 SMALL = {"version": "0.1.0"}
 PATIENCE = 0.2

@@ -38,9 +38,9 @@ from ruuvi_host.device import supervisor as supervisor_module
 from ruuvi_host.device.port import Port, open_port
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import PortError
+from ruuvi_host.monitoring.counters import LinkCounters
 from ruuvi_host.simulator.board import Board
 from ruuvi_host.simulator.pty import PtyServer
-from ruuvi_host.status import LinkCounters
 
 STOP_AT_ONCE = 1.5
 """Seconds: more than closing a port may take, less than any time-out or pause on the way."""

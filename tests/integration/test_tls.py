@@ -91,7 +91,7 @@ def test_the_systems_authorities_may_change_too(
 
     async def main() -> None:
         async with tls_server(good_context()) as server, sink_for(server) as sink:
-            assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.MEND
+            assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.FIX
             folder.authority("ours").rename(folder.path / "theirs.pem")
             assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
 
@@ -117,7 +117,7 @@ def test_a_system_whose_authorities_are_files_named_by_hash(
             assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
         strange = server_context(authority("theirs").issue_cert("127.0.0.1"))
         async with tls_server(strange) as server:
-            assert (await deliver(server)).verdict is Verdict.MEND
+            assert (await deliver(server)).verdict is Verdict.FIX
 
     asyncio.run(main())
 
@@ -138,7 +138,7 @@ def test_a_file_that_may_not_be_read(folder: Folder) -> None:
     path = folder.authority()
     path.chmod(0)
     program = (
-        "import pathlib, sys; from ruuvi_host.relay.files import read_file\n"
+        "import pathlib, sys; from ruuvi_host.relay.http.files import read_file\n"
         "read_file(pathlib.Path(sys.argv[1]), 'server certificate')"
     )
     command = [sys.executable, "-c", program, str(path)]
@@ -212,7 +212,7 @@ def test_redirects_between_http_and_https(folder: Folder) -> None:
             async with answering(moved, tls=context) as server:
                 outcome = await deliver(server, tls=tls)
             assert outcome.reason == "redirected from https to http"
-            assert (outcome.verdict, outcome.step) == (Verdict.MEND, Step.REDIRECT)
+            assert (outcome.verdict, outcome.step) == (Verdict.FIX, Step.REDIRECT)
             assert not plain.requests
 
     asyncio.run(main())
@@ -275,10 +275,10 @@ async def say_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     await reader.read()
 
 
-def saying(octets: bytes) -> Handler:
+def saying(data: bytes) -> Handler:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
-        writer.write(octets)
+        writer.write(data)
         await writer.drain()
 
     return handle
@@ -299,17 +299,17 @@ GARBAGE = random.Random(1).randbytes(5000)
 @pytest.mark.parametrize(
     ("handler", "reason", "verdict"),
     [
-        (say_http, "{server} does not answer in TLS: is it http, or another port?", Verdict.MEND),
-        (saying(b"SSH-2.0-x\r\n"), "{server} does not answer in TLS", Verdict.MEND),
-        (saying(GARBAGE), "{server} does not answer in TLS", Verdict.MEND),
+        (say_http, "{server} does not answer in TLS: is it http, or another port?", Verdict.FIX),
+        (saying(b"SSH-2.0-x\r\n"), "{server} does not answer in TLS", Verdict.FIX),
+        (saying(GARBAGE), "{server} does not answer in TLS", Verdict.FIX),
         (saying(b""), "{server} hung up during the TLS handshake", Verdict.LATER),
         (slam, "{server} hung up during the TLS handshake", Verdict.LATER),
         (saying(b"\x16\x03\x03\x40"), "{server} hung up during the TLS handshake", Verdict.LATER),
-        (saying(alert(40)), "{server} refuses the handshake: no cipher in common", Verdict.MEND),
-        (saying(alert(70)), "{server} speaks neither TLS 1.2 nor 1.3", Verdict.MEND),
+        (saying(alert(40)), "{server} refuses the handshake: no cipher in common", Verdict.FIX),
+        (saying(alert(70)), "{server} speaks neither TLS 1.2 nor 1.3", Verdict.FIX),
         (saying(alert(80)), "TLS with {server} failed: tlsv1 alert internal", Verdict.LATER),
-        (saying(alert(112)), "{server} does not know itself by this name", Verdict.MEND),
-        (saying(alert(116)), "{server} wants a client certificate", Verdict.MEND),
+        (saying(alert(112)), "{server} does not know itself by this name", Verdict.FIX),
+        (saying(alert(116)), "{server} wants a client certificate", Verdict.FIX),
         (
             saying(alert(120)),
             "TLS with {server} failed: tlsv1 alert no application protocol",
@@ -346,7 +346,7 @@ def test_a_server_that_hangs_in_the_handshake() -> None:
 
 
 def test_handshakes_damaged_at_random_never_raise(folder: Folder) -> None:
-    """A man in the middle who turns octets of the server over."""
+    """A man in the middle who turns bytes of the server over."""
     randomly = random.Random(2026)
     tls = TlsFiles(server_cert=folder.authority())
 
@@ -357,17 +357,17 @@ def test_handshakes_damaged_at_random_never_raise(folder: Folder) -> None:
                 there, back = await asyncio.open_connection("127.0.0.1", server.port)
 
                 async def forth() -> None:
-                    while octets := await reader.read(4096):
-                        back.write(octets)
+                    while data := await reader.read(4096):
+                        back.write(data)
 
                 task = asyncio.create_task(forth())
                 try:
                     at = randomly.randrange(4000)
-                    while octets := bytearray(await there.read(4096)):
-                        if at < len(octets):
-                            octets[at] ^= 1 << randomly.randrange(8)
-                        at -= len(octets)
-                        writer.write(octets)
+                    while data := bytearray(await there.read(4096)):
+                        if at < len(data):
+                            data[at] ^= 1 << randomly.randrange(8)
+                        at -= len(data)
+                        writer.write(data)
                         await writer.drain()
                 finally:
                     task.cancel()
@@ -379,17 +379,17 @@ def test_handshakes_damaged_at_random_never_raise(folder: Folder) -> None:
                     outcome = await deliver(Server("https", port), tls=tls, phase_timeout=1)
                     outcomes.add(outcome.verdict)
                     assert bool(outcome.reason) is (outcome.verdict is not Verdict.ACCEPTED)
-            assert Verdict.LATER in outcomes or Verdict.MEND in outcomes
+            assert Verdict.LATER in outcomes or Verdict.FIX in outcomes
 
     asyncio.run(main())
 
 
-def tls_saying(*octets: bytes, unwrap: bool = False) -> Handler:
-    """Under TLS: after the request these octets, then the end without a close notify."""
+def tls_saying(*data: bytes, unwrap: bool = False) -> Handler:
+    """Under TLS: after the request these bytes, then the end without a close notify."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
-        for piece in octets:
+        for piece in data:
             writer.write(piece)
             await writer.drain()
         if unwrap:
@@ -401,7 +401,7 @@ def tls_saying(*octets: bytes, unwrap: bool = False) -> Handler:
 
 @pytest.mark.parametrize("version", [V12, V13])
 @pytest.mark.parametrize(
-    ("octets", "verdict", "reason"),
+    ("data", "verdict", "reason"),
     [
         (b"", Verdict.LATER, "{server} hung up before it answered"),
         (b"HTTP/1.1 200 OK\r\nContent-Le", Verdict.LATER, "{server} hung up before it answered"),
@@ -418,12 +418,12 @@ def tls_saying(*octets: bytes, unwrap: bool = False) -> Handler:
     ],
 )
 def test_answers_that_break_off(
-    folder: Folder, version: ssl.TLSVersion, octets: bytes, verdict: Verdict, reason: str
+    folder: Folder, version: ssl.TLSVersion, data: bytes, verdict: Verdict, reason: str
 ) -> None:
     tls = TlsFiles(server_cert=folder.authority())
 
     async def main() -> None:
-        async with serving(tls_saying(octets), good_context(version)) as port:
+        async with serving(tls_saying(data), good_context(version)) as port:
             outcome = await deliver(Server("https", port), tls=tls)
             assert outcome.verdict is verdict
             assert outcome.reason.startswith(reason.replace("{server}", f"127.0.0.1:{port}"))
@@ -443,7 +443,7 @@ def test_a_large_body_to_a_server_that_refuses_our_certificate(folder: Folder) -
                 f"127.0.0.1:{server.port} wants a client certificate that it trusts: none is "
                 "configured here"
             )
-            assert outcome.verdict is Verdict.MEND
+            assert outcome.verdict is Verdict.FIX
 
     asyncio.run(main())
 

@@ -16,11 +16,11 @@ import pytest
 from lines import run, until
 from programs import ruuvi_host
 
-from ruuvi_host.balance import Account
 from ruuvi_host.errors import HealthError
-from ruuvi_host.health import HostFacts, Level, LinkFacts, TargetFacts
-from ruuvi_host.notify import Notifier
-from ruuvi_host.watch import Watch
+from ruuvi_host.monitoring.accounting import Account
+from ruuvi_host.monitoring.health import HostFacts, Level, LinkFacts, TargetFacts
+from ruuvi_host.monitoring.systemd import Notifier
+from ruuvi_host.monitoring.watchdog import Watch
 
 LOOK = 0.01
 
@@ -66,7 +66,7 @@ class World:
     def __init__(self, address: str, **options: float) -> None:
         now = monotonic()
         self.link = LinkFacts("/dev/ttyACM0", True, True, now, now)
-        self.target = TargetFacts("custom", beat_due=now + 1000, served=now, answered=now)
+        self.target = TargetFacts("custom", batch_due=now + 1000, served=now, answered=now)
         self.notifier = Notifier(address, 30.0)
         self.watch = Watch(self.facts, self.notifier, look=LOOK, **options)  # type: ignore[arg-type]
 
@@ -142,19 +142,19 @@ def test_the_network_watchdog_may_end_it(systemd: Systemd) -> None:
     run(main())
 
 
-def test_in_debug_mode_a_balance_that_does_not_add_up_ends_it(systemd: Systemd) -> None:
+def test_in_debug_mode_a_accounting_that_does_not_add_up_ends_it(systemd: Systemd) -> None:
     world = World(systemd.address)
     looks: list[int] = []
 
     def audit() -> list[Account]:
         """On its way from one counter to the next at first, then really missing."""
         looks.append(len(looks))
-        return [Account("reports", 10, {"news": 9 if len(looks) in (2, 4, 5) else 10})]
+        return [Account("reports", 10, {"changed": 9 if len(looks) in (2, 4, 5) else 10})]
 
     watch = Watch(world.facts, world.notifier, audit=audit, look=LOOK)
 
     async def main() -> None:
-        with pytest.raises(AssertionError, match=r"^reports 10 = news 9, WITHOUT A COUNT 1$"):
+        with pytest.raises(AssertionError, match=r"^reports 10 = changed 9, WITHOUT A COUNT 1$"):
             await watch.run()
         world.notifier.close()
 
@@ -168,7 +168,7 @@ STANDING = """
 import asyncio, sys, time
 from pathlib import Path
 from ruuvi_host import logs
-from ruuvi_host.watch import Standstill
+from ruuvi_host.monitoring.watchdog import Standstill
 
 def hold_up():
     print("held up", flush=True)
@@ -189,9 +189,9 @@ with Standstill(float(sys.argv[1]), Path(sys.argv[4]).write_text) as standstill:
 """
 
 
-def standing(tmp_path: Path, limit: float, how: str, beats: int = 0) -> subprocess.Popen[bytes]:
+def standing(tmp_path: Path, limit: float, how: str, batches: int = 0) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", STANDING, str(limit), how, str(beats), str(tmp_path / "last")],
+        [sys.executable, "-c", STANDING, str(limit), how, str(batches), str(tmp_path / "last")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -211,7 +211,7 @@ def test_an_event_loop_that_stands_still_ends_the_process(tmp_path: Path) -> Non
 
 
 def test_one_that_goes_on_is_left_alone(tmp_path: Path) -> None:
-    with standing(tmp_path, 5.0, "go on", beats=20) as process:
+    with standing(tmp_path, 5.0, "go on", batches=20) as process:
         assert process.wait(20) == 0
     assert not (tmp_path / "last").exists()
 
@@ -219,7 +219,7 @@ def test_one_that_goes_on_is_left_alone(tmp_path: Path) -> None:
 def test_a_process_that_was_stopped_is_forgiven(tmp_path: Path) -> None:
     """Ctrl-Z and fg, for longer than the limit."""
     limit = 2.0
-    with standing(tmp_path, limit, "go on", beats=100_000) as process:
+    with standing(tmp_path, limit, "go on", batches=100_000) as process:
         assert process.stdout
         process.stdout.readline()
         process.send_signal(signal.SIGSTOP)

@@ -119,15 +119,15 @@ def test_two_passes_find_the_same() -> None:
 
 @needs_tshark
 def test_directions_do_not_mix(tmp_path: Path) -> None:
-    """Two frames, one each way, cut into octets that alternate; and rubbish, which is told."""
+    """Two frames, one each way, cut into bytes that alternate; and rubbish, which is told."""
     path = tmp_path / "mixed.pcapng"
     pieces = []
     for number, (down, up) in enumerate(
         zip(GetAll().to_frame(), GetDeviceId().to_frame(), strict=True)
     ):
-        for sent, octet in ((False, down), (True, up)):
+        for sent, byte in ((False, down), (True, up)):
             at = 10**18 + number * 10**6
-            pieces.append(packet(Record(sent, at, at, bytes([octet]))))
+            pieces.append(packet(Record(sent, at, at, bytes([byte]))))
     pieces.append(packet(Record(False, 10**18 + 10**8, 0, b"rubbish" + GetAll().to_frame())))
     path.write_bytes(section("test") + b"".join(pieces) + statistics(0, 0, 0, 0))
     packets = dissected(path)
@@ -228,10 +228,10 @@ def test_every_user_link_type_is_ours_unless_it_is_somebody_elses(
     tmp_path: Path, link_type: int
 ) -> None:
     path = tmp_path / "theirs.pcapng"
-    octets = bytearray(section("test") + packet(Record(False, 0, 0, GetAll().to_frame())))
-    where = octets.index((157).to_bytes(2, "little"))
-    octets[where : where + 2] = link_type.to_bytes(2, "little")
-    path.write_bytes(octets)
+    raw = bytearray(section("test") + packet(Record(False, 0, 0, GetAll().to_frame())))
+    where = raw.index((157).to_bytes(2, "little"))
+    raw[where : where + 2] = link_type.to_bytes(2, "little")
+    path.write_bytes(raw)
     assert "GET_ALL" in tshark(path)[0]
     only_ours = ("-o", "ca_uart.every_user_link_type:FALSE")
     assert "GET_ALL" not in tshark(path, *only_ours)[0]

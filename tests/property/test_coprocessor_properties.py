@@ -28,7 +28,7 @@ frames = st.sampled_from(
     + [SetAll(use_coded_phy=True, fltr_tags=False, max_adv_len=0).to_frame()]
     + [SetScan1mbPhy(False).to_frame(), SetAll(ch_37=False, ch_38=False, ch_39=False).to_frame()]
 )
-octets = st.one_of(frames, st.binary(max_size=300), st.just(b"\n"))
+raw = st.one_of(frames, st.binary(max_size=300), st.just(b"\n"))
 advertising_events = st.builds(
     AdvertisingEvent,
     address=st.binary(min_size=6, max_size=6),
@@ -39,7 +39,7 @@ advertising_events = st.builds(
     secondary_channel=st.integers(0, 36),
     tx_power=st.integers(-64, 63),
 )
-inputs = st.lists(st.tuples(st.floats(0, 30), st.one_of(octets, advertising_events)), max_size=40)
+inputs = st.lists(st.tuples(st.floats(0, 30), st.one_of(raw, advertising_events)), max_size=40)
 sessions = st.fixed_dictionaries(
     {
         "firmware": st.sampled_from(["2.0.0", "1.0.0"]),
@@ -108,17 +108,17 @@ def test_asking_in_between_changes_nothing(
     st.sampled_from(sorted(TRANSMIT_MODES)),
     st.lists(st.floats(0, 20), max_size=50),
 )
-def test_the_same_seed_gives_the_same_octets(seed: int, transmit: str, stops: list[float]) -> None:
-    def octets(times: list[float]) -> bytes:
+def test_the_same_seed_gives_the_same_bytes(seed: int, transmit: str, stops: list[float]) -> None:
+    def raw(times: list[float]) -> bytes:
         board = Board(tags=5, rate=60, seed=seed, transmit=transmit)
         output = b"".join(board.advance(at) for at in sorted(times) if at < 0.5)
         board.receive(SetAll().to_frame(), 0.5)
         return output + b"".join(board.advance(at) for at in [*sorted(times), 20.0] if at >= 0.5)
 
-    assert octets(stops) == octets([])
+    assert raw(stops) == raw([])
 
 
-@given(st.lists(octets, max_size=20))
+@given(st.lists(raw, max_size=20))
 def test_a_line_without_speed_carries_intact_frames_only(received: list[bytes]) -> None:
     """Also when it is reset by what it receives, over and over."""
     session = CoprocessorSession(DeviceId(bytes(8), bytes(6)), TRANSMIT_MODES["ideal"](0))

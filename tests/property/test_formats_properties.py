@@ -197,7 +197,7 @@ def test_round_trip(payload: bytes) -> None:
         payload = b"\xfa" + encrypt(payload[1:15] + bytes(2), KEY) + payload[17:]
     keys = Keys([(None, KEY)])
     reading = decode_payload(payload, keys)
-    if isinstance(reading, FormatE0):  # two octets for an index, of which 0..510 make sense
+    if isinstance(reading, FormatE0):  # two bytes for an index, of which 0..510 make sense
         assume((reading.voc_index or 0) <= 510 and (reading.nox_index or 0) <= 510)
     if isinstance(reading, Format7):  # a tilt is a sine: 126 steps to either side
         assume(abs(reading.tilt_x or 0) <= 90 and abs(reading.tilt_y or 0) <= 90)
@@ -227,8 +227,8 @@ def test_round_trip_of_urls(number: int, t: int, h: int, p: int, tag_id: str | N
 
 
 @given(st.binary(min_size=24, max_size=24), st.binary(min_size=18, max_size=18))
-def test_every_octet_of_a_tag_comes_back(five: bytes, cut: bytes) -> None:
-    """Formats 5 and C5 have no reserved octets."""
+def test_every_byte_of_a_tag_comes_back(five: bytes, cut: bytes) -> None:
+    """Formats 5 and C5 have no reserved bytes."""
     for payload in (b"\x05" + five[1:], b"\xc5" + cut[1:]):
         assert encode(decode_payload(payload)) == payload
 

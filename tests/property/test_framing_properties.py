@@ -72,13 +72,13 @@ def reference(stream: bytes, max_adv: int = 235, unknown: bool = False) -> list[
 
 # -- streams --------------------------------------------------------------------------------------
 
-# Octets that mean something to the framing come often.
-OCTETS = st.sampled_from(b"\xca\xca\x0a\x2c\x00\x04\x12\x19\x20\xff") | st.integers(0, 255)
+# Bytes that mean something to the framing come often.
+BYTES = st.sampled_from(b"\xca\xca\x0a\x2c\x00\x04\x12\x19\x20\xff") | st.integers(0, 255)
 GET_ALL = bytes.fromhex("ca0019179e0a")
 
 
-def octets(max_size: int) -> st.SearchStrategy[bytes]:
-    return st.binary(max_size=max_size) | st.lists(OCTETS, max_size=max_size).map(bytes)
+def raw(max_size: int) -> st.SearchStrategy[bytes]:
+    return st.binary(max_size=max_size) | st.lists(BYTES, max_size=max_size).map(bytes)
 
 
 @st.composite
@@ -89,7 +89,7 @@ def intact_frames(draw: st.DrawFn) -> bytes:
         length = draw(st.sampled_from(list(FIXED[command])))
         payload = bytearray(draw(st.binary(min_size=length, max_size=length)))
     else:
-        data = draw(octets(60) | octets(235) | intact_frames().map(lambda f: f[:235]))
+        data = draw(raw(60) | raw(235) | intact_frames().map(lambda f: f[:235]))
         payload = bytearray((10 if command == 0x10 else 14) + len(data))
         payload[7 : 7 + len(data)] = data
     for position in delimiters(command, len(payload), 235) or ():
@@ -101,7 +101,7 @@ def intact_frames(draw: st.DrawFn) -> bytes:
 @st.composite
 def unknown_frames(draw: st.DrawFn) -> bytes:
     command = draw(st.sampled_from([0x00, 0x04, 0x0D, 0x13, 0x21, 0xCA, 0xFF]))
-    return encode_frame(command, draw(octets(20) | octets(255)))
+    return encode_frame(command, draw(raw(20) | raw(255)))
 
 
 @st.composite
@@ -137,7 +137,7 @@ FALSE_HEADERS = st.sampled_from(
     [bytes.fromhex(h) for h in ("caf912", "caf510", "ca2d12", "caff", "cacaff30", "ca070f", "ca")]
 )
 STX_RUNS = st.integers(1, 300).map(lambda n: b"\xca" * n)
-NOISE = st.one_of(octets(40), STX_RUNS, FALSE_HEADERS, truncated_frames(), damaged_frames())
+NOISE = st.one_of(raw(40), STX_RUNS, FALSE_HEADERS, truncated_frames(), damaged_frames())
 STREAMS = st.lists(st.one_of(intact_frames(), unknown_frames(), NOISE), max_size=8).map(b"".join)
 SIZES = st.lists(st.integers(1, 70) | st.just(1), min_size=1, max_size=30)
 MAX_ADV = st.sampled_from([0, 5, 31, 48, 192, 235])
@@ -277,8 +277,8 @@ def test_both_readings_tell_the_same(stream: bytes, sizes: list[int]) -> None:
         assert as_messages.counters == as_frames.counters
 
 
-@given(octets(2000), st.booleans())
-def test_random_octets_raise_nothing(stream: bytes, unknown: bool) -> None:
+@given(raw(2000), st.booleans())
+def test_random_bytes_raise_nothing(stream: bytes, unknown: bool) -> None:
     scan(stream, [4096], unknown=unknown)
     FrameScanner(messages).feed(stream)
 
@@ -289,7 +289,7 @@ REASONS = {
 }
 
 
-@given(octets(300) | NOISE | intact_frames() | unknown_frames(), MAX_ADV)
+@given(raw(300) | NOISE | intact_frames() | unknown_frames(), MAX_ADV)
 def test_decode_takes_what_the_reference_takes(data: bytes, max_adv: int) -> None:
     expected = frame_at(data, 0, max_adv, unknown=False) if data else None
     if expected:

@@ -156,10 +156,10 @@ def test_a_configuration_can_always_be_built(document: dict[str, Any]) -> None:
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda t: t.encode("utf-8", "replace")))
 @settings(max_examples=200)
-def test_no_file_is_more_than_a_problem(tmp_path_factory: Any, octets: bytes) -> None:
+def test_no_file_is_more_than_a_problem(tmp_path_factory: Any, data: bytes) -> None:
     folder = tmp_path_factory.getbasetemp()
     for name in ("any.json", "any.toml"):
-        (folder / name).write_bytes(octets)
+        (folder / name).write_bytes(data)
         load(Wishes(config=folder / name))
 
 

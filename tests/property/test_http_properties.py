@@ -4,8 +4,8 @@ import h11
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ruuvi_host.relay.address import join, parse_address
-from ruuvi_host.relay.request import extra_part, header_lines, secret_problem
+from ruuvi_host.relay.http.address import join, parse_address
+from ruuvi_host.relay.http.request import extra_part, header_lines, secret_problem
 
 BASE = parse_address("http://server/a/b?c")
 LINE = st.one_of(
@@ -21,26 +21,26 @@ LINE = st.one_of(
 def sent(target: str, headers: list[tuple[str, str]]) -> bytes:
     base = [("Host", "server"), ("Content-Length", "0")]
     request = h11.Request(method="POST", target=target, headers=[*base, *headers])
-    octets = h11.Connection(h11.CLIENT).send(request)
-    assert octets is not None
-    return octets
+    data = h11.Connection(h11.CLIENT).send(request)
+    assert data is not None
+    return data
 
 
 @given(st.lists(LINE, max_size=4).map(lambda lines: b"".join(line + b"\r\n" for line in lines)))
 @example(b"X: a:b\tc\r\n")
 @example(b"Expect: 100-continue\r\nConnection: close\r\n")
-def test_header_lines(octets: bytes) -> None:
-    lines = header_lines(octets)
+def test_header_lines(data: bytes) -> None:
+    lines = header_lines(data)
     if not isinstance(lines, str):
         head = sent("/", lines)
         assert head.count(b"\r\n") == 4 + len(lines)
-        assert len(lines) == octets.count(b"\r\n")
+        assert len(lines) == data.count(b"\r\n")
 
 
 @given(st.binary(max_size=60))
-def test_extra_parts(octets: bytes) -> None:
-    if extra_part(octets) is None:
-        text = octets.removesuffix(b"\n").removesuffix(b"\r").decode("ascii")
+def test_extra_parts(data: bytes) -> None:
+    if extra_part(data) is None:
+        text = data.removesuffix(b"\n").removesuffix(b"\r").decode("ascii")
         assert sent(f"/{text}?{text}", []).startswith(b"POST /")
 
 

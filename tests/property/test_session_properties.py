@@ -148,7 +148,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Faults:
-    """What a wire does to octets, as probabilities for each piece of a stream."""
+    """What a wire does to bytes, as probabilities for each piece of a stream."""
 
     loss: float = 0.0
     flip: float = 0.0
@@ -369,7 +369,7 @@ def test_every_promise_holds_under_every_fault(
     report_rate=st.sampled_from([0.0, 10.0, 60.0]),
     mishaps=MISHAPS,
 )
-def test_a_host_whose_octets_arrive_crashes_no_firmware(
+def test_a_host_whose_bytes_arrive_crashes_no_firmware(
     coprocessor: CoprocessorSession,
     settings: SetAll,
     up: Faults,
@@ -438,12 +438,12 @@ def test_nothing_that_is_received_breaks_a_promise(
     """Neither noise nor messages in any order, at any time, many of them in one read."""
     now = 0.0
     host = Host(settings)
-    for pause, octets in received:
+    for pause, raw in received:
         while host.wakes_at <= now + pause:
             now = host.wakes_at
             host.tick(now)
         now += pause
-        host.receive(octets, now)
+        host.receive(raw, now)
         if host.session.can_command:
             host.command(LedCtrl(1500), now)
     host.end(now)

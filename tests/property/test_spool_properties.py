@@ -16,12 +16,12 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.spool import Spool, Waiting
-from ruuvi_host.relay.spool_file import CHECKPOINT_PAGES, PAGE
-from ruuvi_host.status import RelayCounters
+from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.relay.spool.file import CHECKPOINT_PAGES, PAGE
+from ruuvi_host.relay.spool.spool import Spool, Waiting
 
 GATEWAY = DeviceId(bytes(range(8)), bytes(6))
 MEMORY = Path("/dev/shm")
@@ -31,7 +31,7 @@ MAX_AGE = 1000.0
 
 
 class AtOnce:
-    """A ruuvi_host.relay.spool.Disk without a thread."""
+    """A ruuvi_host.relay.spool.spool.Disk without a thread."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -150,7 +150,7 @@ class World:
     def drop_as_counted(self) -> None:
         """The oldest may have left, but only as many as were counted."""
         gone = self.counters.overflowed + self.counters.aged_out
-        assert self.counters.unreadable == self.counters.thinned == self.counters.lost == 0
+        assert self.counters.unreadable == self.counters.merged == self.counters.lost == 0
         while self.dropped < gone:
             self.model.pop(0)
             self.dropped += 1

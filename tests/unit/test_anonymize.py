@@ -142,9 +142,9 @@ def test_time_begins_at_zero_in_each_section() -> None:
 def test_the_file_has_all_ports_and_sections(tmp_path: Path) -> None:
     frame = FROM_COPROCESSOR[2]
     original = records((0, False, frame), (1, False, frame), (1, True, FROM_HOST[1]))
-    octets = section("x", "/dev/ttyX", "/dev/ttyY") + b"".join(map(packet, original))
+    raw = section("x", "/dev/ttyX", "/dev/ttyY") + b"".join(map(packet, original))
     path = tmp_path / "out"
-    done = write_anonymized(Source("in", [octets + octets]), str(path), "seed")
+    done = write_anonymized(Source("in", [raw + raw]), str(path), "seed")
     reader = Reader([path.read_bytes()])
     after = list(reader)
     assert [record.line for record in after] == [record.line for record in original] * 2

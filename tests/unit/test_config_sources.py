@@ -33,9 +33,9 @@ def write(tmp_path: Path) -> Write:
     def write(name: str, content: Any) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        octets = content if isinstance(content, bytes) else None
+        raw = content if isinstance(content, bytes) else None
         text = content if isinstance(content, str) else None
-        path.write_bytes(octets or (text if text is not None else json.dumps(content)).encode())
+        path.write_bytes(raw or (text if text is not None else json.dumps(content)).encode())
         path.chmod(0o600)
         return path
 
@@ -453,12 +453,12 @@ def test_what_cannot_be_read(tmp_path: Path, write: Write) -> None:
         for path, why in (
             (tmp_path / "none", "cannot be read: No such file or directory"),
             (tmp_path, "cannot be read: Is a directory"),
-            (Path("/dev/zero"), "longer than 1048576 octets"),
-            (Path("/dev/full"), "longer than 1048576 octets"),
+            (Path("/dev/zero"), "longer than 1048576 bytes"),
+            (Path("/dev/full"), "longer than 1048576 bytes"),
             (tmp_path / "socket", "cannot be read: No such device or address"),
             (Path("a\0b"), "cannot be the name of a file"),
-            (write("latin1", b'coordinates = "\xe4"'), "not UTF-8 text (at octet 15)"),
-            (write("utf16", "x = 1".encode("utf-16")), "not UTF-8 text (at octet 0)"),
+            (write("latin1", b'coordinates = "\xe4"'), "not UTF-8 text (at byte 15)"),
+            (write("utf16", "x = 1".encode("utf-16")), "not UTF-8 text (at byte 0)"),
         ):
             (problem,) = load(wishes(path)).problems
             assert why in problem.why

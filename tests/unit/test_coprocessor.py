@@ -37,7 +37,7 @@ DEVICE = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c
 ADDRESS = bytes.fromhex("cbb8334c884f")
 RUUVI = bytes.fromhex(
     "0201061bff99040514644725c44100340000041ca936110158c6a5b9e0ad06"
-)  # 31 octets, company 0x0499
+)  # 31 bytes, company 0x0499
 APPLE = bytes.fromhex("0201061aff4c000215") + bytes(21)
 NAMELESS = bytes.fromhex("020106")
 TAG = AdvertisingEvent(ADDRESS, RUUVI, -67)
@@ -238,9 +238,9 @@ HAS_INNER_0A = SetCh37(True).to_frame()  # CMD is 0x0A
 
 def test_a_frame_may_come_in_pieces() -> None:
     bench = Bench()
-    for octet in GATEWAY.to_frame():
+    for byte in GATEWAY.to_frame():
         assert bench.received(1.0) == []
-        bench.send(bytes([octet]), 1.0)
+        bench.send(bytes([byte]), 1.0)
     assert bench.received(1.1) == [Ack(Command.SET_ALL, False)]
 
 
@@ -280,7 +280,7 @@ def test_a_reset_empties_the_ring() -> None:
     assert bench.ask(HAS_INNER_0A, 42.1) == [GetAll(), Ack(Command.SET_CH_37, False)]
 
 
-def test_octets_behind_a_frame_in_the_ring_are_lost_with_it() -> None:
+def test_bytes_behind_a_frame_in_the_ring_are_lost_with_it() -> None:
     bench = Bench()
     bench.send(HAS_INNER_0A[:3], 1.0)
     assert bench.ask(HAS_INNER_0A[3:-1] + b"\n", 2.0) == [Ack(Command.SET_CH_37, False)]
@@ -289,12 +289,12 @@ def test_octets_behind_a_frame_in_the_ring_are_lost_with_it() -> None:
     assert bench.ask(GetDeviceId(), 4.0) == [DEVICE]
 
 
-@pytest.mark.parametrize(("octets", "crashes"), [(64, 0), (65, 1)])
-def test_more_than_64_octets_in_the_ring_crash_it(octets: int, crashes: int) -> None:
+@pytest.mark.parametrize(("raw", "crashes"), [(64, 0), (65, 1)])
+def test_more_than_64_bytes_in_the_ring_crash_it(raw: int, crashes: int) -> None:
     bench = Bench()
     bench.configure(now=0.5)
     bench.session.take_events()
-    bench.send(b"\x55" * (octets - 1) + b"\n", 1.0)
+    bench.send(b"\x55" * (raw - 1) + b"\n", 1.0)
     assert bench.counters.crashes == crashes
     if crashes:
         assert bench.session.take_events() == [Booted(1.0, Cause.CRASH)]
@@ -313,7 +313,7 @@ def test_five_undecodable_set_all_in_a_row_crash_it() -> None:
     assert bench.ask(frame, 5.0) == [GetAll()]
 
 
-def test_without_0a_a_chunk_ends_after_212_octets() -> None:
+def test_without_0a_a_chunk_ends_after_212_bytes() -> None:
     bench = Bench()
     bench.send(b"\x00" * 211, 1.0)
     assert bench.counters.crashes == 0
@@ -350,13 +350,13 @@ def test_a_reply_waits_for_the_end_of_the_frame_on_the_line() -> None:
     bench.configure()
     bench.session.heard(TAG, 2.0)
     bench.send(GetDeviceId(), 2.001)
-    octet = 10 / 115200
-    end = 2.0 + 51 * octet
-    assert bench.received(end - octet / 2) == []
+    byte = 10 / 115200
+    end = 2.0 + 51 * byte
+    assert bench.received(end - byte / 2) == []
     assert bench.scanner.pending == 50
     assert len(bench.received(end)) == 1
-    assert bench.received(end + 22 * octet) == []  # it begins a moment later
-    assert bench.received(end + 24 * octet) == [DEVICE]
+    assert bench.received(end + 22 * byte) == []  # it begins a moment later
+    assert bench.received(end + 24 * byte) == [DEVICE]
 
 
 def test_a_reply_is_not_starved_by_reports() -> None:
@@ -477,7 +477,7 @@ def test_the_first_set_all_feeds_even_if_no_scan_starts() -> None:
 
 
 def test_a_report_lost_on_the_line_feeds_it_too() -> None:
-    bench = Bench(Ideal(1))  # 10 s an octet: the queue fills
+    bench = Bench(Ideal(1))  # 10 s a byte: the queue fills
     bench.send(GATEWAY, 1.0)
     for step in range(100):
         bench.session.heard(TAG, 30.0 + step / 100)

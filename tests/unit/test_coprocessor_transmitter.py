@@ -20,7 +20,7 @@ from firmware_protocol.transmitter import (
     Transmitter,
 )
 
-BAUD = 10_000  # an octet takes a millisecond
+BAUD = 10_000  # a byte takes a millisecond
 ALL_MODES = list(TRANSMIT_MODES.values())
 
 
@@ -31,13 +31,13 @@ def sent(transmitter: Transmitter, now: float = inf) -> bytes:
 # -- the line -------------------------------------------------------------------------------------
 
 
-def test_an_octet_takes_ten_bits() -> None:
+def test_a_byte_takes_ten_bits() -> None:
     line = Line(115200)
     line.give(bytes(51), 1.0)
     assert line.end - 1.0 == pytest.approx(0.00443, abs=0.00001)
 
 
-def test_octets_leave_one_by_one() -> None:
+def test_bytes_leave_one_by_one() -> None:
     line = Line(BAUD)
     line.give(b"abc", 1.0)
     assert [line.take(1.0 + ms / 1000) for ms in (0, 0.9, 1.1, 1.9, 3.1, 9)] == [
@@ -45,7 +45,7 @@ def test_octets_leave_one_by_one() -> None:
     ]
 
 
-def test_octets_queue_behind_each_other() -> None:
+def test_bytes_queue_behind_each_other() -> None:
     line = Line(BAUD)
     line.give(b"ab", 1.0)
     line.give(b"cd", 1.0005)
@@ -172,9 +172,9 @@ def test_faithful_appends_in_the_moment_after_a_loss() -> None:
     transmitter = Faithful(BAUD)
     transmitter.send(b"abcdef", 1.0)
     assert not transmitter.send(b"lost", 1.0015)
-    assert transmitter.send(b"XYZ", 1.0018)  # before the next octet has left
+    assert transmitter.send(b"XYZ", 1.0018)  # before the next byte has left
     assert sent(transmitter, 1.1) == b"abcdefXYZ"
-    # Its count was through after three octets, before its own had left. So it is wrong again.
+    # Its count was through after three bytes, before its own had left. So it is wrong again.
     assert transmitter.sent_at == pytest.approx(1.004)
     assert not transmitter.send(b"lost", 2.0)
     assert transmitter.send(b"uvw", 3.0)

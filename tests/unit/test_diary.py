@@ -52,7 +52,7 @@ def test_a_flapping_port_costs_two_lines_a_minute(reader: Reader) -> None:
     assert "(40 failures since the last message)" in lines[4]
 
 
-def test_a_loss_after_a_steady_minute_is_news(reader: Reader) -> None:
+def test_a_loss_after_a_steady_minute_is_told(reader: Reader) -> None:
     for _ in range(3):
         reader.cycle(ready=61)
     assert reader.lines().count("/dev/x: lost: unplugged; trying again") == 3
@@ -79,7 +79,7 @@ def test_quiet_and_loud(reader: Reader) -> None:
     ]
 
 
-def test_reboots_for_want_of_reports_are_no_news(reader: Reader) -> None:
+def test_reboots_for_want_of_reports_are_not_told(reader: Reader) -> None:
     reader.diary.opened("/dev/x")
     reader.diary.configured(refused=False, again=False)
     reader.lines()

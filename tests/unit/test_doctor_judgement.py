@@ -10,7 +10,7 @@ from ruuvi_host.config.problems import Problem, Severity
 from ruuvi_host.doctor.judgement import (
     Finding,
     Level,
-    balance,
+    accounting,
     clock,
     configuration,
     disk,
@@ -21,7 +21,7 @@ from ruuvi_host.doctor.judgement import (
     scan,
     spool,
 )
-from ruuvi_host.status import LinkCounters, LinkState, LinkStatus
+from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus
 
 OK, WARNING, FAULT = Level.OK, Level.WARNING, Level.FAULT
 PORT = "/dev/ttyACM0"
@@ -171,4 +171,4 @@ def test_a_running_host() -> None:
 
 def test_an_account_that_does_not_add_up() -> None:
     accounts = [{"name": "reports", "without_a_count": n} for n in (0, 2)]
-    assert told(balance({"balance": accounts})) == [(WARNING, "reports: 2 are in no counter")]
+    assert told(accounting({"accounting": accounts})) == [(WARNING, "reports: 2 are in no counter")]

@@ -1,4 +1,4 @@
-"""Every known advertisement decodes to its known reading, and encodes back to its octets."""
+"""Every known advertisement decodes to its known reading, and encodes back to its bytes."""
 
 from typing import Any
 
@@ -202,7 +202,7 @@ LOSSY = {
 
 @pytest.mark.parametrize("name", [n for n in READINGS if "encode" not in CASES[n]])
 def test_encoding_the_formats_that_have_no_vectors_for_it(name: str) -> None:
-    """Formats 2, 4, 7, 8 and FA: what was decoded is encoded to the same octets."""
+    """Formats 2, 4, 7, 8 and FA: what was decoded is encoded to the same bytes."""
     case = CASES[name]
     adv = bytes.fromhex(case["adv_hex"])
     reading = decode(adv, keys_of(case))
@@ -211,8 +211,8 @@ def test_encoding_the_formats_that_have_no_vectors_for_it(name: str) -> None:
     else:
         expected = bytes.fromhex(case["payload_hex"])
     keys = [bytes.fromhex(key) for key in case.get("keys_hex", [])]
-    octets = {encode(reading, key) for key in keys} if keys else {encode(reading)}
-    assert (expected in octets) is (name not in LOSSY)
+    raw = {encode(reading, key) for key in keys} if keys else {encode(reading)}
+    assert (expected in raw) is (name not in LOSSY)
 
 
 def test_format_4_has_whole_degrees_and_format_2_no_identifier() -> None:

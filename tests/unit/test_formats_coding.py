@@ -54,8 +54,8 @@ def test_format_5_is_written_out_as_the_blocks_say() -> None:
     for start, code, name, block in blocks:
         lowest = -0x8000 if code == ">h" else 0
         for raw in range(lowest, lowest + 0x10000):
-            octets = pack(code, raw)
-            advert = ADVERT[:7] + payload[:start] + octets + payload[start + 2 :]
+            data = pack(code, raw)
+            advert = ADVERT[:7] + payload[:start] + data + payload[start + 2 :]
             assert getattr(decode(advert), name) == block.decode(raw), (name, raw)
     for power in range(0x10000):
         reading = decode(ADVERT[:20] + pack(">H", power) + ADVERT[22:])
@@ -127,9 +127,9 @@ def test_luminosity_of_the_specification() -> None:
 def test_sign_and_magnitude() -> None:
     assert decode_sign_magnitude(0x81, 0x45) == -1.69
     assert str(decode_sign_magnitude(0x80, 0)) == "0.0"
-    for octet, hundredths in product(range(256), range(100)):
-        value = decode_sign_magnitude(octet, hundredths)
-        expected = (0, 0) if (octet, hundredths) == (0x80, 0) else (octet, hundredths)
+    for byte, hundredths in product(range(256), range(100)):
+        value = decode_sign_magnitude(byte, hundredths)
+        expected = (0, 0) if (byte, hundredths) == (0x80, 0) else (byte, hundredths)
         assert encode_sign_magnitude(value) == expected
     assert encode_sign_magnitude(500.0) == (127, 99)
     assert encode_sign_magnitude(-500.0) == (255, 99)
@@ -138,11 +138,11 @@ def test_sign_and_magnitude() -> None:
 
 
 def test_addresses() -> None:
-    octets = bytes.fromhex("CBB8334C884F")
-    assert mac_text(octets) == "CB:B8:33:4C:88:4F"
+    data = bytes.fromhex("CBB8334C884F")
+    assert mac_text(data) == "CB:B8:33:4C:88:4F"
     assert mac_text(b"\xff\xff\xfe") == "FF:FF:FE"
     assert mac_text(b"\xff" * 6) is None
-    assert encode_mac("cb:b8:33:4c:88:4f", 6) == octets
+    assert encode_mac("cb:b8:33:4c:88:4f", 6) == data
     assert encode_mac(None, 3) == b"\xff\xff\xff"
 
 

@@ -44,7 +44,7 @@ def test_derived_keys(case: dict[str, Any]) -> None:
     ("password", "device_id"), [(PASSWORD[1:], bytes(8)), (PASSWORD, bytes(7)), (b"", b"")]
 )
 def test_derived_keys_need_their_lengths(password: bytes, device_id: bytes) -> None:
-    with pytest.raises(ValueError, match="16 octets"):
+    with pytest.raises(ValueError, match="16 bytes"):
         derive_key(password, device_id, "msb_first")
 
 
@@ -134,7 +134,7 @@ def test_what_is_no_key_is_not_repeated(text: str, problem: str) -> None:
     "entry", [(None, KEY[1:]), (None, b""), (MAC[1:], KEY), (b"AA:BB:CC:DD:EE:FF", KEY)]
 )
 def test_keys_need_their_lengths(entry: tuple[bytes | None, bytes]) -> None:
-    with pytest.raises(ValueError, match=r"octets, and this one has \d"):
+    with pytest.raises(ValueError, match=r"bytes, and this one has \d"):
         Keys([entry])
 
 

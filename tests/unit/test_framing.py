@@ -14,7 +14,7 @@ from firmware_protocol.messages import Message, messages, parse
 VECTORS = load_vectors("uart.json")
 GET_ALL = bytes.fromhex("ca0019179e0a")
 ACK = bytes.fromhex("ca04200f2c002ca2c20a")
-REPORT = bytes.fromhex(  # ADV_RPRT2 with 31 octets of advertising data
+REPORT = bytes.fromhex(  # ADV_RPRT2 with 31 bytes of advertising data
     "ca2d12cbb8334c884f2c0201061bff99040514644725c44100340000041ca936110158c6a5b9e0ad06"
     "2cbd2c1f25402c56eb0a"
 )
@@ -24,7 +24,7 @@ def by_name(entry: dict[str, Any]) -> str:
     return str(entry["name"])
 
 
-def octets(frame: Frame) -> bytes:
+def data(frame: Frame) -> bytes:
     return encode_frame(frame.command, frame.payload)
 
 
@@ -51,7 +51,7 @@ def test_valid_frame(entry: dict[str, Any]) -> None:
     whole = bytes.fromhex(entry["hex"])
     frame = decode(whole)
     assert frame == Frame(entry["cmd_id"], whole[3:-3])
-    assert octets(frame) == whole
+    assert data(frame) == whole
     assert decode(whole + b"\xca\x00") == frame
 
 
@@ -63,7 +63,7 @@ def test_invalid_frame(entry: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("entry", VECTORS["valid"], ids=by_name)
-def test_one_wrong_octet_or_a_missing_end_is_noticed(entry: dict[str, Any]) -> None:
+def test_one_wrong_byte_or_a_missing_end_is_noticed(entry: dict[str, Any]) -> None:
     whole = bytes.fromhex(entry["hex"])
     for position in range(len(whole)):
         damaged = bytearray(whole)
@@ -106,7 +106,7 @@ def test_every_delimiter_is_checked_and_nothing_else(entry: dict[str, Any]) -> N
     assert refused == ["bad_delimiter"] * expected
 
 
-def test_encode_frame_takes_up_to_255_octets() -> None:
+def test_encode_frame_takes_up_to_255_bytes() -> None:
     frame = encode_frame(0x30, bytes(255))
     assert (len(frame), frame[1], frame[-1]) == (261, 255, 0x0A)
     with pytest.raises(LocalProtocolError, match="256"):
@@ -136,15 +136,15 @@ def test_stream_in_pieces_of_every_size(entry: dict[str, Any], unknown: bool) ->
         found += scanner.flush()
         # Whether frames with an unknown command are looked for is up to the decoder.
         known = [frame for frame in found if frame.command in FACTS]
-        assert [octets(frame) for frame in known] == expected, f"pieces of {size}"
-        assert all(stream[f.offset :].startswith(octets(f)) for f in found)
+        assert [data(frame) for frame in known] == expected, f"pieces of {size}"
+        assert all(stream[f.offset :].startswith(data(f)) for f in found)
 
 
 @pytest.mark.parametrize("entry", VECTORS["streams"], ids=by_name)
 def test_stream_as_messages(entry: dict[str, Any]) -> None:
     stream = bytes.fromhex(entry["hex"])
     scanner: FrameScanner[Message] = FrameScanner(messages)
-    found = [message for octet in stream for message in scanner.feed(bytes([octet]))]
+    found = [message for byte in stream for message in scanner.feed(bytes([byte]))]
     found += scanner.flush()
     assert found == [parse(decode(bytes.fromhex(frame))) for frame in entry["frames"]]
 
@@ -155,25 +155,25 @@ def test_all_frames_of_one_read_come_at_once_with_their_offsets() -> None:
     assert [f.offset for f in scanner.feed(b"\x00\x00" + REPORT)] == [20]
 
 
-def test_one_damaged_octet_costs_one_frame() -> None:
-    """Every octet of the middle frame dropped, doubled, or with any one bit flipped."""
+def test_one_damaged_byte_costs_one_frame() -> None:
+    """Every byte of the middle frame dropped, doubled, or with any one bit flipped."""
     last = len(REPORT) - 1
-    for position, octet in enumerate(REPORT):
-        doubled = bytes([octet, octet])
-        for instead in (b"", doubled, *(bytes([octet ^ 1 << bit]) for bit in range(8))):
+    for position, byte in enumerate(REPORT):
+        doubled = bytes([byte, byte])
+        for instead in (b"", doubled, *(bytes([byte ^ 1 << bit]) for bit in range(8))):
             damaged = REPORT[:position] + instead + REPORT[position + 1 :]
             scanner = FrameScanner(frames)
             found = scanner.feed(ACK + damaged + GET_ALL) + scanner.flush()
             whole = instead == doubled and position in (0, last)
             expected = [ACK, REPORT, GET_ALL] if whole else [ACK, GET_ALL]
-            assert [octets(frame) for frame in found] == expected, (position, instead)
+            assert [data(frame) for frame in found] == expected, (position, instead)
 
 
 def test_a_frame_in_the_middle_of_another_is_kept() -> None:
     for position in range(1, len(REPORT)):
         scanner = FrameScanner(frames)
         found = scanner.feed(REPORT[:position] + ACK + REPORT[position:]) + scanner.flush()
-        assert [octets(frame) for frame in found] == [ACK], f"inserted at {position}"
+        assert [data(frame) for frame in found] == [ACK], f"inserted at {position}"
 
 
 # -- idle lines -----------------------------------------------------------------------------------
@@ -181,9 +181,9 @@ def test_a_frame_in_the_middle_of_another_is_kept() -> None:
 
 def test_a_false_header_holds_back_an_ack_until_the_line_is_idle() -> None:
     scanner = FrameScanner(frames)
-    assert scanner.feed(b"\xca\xf9\x12" + ACK) == []  # would be 255 octets long
+    assert scanner.feed(b"\xca\xf9\x12" + ACK) == []  # would be 255 bytes long
     assert scanner.pending == 13
-    assert [octets(frame) for frame in scanner.flush()] == [ACK]
+    assert [data(frame) for frame in scanner.flush()] == [ACK]
     assert scanner.pending == 0
     assert counted(scanner) == {
         "bytes_received": 13,
@@ -221,7 +221,7 @@ def test_flush_with_nothing_pending_changes_nothing() -> None:
 
 @pytest.mark.parametrize("noise", ["cacaca00ff", "caff00", "ca0d12", "cafa12", "ca0119", "ca0100"])
 def test_what_cannot_begin_a_frame_holds_back_nothing(noise: str) -> None:
-    """Three octets are enough to see that it cannot."""
+    """Three bytes are enough to see that it cannot."""
     scanner = FrameScanner(frames)
     scanner.feed(bytes.fromhex(noise))
     assert scanner.pending == 0
@@ -238,7 +238,7 @@ def test_what_cannot_begin_a_frame_holds_back_nothing(noise: str) -> None:
         ("ca0019179e0d", "etx_errors"),
         ("ca020a012b51080a", "delimiter_errors"),
         ("ca0119015152", "length_errors"),
-        ("cafa12000000", "length_errors"),  # 236 octets of advertising data
+        ("cafa12000000", "length_errors"),  # 236 bytes of advertising data
         ("ca000da2cc0a", "unknown_commands"),
     ],
 )
@@ -272,7 +272,7 @@ LONGEST = encode_frame(0x30, bytes(range(255)))
 def test_unknown_commands_are_listed_when_asked_for() -> None:
     scanner = FrameScanner(frames, unknown=True)
     found = scanner.feed(GET_ALL + UNKNOWN + LONGEST + ACK)
-    assert [octets(frame) for frame in found] == [GET_ALL, UNKNOWN, LONGEST, ACK]
+    assert [data(frame) for frame in found] == [GET_ALL, UNKNOWN, LONGEST, ACK]
     assert [frame.offset for frame in found] == [0, 6, 20, 281]
     assert counted(scanner) == {
         "bytes_received": 291,
@@ -286,7 +286,7 @@ def test_unknown_commands_are_listed_when_asked_for() -> None:
 
 def test_unknown_commands_are_counted_otherwise() -> None:
     scanner = FrameScanner(frames)
-    assert [octets(f) for f in scanner.feed(GET_ALL + UNKNOWN + ACK)] == [GET_ALL, ACK]
+    assert [data(f) for f in scanner.feed(GET_ALL + UNKNOWN + ACK)] == [GET_ALL, ACK]
     assert counted(scanner)["unknown_commands"] == 1
 
 
@@ -299,7 +299,7 @@ def test_an_unknown_frame_hides_what_is_inside_only_when_it_is_looked_for() -> N
 def test_a_damaged_unknown_frame_is_given_up_like_any_other() -> None:
     damaged = UNKNOWN[:-1] + b"\x0b"
     scanner = FrameScanner(frames, unknown=True)
-    assert [octets(frame) for frame in scanner.feed(damaged + ACK)] == [ACK]
+    assert [data(frame) for frame in scanner.feed(damaged + ACK)] == [ACK]
     assert counted(scanner)["etx_errors"] == 1
 
 
@@ -330,7 +330,7 @@ def test_advertising_data_up_to_the_limit(command: Command, limit: int) -> None:
         decode(too_long, limit)
     # Too long is noticed from the header: what follows is not held back.
     scanner = FrameScanner(frames, limit)
-    assert [octets(f) for f in scanner.feed(fits + too_long[:3] + ACK)] == [fits, ACK]
+    assert [data(f) for f in scanner.feed(fits + too_long[:3] + ACK)] == [fits, ACK]
     assert counted(scanner)["length_errors"] == 1
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.formats import FORMATS, decode, fields
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.gaps import FASTEST, UNKNOWN, missed
 from ruuvi_host.intake.table import AdvertisementTable
 

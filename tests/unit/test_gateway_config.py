@@ -35,12 +35,12 @@ SCAN_KEYS = {
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
-    """Load a document: octets as they are, all else as JSON."""
+    """Load a document: bytes as they are, all else as JSON."""
 
     def load(document: Any) -> Loaded:
         path = tmp_path / "gw_cfg.json"
-        octets = document if isinstance(document, bytes) else json.dumps(document).encode()
-        path.write_bytes(octets)
+        raw = document if isinstance(document, bytes) else json.dumps(document).encode()
+        path.write_bytes(raw)
         path.chmod(0o600)
         return load_wishes(Wishes(config=path))
 
@@ -136,7 +136,7 @@ def test_an_empty_file_is_a_gateway_as_it_was_sold(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "problem"),
+    ("raw", "problem"),
     [
         (b"", "not JSON: Expecting value at line 1, column 1"),
         (b"{", "not JSON: Expecting property name .* at line 1, column 2"),
@@ -146,18 +146,18 @@ def test_an_empty_file_is_a_gateway_as_it_was_sold(load: Load) -> None:
         (b"[]", "must hold one JSON object"),
         (b"null", "must hold one JSON object"),
         (b'"{}"', "must hold one JSON object"),
-        (b'{"a": "\xff"}', "not UTF-8 text .at octet 7."),
-        (b"\xff\xfe{\x00}\x00", "not UTF-8 text .at octet 0."),
+        (b'{"a": "\xff"}', "not UTF-8 text .at byte 7."),
+        (b"\xff\xfe{\x00}\x00", "not UTF-8 text .at byte 0."),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b'{"a":' * 60 + b"1" + b"}" * 60, "nested too deeply"),
         (b'{"http_period": ' + b"9" * 5000 + b"}", "a number of thousands of digits"),
-        (b" " * (1 << 20) + b"{}", "longer than 1048576 octets"),
+        (b" " * (1 << 20) + b"{}", "longer than 1048576 bytes"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence_with_its_name(
-    tmp_path: Path, load: Load, octets: bytes, problem: str
+    tmp_path: Path, load: Load, raw: bytes, problem: str
 ) -> None:
-    (found,) = [p for p in load(octets).problems if p.severity is Severity.ERROR]
+    (found,) = [p for p in load(raw).problems if p.severity is Severity.ERROR]
     sentence = str(found)
     assert re.search(problem, sentence), sentence
     assert sentence.startswith(f"{tmp_path}/gw_cfg.json: ")
@@ -511,13 +511,13 @@ def test_without_its_secret_nothing_is_sent_and_that_is_said(
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [
-        ("http_url", "http://server/" + "x" * 242, "longer than 255 octets"),
+        ("http_url", "http://server/" + "x" * 242, "longer than 255 bytes"),
         ("http_url", "server", "must begin with http"),
         ("http_url", "http://u:SECRET@server:x/", "from 1 to 65535"),
         ("http_url", "http://[::1", "malformed"),
-        ("http_user", "ä" * 26, "longer than 50 octets"),
-        ("http_pass", "SECRET" * 9, "longer than 50 octets"),
-        ("http_bearer_token", "SECRET" * 50, "longer than 255 octets"),
+        ("http_user", "ä" * 26, "longer than 50 bytes"),
+        ("http_pass", "SECRET" * 9, "longer than 50 bytes"),
+        ("http_bearer_token", "SECRET" * 50, "longer than 255 bytes"),
         ("http_bearer_token", "SECRET\r\nX: y", "printable ASCII"),
         ("http_bearer_token", "SECRETä", "printable ASCII"),
         ("http_bearer_token", "SECRET ", "printable ASCII"),
@@ -647,7 +647,7 @@ def test_coordinates_are_cut_at_the_edge_of_a_character(
 ) -> None:
     loaded = load({"coordinates": coordinates})
     assert loaded.config.coordinates == sent
-    warned = ["coordinates: longer than 63 octets; cut there"] if sent != coordinates else []
+    warned = ["coordinates: longer than 63 bytes; cut there"] if sent != coordinates else []
     assert texts(loaded) == warned
 
 

@@ -121,7 +121,7 @@ REAL = """{
 	"fw_update_url": "https://network.ruuvi.com/firmwareupdate"
 }
 """
-"""What a gateway saves, to the octet: its members in their order, and all secrets that it has."""
+"""What a gateway saves, to the byte: its members in their order, and all secrets that it has."""
 
 
 @pytest.mark.parametrize("name", sorted(BY_NAME))

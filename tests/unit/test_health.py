@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruuvi_host.health import (
+from ruuvi_host.monitoring.health import (
     LINK_PATIENCE,
     LOSING_PATIENCE,
     STANDSTILL,
@@ -23,7 +23,7 @@ from ruuvi_host.health import (
 NOW = 100_000.0
 PORT = "/dev/ttyACM0"
 LINK = LinkFacts(PORT, answers=True, present=True, answered=NOW, reported=NOW - 1)
-TARGET = TargetFacts("custom", beat_due=NOW + 3, served=NOW - 7, answered=NOW - 7)
+TARGET = TargetFacts("custom", batch_due=NOW + 3, served=NOW - 7, answered=NOW - 7)
 DOWN = replace(
     TARGET, failing="Connection refused", served=NOW - 5400, step_due=NOW + 60, waiting=540
 )
@@ -85,7 +85,7 @@ def test_data_that_cannot_be_written_is_excused_for_a_short_while() -> None:
 @pytest.mark.parametrize(
     "late",
     [
-        replace(TARGET, beat_due=NOW - STANDSTILL),
+        replace(TARGET, batch_due=NOW - STANDSTILL),
         replace(TARGET, step_due=NOW - STANDSTILL),
     ],
 )
@@ -94,12 +94,12 @@ def test_a_relay_that_stands_still(late: TargetFacts) -> None:
         Level.FAULT,
         "custom: its relay has stood still for 90 s",
     )
-    just = replace(late, beat_due=late.beat_due + 1, step_due=late.step_due + 1)
+    just = replace(late, batch_due=late.batch_due + 1, step_due=late.step_due + 1)
     assert judged(target=just).level is Level.GOOD
 
 
 def test_before_it_relays_no_relay_can_stand_still() -> None:
-    waiting = judged(target=replace(TARGET, beat_due=0.0), hindrance="the clock is not right")
+    waiting = judged(target=replace(TARGET, batch_due=0.0), hindrance="the clock is not right")
     assert told(waiting) == (Level.KNOWN, "nothing is relayed: the clock is not right")
 
 
@@ -134,7 +134,7 @@ links = st.builds(
 targets = st.builds(
     TargetFacts,
     name=st.sampled_from(["ruuvi", "custom"]),
-    beat_due=st.floats(NOW - 200, NOW + 3600),
+    batch_due=st.floats(NOW - 200, NOW + 3600),
     step_due=st.just(inf) | st.floats(NOW - 200, NOW + 3600),
     failing=st.sampled_from(["", "no answer within 60 s"]),
     served=times,
@@ -159,7 +159,7 @@ def test_there_is_always_one_line_that_names_what_is_amiss(facts: HostFacts) -> 
 
 
 @given(hosts, st.floats(0, 1e6))
-def test_what_nobody_mends_never_gets_better(facts: HostFacts, seconds: float) -> None:
+def test_what_nobody_fixes_never_gets_better(facts: HostFacts, seconds: float) -> None:
     assert judge(facts, NOW + seconds).level >= judge(facts, NOW).level
 
 
@@ -177,7 +177,7 @@ def test_a_fault_has_a_reason_that_a_new_start_may_mend(facts: HostFacts) -> Non
     silent = not any(link.answers for link in facts.links) and any(
         link.present and NOW - link.answered >= LINK_PATIENCE for link in facts.links
     )
-    stuck = any(NOW - min(t.beat_due, t.step_due) >= STANDSTILL for t in facts.targets)
+    stuck = any(NOW - min(t.batch_due, t.step_due) >= STANDSTILL for t in facts.targets)
     losing = any(
         t.failing and t.unkept_since is not None and NOW - t.unkept_since >= LOSING_PATIENCE
         for t in facts.targets

@@ -96,7 +96,7 @@ async def test_reports_of_the_other_generation(tmp_path: Path) -> None:
 
 async def test_what_cannot_come_from_the_air(tmp_path: Path) -> None:
     """A channel for data, though it was received on a primary one; and a filter that takes the
-    company's octets the other way round, so that nothing passes."""
+    company's bytes the other way round, so that nothing passes."""
     filtered = False
 
     def answers(command: int, payload: bytes) -> bytes:

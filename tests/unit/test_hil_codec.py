@@ -81,7 +81,7 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
         yield tool
 
 
-def octets(text: str) -> str:
+def raw(text: str) -> str:
     return text or "-"
 
 
@@ -90,7 +90,7 @@ def as_told(command: int, fields: Fields) -> str:
     words = [f"cmd={command}"]
     for name, value in fields.items():
         if isinstance(value, str):
-            value = octets(value.replace(":", "").lower())
+            value = raw(value.replace(":", "").lower())
         words.append(f"{name}={value}")
     return " ".join(words)
 
@@ -108,7 +108,7 @@ def test_valid(tool: Tool, entry: dict[str, Any]) -> None:
 @pytest.mark.parametrize("entry", VECTORS["invalid"], ids=lambda entry: str(entry["name"]))
 def test_invalid(tool: Tool, entry: dict[str, Any]) -> None:
     max_adv = entry.get("max_adv", VECTORS["default_max_adv"])
-    assert tool.ask("decode", max_adv, octets(entry["hex"])) == entry["reason"]
+    assert tool.ask("decode", max_adv, raw(entry["hex"])) == entry["reason"]
 
 
 @pytest.mark.parametrize("entry", VECTORS["streams"], ids=lambda entry: str(entry["name"]))
@@ -126,7 +126,7 @@ def in_python(data: bytes, max_adv: int) -> str:
 
 nearly = st.sampled_from([bytes.fromhex(entry["hex"]) for entry in VECTORS["valid"]]).flatmap(
     lambda frame: st.builds(
-        lambda at, octet, cut: (frame[:at] + octet + frame[at + 1 :])[:cut],
+        lambda at, byte, cut: (frame[:at] + byte + frame[at + 1 :])[:cut],
         st.integers(0, len(frame)),
         st.binary(max_size=2),
         st.integers(0, len(frame) + 1),
@@ -139,7 +139,7 @@ def test_the_two_codecs_agree(tool: Tool) -> None:
 
     @given(st.one_of(nearly, st.binary(max_size=300)), st.integers(0, 235))
     def agree(data: bytes, max_adv: int) -> None:
-        assert tool.ask("decode", max_adv, octets(data.hex())) == in_python(data, max_adv)
+        assert tool.ask("decode", max_adv, raw(data.hex())) == in_python(data, max_adv)
 
     agree()
 
@@ -151,7 +151,7 @@ def test_the_two_scanners_agree(tool: Tool) -> None:
         scanner: FrameScanner[Frame] = FrameScanner(frames)
         found = scanner.feed(data) + scanner.flush()
         expected = [data[f.offset : f.offset + len(f.payload) + 6].hex() for f in found]
-        assert tool.ask("scan", octets(data.hex())).split() == expected
+        assert tool.ask("scan", raw(data.hex())).split() == expected
 
     agree()
 

@@ -1,4 +1,4 @@
-"""The device in C beside the simulator, both in simulated time: octet for octet the same, and each
+"""The device in C beside the simulator, both in simulated time: byte for byte the same, and each
 at the same time. Hours of it in seconds, so that what takes long is seen as well: the watchdog, the
 turns of channels and PHYs, the LED, the losses of the official transmitter.
 
@@ -34,7 +34,7 @@ from hil.sequences import STATES, damaged, frames, misfits, raw_frames
 from hil.simulated import SimulatedBoard
 
 MOST_LATE = 2
-"""Octets that one may be ahead of the other: microseconds are whole ones in C."""
+"""Bytes that one may be ahead of the other: microseconds are whole ones in C."""
 
 rates = st.sampled_from([1, 2, 10, 20, 50])
 airs = st.builds(
@@ -51,7 +51,7 @@ pauses = st.builds(
     st.integers(1, 999),
 )
 """Microseconds."""
-octets = st.one_of(
+raw = st.one_of(
     frames,
     frames,
     st.lists(frames, min_size=2, max_size=3).map(b"".join),
@@ -64,7 +64,7 @@ octets = st.one_of(
 
 
 class Both:
-    """The two, given the same octets at the same times."""
+    """The two, given the same bytes at the same times."""
 
     def __init__(self, program: Path, setup: Setup, *, has_coded_phy: bool) -> None:
         self._process = subprocess.Popen(
@@ -74,7 +74,7 @@ class Both:
         self._now = 0
         self._ours = self._theirs = b""
         self._told: list[str] = []
-        self.octets = 0
+        self.size = 0
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +99,7 @@ class Both:
         assert self._ours[:size] == self._theirs[:size], self._difference()
         assert abs(len(self._ours) - len(self._theirs)) <= MOST_LATE, self._difference()
         self._ours, self._theirs = self._ours[size:], self._theirs[size:]
-        self.octets += size
+        self.size += size
         led = "on" if self._model.session.led_off_at > self._now / 1e6 else "off"
         assert said[1] == led, f"{self._story()}\nLED: firmware {said[1]}, simulator {led}"
 
@@ -127,7 +127,7 @@ class Both:
         return answer.rstrip("\n")
 
     def _difference(self) -> str:
-        """In words: the messages, and the octets that led to them."""
+        """In words: the messages, and the bytes that led to them."""
         at = next(
             (n for n, (a, b) in enumerate(zip(self._ours, self._theirs, strict=False)) if a != b),
             min(len(self._ours), len(self._theirs)),
@@ -191,7 +191,7 @@ def test_they_are_the_same(
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
     )
-    @given(st.lists(st.tuples(st.one_of(octets, air), pauses), max_size=25))
+    @given(st.lists(st.tuples(st.one_of(raw, air), pauses), max_size=25))
     def same(steps: list[tuple[bytes | tuple[Air, int, int], int]]) -> None:
         with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
             pair.wait(1_000)
@@ -356,7 +356,7 @@ def test_crc_of_zero(program: Path, firmware: str, transmit: str, has_coded_phy:
     with Both(program, setup, has_coded_phy=has_coded_phy) as pair:
         pair.wait(1_000)
         pair.send(LedCtrl(value).to_frame())
-        before = pair.octets
+        before = pair.size
         pair.wait(10_000)
         echo = 7 if transmit == "faithful" else 9
-        assert pair.octets - before == (echo if firmware == "1.0.0" else 10)
+        assert pair.size - before == (echo if firmware == "1.0.0" else 10)

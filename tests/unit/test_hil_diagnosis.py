@@ -7,10 +7,10 @@ from firmware_protocol.crc import crc16
 from hil.diagnosis import MISTAKES, Sample
 
 
-def told(octets: bytes) -> str:
+def told(data: bytes) -> str:
     sample = Sample()
-    for octet in octets:
-        sample.feed(bytes((octet,)))
+    for byte in data:
+        sample.feed(bytes((byte,)))
     return sample.tell()
 
 

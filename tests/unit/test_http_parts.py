@@ -2,9 +2,9 @@
 
 import pytest
 
-from ruuvi_host.relay.address import join, parse_address
-from ruuvi_host.relay.redirects import leads_inward
-from ruuvi_host.relay.request import extra_part, header_lines, secret_problem, user_problem
+from ruuvi_host.relay.http.address import join, parse_address
+from ruuvi_host.relay.http.redirects import leads_inward
+from ruuvi_host.relay.http.request import extra_part, header_lines, secret_problem, user_problem
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_a_redirect_never_leads_inward(before: str, after: str, inward: bool) ->
 
 
 def test_header_lines() -> None:
-    octets = b"X-A: 1\r\nx-b:  two words \r\nX-C:\r\nX-A: again\r\nX-D: a:b\tc\r\n"
-    assert header_lines(octets) == [
+    data = b"X-A: 1\r\nx-b:  two words \r\nX-C:\r\nX-A: again\r\nX-D: a:b\tc\r\n"
+    assert header_lines(data) == [
         ("X-A", "1"),
         ("x-b", "two words"),
         ("X-C", ""),
@@ -123,7 +123,7 @@ def test_header_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "problem"),
+    ("data", "problem"),
     [
         (b"", "it is empty"),
         (b"X: y", "each line must be ended by CR LF"),
@@ -147,22 +147,22 @@ def test_header_lines() -> None:
         (b"X: \0\r\n", "line 1 has a control character"),
         (b"X: \x7f\r\n", "line 1 has a control character"),
         ("X: é\r\n".encode(), "character 4 is not ASCII"),
-        (b"X: " + b"y" * 8190 + b"\r\n", "it has more than 8192 octets"),
+        (b"X: " + b"y" * 8190 + b"\r\n", "it has more than 8192 bytes"),
     ],
 )
-def test_headers_that_cannot_be_sent(octets: bytes, problem: str) -> None:
-    found = header_lines(octets)
+def test_headers_that_cannot_be_sent(data: bytes, problem: str) -> None:
+    found = header_lines(data)
     assert isinstance(found, str)
     assert found.startswith(problem)
 
 
-@pytest.mark.parametrize("octets", [b"v2/record", b"a=b&c=%20", b"x\n", b"x\r\n", b"x" * 8192])
-def test_an_extra_path_or_query(octets: bytes) -> None:
-    assert extra_part(octets) is None
+@pytest.mark.parametrize("data", [b"v2/record", b"a=b&c=%20", b"x\n", b"x\r\n", b"x" * 8192])
+def test_an_extra_path_or_query(data: bytes) -> None:
+    assert extra_part(data) is None
 
 
 @pytest.mark.parametrize(
-    ("octets", "problem"),
+    ("data", "problem"),
     [
         (b"", "it is empty"),
         (b"\n", "it is empty"),
@@ -171,11 +171,11 @@ def test_an_extra_path_or_query(octets: bytes) -> None:
         (b"a\n\n", "character 2 is white space or control: write it as %0A"),
         (b"a#b", "character 2 is a #"),
         (b"\xff", "character 1 is not ASCII"),
-        (b"x" * 8193, "it has more than 8192 octets"),
+        (b"x" * 8193, "it has more than 8192 bytes"),
     ],
 )
-def test_an_extra_path_or_query_that_cannot_be_sent(octets: bytes, problem: str) -> None:
-    assert (extra_part(octets) or "").startswith(problem)
+def test_an_extra_path_or_query_that_cannot_be_sent(data: bytes, problem: str) -> None:
+    assert (extra_part(data) or "").startswith(problem)
 
 
 def test_secrets() -> None:

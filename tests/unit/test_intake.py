@@ -1,4 +1,4 @@
-"""From report to batch: the table's rules, stamps and filters, and the beat."""
+"""From report to batch: the table's rules, timestamps and filters, and the beat."""
 
 from random import Random
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from conftest import load_vectors
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, Report
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.config.model import DataFormat
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
@@ -39,8 +39,8 @@ def report_of(adv: dict[str, Any]) -> Report:
 
 def advertisement_of(adv: dict[str, Any]) -> Advertisement:
     report = report_of(adv)
-    stamp = adv["timestamp"] if "timestamp" in adv else adv["counter"]
-    return Advertisement(*report[:6], adv["tx_power"], 0.0, stamp)
+    timestamp = adv["timestamp"] if "timestamp" in adv else adv["counter"]
+    return Advertisement(*report[:6], adv["tx_power"], 0.0, timestamp)
 
 
 def body(
@@ -59,7 +59,7 @@ def body(
 
 
 @pytest.mark.parametrize("case", HTTP["batch"], ids=lambda c: str(c["name"]))
-def test_body_is_the_gateways_octet_for_octet(case: dict[str, Any]) -> None:
+def test_body_is_the_gateways_byte_for_byte(case: dict[str, Any]) -> None:
     advertisements = tuple(map(advertisement_of, case["advs"]))
     gateway = case["gateway"]
     made = body(advertisements, gateway, gateway["time"], DataFormat(case["format"]))
@@ -118,19 +118,19 @@ def test_sequence(case: dict[str, Any]) -> None:
     for step in case["steps"]:
         match step["op"]:
             case "recv":
-                news = intake.counters.news
-                stamp = step["adv"]["timestamp"]
-                intake.heard([report_of(step["adv"])], float(stamp), stamp)
-                assert intake.counters.news - news == step["stored"]
+                changed = intake.counters.changed
+                timestamp = step["adv"]["timestamp"]
+                intake.heard([report_of(step["adv"])], float(timestamp), timestamp)
+                assert intake.counters.changed - changed == step["stored"]
             case "post":
                 taken = queues[step["target"]].take()
                 expected = step["expected"]["data"]["tags"]
                 assert [a.address.hex(":").upper() for a in taken] == list(expected)
                 for heard, tag in zip(taken, expected.values(), strict=True):
-                    assert (heard.rssi, heard.stamp) == (tag["rssi"], tag["timestamp"])
+                    assert (heard.rssi, heard.timestamp) == (tag["rssi"], tag["timestamp"])
             case "history":
                 window = int(step["query"].get("time", 60))
-                shown = [a for a in table.newest_first() if a.stamp >= step["time"] - window]
+                shown = [a for a in table.newest_first() if a.timestamp >= step["time"] - window]
                 expected = step["expected"]["data"]["tags"]
                 assert [a.address.hex(":").upper() for a in shown] == list(expected)
             case "status":
@@ -167,7 +167,7 @@ def test_a_full_table_loses_the_least_recently_changed_and_keeps_its_place_in_th
     assert [a.address[-1] for a in queue.take()] == [1, 3]
     assert intake.counters.evicted == queue.counters.evicted == 1
     assert queue.counters.replaced == 1
-    assert (queue.news, queue.counters.taken) == (4, 2)
+    assert (queue.changed, queue.counters.taken) == (4, 2)
     assert len(table) == 2
 
 
@@ -202,7 +202,7 @@ def test_what_the_gateway_drops_is_counted() -> None:
         "legacy": 1,
         "extended_2m": 1,
         "coded": 1,
-        "news": 3,
+        "changed": 3,
     }
 
 
@@ -218,14 +218,14 @@ def test_an_empty_list_is_no_filter() -> None:
     assert AddressFilter(allow=True).passes(bytes(6))
 
 
-def test_without_a_clock_the_stamp_is_the_number_of_legacy_reports() -> None:
+def test_without_a_clock_the_timestamp_is_the_number_of_legacy_reports() -> None:
     table = AdvertisementTable()
     intake = Intake(table, use_timestamps=False)
     queue = table.queue()
     intake.heard(
         [report(1), report(2), report(3, secondary=2), report(4, secondary=2), report(5)], 0.0, None
     )
-    assert [a.stamp for a in queue.take()] == [0, 1, 2, 2, 2]
+    assert [a.timestamp for a in queue.take()] == [0, 1, 2, 2, 2]
 
 
 def test_reports_of_old_firmware() -> None:
@@ -238,7 +238,7 @@ def test_reports_of_old_firmware() -> None:
 # -- the beat -------------------------------------------------------------------------------------
 
 
-def test_the_beat_keeps_its_rhythm() -> None:
+def test_the_interval_keeps_its_rhythm() -> None:
     batcher = Batcher(AdvertisementTable().queue(), 10.0, 1000.0)
     assert batcher.due == 1000.0, "the first batch goes out at once"
     batcher.take(1000.5)
@@ -280,7 +280,7 @@ def test_an_advertisement_that_two_hear_counts_once() -> None:
     for number in range(5):
         ears.hear(0, 10.0 + number, bytes([number]))
         ears.hear(1, 10.01 + number, bytes([number]))
-    assert (ears.counters.news, ears.counters.duplicates) == (5, 5)
+    assert (ears.counters.changed, ears.counters.duplicates) == (5, 5)
     assert (ears.counters.repeats, ears.counters.legacy) == (0, 5)
     assert ears.samples() == 4
     assert len(ears.queue.take()) == 1
@@ -291,7 +291,7 @@ def test_repetitions_are_no_duplicates() -> None:
     for number in range(4):
         ears.hear(number % 2, 10.0 + number * 1.285)
         ears.hear(1 - number % 2, 10.02 + number * 1.285)
-    assert (ears.counters.news, ears.counters.repeats, ears.counters.duplicates) == (1, 3, 4)
+    assert (ears.counters.changed, ears.counters.repeats, ears.counters.duplicates) == (1, 3, 4)
     assert ears.samples() == 3
 
 
@@ -310,7 +310,7 @@ def test_the_stronger_rssi_wins(first: int, second: int, wins: int) -> None:
     assert ears.rssi() == wins
     assert ears.counters.stronger == (wins == second)
     [taken] = ears.queue.take()
-    assert (taken.rssi, taken.heard, taken.stamp) == (wins, 10.0, 10)
+    assert (taken.rssi, taken.heard, taken.timestamp) == (wins, 10.0, 10)
 
 
 def test_a_repetition_brings_no_other_rssi() -> None:
@@ -359,7 +359,7 @@ def test_every_report_ends_in_one_counter() -> None:
         ears.intake.heard(reports, number * 0.05, random.choice((None, 1)), random.randrange(2))
     c = ears.counters
     dropped = c.empty + c.too_long + c.filtered + c.clock_not_right + c.duplicates
-    assert c.reports == 5000 == dropped + c.news + c.repeats + c.shorter
-    assert min(c.empty, c.too_long, c.clock_not_right, c.duplicates, c.news, c.repeats) > 0
+    assert c.reports == 5000 == dropped + c.changed + c.repeats + c.shorter
+    assert min(c.empty, c.too_long, c.clock_not_right, c.duplicates, c.changed, c.repeats) > 0
     assert c.shorter > 0
-    assert c.legacy == c.news + c.repeats + c.shorter
+    assert c.legacy == c.changed + c.repeats + c.shorter

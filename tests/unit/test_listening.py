@@ -6,7 +6,7 @@ from firmware_protocol.messages import AdvRprt2
 from ruuvi_host.formats import Keys, encode
 from ruuvi_host.formats.df8 import Format8
 from ruuvi_host.formats.dfe1 import FormatE1
-from ruuvi_host.listening import Air, Reading
+from ruuvi_host.jobs.listen import Air, Reading
 
 CASES = {case["name"]: case for case in load_vectors("formats.json")["cases"]}
 TAG = bytes.fromhex(CASES["df5-captured-1"]["adv_hex"])
@@ -19,7 +19,7 @@ def report(data: bytes, address: int = 1, rssi: int = -60) -> AdvRprt2:
 
 
 def tag(sequence: int) -> bytes:
-    """Format 5 with this number; it stands before the six octets of the address."""
+    """Format 5 with this number; it stands before the six bytes of the address."""
     return TAG[:-8] + sequence.to_bytes(2, "big") + TAG[-6:]
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from firmware_protocol.messages import AdvRprt2
 from ruuvi_host.cli.live import picture
-from ruuvi_host.listening import Air
+from ruuvi_host.jobs.listen import Air
 from ruuvi_host.simulator.kinds import KINDS, advert
 from ruuvi_host.simulator.tags import Tag
 
@@ -83,8 +83,8 @@ def test_without_a_reading_the_reason() -> None:
     ],
 )
 def test_names_come_from_the_air(name: str, expected: str) -> None:
-    octets = name.encode()
-    data = bytes((len(octets) + 1, 9)) + octets + sent("5")
+    raw = name.encode()
+    data = bytes((len(raw) + 1, 9)) + raw + sent("5")
     _, row, _ = shown(heard(data))
     assert row.startswith(f"00:00:00:00:00:00 {expected}  ")
     assert "\x1b" not in row

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ruuvi_host.machine import (
+from ruuvi_host.monitoring.machine import (
     RouteWatch,
     boot_id,
     default_route,

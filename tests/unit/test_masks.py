@@ -23,8 +23,8 @@ addresses = st.binary(min_size=6, max_size=6)
 
 
 def ad(type_: int, data: str | bytes) -> bytes:
-    octets = bytes.fromhex(data) if isinstance(data, str) else data
-    return bytes((1 + len(octets), type_)) + octets
+    raw = bytes.fromhex(data) if isinstance(data, str) else data
+    return bytes((1 + len(raw), type_)) + raw
 
 
 def masked(type_: int, data: str | bytes) -> bytes:
@@ -125,10 +125,10 @@ def test_each_format_with_an_address_is_masked(data_format: str) -> None:
         mac = whose.get("mac") or whose.get("mac_suffix")
         if case["format"] != data_format or not mac or set(mac) <= set("F:"):
             continue
-        octets = bytes.fromhex(mac.replace(":", ""))
+        raw = bytes.fromhex(mac.replace(":", ""))
         data = bytes.fromhex(case["adv_hex"])
-        assert octets in data
-        assert octets not in MASKS.advertising_data(data), case["name"]
+        assert raw in data
+        assert raw not in MASKS.advertising_data(data), case["name"]
         tried += 1
     assert tried
 
@@ -193,7 +193,7 @@ def test_what_is_not_known_is_masked(type_: int, data: str, kept: int) -> None:
     assert after[:kept] == before[:kept]
     rest = before[kept:]
     assert after[kept:] != rest
-    # No three octets in a row stay where they were, unless they were zeros.
+    # No three bytes in a row stay where they were, unless they were zeros.
     stays = [i for i in range(len(rest) - 2) if after[kept + i :][:3] == rest[i : i + 3]]
     assert stays == []
 

@@ -121,7 +121,7 @@ def test_what_each_command_is_answered_with() -> None:
     }
 
 
-def test_every_octet_of_a_report() -> None:
+def test_every_byte_of_a_report() -> None:
     """The worked example, field by field: order of the address, sign, PHYs, TX power."""
     report = AdvRprt2(ADDRESS, b"\x02\x01\x06", -67, 1, 15, 37, False, -64)
     assert report.payload() == b"\xcb\xb8\x33\x4c\x88\x4f,\x02\x01\x06,\xbd,\x1f\x25\x40,"
@@ -148,10 +148,10 @@ def test_each_flag_of_set_all_is_one_bit() -> None:
         assert replace(none_set, **{name: True}).payload() == b"\0\0,%c," % (1 << bit)
 
 
-@pytest.mark.parametrize(("octet", "state"), [(0x00, False), (0xFE, False), (0x81, True)])
-def test_only_bit_0_of_a_state_counts(octet: int, state: bool) -> None:
-    assert parse(Frame(Command.SET_CH_37, bytes([octet, 0x2C]))) == SetCh37(state)
-    assert parse(Frame(Command.ACK, bytes([0x0F, 0x2C, octet, 0x2C]))) == Ack(0x0F, state)
+@pytest.mark.parametrize(("byte", "state"), [(0x00, False), (0xFE, False), (0x81, True)])
+def test_only_bit_0_of_a_state_counts(byte: int, state: bool) -> None:
+    assert parse(Frame(Command.SET_CH_37, bytes([byte, 0x2C]))) == SetCh37(state)
+    assert parse(Frame(Command.ACK, bytes([0x0F, 0x2C, byte, 0x2C]))) == Ack(0x0F, state)
 
 
 def test_the_echo_of_firmware_1_0_0_is_a_message() -> None:

@@ -32,8 +32,8 @@ records = st.builds(
 )
 
 
-def read(octets: bytes, piece: int = 1 << 20) -> tuple[list[Record], Reader]:
-    reader = Reader(octets[i : i + piece] for i in range(0, len(octets), piece))
+def read(raw: bytes, piece: int = 1 << 20) -> tuple[list[Record], Reader]:
+    reader = Reader(raw[i : i + piece] for i in range(0, len(raw), piece))
     return list(reader), reader
 
 
@@ -44,7 +44,7 @@ def test_what_is_written_is_read(written: list[Record], piece: int) -> None:
     assert (reader.problem, reader.ended, reader.sections) == (None, True, 1)
 
 
-def test_known_octets() -> None:
+def test_known_bytes() -> None:
     """As laid down in draft-ietf-opsawg-pcapng, section 4.3, so that others can read it."""
     assert packet(RECEIVED) == (
         bytes.fromhex("06000000 50000000 00000000")
@@ -61,10 +61,10 @@ def test_a_capture_without_an_end_says_so() -> None:
     assert (reader.problem, reader.ended) == (None, False)
 
 
-@pytest.mark.parametrize("octets", range(1, len(packet(SENT))))
-def test_a_cut_block_costs_that_block_only(octets: int) -> None:
+@pytest.mark.parametrize("raw", range(1, len(packet(SENT))))
+def test_a_cut_block_costs_that_block_only(raw: int) -> None:
     whole = BEGIN + packet(RECEIVED)
-    found, reader = read(whole + packet(SENT)[:octets])
+    found, reader = read(whole + packet(SENT)[:raw])
     assert found == [RECEIVED]
     assert reader.problem
     assert "cut off" in reader.problem
@@ -79,22 +79,22 @@ def test_zeros_at_the_end_are_a_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "problem"),
+    ("raw", "problem"),
     [
         (b"", "empty"),
         (b"this is no capture at all", "at its beginning"),
         (packet(RECEIVED), "at its beginning"),
         (BEGIN[:8] + bytes(4) + BEGIN[12:], "at its beginning"),
-        (BEGIN + pack("<II", 6, 13) + bytes(30), "a block of 13 octets"),
-        (BEGIN + pack("<II", 6, 2**31) + bytes(30), "a block of 2147483648 octets"),
+        (BEGIN + pack("<II", 6, 13) + bytes(30), "a block of 13 bytes"),
+        (BEGIN + pack("<II", 6, 2**31) + bytes(30), "a block of 2147483648 bytes"),
         (BEGIN + packet(SENT)[:-4] + bytes(4), "the two lengths of a block differ"),
         (BEGIN + pack("<IIII", 6, 16, 0, 16), "nothing of its kind"),
         (BEGIN + pack("<II20sI", 6, 32, pack("<5I", 9, 0, 0, 0, 0), 32), "nothing of its kind"),
         (BEGIN + pack("<II20sI", 6, 32, pack("<5I", 0, 0, 0, 5, 5), 32), "nothing of its kind"),
     ],
 )
-def test_damage_is_told(octets: bytes, problem: str) -> None:
-    found, reader = read(octets)
+def test_damage_is_told(raw: bytes, problem: str) -> None:
+    found, reader = read(raw)
     assert found == []
     assert problem in str(reader.problem)
     assert not reader.cut
@@ -151,7 +151,7 @@ def test_packets_of_the_older_kind_are_read() -> None:
 
 
 def test_numbers_that_captures_of_others_claim_can_be_written() -> None:
-    """A time beyond what nanoseconds hold, a drop count of more octets than one has."""
+    """A time beyond what nanoseconds hold, a drop count of more bytes than one has."""
     body = pack("<5I", 0, 2**32 - 1, 2**32 - 1, 6, 6) + b"\xca\x00\x19\x17\x9e\x0a" + bytes(2)
     body += pack("<HH12s", 4, 12, b"\xff" * 12)
     (far,), _ = read(

@@ -52,7 +52,7 @@ def capture(*lines: tuple[float, Message], section: int = 0) -> list[Record]:
 
 
 def in_pieces(size: int, records: Iterable[Record]) -> list[Record]:
-    """The same, in records of so many octets."""
+    """The same, in records of so many bytes."""
     return [
         record._replace(data=record.data[start : start + size])
         for record in records
@@ -98,7 +98,7 @@ class Table:
         self._advance()
 
     @property
-    def octets(self) -> bytes:
+    def data(self) -> bytes:
         return b"".join(data for _, data in self.played)
 
     def was_played(self, *lines: tuple[float, Message]) -> bool:
@@ -260,7 +260,7 @@ def test_noise_from_the_host_is_told() -> None:
     table.player.receive(b"hello\xca\x00", table.now)
     table.until(0.1)
     assert table.events == [HostNoise(5), HostNoise(2)]  # it might have gone on
-    assert table.player.host_octets == 7
+    assert table.player.host_bytes == 7
 
 
 def test_as_fast_as_it_is_read_means_in_pieces() -> None:
@@ -270,12 +270,12 @@ def test_as_fast_as_it_is_read_means_in_pieces() -> None:
     table.until(1)
     frame = len(report(1).to_frame())
     assert all(len(data) < LONGEST_PIECE + frame for _, data in table.played)
-    assert sum(len(data) for _, data in table.played) == table.player.octets
-    assert table.player.octets == table.player.known.octets
+    assert sum(len(data) for _, data in table.played) == table.player.size
+    assert table.player.size == table.player.known.size
 
 
 def test_what_is_incomplete_does_not_hide_an_answer() -> None:
-    """An octet of noise that looks like the beginning of a long frame, and silence."""
+    """A byte of noise that looks like the beginning of a long frame, and silence."""
     noise = [Record(False, 0, 740_000_000, b"\xca\xf0\x12")]
     table = Table([*HANDSHAKE[:3], *noise, HANDSHAKE[3], *capture((100.0, report(1)))])
     table.say(ASKED, SetAll())
@@ -321,12 +321,12 @@ def test_a_host_that_comes_back_is_configured_by_the_player() -> None:
     assert table.player.answered == 2
 
 
-def test_a_host_may_write_octet_by_octet() -> None:
+def test_a_host_may_write_byte_by_byte() -> None:
     table = Table(HANDSHAKE)
     for message in (GetDeviceId(), SetAll()):
         table.player.receive(b"\xca\xf0\x12", table.now)  # hides what follows, until it is quiet
-        for octet in message.to_frame():
-            table.player.receive(bytes([octet]), table.now)
+        for byte in message.to_frame():
+            table.player.receive(bytes([byte]), table.now)
     table.until(0.01)
     assert table.events == []
     table.until(0.1)
@@ -336,14 +336,14 @@ def test_a_host_may_write_octet_by_octet() -> None:
 
 @pytest.mark.parametrize("size", [1, 4, 16])
 def test_what_the_host_sent_may_be_cut(size: int) -> None:
-    """Somebody else records each octet by itself, or few of them."""
+    """Somebody else records each byte by itself, or few of them."""
     table = Table(in_pieces(size, [*HANDSHAKE, *capture((0.75, report(1)))]))
     table.say(ASKED)
     table.until(1.4)  # it has a second for that
-    assert table.octets == TOLD.to_frame()
+    assert table.data == TOLD.to_frame()
     table.say(SetAll())
     table.until(9)
-    assert table.octets == TOLD.to_frame() + CONFIGURED.to_frame() + report(1).to_frame()
+    assert table.data == TOLD.to_frame() + CONFIGURED.to_frame() + report(1).to_frame()
     assert table.events.count(HostSent(SetAll())) == 1
     assert not any(isinstance(event, Missed | Answered) for event in table.events)
 
@@ -355,13 +355,13 @@ def test_answers_wait_for_questions_that_were_not_recorded(size: int) -> None:
     whole = b"".join(message.to_frame() for message in heard)
     table = Table(in_pieces(size, [Record(False, 0, 0, whole)]), inf)
     table.say(ASKED)
-    assert table.octets == GetAll().to_frame()
+    assert table.data == GetAll().to_frame()
     table.say(ASKED)  # GET_ALL makes hosts ask again
-    assert table.octets == GetAll().to_frame() + TOLD.to_frame()
+    assert table.data == GetAll().to_frame() + TOLD.to_frame()
     table.until(0.5)
     table.say(SetAll())
-    assert table.octets == whole
-    assert table.player.octets == len(whole)
+    assert table.data == whole
+    assert table.player.size == len(whole)
     table.until(9)
     assert not any(isinstance(event, Missed | Answered) for event in table.events)
 
@@ -371,7 +371,7 @@ def test_what_ends_in_the_midst_of_an_answer_is_played_to_its_end() -> None:
     table = Table([*HANDSHAKE[:3], *cut, *HANDSHAKE[3:], *cut, *capture((9.0, report(1)))])
     table.say(ASKED, SetAll())
     table.until(20)
-    assert table.player.octets == table.player.known.octets == len(table.octets)
+    assert table.player.size == table.player.known.size == len(table.data)
 
 
 def test_what_was_asked_before_the_boot_is_not_asked_again() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ruuvi_host.config.coprocessor import CoprocessorSettings, from_table, read_reset
 from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME
-from ruuvi_host.status import IntakeCounters, LinkCounters
+from ruuvi_host.monitoring.counters import IntakeCounters, LinkCounters
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/pages/when-it-goes-quiet.md").read_text("utf-8")

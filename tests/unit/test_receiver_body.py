@@ -18,7 +18,7 @@ VECTORS = load_vectors("http.json")
 SCHEMA = json.loads(files("ruuvi_host.receiver").joinpath("batch.schema.json").read_text("utf-8"))
 TAG = "AA:BB:CC:01:02:03"
 BATCH: dict[str, Any] = VECTORS["batch"][0]["expected"]
-"""A batch with time stamps and one tag, TAG."""
+"""A batch with timestamps and one tag, TAG."""
 
 
 def changed(*path: str, to: Any) -> Any:
@@ -88,7 +88,7 @@ BAD = [
     (changed("data", "nonce", to=4294967296), "body.data.nonce: must be a whole number"),
     (changed("data", "nonce", to=True), "body.data.nonce: must be a whole number"),
     (changed("data", "coordinates", to="x" * 64), "body.data.coordinates: must be a string of"),
-    (changed("data", "gw_mac", to="aa:cc:ee:00:11:22"), "body.data.gw_mac: must be six octets"),
+    (changed("data", "gw_mac", to="aa:cc:ee:00:11:22"), "body.data.gw_mac: must be six bytes"),
     (changed("data", "tags", to=[]), "body.data.tags: must be an object"),
     (without("data", "tags", TAG, "rssi"), f'body.data.tags.{TAG}: "rssi" is missing'),
     (changed("data", "tags", TAG, "rssi", to=None), f"body.data.tags.{TAG}.rssi: must be a whole"),
@@ -102,7 +102,7 @@ BAD = [
     ),
     (changed("data", "tags", TAG, "temp{x}", to=1), f'body.data.tags.{TAG}: unknown member "temp'),
     (changed("data", "tags", TAG, "temperature", to="27"), "temperature: must be a number or null"),
-    (changed("data", "tags", TAG, "id", to="AA:BB:CC:DD"), ".id: must be three or six octets"),
+    (changed("data", "tags", TAG, "id", to="AA:BB:CC:DD"), ".id: must be three or six bytes"),
 ]
 
 
@@ -149,7 +149,7 @@ NOT_JSON = [
     (b'{"data": 1e999}', "not JSON: 1e999 is too large"),
     (b'{"data": ' + b"9" * 5000 + b"}", "not JSON: Exceeds the limit"),
     (b'{"data": 1, "data": 2}', 'not JSON: the member "data" comes twice'),
-    (b'{"data": "\xff"}', "not UTF-8: octet 10"),
+    (b'{"data": "\xff"}', "not UTF-8: byte 10"),
     (b'\xef\xbb\xbf{"data": {}}', "not JSON: Unexpected UTF-8 BOM"),
     ('{"data": {}}'.encode("utf-16"), "not UTF-8"),
     (b'{"data": "\n"}', "not JSON: Invalid control character"),
@@ -200,6 +200,6 @@ def test_whatever_comes_is_a_batch_or_a_bad_body(path: tuple[str, ...], value: A
 
 
 @given(st.binary(max_size=64))
-def test_octets_are_no_batch(body: bytes) -> None:
+def test_bytes_are_no_batch(body: bytes) -> None:
     with pytest.raises(BadBody):
         read_batch(body)

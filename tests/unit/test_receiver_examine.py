@@ -110,7 +110,7 @@ def test_any_of_several_keys_may_sign() -> None:
     assert verdict.batch is not None
 
 
-def test_one_octet_more_is_another_signature() -> None:
+def test_one_byte_more_is_another_signature() -> None:
     verdict = Examiner([b"key"]).examine(signed(b"key", body()), body() + b"\n")
     assert verdict.signature is Signature.WRONG
 

@@ -20,7 +20,7 @@ from relay_world import (
     REFUSED,
     START,
     World,
-    balanced,
+    accounted_for,
     jump_through,
     left,
     log_of,
@@ -47,7 +47,7 @@ def _all_log_lines(caplog: pytest.LogCaptureFixture) -> None:
 # -- when -----------------------------------------------------------------------------------------
 
 
-def test_the_first_batch_goes_out_at_once_and_then_one_at_each_beat() -> None:
+def test_the_first_batch_goes_out_at_once_and_then_one_at_each_interval() -> None:
     async def main() -> None:
         world = World(repeat(ACCEPTED), takes=repeat(3.0))
         world.hear_each(10, 3)
@@ -96,7 +96,7 @@ def test_a_server_sets_the_period_with_its_next_success() -> None:
     jump_through(main())
 
 
-def test_a_shorter_period_counts_from_the_last_beat() -> None:
+def test_a_shorter_period_counts_from_the_last_interval() -> None:
     async def main() -> None:
         shorter = Outcome(Verdict.ACCEPTED, period=2)
         world = World(repeat(shorter), takes=chain([3.0], repeat(0.0)), period=3600)
@@ -216,10 +216,10 @@ def test_pauses_start_over_after_a_success() -> None:
     jump_through(main())
 
 
-def test_what_a_person_has_to_mend_is_tried_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_person_has_to_fix_is_tried_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        mend = Outcome(Verdict.MEND, "status 401", status=401)
-        world = World(chain(repeat(mend, 5), repeat(ACCEPTED)))
+        fix = Outcome(Verdict.FIX, "status 401", status=401)
+        world = World(chain(repeat(fix, 5), repeat(ACCEPTED)))
         world.hear_each(10, 20)
         await world.run(600)
         assert all(60 <= b - a <= 75 for a, b in pairwise(world.sink.times[:6]))
@@ -228,12 +228,12 @@ def test_what_a_person_has_to_mend_is_tried_once_a_minute(caplog: pytest.LogCapt
     jump_through(main())
     errors = log_of(caplog, logging.ERROR)
     assert len(errors) == 5
-    assert errors[0].startswith("custom: this has to be mended (status 401); waiting: batches 1, ")
+    assert errors[0].startswith("custom: this has to be fixed (status 401); waiting: batches 1, ")
 
 
 def test_a_post_that_was_not_begun_is_no_post() -> None:
     async def main() -> None:
-        missing = Outcome(Verdict.MEND, "no such file", begun=False)
+        missing = Outcome(Verdict.FIX, "no such file", begun=False)
         world = World(chain(repeat(missing, 3), repeat(ACCEPTED)))
         world.hear(1)
         await world.run(600)
@@ -427,7 +427,7 @@ def test_every_report_is_accounted_for(
         for sensor, time in enumerate(reports):
             loop.call_at(time, world.hear, sensor)
         await world.run(stop)
-        balanced(world)
+        accounted_for(world)
         lost = False
         try:
             await world.relay.finish(grace)
@@ -441,17 +441,17 @@ def test_every_report_is_accounted_for(
         assert lost is (profile is Profile.HOST and counters.lost > 0)
         ends = [
             *(counters.accepted, counters.empty_failed, counters.refused, counters.overflowed),
-            *(counters.aged_out, counters.thinned, counters.lost, counters.kept),
+            *(counters.aged_out, counters.merged, counters.lost, counters.kept),
         ]
         assert counters.batches == sum(ends)
         dropped = counters.overflowed_reports + counters.aged_out_reports + counters.lost_reports
-        dropped += counters.thinned_reports
+        dropped += counters.merged_reports
         # The gateway makes no difference between refused and failed.
         done = sink.accepted + (sink.refused if profile is Profile.HOST else [])
         assert len(reports) == counters.batch_reports == dropped + len(done) + len(waiting)
         assert len(done) == len(set(done)), "nothing goes out again after a final answer"
         assert not set(waiting) & set(done)
-        if not counters.thinned and Verdict.LATER not in [o.verdict for o in script]:
+        if not counters.merged and Verdict.LATER not in [o.verdict for o in script]:
             assert waiting == sorted(waiting, key=lambda sensor: reports[sensor])
         tags_of: dict[int, list[int]] = {}
         for post in sink.posts:

@@ -6,7 +6,17 @@ from itertools import chain, pairwise, repeat
 from pathlib import Path
 
 import pytest
-from relay_world import ACCEPTED, LATER, START, AtOnce, World, balanced, jump_through, left, now
+from relay_world import (
+    ACCEPTED,
+    LATER,
+    START,
+    AtOnce,
+    World,
+    accounted_for,
+    jump_through,
+    left,
+    now,
+)
 
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings, Sync
@@ -27,12 +37,12 @@ def test_the_gateway_loses_what_failed_and_waits_67_seconds() -> None:
         assert world.counters.lost == 2
         assert world.counters.lost_reports == 7
         assert list(world.folder.iterdir()) == []
-        balanced(world)
+        accounted_for(world)
 
     jump_through(main())
 
 
-def test_a_beat_during_its_own_post_is_lost_on_the_gateway() -> None:
+def test_a_interval_during_its_own_post_is_lost_on_the_gateway() -> None:
     async def main() -> None:
         takes = chain([25.0], repeat(0.0))
         world = World(repeat(ACCEPTED), takes=takes, profile=Profile.GATEWAY)
@@ -43,7 +53,7 @@ def test_a_beat_during_its_own_post_is_lost_on_the_gateway() -> None:
     jump_through(main())
 
 
-def test_a_failure_that_takes_long_counts_from_the_last_beat() -> None:
+def test_a_failure_that_takes_long_counts_from_the_last_interval() -> None:
     async def main() -> None:
         script, takes = chain([LATER], repeat(ACCEPTED)), chain([15.0], repeat(0.0))
         world = World(script, takes=takes, profile=Profile.GATEWAY)
@@ -55,7 +65,7 @@ def test_a_failure_that_takes_long_counts_from_the_last_beat() -> None:
 
 def test_a_post_that_was_not_begun_changes_neither_timer_nor_nonce() -> None:
     async def main() -> None:
-        missing = Outcome(Verdict.MEND, "no such file", begun=False)
+        missing = Outcome(Verdict.FIX, "no such file", begun=False)
         world = World(chain([missing, missing], repeat(ACCEPTED)), profile=Profile.GATEWAY)
         world.hear(1)
         await world.run(35)
@@ -82,7 +92,7 @@ def test_the_rate_takes_effect_with_a_success_on_the_gateway() -> None:
 
 
 @pytest.mark.parametrize("period", [10.0, 20.0, 60.0])
-def test_the_cloud_gets_a_backlog_slowly_and_thinned(period: float) -> None:
+def test_the_cloud_gets_a_backlog_slowly_and_merged(period: float) -> None:
     async def main() -> None:
         world = World(repeat(LATER), period=period, pace=15.0, window=55.0)
         loop = asyncio.get_running_loop()
@@ -103,8 +113,8 @@ def test_the_cloud_gets_a_backlog_slowly_and_thinned(period: float) -> None:
         backlog = [post for post in world.sink.posts if post.tags and post.time < 2400]
         assert backlog
         if period < 55:
-            assert world.counters.thinned > 0
-        balanced(world)
+            assert world.counters.merged > 0
+        accounted_for(world)
 
     jump_through(main())
 
@@ -160,12 +170,12 @@ def test_what_is_cut_during_an_attempt_is_on_disk_at_once() -> None:
         assert left(world) == [[1], [2], [3]]
         await world.relay.finish(0.1)
         assert left(world) == [[0], [1], [2], [3]]
-        balanced_at_the_end(world)
+        accounted_for_at_the_end(world)
 
     jump_through(main())
 
 
-def balanced_at_the_end(world: World) -> None:
+def accounted_for_at_the_end(world: World) -> None:
     c = world.counters
     assert c.batches == c.accepted + c.empty_failed + c.kept + c.lost
 

@@ -17,20 +17,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.advertisement import Advertisement
 from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.spool import Spool
-from ruuvi_host.relay.spool_record import pack, unpack
-from ruuvi_host.status import RelayCounters
+from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.relay.spool.record import pack, unpack
+from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
 NOW = 1_800_000_000
 
-octets6 = st.binary(min_size=6, max_size=6)
+bytes6 = st.binary(min_size=6, max_size=6)
 advertisements = st.builds(
     Advertisement,
-    address=octets6,
+    address=bytes6,
     data=st.binary(max_size=255),
     rssi=st.integers(-128, 127),
     primary_phy=st.integers(0, 255),
@@ -38,23 +38,25 @@ advertisements = st.builds(
     channel=st.integers(0, 255),
     tx_power=st.none() | st.integers(-63, 63),
     heard=st.just(0.0),
-    stamp=st.integers(0, 2**32 - 1),
+    timestamp=st.integers(0, 2**32 - 1),
 )
 batches = st.builds(
     Batch,
     nonce=st.integers(0, 2**32 - 1),
-    gateway=st.builds(DeviceId, id=st.binary(min_size=8, max_size=8), addr=octets6),
+    gateway=st.builds(DeviceId, id=st.binary(min_size=8, max_size=8), addr=bytes6),
     advertisements=st.lists(advertisements, min_size=1, max_size=4).map(tuple),
     counted=st.booleans(),
 )
 
 
-def batch(nonce: int, *sensors: int, stamp: int = NOW) -> Batch:
+def batch(nonce: int, *sensors: int, timestamp: int = NOW) -> Batch:
     return Batch(
         nonce,
         GATEWAY,
         tuple(
-            Advertisement(n.to_bytes(6, "big"), b"\x02\x01\x06", -60, 1, 15, 37, None, 0.0, stamp)
+            Advertisement(
+                n.to_bytes(6, "big"), b"\x02\x01\x06", -60, 1, 15, 37, None, 0.0, timestamp
+            )
             for n in sensors or (1,)
         ),
     )
@@ -185,14 +187,14 @@ def test_what_is_in_hand_is_not_given_out_again(tmp_path: Path) -> None:
     run(main())
 
 
-# -- thinned --------------------------------------------------------------------------------------
+# -- merged --------------------------------------------------------------------------------------
 
 
 def test_a_window_does_not_mix_times_and_running_numbers(tmp_path: Path) -> None:
     async def main() -> None:
         spool = spool_in(tmp_path)
         await spool.open()
-        await fill(spool, batch(1), replace(batch(2, stamp=7), counted=True), batch(3))
+        await fill(spool, batch(1), replace(batch(2, timestamp=7), counted=True), batch(3))
         taken = await take_all(spool, window=55.0)
         assert [(b.nonce, b.counted) for b in taken] == [(1, False), (2, True), (3, False)]
         await spool.close()
@@ -205,17 +207,17 @@ def test_a_window_keeps_the_newest_report_of_each_sensor(tmp_path: Path) -> None
         clock = ManualClock(NOW)
         spool = spool_in(tmp_path, clock)
         for n in range(12):  # every 10 s: sensor 1 always, sensor 100 + n once
-            await fill(spool, batch(n, 1, 100 + n, stamp=NOW + 10 * n))
+            await fill(spool, batch(n, 1, 100 + n, timestamp=NOW + 10 * n))
             clock.advance(10)
         taken = await take_all(spool, window=55.0)
         assert [b.nonce for b in taken] == [99, 99]
         for part, b in enumerate(taken):
             newest = NOW + 10 * (6 * part + 5)
-            assert {int.from_bytes(a.address, "big"): a.stamp for a in b.advertisements} == {
+            assert {int.from_bytes(a.address, "big"): a.timestamp for a in b.advertisements} == {
                 1: newest,
                 **{100 + n: NOW + 10 * n for n in range(6 * part, 6 * part + 6)},
             }
-        assert (spool.counters.thinned, spool.counters.thinned_reports) == (10, 10)
+        assert (spool.counters.merged, spool.counters.merged_reports) == (10, 10)
         await spool.close()
 
     run(main())
@@ -236,13 +238,13 @@ def test_batches_of_two_gateways_are_never_made_one(tmp_path: Path) -> None:
 
 
 def noise(nonce: int, size: int) -> Batch:
-    """A batch of about `size` octets that cannot be compressed."""
+    """A batch of about `size` bytes that cannot be compressed."""
     count = max(1, size // 250)
     heard = batch(1).advertisements[0]
     return Batch(nonce, GATEWAY, tuple(heard._replace(data=os.urandom(250)) for _ in range(count)))
 
 
-def octets_on_disk(folder: Path) -> int:
+def bytes_on_disk(folder: Path) -> int:
     return sum((folder / f"custom.spool{end}").stat().st_size for end in ("", "-wal"))
 
 
@@ -252,12 +254,12 @@ def test_the_bound_counts_database_and_log_and_the_oldest_leave(tmp_path: Path) 
         spool = spool_in(tmp_path, max_bytes=bound)
         for nonce in range(100):
             await fill(spool, noise(nonce, 30_000 if nonce % 7 else 100_000))
-            assert octets_on_disk(tmp_path) <= bound
+            assert bytes_on_disk(tmp_path) <= bound
         assert spool.batches + spool.counters.overflowed == 100
-        assert octets_on_disk(tmp_path) > bound / 2, "the bound is made use of"
+        assert bytes_on_disk(tmp_path) > bound / 2, "the bound is made use of"
         nonces = [b.nonce for b in await take_all(spool)]
         assert nonces == list(range(100 - len(nonces), 100))
-        assert octets_on_disk(tmp_path) < 100_000, "the file shrinks again"
+        assert bytes_on_disk(tmp_path) < 100_000, "the file shrinks again"
         await spool.close()
 
     run(main())
@@ -492,7 +494,7 @@ def test_a_disk_that_cannot_be_written_keeps_them_in_memory_until_it_can(
 
 
 def old_line(b: Batch) -> str:
-    rows = [[a.address.hex(), a.data.hex(), *a[2:7], a.stamp] for a in b.advertisements]
+    rows = [[a.address.hex(), a.data.hex(), *a[2:7], a.timestamp] for a in b.advertisements]
     return json.dumps(
         {
             "nonce": b.nonce,

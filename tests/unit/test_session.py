@@ -65,10 +65,10 @@ class Wire:
         return written
 
     def receive(self, *messages: Message) -> list[Event]:
-        return self.receive_octets(b"".join(m.to_frame() for m in messages))
+        return self.receive_bytes(b"".join(m.to_frame() for m in messages))
 
-    def receive_octets(self, octets: bytes) -> list[Event]:
-        events = self.session.receive(octets, self.now)
+    def receive_bytes(self, raw: bytes) -> list[Event]:
+        events = self.session.receive(raw, self.now)
         self.write()
         return events
 
@@ -405,7 +405,7 @@ def test_a_deaf_coprocessor_is_given_up(wire: Wire) -> None:
 
 def test_a_stray_stx_does_not_hold_back_an_answer_for_ever(wire: Wire) -> None:
     wire.sent()
-    assert wire.receive_octets(b"\xca\xf9\x12" + DEVICE.to_frame()) == []
+    assert wire.receive_bytes(b"\xca\xf9\x12" + DEVICE.to_frame()) == []
     assert wire.session.deadline == pytest.approx(wire.now + 0.05)
     assert wire.wait() == [Identified(DEVICE)]
     assert wire.session.counters.scanner.idle_rescans > 0
@@ -413,7 +413,7 @@ def test_a_stray_stx_does_not_hold_back_an_answer_for_ever(wire: Wire) -> None:
 
 def test_the_end_of_a_link_loses_no_frame(wire: Wire) -> None:
     wire.make_ready()
-    assert wire.receive_octets(b"\xca\xf9\x12" + REPORT.to_frame()) == []
+    assert wire.receive_bytes(b"\xca\xf9\x12" + REPORT.to_frame()) == []
     assert wire.session.end(wire.now) == [Heard([REPORT])]
     assert wire.session.deadline is None
     assert wire.session.take_output() == b""

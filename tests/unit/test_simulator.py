@@ -131,14 +131,14 @@ def test_the_device_address_is_random_static() -> None:
 
 
 def test_the_seed_decides_everything() -> None:
-    octets = [Board(seed=seed) for seed in (1, 1, 2, -1)]
+    raw = [Board(seed=seed) for seed in (1, 1, 2, -1)]
     outputs = []
-    for board in octets:
+    for board in raw:
         board.receive(SetAll().to_frame(), 0.0)
         outputs.append(board.advance(30.0))
     assert outputs[0] == outputs[1]
     assert len(set(outputs)) == 3
-    assert len({board.device for board in octets}) == 3
+    assert len({board.device for board in raw}) == 3
 
 
 def test_more_tags_leave_the_first_ones_where_they_are() -> None:

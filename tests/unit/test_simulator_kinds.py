@@ -150,9 +150,9 @@ def test_urls_pass_only_without_the_filter_for_the_company() -> None:
 
 
 def test_the_seed_decides_every_kind() -> None:
-    def octets(seed: int) -> bytes:
+    def raw(seed: int) -> bytes:
         board = Board(tags=30, kinds=tuple(KINDS), seed=seed)
         board.receive(SetAll().to_frame(), 0.0)
         return board.advance(60.0)
 
-    assert octets(1) == octets(1) != octets(2)
+    assert raw(1) == raw(1) != raw(2)

@@ -6,7 +6,7 @@ import pytest
 from conftest import load_vectors
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.relay.signing import Signer, default_key
+from ruuvi_host.relay.http.signing import Signer, default_key
 from ruuvi_host.relay.sink import parse_rate
 
 HTTP = load_vectors("http.json")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ruuvi_host.starts import ResetReason, Start, Starts
+from ruuvi_host.monitoring.starts import ResetReason, Start, Starts
 
 BOOT, NEXT_BOOT = "c34877b8", "4d1c0a55"
 
@@ -65,7 +65,7 @@ def test_our_own_watchdog(tmp_path: Path) -> None:
 LIFE = """
 import sys, time
 from pathlib import Path
-from ruuvi_host.starts import Starts
+from ruuvi_host.monitoring.starts import Starts
 starts = Starts.begin(Path(sys.argv[1]), "c34877b8", watched=sys.argv[2] == "watched")
 starts.keep_last_words()
 def standing_still():

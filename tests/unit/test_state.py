@@ -10,7 +10,7 @@ import pytest
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.errors import ConfigError
-from ruuvi_host.state import StateDirectory
+from ruuvi_host.jobs.state import StateDirectory
 
 DEVICE = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
 
@@ -31,7 +31,7 @@ def state(tmp_path: Path) -> StateDirectory:
 HOLDER = """
 import sys
 from pathlib import Path
-from ruuvi_host.state import StateDirectory
+from ruuvi_host.jobs.state import StateDirectory
 StateDirectory.open(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

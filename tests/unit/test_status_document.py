@@ -13,6 +13,7 @@ from published import published
 
 from firmware_protocol.messages import DeviceId
 from firmware_protocol.session import Generation
+from ruuvi_host.monitoring.starts import ResetReason, Start
 from ruuvi_host.receiver.body import BadBody, GatewayStatus, read
 from ruuvi_host.relay.status_document import (
     SENSORS_PER_SLICE,
@@ -22,7 +23,6 @@ from ruuvi_host.relay.status_document import (
     firmware_version,
     semver,
 )
-from ruuvi_host.starts import ResetReason, Start
 
 DEVICE = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))
 TAG, OTHER, SILENT = (bytes.fromhex(f"AABBCC0102{n:02X}") for n in (3, 4, 5))
@@ -179,7 +179,7 @@ def changed(**members: Any) -> bytes:
         ({"SENSORS_SEEN": "3"}, "body.SENSORS_SEEN: must be 2"),
         ({"INACTIVE_SENSORS": ["AA:BB:CC:01:02:03"]}, "body: a sensor is told twice"),
         ({"SMELL": "0"}, 'body: unknown member "SMELL"'),
-        ({"DEVICE_ADDR": "C8252D8E9C2C"}, "body.DEVICE_ADDR: must be six octets"),
+        ({"DEVICE_ADDR": "C8252D8E9C2C"}, "body.DEVICE_ADDR: must be six bytes"),
     ],
 )
 def test_the_receiver_says_what_is_wrong(members: dict[str, Any], problem: str) -> None:

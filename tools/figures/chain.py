@@ -1,4 +1,4 @@
-"""From octets to JSON, in one process and without a port: throughput, stalls, memory."""
+"""From bytes to JSON, in one process and without a port: throughput, stalls, memory."""
 
 import asyncio
 import gc
@@ -17,19 +17,19 @@ from ruuvi_host.formats import decode, fields
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+from ruuvi_host.relay.http.signing import Signer
 from ruuvi_host.relay.relay import Nonces, Relay
-from ruuvi_host.relay.signing import Signer
 from ruuvi_host.relay.sink import Outcome, Verdict
-from ruuvi_host.relay.spool import Spool
-from ruuvi_host.status import RelayCounters
+from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes(8), bytes(6))
 UTC = 1_800_000_000
 SECOND = 24_000
-"""Reports of 31 octets that USB full speed brings in a second."""
+"""Reports of 31 bytes that USB full speed brings in a second."""
 READ_SIZE = 4096
-"""Octets per read: a host that is busy all the time finds as many as it asks for."""
+"""Bytes per read: a host that is busy all the time finds as many as it asks for."""
 
 
 def ready_session() -> HostSession:
@@ -85,11 +85,11 @@ class _SigningSink:
 
     def __init__(self) -> None:
         self.delivered = asyncio.Event()
-        self.octets = 0
+        self.size = 0
 
     async def deliver(self, body: bytes, gateway: DeviceId) -> Outcome:
         Signer().sign(body, gateway)
-        self.octets = len(body)
+        self.size = len(body)
         self.delivered.set()
         return Outcome(Verdict.ACCEPTED)
 
@@ -128,7 +128,7 @@ def stall() -> Round:
             now = perf_counter()
             longest, then = max(longest, now - then), now
         running.cancel()
-        assert sink.octets > 100 * STALL_TAGS
+        assert sink.size > 100 * STALL_TAGS
         return longest * 1000
 
     return lambda: (asyncio.run(relay_once()),)
@@ -138,7 +138,7 @@ TABLE_SENSORS = 100_000
 
 
 def table_memory() -> Round:
-    """Octets per sensor that tracemalloc counts, for the table with all that it refers to:
+    """Bytes per sensor that tracemalloc counts, for the table with all that it refers to:
     between two batches of one relay, and before a batch, when its queue holds every sensor."""
     pieces = chunks(b"".join(r.to_frame() for r in reports(TABLE_SENSORS, tags=TABLE_SENSORS)))
 
@@ -154,15 +154,15 @@ def table_memory() -> Round:
                 for event in session.receive(piece, now):
                     if isinstance(event, Heard):
                         intake.heard(event.reports, now, UTC + number)
-            before_batch = _traced_octets() / len(table)
+            before_batch = _traced_bytes() / len(table)
             queue.take()
-            return _traced_octets() / len(table), before_batch
+            return _traced_bytes() / len(table), before_batch
         finally:
             tracemalloc.stop()
 
     return once
 
 
-def _traced_octets() -> int:
+def _traced_bytes() -> int:
     gc.collect()
     return tracemalloc.get_traced_memory()[0]

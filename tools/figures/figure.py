@@ -7,7 +7,7 @@ from statistics import median
 from time import process_time
 
 USB_FULL_SPEED = 1.216e6
-"""Octets per second that bulk transfers bring at most: 19 packets of 64 octets each millisecond."""
+"""Bytes per second that bulk transfers bring at most: 19 packets of 64 bytes each millisecond."""
 
 
 @dataclass(frozen=True, slots=True)

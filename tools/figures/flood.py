@@ -3,7 +3,7 @@
     python flood.py SENSORS RATE SECONDS [PIECE]
 
 Prints the path of its pty. When a host there has configured it, it sends RATE reports per second
-for SECONDS, no two of a sensor alike, PIECE octets a write (0: a frame a write; else in bursts of a
+for SECONDS, no two of a sensor alike, PIECE bytes a write (0: a frame a write; else in bursts of a
 second with a second's pause), and answers every command meanwhile. It waits for a reader that is
 slow, so that all it has sent is with the host in the end. Prints what it did as JSON, and goes on
 answering until its standard input ends.

@@ -11,7 +11,7 @@ from select import select
 from time import monotonic_ns, process_time, time
 
 from figures.figure import Round, Unavailable, set_aside_garbage
-from figures.sender import STAMP
+from figures.sender import TIMESTAMP
 from firmware_protocol.framing import FrameScanner
 from firmware_protocol.messages import AdvRprt2, DeviceId, Message, Report, SetAll, messages
 from ruuvi_host.clock import SystemClock
@@ -91,7 +91,7 @@ async def _receive(sender: "subprocess.Popen[str]") -> tuple[float, ...]:
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
-    delays = [at - _stamp(data) for at, data in zip(ears.times, ears.data, strict=True)]
+    delays = [at - _timestamp(data) for at, data in zip(ears.times, ears.data, strict=True)]
     lost = sent["sent"] - len(delays)
     return lost, _p99_ms(delays), 100 * cpu / sent["seconds"], sent["sent"] / sent["seconds"]
 
@@ -107,11 +107,11 @@ def _p99_of_bare_loop(sender: "subprocess.Popen[str]") -> float:
     os.close(port)
     feed = FrameScanner[Message](messages).feed
     reports = [(at, report) for at, data in reads for report in feed(data)]
-    return _p99_ms([at - _stamp(r.data) for at, r in reports if isinstance(r, AdvRprt2)])
+    return _p99_ms([at - _timestamp(r.data) for at, r in reports if isinstance(r, AdvRprt2)])
 
 
-def _stamp(data: bytes) -> int:
-    return int.from_bytes(data[STAMP])
+def _timestamp(data: bytes) -> int:
+    return int.from_bytes(data[TIMESTAMP])
 
 
 def _p99_ms(delays: list[int]) -> float:

@@ -1,4 +1,4 @@
-"""Octets to values: our parsers against those of others, and against damage and malice."""
+"""Bytes to values: our parsers against those of others, and against damage and malice."""
 
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +26,7 @@ def against(theirs: Callable[[], int]) -> Round:
 
 
 def bellows() -> Round:
-    """ASH data frames with the same 45 octets, already cut at their flags."""
+    """ASH data frames with the same 45 bytes, already cut at their flags."""
     try:
         from bellows.ash import AshProtocol, DataFrame, parse_frame
     except ModuleNotFoundError as error:
@@ -48,7 +48,7 @@ def bellows() -> Round:
 
 
 def zigpy_znp() -> Round:
-    """MT frames with the same 45 octets, through `data_received`."""
+    """MT frames with the same 45 bytes, through `data_received`."""
     try:
         from zigpy_znp.frames import GeneralFrame, TransportFrame
         from zigpy_znp.types import Bytes, CommandHeader
@@ -80,7 +80,7 @@ def zigpy_znp() -> Round:
 
 
 def bumble() -> Round:
-    """HCI advertising reports with the same 31 octets of data, through the H4 parser."""
+    """HCI advertising reports with the same 31 bytes of data, through the H4 parser."""
     try:
         from bumble.hci import HCI_LE_Advertising_Report_Event, HCI_Packet
         from bumble.transport.common import PacketParser
@@ -125,10 +125,10 @@ def damage() -> Round:
 def garbage() -> Round:
     """The slowest of several crafted streams, in multiples of USB full speed."""
     crafted = (
-        b"\xca",  # every octet begins a frame
+        b"\xca",  # every byte begins a frame
         b"\xca\xff\x0a",
         b"\xca\xf9\x12",  # the longest report, ETX missing
-        b"\xca\xf6\x12\x0a",  # a report whose ETX is in its place: costs a CRC of 248 octets
+        b"\xca\xf6\x12\x0a",  # a report whose ETX is in its place: costs a CRC of 248 bytes
         b"\xca\x02\x0a\x0a",  # the same with the shortest command
     )
     streams = [chunks(pattern * (GARBAGE_SIZE // len(pattern))) for pattern in crafted]
@@ -141,7 +141,7 @@ def garbage() -> Round:
 
 
 def format_5() -> Round:
-    """Advertising data to a reading, both from the same octets."""
+    """Advertising data to a reading, both from the same bytes."""
     try:
         from ruuvitag_sensor.data_formats import DataFormats
         from ruuvitag_sensor.decoder import get_decoder

@@ -44,7 +44,7 @@ def start(option: str) -> Round:
 
 def idle() -> Round:
     """A host with ten tags that posts to the reference receiver each second: MiB of memory, the
-    same against `python -c pass`, MiB when it simulates its board itself, and octets that the
+    same against `python -c pass`, MiB when it simulates its board itself, and bytes that the
     first one writes to disk, as if it went on for a day."""
     script = console_script()
     # Not /tmp: that is often in memory, and what is written to memory is not counted.
@@ -65,9 +65,9 @@ def idle() -> Round:
             ):
                 receiver.read_line()  # a first batch was accepted
                 sleep(SETTLE)
-                before = octets_written(host.pid)
+                before = bytes_written(host.pid)
                 sleep(WATCH)
-                written = octets_written(host.pid) - before
+                written = bytes_written(host.pid) - before
                 memory, memory_of_both = resident_mib(host.pid), resident_mib(both.pid)
         return memory, memory / bare_python_mib(), memory_of_both, written * DAY / WATCH
 
@@ -119,7 +119,7 @@ def bare_python_mib() -> float:
     return rss_mib(ran.stdout)
 
 
-def octets_written(pid: int | str) -> int:
+def bytes_written(pid: int | str) -> int:
     """What a process has caused to be written to storage so far."""
     io = Path(f"/proc/{pid}/io").read_text("ascii")
     return int(io.split("\nwrite_bytes: ")[1].split("\n")[0])
@@ -127,9 +127,9 @@ def octets_written(pid: int | str) -> int:
 
 def check_that_writes_are_counted(place: str) -> None:
     with TemporaryDirectory(dir=place) as folder, open(Path(folder, "probe"), "wb") as probe:
-        before = octets_written("self")
+        before = bytes_written("self")
         probe.write(bytes(4096))
         probe.flush()
         os.fsync(probe.fileno())
-        if octets_written("self") == before:
+        if bytes_written("self") == before:
             raise Unavailable(f"the kernel does not count what is written to {place}")

@@ -25,9 +25,9 @@ from firmware_protocol.messages import (
 )
 
 HEADER = bytes.fromhex("0201061BFF990405")
-STAMP = slice(len(HEADER), len(HEADER) + 8)
+TIMESTAMP = slice(len(HEADER), len(HEADER) + 8)
 """Where in the advertising data the monotonic time of the write stands, in ns."""
-PADDING = bytes(31 - STAMP.stop)
+PADDING = bytes(31 - TIMESTAMP.stop)
 ADDRESSES = [b"\xcb" + number.to_bytes(5) for number in range(100)]
 
 

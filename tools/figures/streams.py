@@ -1,4 +1,4 @@
-"""The input of the benchmarks: what a coprocessor sends, with 31 octets of advertising data."""
+"""The input of the benchmarks: what a coprocessor sends, with 31 bytes of advertising data."""
 
 from collections.abc import Iterator
 from random import Random
@@ -7,7 +7,7 @@ from firmware_protocol.framing import FrameScanner
 from firmware_protocol.messages import AdvRprt2, Message, messages
 
 CHUNK = 256
-"""Octets per read, for parsers that are compared."""
+"""Bytes per read, for parsers that are compared."""
 
 TAGS = 100
 TAG_HEADER = bytes.fromhex("0201061BFF990405")
@@ -33,12 +33,12 @@ def reports(count: int, *, seed: int = 1, tags: int = TAGS, repeats: int = 1) ->
 
 
 def chunks(stream: bytes, size: int = CHUNK) -> list[bytes]:
-    """`stream` as it comes from a port, `size` octets a read."""
+    """`stream` as it comes from a port, `size` bytes a read."""
     return [stream[start : start + size] for start in range(0, len(stream), size)]
 
 
 def damaged(frames: list[bytes], every: int) -> Iterator[bytes]:
-    """`frames`, one octet of each `every`th being wrong."""
+    """`frames`, one byte of each `every`th being wrong."""
     random = Random(2)
     for number, frame in enumerate(frames):
         if number % every == 0:
@@ -49,6 +49,6 @@ def damaged(frames: list[bytes], every: int) -> Iterator[bytes]:
 
 
 def scan(pieces: list[bytes]) -> int:
-    """Our own chain from octets to typed reports; how many there were."""
+    """Our own chain from bytes to typed reports; how many there were."""
     feed = FrameScanner[Message](messages).feed
     return sum(len(feed(piece)) for piece in pieces)

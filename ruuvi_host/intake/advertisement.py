@@ -1,0 +1,34 @@
+"""The one value that crosses every room: a report, and when it was heard."""
+
+from typing import NamedTuple
+
+
+class Advertisement(NamedTuple):
+    """One advertisement as the coprocessor reported it, with the time of its reception.
+
+    A NamedTuple because one is made per report that is news (a frozen dataclass takes five times
+    as long), and flat because the table keeps one per sensor.
+    """
+
+    address: bytes
+    """Six bytes, most significant first, as on the wire."""
+    data: bytes
+    """The complete advertising data: AD structures, one after the other."""
+    rssi: int
+    """dBm."""
+    primary_phy: int
+    """1 = 1M, 4 = Coded; other values as they came."""
+    secondary_phy: int
+    """15 = none (legacy advertising), 1 = 1M, 2 = 2M, 4 = Coded; other values as they came."""
+    channel: int
+    """Channel index, 0..39; 255 = the coprocessor did not tell."""
+    tx_power: int | None
+    """dBm; None when the advertisement did not tell."""
+    heard: float
+    """Monotonic seconds, for ages."""
+    timestamp: int
+    """UTC in whole seconds, or a running number on a gateway that uses no clock."""
+
+
+AdvertisementFields = tuple[bytes, bytes, int, int, int, int, int | None, float, int]
+"""Those of an Advertisement, in order, of a report that is perhaps no news: half as dear."""

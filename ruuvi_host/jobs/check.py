@@ -1,0 +1,105 @@
+"""One real post to each server by hand: does it arrive, and if not, what is to be done?"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from typing import NoReturn
+
+from firmware_protocol.messages import DeviceId, Report
+from ruuvi_host import __version__
+from ruuvi_host.clock import SystemClock, WallClock
+from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.model import STATISTICS, Config, Target
+from ruuvi_host.device.supervisor import Supervisor
+from ruuvi_host.errors import HandshakeError
+from ruuvi_host.lifetime import together
+from ruuvi_host.monitoring.machine import RouteWatch, memory_available
+from ruuvi_host.monitoring.starts import ResetReason, Start
+from ruuvi_host.relay.gateway_json import BodyFacts
+from ruuvi_host.relay.http.check import CheckResult, check
+from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document, semver
+
+log = logging.getLogger(__name__)
+
+IDENTIFY_TIME = 10.0
+"""Seconds for a coprocessor to tell who it is."""
+
+
+async def check_all(
+    targets: Sequence[Target], config: Config, gateway: DeviceId
+) -> list[CheckResult]:
+    """A post to each of the targets, one after the other."""
+    clock = SystemClock()
+    if config.use_timestamps and not WallClock(clock, trusted=config.trust_clock).check():
+        log.warning("the clock is not synchronised: `run` would wait for it (--trust-clock)")
+    facts = BodyFacts(config.coordinates, config.use_timestamps)
+    results = []
+    for target in targets:
+        body = status_body(gateway, config) if target.name == STATISTICS else None
+        results.append(await check(target, gateway, facts=facts, utc=int(clock.wall()), body=body))
+    return results
+
+
+def status_body(gateway: DeviceId, config: Config) -> bytes:
+    """The statistics of a gateway that has heard nothing yet."""
+    route = RouteWatch()
+    route.look()
+    firmware = semver(config.nrf_firmware) if config.nrf_firmware else "v0.0.0"
+    return document(
+        StatusFacts(
+            coprocessor=CoprocessorFacts(gateway, firmware, answers=True),
+            version=semver(__version__),
+            uptime=0,
+            nonce=random.getrandbits(32),
+            wireless=route.wireless,
+            connections_lost=0,
+            start=Start(1, ResetReason.POWER_ON, ""),
+            memory=memory_available(),
+            samples=(),
+        )
+    )
+
+
+async def identify(settings: CoprocessorSettings) -> DeviceId:
+    """Ask the coprocessor who it is. Raises PortError or HandshakeError."""
+    asked = _Asked()
+    supervisor = Supervisor(settings, Config().scan, asked, SystemClock())
+    try:
+        async with asyncio.timeout(IDENTIFY_TIME):
+            await together(supervisor=supervisor.run(), answer=asked.wait())
+    except _Told as told:
+        return told.device
+    except TimeoutError:
+        pass
+    problem = f"{settings.port}: the coprocessor does not tell who it is"
+    raise HandshakeError("identifying", 0, problem)
+
+
+class _Told(Exception):  # noqa: N818 - an event; it never leaves this module
+    """The coprocessor told who it is."""
+
+    def __init__(self, device: DeviceId) -> None:
+        super().__init__()
+        self.device = device
+
+
+class _Asked:
+    """The listener of a link, for those who want to know who it is."""
+
+    def __init__(self) -> None:
+        self._answer: asyncio.Future[DeviceId] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> NoReturn:
+        """Raises _Told."""
+        raise _Told(await self._answer)
+
+    def heard(self, reports: list[Report], now: float) -> None: ...
+
+    def identified(self, device: DeviceId) -> None:
+        if not self._answer.done():
+            self._answer.set_result(device)
+
+    def ready(self, *, refused: bool) -> None: ...
+
+    def rebooted(self) -> None: ...

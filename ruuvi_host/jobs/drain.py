@@ -1,0 +1,63 @@
+"""Posting what waits in a spool, once and by hand, without a coprocessor."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from ruuvi_host.clock import SystemClock
+from ruuvi_host.config.model import RUUVI, Config, Target
+from ruuvi_host.intake.batch import Batcher
+from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.relay.gateway_json import BodyFacts
+from ruuvi_host.relay.http.sink import HttpSink
+from ruuvi_host.relay.pauses import TO_CLOUD, TO_OWN_SERVER
+from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.spool.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What became of it."""
+
+    accepted: int
+    """Batches; likewise the others."""
+    refused: int
+    left: int
+
+    def __str__(self) -> str:
+        refused = f", refused {self.refused}" if self.refused else ""
+        return f"batches accepted {self.accepted}{refused}, left {self.left}"
+
+
+async def drain(folder: Path, name: str, target: Target, config: Config) -> Drained:
+    """Post the spool `name` of the state folder to `target`, until a post is not accepted.
+
+    The folder must be locked: a spool has one user at a time. Raises SpoolError if what is left
+    could not be kept.
+    """
+    clock, counters = SystemClock(), RelayCounters()
+    relay = Relay(
+        name,
+        HttpSink(target),
+        Batcher(AdvertisementTable().queue(), target.period, clock.monotonic()),
+        _nobody,
+        BodyFacts(
+            config.coordinates, config.use_timestamps, target.data_format, config.signed_tx_power
+        ),
+        Nonces(),
+        clock,
+        Spool(folder, name, config.spool, counters, clock),
+        ready=asyncio.Event(),  # never set: nothing new is cut
+        pacing=TO_CLOUD if target.name == RUUVI else TO_OWN_SERVER,
+    )
+    try:
+        await relay.drain()
+    finally:
+        await relay.finish(0)
+    return Drained(counters.accepted, counters.refused, counters.kept)
+
+
+def _nobody() -> NoReturn:
+    raise AssertionError("nothing is cut here")

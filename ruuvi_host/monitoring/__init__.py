@@ -1,0 +1,1 @@
+"""What the host knows about itself, and whom it tells."""

@@ -1,0 +1,163 @@
+"""Is the host doing its work? A pure judgement: facts and a time in, a level and a sentence out.
+
+GOOD    reports flow, or the radio is quiet; every target takes its batches.
+KNOWN   something is amiss, the log says what, and nothing is lost that can be kept: a server that
+        is down, a coprocessor that is unplugged, a clock that is not right yet.
+FAULT   there is no such excuse: the port is there and nobody answers, a relay stands still, data
+        is being lost. Whoever watches the process had better start it anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from math import inf
+
+LINK_PATIENCE = 900.0
+"""Seconds without an answer from a port that is there. By then the port has been closed and opened
+again some thirty times; a new process is the last thing that is left to try."""
+STANDSTILL = 90.0
+"""Seconds that a relay may be late: longer than anything in it may take, under load too."""
+LOSING_PATIENCE = 300.0
+"""Seconds for which what waits for a target may stand in memory only."""
+WRITING = 10.0
+"""Seconds that writing may take without being worth a word."""
+QUIET = 120.0
+"""Seconds without a report that are worth mentioning."""
+
+
+class Level(IntEnum):
+    """The worse, the higher."""
+
+    GOOD = 0
+    KNOWN = 1
+    FAULT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """One coprocessor."""
+
+    name: str
+    """Its port."""
+    answers: bool
+    present: bool
+    """The port is there. Of one behind a network nobody knows: False."""
+    answered: float
+    """When it was last seen to answer; before the first time: when the host began."""
+    reported: float | None = None
+    """When it last sent a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """One relay. Times are monotonic seconds."""
+
+    name: str
+    batch_due: float
+    """When the next batch is to be cut."""
+    step_due: float = inf
+    """When the attempt under way must have ended, or the pause after one that failed; inf: there
+    is nothing to deliver."""
+    failing: str = ""
+    """Why the last attempt was not accepted; empty: it was, or there was none."""
+    served: float = 0.0
+    """When a batch was last accepted; before the first time: when the relay began."""
+    answered: float = 0.0
+    """The same for an answer that proves the network: 2xx or 429."""
+    waiting: int = 0
+    """Batches."""
+    unkept_since: float | None = None
+    """Since when something that waits could not be written; None: all of it is on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """Everything that the judgement is about."""
+
+    links: Sequence[LinkFacts]
+    targets: Sequence[TargetFacts]
+    hindrance: str = ""
+    """Why nothing is relayed at all yet, as "the clock is not right"; empty: it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is to be said."""
+
+    level: Level
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The judgement."""
+
+    findings: tuple[Finding, ...]
+    """The worst first."""
+
+    @property
+    def level(self) -> Level:
+        return self.findings[0].level
+
+    @property
+    def sentence(self) -> str:
+        """One line."""
+        worth = [f.sentence for f in self.findings if f.level is not Level.GOOD]
+        return "; ".join(worth or [f.sentence for f in self.findings])
+
+
+def judge(facts: HostFacts, now: float) -> Health:
+    """now: monotonic seconds."""
+    # As long as one coprocessor answers, a new start would cost more than it can fix.
+    some_answer = any(link.answers for link in facts.links)
+    findings = [_link(link, now, excused=some_answer) for link in facts.links]
+    if facts.hindrance:
+        findings.append(Finding(Level.KNOWN, f"nothing is relayed: {facts.hindrance}"))
+    else:
+        findings += [_target(target, now) for target in facts.targets]
+    return Health(tuple(sorted(findings, key=lambda finding: -finding.level)))
+
+
+def unreachable(facts: HostFacts, now: float, limit: float) -> str:
+    """The network watchdog: a sentence if no target has had an answer (2xx or 429) for `limit`
+    seconds, else empty. Without a target there is nothing to be reached."""
+    last = max((target.answered for target in facts.targets), default=inf)
+    if now - last < limit:
+        return ""
+    return f"no server has answered a batch for {_minutes(now - last)}"
+
+
+def _link(link: LinkFacts, now: float, *, excused: bool) -> Finding:
+    if link.answers:
+        if link.reported is None:
+            return Finding(Level.GOOD, "no reports yet")
+        if (quiet := now - link.reported) >= QUIET:
+            return Finding(Level.GOOD, f"no reports for {_minutes(quiet)}, the coprocessor answers")
+        return Finding(Level.GOOD, "reports flow")
+    silent = now - link.answered
+    if not link.present:
+        return Finding(Level.KNOWN, f"{link.name}: no coprocessor for {_minutes(silent)}")
+    level = Level.FAULT if silent >= LINK_PATIENCE and not excused else Level.KNOWN
+    return Finding(level, f"{link.name}: no answer from the coprocessor for {_minutes(silent)}")
+
+
+def _target(target: TargetFacts, now: float) -> Finding:
+    name = target.name
+    if (late := now - min(target.batch_due, target.step_due)) >= STANDSTILL:
+        return Finding(Level.FAULT, f"{name}: its relay has stood still for {_minutes(late)}")
+    if not target.failing:
+        waiting = f", waiting {target.waiting}" if target.waiting else ""
+        return Finding(Level.GOOD, f"{name}: batches are accepted{waiting}")
+    said = f"{name}: nothing accepted for {_minutes(now - target.served)} ({target.failing})"
+    unkept = 0.0 if target.unkept_since is None else now - target.unkept_since
+    if unkept < WRITING:
+        return Finding(Level.KNOWN, f"{said}, batches kept {target.waiting}")
+    level = Level.FAULT if unkept >= LOSING_PATIENCE else Level.KNOWN
+    return Finding(level, f"{said}, and what comes cannot be written for {_minutes(unkept)}")
+
+
+def _minutes(seconds: float) -> str:
+    seconds = max(seconds, 0.0)  # what happened while we were looking; "-0 s" tells nobody anything
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,155 @@
+"""All that the host knows about itself at one moment: as a document, and as lines for people.
+
+Pure. The document is what `ruuvi-host status --json` prints; its lines are made from nothing else.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ruuvi_host.monitoring.accounting import Account, TargetLedger, accounts, unknown
+from ruuvi_host.monitoring.counters import IntakeCounters, LinkStatus, StatisticsCounters
+from ruuvi_host.monitoring.health import Health
+
+MOST_MISSED = 20
+"""Sensors of which it is told how many of their measurements are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The facts."""
+
+    version: str
+    pid: int
+    uptime: int
+    """Seconds."""
+    health: Health
+    links: Sequence[LinkStatus]
+    intake: IntakeCounters
+    sensors: int
+    """In the table."""
+    missed_most: Sequence[tuple[str, int]]
+    """(address, measurements that never reached us)"""
+    targets: Sequence[TargetLedger]
+    failing: dict[str, str]
+    """Target → why its last attempt was not accepted."""
+    statistics: StatisticsCounters
+
+    def accounts(self) -> list[Account]:
+        named = [(link.name, link.counters) for link in self.links]
+        return accounts(named, self.intake, self.targets)
+
+    def document(self, now: float) -> dict[str, Any]:
+        """JSON values only. now: monotonic seconds, for ages."""
+        health = self.health
+        return {
+            "version": self.version,
+            "pid": self.pid,
+            "uptime": self.uptime,
+            "health": {
+                "level": health.level.name.lower(),
+                "sentence": health.sentence,
+            },
+            "coprocessors": [_link(link, now) for link in self.links],
+            "sensors": self.sensors,
+            "received": asdict(self.intake),
+            "missed_most": dict(self.missed_most),
+            "targets": [self._target(target) for target in self.targets],
+            "statistics": asdict(self.statistics),
+            "accounting": [
+                {
+                    "name": account.name,
+                    "total": account.total,
+                    "parts": account.parts,
+                    "without_a_count": account.missing,
+                }
+                for account in self.accounts()
+            ],
+            "unknown": list(unknown([(li.name, li.counters) for li in self.links], self.intake)),
+        }
+
+    def _target(self, target: TargetLedger) -> dict[str, Any]:
+        batches, reports = target.waiting
+        return {
+            "name": target.name,
+            "failing": self.failing.get(target.name, ""),
+            "waiting": {"batches": batches, "reports": reports},
+            "queue": asdict(target.queue),
+            "relay": asdict(target.relay),
+        }
+
+
+def _link(link: LinkStatus, now: float) -> dict[str, Any]:
+    return {
+        "name": link.name,
+        "path": link.path,
+        "state": link.state.value,
+        "address": link.address,
+        "firmware": link.firmware,
+        "problem": link.problem,
+        "seconds_since_report": _age(link.heard, now),
+        "seconds_since_answer": _age(link.answered, now),
+        "counters": asdict(link.counters),
+    }
+
+
+def _age(at: float | None, now: float) -> float | None:
+    return None if at is None else round(max(now - at, 0.0), 1)
+
+
+def lines(document: dict[str, Any]) -> Iterator[str]:
+    """A document, for people."""
+    yield (
+        f"ruuvi-host {document['version']}, process {document['pid']}, "
+        f"up {_duration(document['uptime'])}"
+    )
+    health = document["health"]
+    yield f"health: {health['level']}: {health['sentence']}"
+    for link in document["coprocessors"]:
+        yield from _link_lines(link)
+    yield f"sensors in the table: {document['sensors']}"
+    for target in document["targets"]:
+        waiting = target["waiting"]
+        state = f"failing ({target['failing']})" if target["failing"] else "accepted"
+        accepted, posts = target["relay"]["accepted"], target["relay"]["posts"]
+        yield (
+            f"{target['name']}: {state}; posts {posts}, accepted {accepted}; "
+            f"waiting: batches {waiting['batches']}, reports {waiting['reports']}"
+        )
+    if posts := document["statistics"]["posts"]:
+        yield f"statistics: posts {posts}, accepted {document['statistics']['accepted']}"
+    yield "accounting:"
+    for account in document["accounting"]:
+        yield f"  {Account(account['name'], account['total'], account['parts'])}"
+    for sentence in document["unknown"]:
+        yield f"  {sentence}"
+    for address, count in document["missed_most"].items():
+        yield f"    {address}: {count}"
+
+
+def _link_lines(link: dict[str, Any]) -> Iterator[str]:
+    moved = f" (now {link['path']})" if link["path"] != link["name"] else ""
+    words = [f"coprocessor {link['name']}{moved}: {link['state']}"]
+    if link["address"]:
+        words.append(f"{link['address']}, firmware {link['firmware']}")
+    if link["seconds_since_report"] is not None:
+        words.append(f"last report {_duration(link['seconds_since_report'])} ago")
+    if link["problem"]:
+        words.append(link["problem"])
+    yield "; ".join(words)
+    shown = "opened lost reboots lost_acks crc_errors etx_errors resets uart_overruns".split()
+    counters = link["counters"]
+    yield "  " + ", ".join(
+        f"{name.replace('_', ' ')} {'unknown' if counters[name] is None else counters[name]}"
+        for name in shown
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:g} s"
+    minutes = int(seconds) // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} days {hours % 24} h"

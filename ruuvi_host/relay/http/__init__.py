@@ -1,0 +1,1 @@
+"""Delivery by HTTP(S), as the Ruuvi Gateway does it."""

@@ -1,0 +1,152 @@
+"""One real, signed post with nothing in it: does it arrive, and if not, what is to be done?
+
+Source: ruuvi.gateway_esp.c validate_url.c, which stands behind the "check" button of a gateway.
+"""
+
+import random
+from dataclasses import dataclass
+from enum import Enum
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.config.model import Target, is_ruuvi
+from ruuvi_host.intake.batch import Batch
+from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+from ruuvi_host.relay.http.address import parse_address
+from ruuvi_host.relay.http.sink import PHASE_TIMEOUT, HttpSink
+from ruuvi_host.relay.sink import Outcome, Step, Verdict
+
+TIME_LIMIT = 25.0
+"""Seconds. As on the gateway."""
+
+
+class Stage(Enum):
+    """What failed; the order is that of a post."""
+
+    FILES = "files"
+    NAME = "name"
+    CONNECT = "connect"
+    TLS = "TLS"
+    ANSWER = "answer"
+    REDIRECT = "redirect"
+    AUTH = "auth"
+    SIGNATURE = "signature"
+    PATH = "path"
+    BODY = "body"
+    SERVER = "server"
+
+
+_STAGES = {
+    Step.FILES: Stage.FILES,
+    Step.NAME: Stage.NAME,
+    Step.CONNECT: Stage.CONNECT,
+    Step.PROXY: Stage.CONNECT,
+    Step.TLS: Stage.TLS,
+    Step.ANSWER: Stage.ANSWER,
+    Step.REDIRECT: Stage.REDIRECT,
+}
+
+_REMEDIES = {
+    Stage.FILES: "fix the file; nothing was sent",
+    Stage.NAME: "see whether the name in the address is right, and whether this machine can look "
+    "up names (getent hosts NAME)",
+    Stage.CONNECT: "see whether the server runs, its port is right, and no firewall is between",
+    Stage.TLS: "fix what the sentence names, here or on the server",
+    Stage.ANSWER: "see whether it is an HTTP server that listens there, and what its log says",
+    Stage.REDIRECT: "use the address that the server wants to be used",
+    Stage.AUTH: "see whether kind and value of the authentication are those that the server wants",
+    Stage.PATH: "see whether the path in the address is the server's, and takes POST",
+    Stage.BODY: "see what the server expects: it does not take a batch as the gateway makes it",
+    Stage.SERVER: "try again later; if it stays, look into the server's log",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check has found."""
+
+    target: str
+    delivered: bool
+    stage: Stage | None
+    """What failed; None: nothing."""
+    status: int | None
+    """Of the HTTP answer, if there was one."""
+    reason: str
+    """What happened, one line."""
+    remedy: str = ""
+    """What to do, one line."""
+
+    def __str__(self) -> str:
+        """One line for people."""
+        if self.stage is None:
+            return f"{self.target}: {self.reason}"
+        return f"{self.target}: not delivered: {self.stage.value}: {self.reason}; {self.remedy}"
+
+
+async def check(
+    target: Target,
+    gateway: DeviceId,
+    *,
+    facts: BodyFacts | None = None,
+    utc: int = 0,
+    body: bytes | None = None,
+    time_limit: float = TIME_LIMIT,
+) -> CheckResult:
+    """Post a batch without tags to `target`, or `body` when there is one (statistics).
+
+    facts: coordinates and the rest of the batch; the format is always raw. utc: the time of the
+    batch, in whole seconds.
+    """
+    if body is None:
+        facts = facts or BodyFacts()
+        raw = BodyFacts(facts.coordinates, facts.use_timestamps)
+        batch = Batch(random.getrandbits(32), gateway, ())
+        body = b"".join(body_slices(batch, raw, utc))
+    sink = HttpSink(target, phase_timeout=min(PHASE_TIMEOUT, time_limit), total_timeout=time_limit)
+    try:
+        outcome = await sink.deliver(body, gateway)
+    finally:
+        await sink.close()
+    return judge(target, outcome)
+
+
+def judge(target: Target, outcome: Outcome) -> CheckResult:
+    """What the outcome of a check means."""
+    status = outcome.status
+    if outcome.verdict is Verdict.ACCEPTED:
+        return CheckResult(target.name, True, None, status, f"delivered (status {status})")
+    if status == 429:
+        reason = f"delivered ({outcome.reason}): it only does not want posts so often"
+        return CheckResult(target.name, True, None, status, reason)
+    stage = _STAGES[outcome.step] if outcome.step else _stage(target, outcome)
+    remedy = _REMEDIES.get(stage) or _about_the_signature(target)
+    return CheckResult(target.name, False, stage, status, outcome.reason, remedy)
+
+
+def _stage(target: Target, outcome: Outcome) -> Stage:
+    """What a server means by a status."""
+    status = outcome.status or 0
+    if status in (401, 407) or (status == 403 and target.authorization):
+        return Stage.AUTH
+    if status == 403:
+        return Stage.SIGNATURE
+    if 400 <= status < 500 and outcome.verdict is Verdict.REFUSED:
+        return Stage.BODY
+    if status == 400:  # about the connection: the server says so in its answer
+        return Stage.TLS
+    if 300 <= status < 400:
+        return Stage.REDIRECT
+    if outcome.verdict is Verdict.LATER:  # it goes away by itself
+        return Stage.SERVER
+    return Stage.PATH if status < 500 else Stage.SERVER
+
+
+def _about_the_signature(target: Target) -> str:
+    if is_ruuvi(parse_address(target.url).host):
+        return (
+            "Ruuvi may not know the id of this coprocessor: it takes data of gateways that it has "
+            "made; ask Ruuvi, or use a server of your own"
+        )
+    return (
+        "see whether the server verifies signatures with the coprocessor's device id as the key, "
+        "or with the one that it gave"
+    )

@@ -1,0 +1,52 @@
+"""Where a redirect may lead to: to whom our data goes is decided by the user, not by a server."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from ruuvi_host.config.model import is_ruuvi
+from ruuvi_host.relay.http.address import Address, join
+from ruuvi_host.relay.sink import NotDelivered, Step, Verdict
+
+REDIRECTS = frozenset({301, 302, 307, 308})
+"""Followed as the same POST. 303 asks for a GET, which tells a server nothing."""
+MAX_REDIRECTS = 10
+
+
+def following(address: Address, location: bytes, status: int) -> Address:
+    """Where a redirect leads to. Raises NotDelivered if that is no place for our data."""
+    try:
+        text = location.decode()
+    except UnicodeDecodeError:
+        text = location.decode("latin-1")
+    try:
+        there = join(address, text)
+    except ValueError as error:
+        raise not_followed(f"redirected to what is no address: {error}", status) from None
+    if there.scheme == "http" and address.scheme == "https":
+        raise not_followed("redirected from https to http", status)
+    # Only the user sends data to Ruuvi: simulated readings must not get there through others.
+    if is_ruuvi(there.host) and not is_ruuvi(address.host):
+        raise not_followed("redirected to Ruuvi", status)
+    return there
+
+
+def not_followed(reason: str, status: int | None = None) -> NotDelivered:
+    return NotDelivered(Verdict.FIX, Step.REDIRECT, reason, status=status)
+
+
+def leads_inward(before: str, after: str) -> bool:
+    """Would a server at IP address `before` lead us to one that only we can reach?
+
+    To this machine only a server on this machine may lead, and to the neighbours on the wire
+    (link-local) only one of them or of this machine: a server on the net could otherwise post
+    through us to what is not on the net.
+    """
+    return _distance(after) < _distance(before)
+
+
+def _distance(address: str) -> int:
+    ip: IPv4Address | IPv6Address = ip_address(address)
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    if ip.is_loopback or ip.is_unspecified:  # 0.0.0.0 reaches this machine, too
+        return 0
+    return 1 if ip.is_link_local else 2

@@ -1,0 +1,1 @@
+"""The queue of a relay: durable, bounded, the oldest leave."""

@@ -1,0 +1,113 @@
+"""Accounts and their words; that real ones add up is a matter of the property tests."""
+
+from ruuvi_host.monitoring.accounting import Account, TargetLedger, accounts, unaccounted, unknown
+from ruuvi_host.monitoring.counters import (
+    IntakeCounters,
+    LinkCounters,
+    LinkState,
+    LinkStatus,
+    QueueCounters,
+    RelayCounters,
+    StatisticsCounters,
+)
+from ruuvi_host.monitoring.health import Finding, Health, Level
+from ruuvi_host.monitoring.overview import Overview, lines
+
+PORT = "/dev/ttyACM0"
+LINK = LinkCounters(
+    bytes_received=100,
+    bytes_in_frames=90,
+    bytes_skipped=7,
+    bytes_pending=3,
+    report_frames=5,
+    reports=4,
+    reports_unconfigured=1,
+)
+INTAKE = IntakeCounters(reports=4, filtered=1, changed=3, missed=2, missed_unknown=1)
+TARGET = TargetLedger(
+    "custom",
+    changed=3,
+    queued=1,
+    queue=QueueCounters(replaced=1, taken=1),
+    relay=RelayCounters(batches=3, batch_reports=1, accepted=1, empty_failed=1),
+    waiting=(1, 1),
+)
+
+
+def test_what_adds_up() -> None:
+    found = accounts([(PORT, LINK)], INTAKE, [TARGET])
+    assert unaccounted(found) == []
+    assert [str(account) for account in found] == [
+        "/dev/ttyACM0, bytes 100 = in frames 90 + skipped 7 + pending 3",
+        "/dev/ttyACM0, reports 5 = handed on 4 + not configured 1",
+        "reports of all lines 4 = received 4",
+        "reports 4 = filtered 1 + changed 3",
+        "custom, changed 3 = replaced by newer 1 + in batches 1 + queued 1",
+        "custom, reports for batches 1 = in batches 1",
+        "custom, batches 3 = accepted 1 + empty failed 1 + waiting 1",
+        "custom, reports in batches 1 = waiting 1",
+    ]
+
+
+def test_what_does_not() -> None:
+    (account,) = unaccounted(accounts([(PORT, LINK)], IntakeCounters(reports=4, changed=3), []))
+    assert account == Account(
+        "reports",
+        4,
+        dict.fromkeys(
+            "empty too_long filtered clock_not_right duplicates repeats shorter".split(), 0
+        )
+        | {"changed": 3},
+    )
+    assert str(account) == "reports 4 = changed 3, WITHOUT A COUNT 1"
+    assert str(Account("nothing", 0, {})) == "nothing 0 = 0"
+
+
+def test_what_cannot_be_known() -> None:
+    known = LinkCounters(uart_overruns=0)
+    assert list(unknown([(PORT, LINK), ("/dev/ttyS0", known)], INTAKE)) == [
+        "/dev/ttyACM0, bytes that the UART lost: not known, the driver does not count them",
+        "/dev/ttyS0, bytes that the UART lost: 0",
+        "measurements that never reached us: 2 by the gaps in their numbers; "
+        "not known after 1 reports",
+    ]
+
+
+def test_the_lines_for_people() -> None:
+    health = Health((Finding(Level.KNOWN, "nothing is relayed: the clock is not right"),))
+    link = LinkStatus(
+        *(PORT, "/dev/ttyACM1", LinkState.READY, "C8:25:2D:8E:9C:2C", "2.0.0 or newer"),
+        *(997.5, None, "", LINK),
+    )
+    closed = LinkStatus(
+        "/dev/ttyUSB0", "/dev/ttyUSB0", LinkState.CLOSED, "", "", None, None, "gone", LINK
+    )
+    overview = Overview(
+        version="0.1.0",
+        pid=4711,
+        uptime=100_000,
+        health=health,
+        links=[link, closed],
+        intake=INTAKE,
+        sensors=2,
+        missed_most=[("AA:BB:CC:01:02:03", 2)],
+        targets=[TARGET],
+        failing={"custom": "Connection refused"},
+        statistics=StatisticsCounters(posts=2, accepted=1),
+    )
+    told = list(lines(overview.document(1000.0)))
+    assert told[:9] == [
+        "ruuvi-host 0.1.0, process 4711, up 27 h 46 min",
+        "health: known: nothing is relayed: the clock is not right",
+        "coprocessor /dev/ttyACM0 (now /dev/ttyACM1): ready; C8:25:2D:8E:9C:2C, firmware 2.0.0 or "
+        "newer; last report 2.5 s ago",
+        "  opened 0, lost 0, reboots 0, lost acks 0, crc errors 0, etx errors 0, resets 0, "
+        "uart overruns unknown",
+        "coprocessor /dev/ttyUSB0: closed; gone",
+        told[3],
+        "sensors in the table: 2",
+        "custom: failing (Connection refused); posts 0, accepted 1; waiting: batches 1, reports 1",
+        "statistics: posts 2, accepted 1",
+    ]
+    assert told[9] == "accounting:"
+    assert told[-1] == "    AA:BB:CC:01:02:03: 2"
