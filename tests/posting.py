@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.config.model import Authorization, Target
+from ruuvi_host.config.targets import Authorization, HttpTarget
 from ruuvi_host.relay.http import sink as http
 from ruuvi_host.relay.http.signing import Signer
 from ruuvi_host.relay.http.sink import HttpSink
@@ -131,10 +131,10 @@ async def sink_for(
     total_timeout: float = http.TOTAL_TIMEOUT,
     **settings: Any,
 ) -> AsyncIterator[HttpSink]:
-    """settings: of its Target."""
+    """settings: of its HttpTarget."""
     if secret:
         settings["authorization"] = Authorization(f"Bearer {secret}")
-    target = Target("custom", server.url(path), **settings)
+    target = HttpTarget("custom", server.url(path), **settings)
     sink = HttpSink(target, phase_timeout=phase_timeout, total_timeout=total_timeout)
     try:
         yield sink

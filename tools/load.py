@@ -29,7 +29,8 @@ from time import perf_counter, process_time
 from figures.process import console_script, resident_mib
 
 from ruuvi_host.config.coprocessor import CoprocessorSettings
-from ruuvi_host.config.model import CUSTOM, Config, Target
+from ruuvi_host.config.model import Config
+from ruuvi_host.config.targets import CUSTOM, HttpTarget
 from ruuvi_host.device import port
 from ruuvi_host.jobs import run as job
 from ruuvi_host.jobs.state import StateDirectory
@@ -176,7 +177,7 @@ async def measure(name: str, case: Case, seconds: float, folder: str) -> Figures
         url = json.loads(line_of(receiver))["listening"]
         reading = asyncio.create_task(asyncio.to_thread(_read_all, receiver))
         config = Config(
-            targets=(Target(CUSTOM, url),),
+            targets=(HttpTarget(CUSTOM, url),),
             max_sensors=max(100, case.sensors),
             trust_clock=True,
             coprocessors=(CoprocessorSettings(line_of(flood)),),

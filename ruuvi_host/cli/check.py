@@ -13,7 +13,7 @@ from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
 if TYPE_CHECKING:
     from firmware_protocol.messages import DeviceId
     from ruuvi_host.config.load import Loaded
-    from ruuvi_host.config.model import Target
+    from ruuvi_host.config.targets import Target
 
 NAMES = ("ruuvi", "custom", "status")
 
@@ -94,8 +94,9 @@ def command(
 
 def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[Target]:
     """The targets to post to. Raises ConfigError."""
-    from ruuvi_host.config.model import CUSTOM, RUUVI, STATISTICS, refuse_ruuvi
+    from ruuvi_host.config.addresses import refuse_ruuvi
     from ruuvi_host.config.problems import Severity
+    from ruuvi_host.config.targets import CUSTOM, RUUVI, STATISTICS
     from ruuvi_host.errors import ConfigError
 
     config = loaded.config

@@ -92,7 +92,7 @@ def key_and_value(text: str) -> tuple[str, str]:
 
 def for_url(url: str) -> list[tuple[str, str, str]]:
     """--url as keys: nothing that was configured for another server goes to this one."""
-    from ruuvi_host.config.model import check_url, split_user
+    from ruuvi_host.config.addresses import check_url, split_user
 
     _, authorization = split_user(check_url("--url", url))
     keys = {"use_http": "true", "http_url": url, "http_auth": "basic" if authorization else "none"}

@@ -93,8 +93,9 @@ def command(
     stops within five seconds, with the last batch delivered or kept.
     """
     from ruuvi_host import logs
+    from ruuvi_host.config.addresses import check_url, refuse_ruuvi
     from ruuvi_host.config.load import load_to_run
-    from ruuvi_host.config.model import check_url, refuse_ruuvi, state_directory
+    from ruuvi_host.config.model import state_directory
     from ruuvi_host.errors import ConfigError
     from ruuvi_host.jobs import run as job
     from ruuvi_host.jobs.state import StateDirectory
@@ -160,8 +161,9 @@ def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
     """What makes no sense for this command. Raises ConfigError."""
     from dataclasses import replace
 
-    from ruuvi_host.config.model import CUSTOM, refuse_ruuvi
+    from ruuvi_host.config.addresses import refuse_ruuvi
     from ruuvi_host.config.problems import Severity
+    from ruuvi_host.config.targets import CUSTOM
     from ruuvi_host.errors import ConfigError
 
     config = loaded.config

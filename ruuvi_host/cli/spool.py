@@ -193,8 +193,9 @@ def drain(
     Exit status 4: the server did not take all; the rest stays.
     """
     from ruuvi_host import logs
+    from ruuvi_host.config.addresses import refuse_ruuvi
     from ruuvi_host.config.load import load_to_run
-    from ruuvi_host.config.model import CUSTOM, RUUVI, refuse_ruuvi
+    from ruuvi_host.config.targets import CUSTOM, RUUVI
     from ruuvi_host.errors import ConfigError, SinkError
     from ruuvi_host.jobs.drain import drain as drain_now
     from ruuvi_host.lifetime import run_once

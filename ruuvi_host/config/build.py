@@ -6,27 +6,25 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from firmware_protocol.messages import SetAll
+from ruuvi_host.config.addresses import basic_authorization, check_url, split_user
 from ruuvi_host.config.coprocessor import CoprocessorSettings, from_table
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
 from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
-from ruuvi_host.config.model import (
+from ruuvi_host.config.model import Config, Profile
+from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.sources import Sources
+from ruuvi_host.config.spool import MIB, SpoolSettings, Sync
+from ruuvi_host.config.targets import (
     CUSTOM,
     RUUVI,
     STATISTICS,
     Authorization,
-    Config,
     DataFormat,
     ExtraFiles,
-    Profile,
+    HttpTarget,
     Target,
     TlsFiles,
-    basic_authorization,
-    check_url,
-    split_user,
 )
-from ruuvi_host.config.problems import Problems, Severity
-from ruuvi_host.config.sources import Sources
-from ruuvi_host.config.spool import MIB, SpoolSettings, Sync
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import printable
 
@@ -151,14 +149,14 @@ class _Targets:
         self._proxy = self._checked_proxy()
 
     def targets(self) -> tuple[Target, ...]:
-        targets = []
+        targets: list[Target] = []
         if self._gateway["use_http_ruuvi"]:
-            targets.append(Target(RUUVI, RUUVI_CLOUD_URL, proxy=self._proxy))
+            targets.append(HttpTarget(RUUVI, RUUVI_CLOUD_URL, proxy=self._proxy))
         if self._gateway["use_http"] and (custom := self._custom()):
             targets.append(custom)
         return tuple(targets)
 
-    def statistics(self) -> Target | None:
+    def statistics(self) -> HttpTarget | None:
         gateway = self._gateway
         if not gateway["use_http_stat"]:
             return None
@@ -168,7 +166,7 @@ class _Targets:
         url, from_url = address
         user = gateway["http_stat_user"]
         given = basic_authorization(user, gateway["http_stat_pass"]) if user else None
-        return Target(
+        return HttpTarget(
             STATISTICS,
             url,
             authorization=from_url or given,
@@ -176,7 +174,7 @@ class _Targets:
             proxy=self._proxy,
         )
 
-    def _custom(self) -> Target | None:
+    def _custom(self) -> HttpTarget | None:
         gateway = self._gateway
         period = gateway["http_period"]
         if period < SHORTEST_POLITE_PERIOD:
@@ -199,7 +197,7 @@ class _Targets:
             self._fault("http_url", "must have no path, not even /, with http_use_extra_http_path")
         if extra.query and parts.query:
             self._fault("http_url", "must have no query with http_use_extra_http_query")
-        return Target(
+        return HttpTarget(
             CUSTOM,
             address[0],
             period,

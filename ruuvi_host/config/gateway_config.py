@@ -25,8 +25,8 @@ from ruuvi_host.config.gateway_keys import (
     Kind,
 )
 from ruuvi_host.config.gateway_values import MISSING, read_value
-from ruuvi_host.config.model import DEFAULT_PERIOD, MAX_PERIOD
 from ruuvi_host.config.problems import Problems, Severity, meant
+from ruuvi_host.config.targets import DEFAULT_PERIOD, MAX_PERIOD
 
 Values = dict[str, Any]
 

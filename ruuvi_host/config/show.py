@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ruuvi_host.config.addresses import check_url
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, Kind
 from ruuvi_host.config.host_keys import COPROCESSOR_KEYS, HOST_KEYS
-from ruuvi_host.config.model import check_url
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.errors import ConfigError
 

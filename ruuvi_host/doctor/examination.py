@@ -17,7 +17,8 @@ from firmware_protocol.messages import DeviceId, Report
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.load import Loaded
-from ruuvi_host.config.model import Config, Target
+from ruuvi_host.config.model import Config
+from ruuvi_host.config.targets import Target
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.device.trouble import MODEM_MANAGER, who_else_has
 from ruuvi_host.doctor import judgement

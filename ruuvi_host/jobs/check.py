@@ -10,7 +10,8 @@ from firmware_protocol.messages import DeviceId, Report
 from ruuvi_host import __version__
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
-from ruuvi_host.config.model import STATISTICS, Config, Target
+from ruuvi_host.config.model import Config
+from ruuvi_host.config.targets import STATISTICS, Target
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import HandshakeError
 from ruuvi_host.lifetime import together

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from ruuvi_host.clock import SystemClock
-from ruuvi_host.config.model import RUUVI, Config, Target
+from ruuvi_host.config.model import Config
+from ruuvi_host.config.targets import RUUVI, Target
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.counters import RelayCounters

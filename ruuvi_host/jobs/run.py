@@ -14,7 +14,8 @@ from firmware_protocol.session import Generation
 from ruuvi_host import __version__
 from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
-from ruuvi_host.config.model import RUUVI, Config, Target
+from ruuvi_host.config.model import Config
+from ruuvi_host.config.targets import RUUVI, Target
 from ruuvi_host.device.coprocessors import Coprocessors
 from ruuvi_host.device.port import Tap
 from ruuvi_host.errors import ConfigError

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from firmware_protocol.messages import address_text
-from ruuvi_host.config.model import DataFormat
+from ruuvi_host.config.targets import DataFormat
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.config.model import DEFAULT_PERIOD, MAX_PERIOD
+from ruuvi_host.config.targets import DEFAULT_PERIOD, MAX_PERIOD
 
 _RATE = re.compile(r"\s*\+?0*([1-9][0-9]{0,3})(?![0-9])", re.ASCII)
 

@@ -7,7 +7,7 @@ import pytest
 from certificates import Folder, authority, server_context, tls_server
 from posting import GATEWAY, OK, SOON, Server, answer, answering, never, serving
 
-from ruuvi_host.config.model import Authorization, Target, TlsFiles
+from ruuvi_host.config.targets import Authorization, HttpTarget, TlsFiles
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http.check import CheckResult, Stage, check, judge
 from ruuvi_host.relay.http.signing import Signer
@@ -29,7 +29,7 @@ def test_the_post() -> None:
 
     async def main() -> None:
         async with answering(OK) as server:
-            target = Target("custom", server.url("/record"))
+            target = HttpTarget("custom", server.url("/record"))
             for _ in range(2):
                 result = await check(target, GATEWAY, facts=BodyFacts("60,24"), utc=1_800_000_000)
                 assert str(result) == "custom: delivered (status 200)"
@@ -47,7 +47,9 @@ def test_the_post() -> None:
 def test_a_status_is_posted_as_it_is() -> None:
     async def main() -> None:
         async with answering(OK) as server:
-            assert (await check(Target("status", server.url()), GATEWAY, body=b"{\n}")).delivered
+            assert (
+                await check(HttpTarget("status", server.url()), GATEWAY, body=b"{\n}")
+            ).delivered
             assert server.requests[0].body == b"{\n}"
 
     asyncio.run(main())
@@ -76,7 +78,9 @@ def test_statuses(status: int, authorized: bool, stage: Stage | None) -> None:
     async def main() -> CheckResult:
         async with answering(answer(status, body=b"because")) as server:
             authorization = Authorization("Bearer SECRET") if authorized else None
-            return await check(Target("custom", server.url(), authorization=authorization), GATEWAY)
+            return await check(
+                HttpTarget("custom", server.url(), authorization=authorization), GATEWAY
+            )
 
     result = asyncio.run(main())
     assert (result.stage, result.delivered) == (stage, stage is None)
@@ -90,7 +94,7 @@ def test_statuses(status: int, authorized: bool, stage: Stage | None) -> None:
 
 def test_a_dongle_that_ruuvi_may_not_know() -> None:
     outcome = Outcome(Verdict.FIX, "status 403 Forbidden", status=403)
-    result = judge(Target("ruuvi", "https://network.ruuvi.com/record"), outcome)
+    result = judge(HttpTarget("ruuvi", "https://network.ruuvi.com/record"), outcome)
     assert result.stage is Stage.SIGNATURE
     assert "Ruuvi may not know the id of this coprocessor" in str(result)
 
@@ -99,7 +103,7 @@ def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
 
     async def stage(url: str, **tls: Path) -> Stage | None:
-        target = Target("custom", url, tls=TlsFiles(**tls))  # type: ignore[arg-type]
+        target = HttpTarget("custom", url, tls=TlsFiles(**tls))  # type: ignore[arg-type]
         result = await check(target, GATEWAY, time_limit=SOON if "hang" in url else 25)
         assert not result.delivered
         assert result.remedy
@@ -116,14 +120,14 @@ def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
             assert await stage(server.url(), server_cert=folder.authority("theirs")) is Stage.TLS
             assert await stage(server.url(), server_cert=tmp_path / "none") is Stage.FILES
         async with answering(answer(307, "Location: ftp://x")) as plain:
-            target = Target("custom", plain.url())
+            target = HttpTarget("custom", plain.url())
             assert (await check(target, GATEWAY)).stage is Stage.REDIRECT
 
     asyncio.run(main())
 
 
 def test_every_step_has_its_stage_and_remedy() -> None:
-    target = Target("custom", Server("http", 1).url())
+    target = HttpTarget("custom", Server("http", 1).url())
     for step in Step:
         result = judge(target, Outcome(Verdict.LATER, "x", step=step))
         assert result.stage

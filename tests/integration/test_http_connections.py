@@ -24,7 +24,7 @@ from posting import (
     sink_for,
 )
 
-from ruuvi_host.config.model import Target, TlsFiles
+from ruuvi_host.config.targets import HttpTarget, TlsFiles
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.sink import Step, Verdict
@@ -258,7 +258,7 @@ def test_a_proxy_that_is_not_there() -> None:
 @pytest.mark.parametrize("proxy", ["socks5://p", "https://p", "p:1", "http://u:SECRET@[zz]:1"])
 def test_a_proxy_that_cannot_be_used(proxy: str) -> None:
     with pytest.raises(ConfigError, match=r"^custom: the proxy's address cannot be used") as caught:
-        HttpSink(Target("custom", "http://server/", proxy=proxy))
+        HttpSink(HttpTarget("custom", "http://server/", proxy=proxy))
     assert "SECRET" not in str(caught.value)
 
 

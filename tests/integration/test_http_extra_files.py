@@ -19,7 +19,7 @@ from posting import (
     sink_for,
 )
 
-from ruuvi_host.config.model import ExtraFiles
+from ruuvi_host.config.targets import ExtraFiles
 from ruuvi_host.relay.sink import Outcome, Step, Verdict
 
 

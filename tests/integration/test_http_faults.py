@@ -29,9 +29,7 @@ from posting import (
     sink_for,
 )
 
-from ruuvi_host.config.model import (
-    Target,
-)
+from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.relay.http import sink as http
 from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.sink import Outcome, Step, Verdict
@@ -55,7 +53,7 @@ def test_no_server_at_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> N
     async def main() -> None:
         async with serving(never) as port:
             pass
-        sink = HttpSink(Target("custom", f"http://server.example:{port}/"))
+        sink = HttpSink(HttpTarget("custom", f"http://server.example:{port}/"))
         outcome = await sink.deliver(BODY, GATEWAY)
         assert outcome.reason == f"the server server.example:{port}: Connection refused"
         assert outcome.step is Step.CONNECT
@@ -71,7 +69,7 @@ def test_no_server_at_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_name_that_does_not_exist() -> None:
     async def main() -> Outcome:
-        sink = HttpSink(Target("custom", "http://" + "a" * 64 + "/"))  # too long to exist
+        sink = HttpSink(HttpTarget("custom", "http://" + "a" * 64 + "/"))  # too long to exist
         return await sink.deliver(BODY, GATEWAY)
 
     outcome = asyncio.run(main())

@@ -25,13 +25,9 @@ from posting import (
     sink_for,
 )
 
+from ruuvi_host.config.addresses import basic_authorization
 from ruuvi_host.config.gateway_keys import RUUVI_CLOUD_URL
-from ruuvi_host.config.model import (
-    Authorization,
-    ExtraFiles,
-    Target,
-    basic_authorization,
-)
+from ruuvi_host.config.targets import Authorization, ExtraFiles, HttpTarget
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.relay.http.address import parse_address
 from ruuvi_host.relay.http.signing import Signer
@@ -57,7 +53,7 @@ def authorization(config: dict[str, Any]) -> Authorization | None:
     return None
 
 
-def target_of(case: dict[str, Any], folder: Path) -> Target:
+def target_of(case: dict[str, Any], folder: Path) -> HttpTarget:
     """The target of a vector, its files in `folder`."""
     config = case["config"]
     files = config.get("files", {})
@@ -66,7 +62,7 @@ def target_of(case: dict[str, Any], folder: Path) -> Target:
     used = {name[5:]: folder / name for name in files if config[f"http_use_extra_{name}"]}
     url = RUUVI_CLOUD_URL if case["target"] == "ruuvi" else config["http_url"]
     auth = authorization(config)
-    return Target(case["target"], url, authorization=auth, extra=ExtraFiles(**used))
+    return HttpTarget(case["target"], url, authorization=auth, extra=ExtraFiles(**used))
 
 
 @pytest.mark.parametrize("case", HTTP["requests"], ids=lambda c: str(c["name"]))
@@ -178,7 +174,7 @@ def test_what_the_environment_says_is_ignored(
 
 def test_an_address_that_cannot_be_posted_to_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match=r"^custom: http://1\.2\.3\.400/path: ") as caught:
-        HttpSink(Target("custom", "http://1.2.3.400/path?key=SECRET"))
+        HttpSink(HttpTarget("custom", "http://1.2.3.400/path?key=SECRET"))
     assert "SECRET" not in str(caught.value)
 
 

@@ -14,7 +14,8 @@ from certificates import Folder, authority, chain, encrypted
 from nginx import free_port, needs_nginx, nginx
 from posting import ACCEPTED, BODY, GATEWAY
 
-from ruuvi_host.config.model import Target, TlsFiles, basic_authorization
+from ruuvi_host.config.addresses import basic_authorization
+from ruuvi_host.config.targets import HttpTarget, TlsFiles
 from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.sink import Outcome, Verdict
 
@@ -55,10 +56,10 @@ class Place:
     folder: Folder
     ports: dict[str, int]
 
-    def target(self, server: str, path: str = "/record", **tls: Any) -> Target:
+    def target(self, server: str, path: str = "/record", **tls: Any) -> HttpTarget:
         files = TlsFiles(server_cert=self.folder.path / "ours.pem")
         scheme = "http" if server == "basic" else "https"
-        return Target(
+        return HttpTarget(
             "custom",
             f"{scheme}://127.0.0.1:{self.ports[server]}{path}",
             tls=replace(files, **tls),
@@ -81,7 +82,7 @@ def place(tmp_path: Path) -> Place:
     return Place(folder, {name: free_port() for name in names})
 
 
-def deliveries(target: Target, times: int = 1) -> list[Outcome]:
+def deliveries(target: HttpTarget, times: int = 1) -> list[Outcome]:
     async def main() -> list[Outcome]:
         sink = HttpSink(target)
         outcomes = [await sink.deliver(BODY, GATEWAY) for _ in range(times)]

@@ -12,8 +12,8 @@ import pytest
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import SystemClock
-from ruuvi_host.config.model import Target
 from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
@@ -42,7 +42,7 @@ class World:
         self.table = AdvertisementTable(max_sensors=10_000)
         self.relay = Relay(
             "custom",
-            HttpSink(Target("custom", url), **timeouts),
+            HttpSink(HttpTarget("custom", url), **timeouts),
             Batcher(self.table.queue(), period, clock.monotonic()),
             lambda: GATEWAY,
             BodyFacts("60.17,24.94"),

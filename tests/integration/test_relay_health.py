@@ -9,8 +9,8 @@ from lines import run, until
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import SystemClock
-from ruuvi_host.config.model import Target
 from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
@@ -35,7 +35,7 @@ class World:
         table = AdvertisementTable()
         self.relay = Relay(
             "custom",
-            HttpSink(Target("custom", url)),
+            HttpSink(HttpTarget("custom", url)),
             Batcher(table.queue(), PERIOD, self.began),
             lambda: GATEWAY,
             BodyFacts(),

@@ -12,7 +12,7 @@ from lines import run, until
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import SystemClock
-from ruuvi_host.config.model import Target
+from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.starts import ResetReason, Start
@@ -54,7 +54,7 @@ class World:
     async def run_until(
         self, condition: Callable[[], object], clock_right_at: float | None = None
     ) -> None:
-        sink = HttpSink(Target("statistics", self.url))
+        sink = HttpSink(HttpTarget("statistics", self.url))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(self.statistics.run(sink, clock_right_at))
             await until(condition)

@@ -31,7 +31,7 @@ from posting import (
     sink_for,
 )
 
-from ruuvi_host.config.model import TlsFiles
+from ruuvi_host.config.targets import TlsFiles
 from ruuvi_host.relay.sink import Outcome, Step, Verdict
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3

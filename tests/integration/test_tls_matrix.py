@@ -27,7 +27,7 @@ from certificates import (
 )
 from posting import deliver
 
-from ruuvi_host.config.model import TlsFiles
+from ruuvi_host.config.targets import TlsFiles
 from ruuvi_host.relay.sink import Step, Verdict
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from ruuvi_host.config.model import (
-    Authorization,
-    Config,
-    Target,
+from ruuvi_host.config.addresses import (
     basic_authorization,
     check_url,
     is_ruuvi,
     refuse_ruuvi,
     split_user,
-    state_directory,
 )
+from ruuvi_host.config.model import Config, state_directory
+from ruuvi_host.config.targets import Authorization, HttpTarget
 from ruuvi_host.errors import ConfigError
 
 # -- addresses ------------------------------------------------------------------------------------
@@ -122,7 +120,7 @@ def test_other_servers_get_simulated_data(host: str) -> None:
 
 
 def test_secrets_do_not_show() -> None:
-    target = Target(
+    target = HttpTarget(
         "custom", "http://server/?token=SECRET", 10, basic_authorization("SECRET", "SECRET")
     )
     config = Config(targets=(target,), coordinates="60,25")

@@ -17,9 +17,10 @@ from ruuvi_host.config.files import Unreadable, read_text, write_private
 from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME, HOST_BY_NAME
 from ruuvi_host.config.load import Loaded, load, load_to_run
-from ruuvi_host.config.model import CUSTOM, RUUVI, Profile
+from ruuvi_host.config.model import Profile
 from ruuvi_host.config.problems import MOST_TOLD, Severity
 from ruuvi_host.config.sources import Wishes
+from ruuvi_host.config.targets import CUSTOM, RUUVI
 from ruuvi_host.errors import ConfigError
 
 Write = Callable[[str, Any], Path]

@@ -14,15 +14,16 @@ from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import RUUVI_CLOUD_URL, RUUVI_STATUS_URL
 from ruuvi_host.config.load import Loaded, load_to_run
 from ruuvi_host.config.load import load as load_wishes
-from ruuvi_host.config.model import CUSTOM, RUUVI, STATISTICS, Config, Target
+from ruuvi_host.config.model import Config
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.sources import Wishes
+from ruuvi_host.config.targets import CUSTOM, RUUVI, STATISTICS, HttpTarget
 from ruuvi_host.errors import ConfigError
 
 Load = Callable[[Any], Loaded]
 
-CLOUD = Target(RUUVI, RUUVI_CLOUD_URL)
-STATUS = Target(STATISTICS, RUUVI_STATUS_URL)
+CLOUD = HttpTarget(RUUVI, RUUVI_CLOUD_URL)
+STATUS = HttpTarget(STATISTICS, RUUVI_STATUS_URL)
 SCAN_KEYS = {
     "scan_coded_phy": "use_coded_phy",
     "scan_1mbit_phy": "use_1m_phy",
@@ -51,7 +52,7 @@ def texts(loaded: Loaded) -> list[str]:
     return [str(problem) for problem in loaded.problems]
 
 
-def custom(loaded: Loaded) -> Target:
+def custom(loaded: Loaded) -> HttpTarget:
     (target,) = [target for target in loaded.config.targets if target.name == CUSTOM]
     return target
 

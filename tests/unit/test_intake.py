@@ -7,7 +7,7 @@ import pytest
 from conftest import load_vectors
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, DeviceId, Report
-from ruuvi_host.config.model import DataFormat
+from ruuvi_host.config.targets import DataFormat
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.filter import AddressFilter

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.config.model import Target, is_ruuvi
+from ruuvi_host.config.addresses import is_ruuvi
+from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.http.address import parse_address
@@ -83,7 +84,7 @@ class CheckResult:
 
 
 async def check(
-    target: Target,
+    target: HttpTarget,
     gateway: DeviceId,
     *,
     facts: BodyFacts | None = None,
@@ -109,7 +110,7 @@ async def check(
     return judge(target, outcome)
 
 
-def judge(target: Target, outcome: Outcome) -> CheckResult:
+def judge(target: HttpTarget, outcome: Outcome) -> CheckResult:
     """What the outcome of a check means."""
     status = outcome.status
     if outcome.verdict is Verdict.ACCEPTED:
@@ -122,7 +123,7 @@ def judge(target: Target, outcome: Outcome) -> CheckResult:
     return CheckResult(target.name, False, stage, status, outcome.reason, remedy)
 
 
-def _stage(target: Target, outcome: Outcome) -> Stage:
+def _stage(target: HttpTarget, outcome: Outcome) -> Stage:
     """What a server means by a status."""
     status = outcome.status or 0
     if status in (401, 407) or (status == 403 and target.authorization):
@@ -140,7 +141,7 @@ def _stage(target: Target, outcome: Outcome) -> Stage:
     return Stage.PATH if status < 500 else Stage.SERVER
 
 
-def _about_the_signature(target: Target) -> str:
+def _about_the_signature(target: HttpTarget) -> str:
     if is_ruuvi(parse_address(target.url).host):
         return (
             "Ruuvi may not know the id of this coprocessor: it takes data of gateways that it has "

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ruuvi_host.config.model import ExtraFiles, Target, TlsFiles
+from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
 from ruuvi_host.relay.http.address import parse_address
 from ruuvi_host.relay.http.exchange import parse_proxy
 from ruuvi_host.relay.http.request import read_parts
@@ -13,7 +13,7 @@ from ruuvi_host.relay.http.tls import Tls
 from ruuvi_host.relay.sink import NotDelivered
 
 
-def faults_of(target: Target) -> Iterator[tuple[str, str]]:
+def faults_of(target: HttpTarget) -> Iterator[tuple[str, str]]:
     """What keeps posts from being sent: a key (a file's name, http.proxy or http_url) and half a
     sentence that names the file, for each. May block."""
     try:

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from ruuvi_host.config.model import is_ruuvi
+from ruuvi_host.config.addresses import is_ruuvi
 from ruuvi_host.relay.http.address import Address, join
 from ruuvi_host.relay.sink import NotDelivered, Step, Verdict
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote_plus, urlsplit
 
-from ruuvi_host.config.model import Target
+from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.relay.http.address import Address
 from ruuvi_host.relay.http.files import fault, read_file
 
@@ -98,7 +98,7 @@ class Parts:
     """What a server could repeat in its answer, and no log line may have."""
 
 
-def read_parts(target: Target, address: Address) -> Parts:
+def read_parts(target: HttpTarget, address: Address) -> Parts:
     """The parts as the files are now. May block. Raises NotDelivered naming the file."""
     extra = target.extra
     url = urlsplit(target.url)
@@ -133,7 +133,7 @@ def read_parts(target: Target, address: Address) -> Parts:
 
 
 def request_headers(
-    target: Target, parts: Parts, address: Address, body: bytes, signature: str, *, own: bool
+    target: HttpTarget, parts: Parts, address: Address, body: bytes, signature: str, *, own: bool
 ) -> list[Header]:
     """In the gateway's order. own: `address` is of the target itself and not of another server,
     which gets neither authorization nor extra headers."""

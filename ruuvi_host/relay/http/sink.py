@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from time import time
 
 from firmware_protocol.messages import DeviceId
-from ruuvi_host.config.model import ExtraFiles, Target, TlsFiles
+from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated, printable
 from ruuvi_host.relay.http.address import parse_address, public_url
@@ -58,7 +58,7 @@ class HttpSink:
 
     def __init__(
         self,
-        target: Target,
+        target: HttpTarget,
         signer: Signer | None = None,
         *,
         phase_timeout: float = PHASE_TIMEOUT,

@@ -5,7 +5,7 @@ import re
 import ssl
 from ipaddress import ip_address
 
-from ruuvi_host.config.model import TlsFiles
+from ruuvi_host.config.targets import TlsFiles
 from ruuvi_host.logs import printable
 from ruuvi_host.relay.http.address import Address
 from ruuvi_host.relay.http.files import Fingerprint, fault, fingerprint, read_file
