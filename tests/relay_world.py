@@ -246,10 +246,10 @@ def accounted_for(world: World) -> None:
     """Every batch, and every report, that was cut has ended or waits."""
     c = world.counters
     batches, reports = world.relay.waiting
-    assert c.batches + c.from_before - c.unreadable - c.lost == batches + sum(
+    assert c.batches + c.from_previous_run - c.unreadable - c.lost == batches + sum(
         (c.accepted, c.empty_failed, c.refused, c.overflowed, c.aged_out, c.merged)
     )
     gone = c.overflowed_reports + c.aged_out_reports + c.merged_reports + c.unreadable_reports
     answered = c.accepted_reports + c.refused_reports
-    begun = c.batch_reports + c.from_before_reports
+    begun = c.batch_reports + c.from_previous_run_reports
     assert begun == reports + answered + gone + c.lost_reports

@@ -215,7 +215,7 @@ class Supervisor:
         )
 
     async def _lost(self, error: DeviceError) -> None:
-        self._past.lost += 1
+        self._past.disconnects += 1
         if isinstance(error, HandshakeError):
             self._past.given_up += 1
             self._failed_lives += 1

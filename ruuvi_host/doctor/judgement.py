@@ -200,7 +200,7 @@ def running(document: dict[str, Any] | None, problem: str = "") -> Finding:
     if document is None:
         return Finding("host", Level.OK, "does not run; the port is opened for this examination")
     health = document["health"]
-    level = {"known": Level.WARNING, "fault": Level.FAULT}.get(health["level"], Level.OK)
+    level = {"degraded": Level.WARNING, "fault": Level.FAULT}.get(health["level"], Level.OK)
     return Finding("host", level, f"runs as process {document['pid']}: {health['sentence']}")
 
 

@@ -73,7 +73,7 @@ class Intake:
                 continue
             timestamp = utc if use_timestamps else legacy
             if timestamp is None:
-                counters.clock_not_right += 1
+                counters.clock_not_synchronised += 1
                 continue
             if secondary == PHY_NOT_SET:
                 legacy += 1

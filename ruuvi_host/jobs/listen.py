@@ -125,7 +125,7 @@ class Air:
         self.counters.measurements += 1
         if step is not None and 0 < step <= LONGEST_GAP:
             sensor.lost += step - 1
-            self.counters.lost += step - 1
+            self.counters.missed += step - 1
         return Reading(report, measurement)
 
     def _is_replay(self, measurement: Measurement, report: Report, now: float) -> bool:

@@ -14,7 +14,9 @@ from ruuvi_host.monitoring.counters import (
     RelayCounters,
 )
 
-_TAKEN_IN = "empty too_long filtered clock_not_right duplicates repeats shorter changed".split()
+_TAKEN_IN = (
+    "empty too_long filtered clock_not_synchronised duplicates repeats shorter changed".split()
+)
 _ENDS = "accepted refused overflowed aged_out merged unreadable lost".split()
 """Of batches; each has its twin for reports."""
 
@@ -119,12 +121,12 @@ def _target(target: TargetLedger) -> Iterator[Account]:
     batches, reports = target.waiting
     yield Account(
         f"{name}, batches",
-        relay.batches + relay.from_before,
+        relay.batches + relay.from_previous_run,
         {end: getattr(relay, end) for end in _ENDS}
         | {"empty_failed": relay.empty_failed, "waiting": batches},
     )
     yield Account(
         f"{name}, reports in batches",
-        relay.batch_reports + relay.from_before_reports,
+        relay.batch_reports + relay.from_previous_run_reports,
         {end: getattr(relay, f"{end}_reports") for end in _ENDS} | {"waiting": reports},
     )

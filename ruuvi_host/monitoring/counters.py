@@ -25,7 +25,7 @@ class IntakeCounters(Counters):
     """Dropped: more bytes than the table takes."""
     filtered: int = 0
     """Dropped by the address filter."""
-    clock_not_right: int = 0
+    clock_not_synchronised: int = 0
     """Dropped: there is no time to stamp them with yet."""
     duplicates: int = 0
     """Dropped: another coprocessor had already reported the same advertisement."""
@@ -74,7 +74,7 @@ class LinkCounters(Counters):
     opened: int = 0
     open_failures: int = 0
     """Attempts to open the port that failed."""
-    lost: int = 0
+    disconnects: int = 0
     """Ports that went away, or links that were given up."""
     bytes_received: int = 0
     bytes_in_frames: int = 0
@@ -157,17 +157,18 @@ class LinkStatus:
 class RelayCounters(Counters):
     """From table to server, one of these per target.
 
-    Where batches end: batches + from_before = accepted + empty_failed + refused + overflowed +
-    aged_out + merged + unreadable + lost + those that wait (Relay.waiting). Likewise for reports.
+    Where batches end: batches + from_previous_run = accepted + empty_failed + refused +
+    overflowed + aged_out + merged + unreadable + lost + those that wait (Relay.waiting). Likewise
+    for reports.
     """
 
     batches: int = 0
     """Cut, empty ones included."""
     batch_reports: int = 0
     """In them."""
-    from_before: int = 0
-    """Batches that an earlier run left in the spool."""
-    from_before_reports: int = 0
+    from_previous_run: int = 0
+    """Batches that the previous run left in the spool."""
+    from_previous_run_reports: int = 0
     posts: int = 0
     """Attempts."""
     accepted: int = 0
@@ -223,7 +224,7 @@ class ListeningCounters(Counters):
     """Different ones."""
     duplicates: int = 0
     """The same measurement, advertised again."""
-    lost: int = 0
+    missed: int = 0
     """Missing in the sequence of measurements."""
     superseded: int = 0
     """Format 6 of an Air whose E1 was heard within the last minute."""

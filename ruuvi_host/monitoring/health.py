@@ -1,10 +1,10 @@
 """Is the host doing its work? A pure judgement: facts and a time in, a level and a sentence out.
 
-GOOD    reports flow, or the radio is quiet; every target takes its batches.
-KNOWN   something is amiss, the log says what, and nothing is lost that can be kept: a server that
-        is down, a coprocessor that is unplugged, a clock that is not right yet.
-FAULT   there is no such excuse: the port is there and nobody answers, a relay stands still, data
-        is being lost. Whoever watches the process had better start it anew.
+OK        Reports come in, or the radio is quiet; every target accepts its batches.
+DEGRADED  Something is wrong, the log says what, and nothing is lost that can be kept: a server is
+          down, a coprocessor is unplugged, the clock is not synchronised yet.
+FAULT     There is no such reason: the port is there and nobody answers, a relay stands still, data
+          is being lost. Whoever watches the process should restart it.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ QUIET = 120.0
 class Level(IntEnum):
     """The worse, the higher."""
 
-    GOOD = 0
-    KNOWN = 1
+    OK = 0
+    DEGRADED = 1
     FAULT = 2
 
 
@@ -102,7 +102,7 @@ class Health:
     @property
     def sentence(self) -> str:
         """One line."""
-        worth = [f.sentence for f in self.findings if f.level is not Level.GOOD]
+        worth = [f.sentence for f in self.findings if f.level is not Level.OK]
         return "; ".join(worth or [f.sentence for f in self.findings])
 
 
@@ -112,7 +112,7 @@ def judge(facts: HostFacts, now: float) -> Health:
     some_answer = any(link.answers for link in facts.links)
     findings = [_link(link, now, excused=some_answer) for link in facts.links]
     if facts.hindrance:
-        findings.append(Finding(Level.KNOWN, f"nothing is relayed: {facts.hindrance}"))
+        findings.append(Finding(Level.DEGRADED, f"nothing is relayed: {facts.hindrance}"))
     else:
         findings += [_target(target, now) for target in facts.targets]
     return Health(tuple(sorted(findings, key=lambda finding: -finding.level)))
@@ -130,14 +130,14 @@ def unreachable(facts: HostFacts, now: float, limit: float) -> str:
 def _link(link: LinkFacts, now: float, *, excused: bool) -> Finding:
     if link.answers:
         if link.reported is None:
-            return Finding(Level.GOOD, "no reports yet")
+            return Finding(Level.OK, "no reports yet")
         if (quiet := now - link.reported) >= QUIET:
-            return Finding(Level.GOOD, f"no reports for {_minutes(quiet)}, the coprocessor answers")
-        return Finding(Level.GOOD, "reports flow")
+            return Finding(Level.OK, f"no reports for {_minutes(quiet)}, the coprocessor answers")
+        return Finding(Level.OK, "reports flow")
     silent = now - link.answered
     if not link.present:
-        return Finding(Level.KNOWN, f"{link.name}: no coprocessor for {_minutes(silent)}")
-    level = Level.FAULT if silent >= LINK_PATIENCE and not excused else Level.KNOWN
+        return Finding(Level.DEGRADED, f"{link.name}: no coprocessor for {_minutes(silent)}")
+    level = Level.FAULT if silent >= LINK_PATIENCE and not excused else Level.DEGRADED
     return Finding(level, f"{link.name}: no answer from the coprocessor for {_minutes(silent)}")
 
 
@@ -147,12 +147,12 @@ def _target(target: TargetFacts, now: float) -> Finding:
         return Finding(Level.FAULT, f"{name}: its relay has stood still for {_minutes(late)}")
     if not target.failing:
         waiting = f", waiting {target.waiting}" if target.waiting else ""
-        return Finding(Level.GOOD, f"{name}: batches are accepted{waiting}")
+        return Finding(Level.OK, f"{name}: batches are accepted{waiting}")
     said = f"{name}: nothing accepted for {_minutes(now - target.served)} ({target.failing})"
     unkept = 0.0 if target.unkept_since is None else now - target.unkept_since
     if unkept < WRITING:
-        return Finding(Level.KNOWN, f"{said}, batches kept {target.waiting}")
-    level = Level.FAULT if unkept >= LOSING_PATIENCE else Level.KNOWN
+        return Finding(Level.DEGRADED, f"{said}, batches kept {target.waiting}")
+    level = Level.FAULT if unkept >= LOSING_PATIENCE else Level.DEGRADED
     return Finding(level, f"{said}, and what comes cannot be written for {_minutes(unkept)}")
 
 

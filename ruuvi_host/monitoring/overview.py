@@ -137,7 +137,9 @@ def _link_lines(link: dict[str, Any]) -> Iterator[str]:
     if link["problem"]:
         words.append(link["problem"])
     yield "; ".join(words)
-    shown = "opened lost reboots lost_acks crc_errors etx_errors resets uart_overruns".split()
+    shown = (
+        "opened disconnects reboots lost_acks crc_errors etx_errors resets uart_overruns".split()
+    )
     counters = link["counters"]
     yield "  " + ", ".join(
         f"{name.replace('_', ' ')} {'unknown' if counters[name] is None else counters[name]}"

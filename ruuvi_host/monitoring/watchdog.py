@@ -92,7 +92,7 @@ class Watch:
         self._check_network(facts, now)
         if self._audit:
             self._assert_accounting(self._audit())
-        if not self._ready and (health.level is Level.GOOD or now >= self._began + START):
+        if not self._ready and (health.level is Level.OK or now >= self._began + START):
             self._ready = True
             self._notifier.ready()
         self._notifier.alive()

@@ -158,7 +158,8 @@ class Bench:
             figures.unheard += link.get("idle_rescans", 0)
         assert link["bytes_received"] == link["bytes_in_frames"] + link.get("bytes_skipped", 0)
         dropped = sum(
-            intake.get(name, 0) for name in ("empty", "too_long", "filtered", "clock_not_right")
+            intake.get(name, 0)
+            for name in ("empty", "too_long", "filtered", "clock_not_synchronised")
         )
         figures.taken = intake.get("changed", 0)
         seen = figures.taken + intake.get("repeats", 0) + intake.get("shorter", 0)

@@ -168,7 +168,7 @@ def test_the_end_comes_within_five_seconds_and_costs_nothing(tmp_path: Path, pha
                 again.wait_for("from before")
             server.wait_for(lambda: undelivered <= set(server.taken))
             assert again.stop() == 0
-        assert counted(again, "from_before") == kept
+        assert counted(again, "from_previous_run") == kept
         assert counted(again, "kept") == 0
 
 

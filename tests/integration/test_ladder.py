@@ -206,7 +206,7 @@ def test_who_was_found_old_is_spared_the_long_set_all_in_its_next_life(link: Pat
                 long_ones = sum(len(p) == 7 for c, p in peer.commands if c == SET_ALL)
                 assert long_ones == 4
                 peer.unplug()
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 peer.plug_in()
                 await host.ready(2)
                 assert sum(len(p) == 7 for c, p in peer.commands if c == SET_ALL) == long_ones
@@ -228,7 +228,7 @@ def test_it_is_found_under_another_tty_number(
                 await host.ready()
                 peer.unplug()
                 usb.unplug("ttyACM0")
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 usb.plug_in("ttyACM0", stranger.path, serial="B", socket="1-7")
                 peer.plug_in()
                 moved = usb.plug_in("ttyACM1", peer.path, serial="A")
@@ -259,7 +259,7 @@ def test_a_port_is_opened_at_once_when_it_is_back(
                     peer.unplug()
                     folder.rmdir()
                     folder.parent.rmdir()
-                    await host.until(lambda: host.counters.lost == life - 1)  # noqa: B023
+                    await host.until(lambda: host.counters.disconnects == life - 1)  # noqa: B023
                     await asyncio.sleep(0.05)  # it waits by now; earlier is no harm
                     folder.parent.mkdir()
                     folder.mkdir()
@@ -279,7 +279,7 @@ def test_where_nothing_tells_it_is_looked_for(link: Path, monkeypatch: pytest.Mo
             async with hosting(link) as host:
                 await host.ready()
                 peer.unplug()
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 peer.plug_in()
                 await host.ready(2)
 
@@ -312,7 +312,7 @@ def test_a_storm_among_the_device_nodes_does_not_make_it_spin(tmp_path: Path) ->
             async with hosting(tmp_path / "tty") as host:
                 await host.ready()
                 peer.unplug()
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 start = time.monotonic()
                 while time.monotonic() < start + 0.5:
                     (tmp_path / "other").touch()
@@ -383,7 +383,7 @@ def test_a_quiet_radio_is_no_dead_link(link: Path, log: pytest.LogCaptureFixture
                 await host.ready(2)
                 await peer.got(GET_DEVICE_ID, 4)  # it is probed all the same
                 assert host.supervisor.status.state is LinkState.QUIET
-                assert host.counters.lost == 0
+                assert host.counters.disconnects == 0
                 peer.send(report(1))
                 await host.until(lambda: host.ears.reports)
                 assert not host.supervisor.status.problem
@@ -410,7 +410,7 @@ def test_other_settings_reach_a_running_link_at_once(link: Path) -> None:
                 await host.until(lambda: len(host.ears.reports) == 2)
                 assert (host.counters.opened, host.counters.reports_unconfigured) == (1, 0)
                 peer.unplug()
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 host.supervisor.reconfigure(SetAll(use_coded_phy=True, fltr_tags=False))
                 peer.plug_in()
                 assert (await peer.got(SET_ALL, 3)).hex(" ") == "99 04 2c 7e 2c 30 2c"
@@ -473,7 +473,7 @@ def test_a_driver_that_counts_overruns_is_believed(
                 counted[0] += 3
                 assert host.counters.uart_overruns == 3
                 peer.unplug()
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 peer.plug_in()
                 await host.ready(2)
                 counted[0] += 1

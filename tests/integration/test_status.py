@@ -60,7 +60,7 @@ def test_asked_while_it_runs(state: str) -> None:
         assert target["relay"]["accepted"] >= 2
         assert [account["without_a_count"] for account in document["accounting"]] == [0] * 8
         lines = status(state).out
-        assert lines[1].startswith("health: good: reports flow; custom: batches are accepted")
+        assert lines[1].startswith("health: ok: reports flow; custom: batches are accepted")
         assert any(line.startswith("  custom, changed ") for line in lines)
         assert host.stop() == 0
 

@@ -129,7 +129,7 @@ def test_few_and_clear_lines(link: Path, log: pytest.LogCaptureFixture) -> None:
                     peer.send(frame(GET_ALL))
                     await host.ready(times)
                 peer.unplug()
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 peer.plug_in()
                 await host.ready(5)
         assert lines(log) == [
@@ -189,12 +189,12 @@ def test_reports_and_counters_survive_unplugging(link: Path, log: pytest.LogCapt
                     peer.send(b"\xca" + report(life) + b"\x00")
                     await host.heard(life)
                     peer.unplug()
-                    await host.until(lambda: host.counters.lost == life)  # noqa: B023
+                    await host.until(lambda: host.counters.disconnects == life)  # noqa: B023
                     peer.plug_in()
                 await host.ready(4)
                 assert host.ears.numbers == [1, 2, 3]
                 counters = host.counters
-                assert (counters.opened, counters.lost, counters.reports) == (4, 3, 3)
+                assert (counters.opened, counters.disconnects, counters.reports) == (4, 3, 3)
                 assert counters.bytes_skipped == 6
         assert sum(line.startswith("WARNING") for line in lines(log)) == 1, (
             "it flaps: one line a minute"
@@ -211,12 +211,12 @@ def test_a_simulated_board_is_unplugged_in_full_flow(link: Path) -> None:
             async with supervised(link) as host:
                 await host.until(lambda: len(host.ears.reports) > 50)
                 server.unplug()
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 server.replug()
                 await host.ready(2)
                 before = len(host.ears.reports)
                 await host.until(lambda: len(host.ears.reports) > before + 50)
-                assert host.counters.lost == 1
+                assert host.counters.disconnects == 1
             assert host.counters.bytes_skipped < 100  # what was cut off at the unplug and the end
             serving.cancel()
             await asyncio.wait([serving])
@@ -236,7 +236,7 @@ def test_a_port_that_has_vanished_is_looked_for_every_second(
             async with supervised(link) as host:
                 await host.ready()
                 peer.unplug()
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 peer.plug_in()
                 await host.ready(2)
 
@@ -250,7 +250,7 @@ def test_a_silent_peer_is_left_and_tried_again(link: Path, log: pytest.LogCaptur
         with Peer(link, silent) as peer:
             async with supervised(link) as host:
                 await host.until(lambda: host.counters.opened == 2)
-                assert host.counters.lost == 1
+                assert host.counters.disconnects == 1
                 assert host.counters.lost_acks == 10
                 peer.answers = obliging
                 await host.ready()
@@ -285,11 +285,11 @@ def test_a_port_that_another_program_took_meanwhile(
                 peer.plug_in()
                 thief = os.open(peer.path, os.O_RDWR | os.O_NOCTTY)
                 fcntl.flock(thief, fcntl.LOCK_EX)
-                await host.until(lambda: host.counters.lost)
+                await host.until(lambda: host.counters.disconnects)
                 await host.until(lambda: attempts == 3)
                 os.close(thief)
                 await host.ready(2)
-                assert (host.counters.opened, host.counters.lost) == (2, 1)
+                assert (host.counters.opened, host.counters.disconnects) == (2, 1)
         assert len(lines(log)) == 5  # the failed attempts are no news
 
     run(main())
@@ -393,7 +393,7 @@ def test_the_pause_is_short_again_after_a_success(monkeypatch: pytest.MonkeyPatc
         async with supervised(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}") as host:
             await host.ready(15)  # the fifteenth pause of a row would last five minutes
             server.close()
-            await host.until(lambda: host.counters.lost == host.counters.opened)
+            await host.until(lambda: host.counters.disconnects == host.counters.opened)
         await server.wait_closed()
 
     run(main())
@@ -406,7 +406,7 @@ def test_a_board_behind_a_tcp_server_that_restarts() -> None:
         async with supervised(f"socket://127.0.0.1:{board.port}") as host:
             await host.until(lambda: len(host.ears.reports) > 20)
             await board.stop()
-            await host.until(lambda: host.counters.lost)
+            await host.until(lambda: host.counters.disconnects)
             await board.start()
             before = len(host.ears.reports)
             await host.until(lambda: len(host.ears.reports) > before + 20)
@@ -426,7 +426,7 @@ def test_a_board_behind_an_rfc2217_server() -> None:
                     await host.until(lambda: len(host.ears.reports) > 20)
                     assert host.counters.bytes_skipped == 0
                     remote.hang_up()
-                    await host.until(lambda: host.counters.lost)
+                    await host.until(lambda: host.counters.disconnects)
             serving.cancel()
             await asyncio.wait([serving])
 
@@ -485,7 +485,7 @@ def test_it_can_be_stopped_during_the_pause(link: Path, monkeypatch: pytest.Monk
             host = Supervised(str(link))
             await host.ready()
             peer.unplug()
-            await host.until(lambda: host.counters.lost)
+            await host.until(lambda: host.counters.disconnects)
             await host.stop()
             assert host.counters.opened == 1
 

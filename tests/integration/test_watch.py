@@ -96,7 +96,7 @@ def test_what_is_known_is_told_and_is_alive(systemd: Systemd) -> None:
     world.target = replace(world.target, failing="Connection refused")
     run(world.run_until(systemd, "WATCHDOG=1"))
     assert world.watch.health
-    assert world.watch.health.level is Level.KNOWN
+    assert world.watch.health.level is Level.DEGRADED
     assert "READY=1" not in systemd.told  # not yet: it may still come up
 
 

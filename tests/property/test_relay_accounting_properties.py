@@ -137,6 +137,6 @@ def test_it_adds_up_whatever_the_server_does(
             again = World(Path(folder), [], profile=profile, sync=sync, window=window)
             await again.run(finish=True)
             assert world.unaccounted + again.unaccounted == []
-            assert again.relay.counters.from_before == world.relay.spool.batches
+            assert again.relay.counters.from_previous_run == world.relay.spool.batches
 
     asyncio.run(main())

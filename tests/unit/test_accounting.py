@@ -55,7 +55,7 @@ def test_what_does_not() -> None:
         "reports",
         4,
         dict.fromkeys(
-            "empty too_long filtered clock_not_right duplicates repeats shorter".split(), 0
+            "empty too_long filtered clock_not_synchronised duplicates repeats shorter".split(), 0
         )
         | {"changed": 3},
     )
@@ -74,7 +74,7 @@ def test_what_cannot_be_known() -> None:
 
 
 def test_the_lines_for_people() -> None:
-    health = Health((Finding(Level.KNOWN, "nothing is relayed: the clock is not right"),))
+    health = Health((Finding(Level.DEGRADED, "nothing is relayed: the clock is not right"),))
     link = LinkStatus(
         *(PORT, "/dev/ttyACM1", LinkState.READY, "C8:25:2D:8E:9C:2C", "2.0.0 or newer"),
         *(997.5, None, "", LINK),
@@ -98,10 +98,10 @@ def test_the_lines_for_people() -> None:
     told = list(lines(overview.document(1000.0)))
     assert told[:9] == [
         "ruuvi-host 0.1.0, process 4711, up 27 h 46 min",
-        "health: known: nothing is relayed: the clock is not right",
+        "health: degraded: nothing is relayed: the clock is not right",
         "coprocessor /dev/ttyACM0 (now /dev/ttyACM1): ready; C8:25:2D:8E:9C:2C, firmware 2.0.0 or "
         "newer; last report 2.5 s ago",
-        "  opened 0, lost 0, reboots 0, lost acks 0, crc errors 0, etx errors 0, resets 0, "
+        "  opened 0, disconnects 0, reboots 0, lost acks 0, crc errors 0, etx errors 0, resets 0, "
         "uart overruns unknown",
         "coprocessor /dev/ttyUSB0: closed; gone",
         told[3],

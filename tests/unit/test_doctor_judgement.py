@@ -163,7 +163,7 @@ def test_the_spool() -> None:
 
 def test_a_running_host() -> None:
     assert running(None).level is OK
-    for name, level in (("good", OK), ("known", WARNING), ("fault", FAULT)):
+    for name, level in (("ok", OK), ("degraded", WARNING), ("fault", FAULT)):
         document = {"pid": 7, "health": {"level": name, "sentence": "so it is"}}
         finding = running(document)
         assert (finding.level, finding.sentence) == (level, "runs as process 7: so it is")

@@ -38,24 +38,24 @@ def told(health: Health) -> tuple[Level, str]:
 
 
 def test_all_is_well() -> None:
-    assert told(judged()) == (Level.GOOD, "reports flow; custom: batches are accepted")
+    assert told(judged()) == (Level.OK, "reports flow; custom: batches are accepted")
     backlog = judged(target=replace(TARGET, waiting=3))
-    assert told(backlog) == (Level.GOOD, "reports flow; custom: batches are accepted, waiting 3")
+    assert told(backlog) == (Level.OK, "reports flow; custom: batches are accepted, waiting 3")
 
 
 def test_a_quiet_radio_is_no_fault() -> None:
     assert judged(replace(LINK, reported=None)).sentence.startswith("no reports yet")
     quiet = judged(replace(LINK, reported=NOW - 6 * 3600))
-    assert quiet.level is Level.GOOD
+    assert quiet.level is Level.OK
     assert quiet.sentence.startswith("no reports for 6.0 h, the coprocessor answers; ")
 
 
 def test_an_unplugged_coprocessor_is_known_for_as_long_as_it_lasts() -> None:
     gone = replace(LINK, answers=False, present=False, answered=NOW - 90_000)
-    assert told(judged(gone)) == (Level.KNOWN, f"{PORT}: no coprocessor for 25.0 h")
+    assert told(judged(gone)) == (Level.DEGRADED, f"{PORT}: no coprocessor for 25.0 h")
 
 
-@pytest.mark.parametrize(("silent", "level"), [(10, Level.KNOWN), (LINK_PATIENCE, Level.FAULT)])
+@pytest.mark.parametrize(("silent", "level"), [(10, Level.DEGRADED), (LINK_PATIENCE, Level.FAULT)])
 def test_a_port_that_is_there_and_silent(silent: float, level: Level) -> None:
     health = judged(replace(LINK, answers=False, answered=NOW - silent))
     assert health.level is level
@@ -64,14 +64,14 @@ def test_a_port_that_is_there_and_silent(silent: float, level: Level) -> None:
 
 def test_a_server_that_is_down_is_known_as_long_as_data_is_kept() -> None:
     assert told(judged(target=DOWN)) == (
-        Level.KNOWN,
+        Level.DEGRADED,
         "custom: nothing accepted for 90 min (Connection refused), batches kept 540",
     )
 
 
 def test_data_that_cannot_be_written_is_excused_for_a_short_while() -> None:
     losing = replace(DOWN, unkept_since=NOW - LOSING_PATIENCE + 1)
-    assert judged(target=losing).level is Level.KNOWN
+    assert judged(target=losing).level is Level.DEGRADED
     health = judged(target=replace(losing, unkept_since=NOW - LOSING_PATIENCE))
     assert told(health) == (
         Level.FAULT,
@@ -79,7 +79,7 @@ def test_data_that_cannot_be_written_is_excused_for_a_short_while() -> None:
         "written for 5 min",
     )
     served = replace(losing, failing="", unkept_since=NOW - LOSING_PATIENCE)
-    assert judged(target=served).level is Level.GOOD
+    assert judged(target=served).level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_a_relay_that_stands_still(late: TargetFacts) -> None:
         "custom: its relay has stood still for 90 s",
     )
     just = replace(late, batch_due=late.batch_due + 1, step_due=late.step_due + 1)
-    assert judged(target=just).level is Level.GOOD
+    assert judged(target=just).level is Level.OK
 
 
 def test_before_it_relays_no_relay_can_stand_still() -> None:
     waiting = judged(target=replace(TARGET, batch_due=0.0), hindrance="the clock is not right")
-    assert told(waiting) == (Level.KNOWN, "nothing is relayed: the clock is not right")
+    assert told(waiting) == (Level.DEGRADED, "nothing is relayed: the clock is not right")
 
 
 def test_the_worst_comes_first_and_what_is_well_is_not_said_beside_it() -> None:
@@ -116,7 +116,7 @@ def test_of_several_coprocessors_one_that_answers_is_enough_to_go_on() -> None:
     silent = replace(LINK, name="/dev/ttyACM1", answers=False, answered=NOW - 90_000)
     health = judge(HostFacts([LINK, silent], [TARGET]), NOW)
     assert told(health) == (
-        Level.KNOWN,
+        Level.DEGRADED,
         "/dev/ttyACM1: no answer from the coprocessor for 25.0 h",
     )
     assert judge(HostFacts([silent, silent], [TARGET]), NOW).level is Level.FAULT
@@ -165,7 +165,7 @@ def test_what_nobody_fixes_never_gets_better(facts: HostFacts, seconds: float) -
 
 @given(hosts)
 def test_good_means_that_all_answer_and_no_target_fails(facts: HostFacts) -> None:
-    if judge(facts, NOW).level is Level.GOOD:
+    if judge(facts, NOW).level is Level.OK:
         assert all(link.answers for link in facts.links)
         assert not facts.hindrance
         assert not any(target.failing for target in facts.targets)

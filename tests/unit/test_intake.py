@@ -195,7 +195,7 @@ def test_what_the_gateway_drops_is_counted() -> None:
     intake.heard([report(4, bytes(48)), report(5, secondary=2), report(6, secondary=4)], 0.0, 7)
     assert intake.counters.nonzero() == {
         "reports": 7,
-        "clock_not_right": 1,
+        "clock_not_synchronised": 1,
         "empty": 1,
         "too_long": 1,
         "filtered": 1,
@@ -358,8 +358,10 @@ def test_every_report_ends_in_one_counter() -> None:
         reports = [report(random.randrange(150), bytes([random.randrange(3)]) * size)]
         ears.intake.heard(reports, number * 0.05, random.choice((None, 1)), random.randrange(2))
     c = ears.counters
-    dropped = c.empty + c.too_long + c.filtered + c.clock_not_right + c.duplicates
+    dropped = c.empty + c.too_long + c.filtered + c.clock_not_synchronised + c.duplicates
     assert c.reports == 5000 == dropped + c.changed + c.repeats + c.shorter
-    assert min(c.empty, c.too_long, c.clock_not_right, c.duplicates, c.changed, c.repeats) > 0
+    assert (
+        min(c.empty, c.too_long, c.clock_not_synchronised, c.duplicates, c.changed, c.repeats) > 0
+    )
     assert c.shorter > 0
     assert c.legacy == c.changed + c.repeats + c.shorter

@@ -33,13 +33,13 @@ def test_duplicates_and_losses_are_told_by_the_sequence() -> None:
     assert [r.duplicate for r in readings] == [False, True, False, False, False]
     (sensor,) = air.sensors.values()
     assert (sensor.reports, sensor.measurements, sensor.lost) == (5, 4, 2)
-    assert air.counters.nonzero() == {"reports": 5, "measurements": 4, "duplicates": 1, "lost": 2}
+    assert air.counters.nonzero() == {"reports": 5, "measurements": 4, "duplicates": 1, "missed": 2}
 
 
 def test_a_restarted_tag_has_lost_nothing() -> None:
     air = Air()
     hear(air, (tag(30000), 0.0), (tag(1), 1.0), (tag(5000), 2.0))
-    assert air.counters.lost == 0
+    assert air.counters.missed == 0
 
 
 def test_a_sequence_that_is_not_available_says_nothing() -> None:

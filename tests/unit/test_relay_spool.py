@@ -147,7 +147,10 @@ def test_it_outlives_its_process_in_order_and_private(tmp_path: Path) -> None:
         spool = spool_in(tmp_path)
         await spool.open()
         assert (spool.batches, spool.reports) == (5, 10)
-        assert (spool.counters.from_before, spool.counters.from_before_reports) == (5, 10)
+        assert (spool.counters.from_previous_run, spool.counters.from_previous_run_reports) == (
+            5,
+            10,
+        )
         assert await take_all(spool) == [batch(n, n, n + 1) for n in range(5)]
         await spool.close()
         assert names(tmp_path) == [], "an empty spool leaves no file"
@@ -513,7 +516,7 @@ def test_the_old_file_is_taken_over(tmp_path: Path) -> None:
         spool = spool_in(tmp_path)
         await spool.open()
         assert not old.exists()
-        assert spool.counters.from_before == 2
+        assert spool.counters.from_previous_run == 2
         await fill(spool, batch(3))
         await spool.close()
         # As after a crash between taking over and removing the old file.

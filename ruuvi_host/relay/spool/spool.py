@@ -121,8 +121,8 @@ class Spool:
         self._opened = True
         if self.path.exists() or self._old_path.exists():
             await self._do(lambda file: None, lambda _: None)
-            self.counters.from_before += self.batches
-            self.counters.from_before_reports += self.reports
+            self.counters.from_previous_run += self.batches
+            self.counters.from_previous_run_reports += self.reports
 
     async def add(self, waiting: Waiting) -> None:
         """Keep a batch, at its place. When this returns it is on disk, if that can be."""
