@@ -172,11 +172,11 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_sentences_of_the_page_are_those_of_the_code() -> None:
     """What the table of faults quotes is in the source, piece by piece."""
     code = "".join(
-        re.sub(r'"\s*\n\s*f?"', "", (PAGES.parents[1] / "ruuvi_host/relay" / name).read_text())
-        for name in ("tls.py", "files.py", "http.py")
+        re.sub(r'"\s*\n\s*f?"', "", path.read_text())
+        for path in (PAGES.parents[1] / "ruuvi_host/relay/http").glob("*.py")
     )
     text = (PAGES / "client-certificates.md").read_text("utf-8")
-    table = text.partition("| it says |")[2].partition("\n\n")[0]
+    table = text.partition("| message |")[2].partition("\n\n")[0]
     quoted = [
         q for row in table.splitlines()[2:] for q in re.findall(r"`([^`]+)`", row.split("|")[1])
     ]
