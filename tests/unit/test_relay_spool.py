@@ -21,6 +21,7 @@ from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.relay.spool.reading import rows
 from ruuvi_host.relay.spool.record import pack, unpack
 from ruuvi_host.relay.spool.spool import Spool
 
@@ -185,6 +186,80 @@ def test_what_is_in_hand_is_not_given_out_again(tmp_path: Path) -> None:
         again = await spool.oldest(0.0, int)
         assert again
         assert again.batch.nonce == 1
+        await spool.close()
+
+    run(main())
+
+
+# -- confirmed in parts ---------------------------------------------------------------------------
+
+
+def part(b: Batch, *sensors: int) -> tuple[Advertisement, ...]:
+    return tuple(a for a in b.advertisements if int.from_bytes(a.address, "big") in sensors)
+
+
+@pytest.mark.parametrize("from_disk", [True, False], ids=["found on disk", "kept in this run"])
+def test_of_a_batch_that_was_confirmed_in_parts_the_rest_stays_at_its_place(
+    tmp_path: Path, from_disk: bool
+) -> None:
+    async def main() -> None:
+        spool = spool_in(tmp_path)
+        waiting = spool.new(batch(1, 1, 2, 3))
+        await spool.add(waiting)
+        await fill(spool, batch(2, 4))
+        if from_disk:
+            await spool.close()
+            spool = spool_in(tmp_path)
+            found = await spool.oldest(0.0, int)
+            assert found
+            waiting = found
+        await spool.shorten(waiting, part(waiting.batch, 2, 3))
+        assert (spool.batches, spool.reports, spool.only_in_memory) == (2, 3, (0, 0))
+        assert [row.batch for row in rows(spool.path)] == [batch(1, 2, 3), batch(2, 4)]
+        await spool.shorten(waiting, part(waiting.batch, 3))
+        spool.in_hand.clear()
+        assert await take_all(spool) == [batch(1, 3), batch(2, 4)]
+        await spool.close()
+        assert names(tmp_path) == []
+
+    run(main())
+
+
+def test_a_batch_that_is_not_kept_is_shortened_in_memory(tmp_path: Path) -> None:
+    async def main() -> None:
+        spool = spool_in(tmp_path)
+        waiting = spool.new(batch(1, 1, 2, 3))
+        await spool.shorten(waiting, part(waiting.batch, 1))
+        assert (spool.batches, spool.reports, names(tmp_path)) == (0, 0, [])
+        await spool.add(waiting)
+        assert (spool.batches, spool.reports) == (1, 1)
+        assert await take_all(spool) == [batch(1, 1)]
+        await spool.close()
+
+    run(main())
+
+
+def test_what_was_confirmed_does_not_come_back_while_the_disk_cannot_be_written(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        spool = spool_in(tmp_path)
+        await fill(spool, batch(1, 1, 2, 3), batch(2, 4))
+        waiting = await spool.oldest(0.0, int)
+        assert waiting
+        with closing(sqlite3.connect(spool.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # it may be read, and not be written
+            await spool.shorten(waiting, part(waiting.batch, 3))
+            spool.in_hand.clear()
+            assert (spool.batches, spool.reports, spool.only_in_memory) == (2, 2, (1, 1))
+            given = [await spool.oldest(0.0, int), await spool.oldest(0.0, int)]
+            assert {w.batch for w in given if w} == {batch(1, 3), batch(2, 4)}
+        await fill(spool, batch(3, 5))
+        assert spool.only_in_memory == (0, 0)
+        found = [row.batch for row in rows(spool.path)]
+        assert found == [batch(1, 3), batch(2, 4), batch(3, 5)]
+        spool.in_hand.clear()
+        assert await take_all(spool) == found
         await spool.close()
 
     run(main())

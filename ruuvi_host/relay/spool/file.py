@@ -125,7 +125,7 @@ class SpoolFile:
             return {nonce for (nonce,) in self._connection.execute("SELECT nonce FROM batch")}
 
     def add(self, seq: int, batch: Batch, made: float, held: Collection[int] = ()) -> None:
-        """Keep a batch at its place. The oldest leave for it.
+        """Keep a batch at its place, instead of what is there. The oldest leave for it.
 
         held: those that must not leave. Raises ValueError for a batch that cannot be.
         """
@@ -137,6 +137,10 @@ class SpoolFile:
 
         def insert() -> None:
             self._make_room(need, held)
+            replaced = self._connection.execute(
+                "DELETE FROM batch WHERE seq = ? RETURNING reports", (seq,)
+            ).fetchall()
+            self._forget([n for (n,) in replaced], [])
             self._connection.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?)", values)
 
         try:

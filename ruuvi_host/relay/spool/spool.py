@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ruuvi_host.clock import EARLIEST, Clock
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.errors import SpoolError
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.logs import Repeated
 from ruuvi_host.monitoring.counters import RelayCounters
@@ -150,6 +151,20 @@ class Spool:
             lambda _: self._gone.difference_update(gone),
         )
 
+    async def shorten(self, waiting: Waiting, remaining: tuple[Advertisement, ...]) -> None:
+        """Of a batch that was confirmed in parts, `remaining` is still to be delivered: at least
+        one report. It keeps its nonce and its place, in the spool or not; the rest does not come
+        back in this run even if the disk cannot be written."""
+        done = len(waiting.batch.advertisements) - len(remaining)
+        waiting.batch = replace(waiting.batch, advertisements=remaining)
+        if not waiting.kept:
+            return
+        self._left(0, done)
+        waiting.on_disk = False  # not as it is now
+        if waiting not in self._memory:
+            insort(self._memory, waiting, key=attrgetter("order"))
+        await self._write_memory()
+
     async def oldest(self, window: float, nonce: Callable[[], int]) -> Waiting | None:
         """The batch that has waited longest and is not in hand; it is now. None: there is none.
 
@@ -158,7 +173,8 @@ class Spool:
         """
         await self.open()
         group: list[Row] = []
-        now, others = self.now(), self.in_hand | self._gone
+        # What is in memory may be on disk as it was before it was shortened.
+        now, others = self.now(), self.in_hand | self._gone | set(self._memory)
         if self.batches > len(self._memory) or self.path.exists():
             await self._do(
                 lambda file: file.oldest(now, window=window, held=_places(others)), group.extend
