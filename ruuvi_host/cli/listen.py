@@ -10,7 +10,7 @@ from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without
 
 if TYPE_CHECKING:
     from firmware_protocol.messages import Report
-    from ruuvi_host.jobs.listen import Reading
+    from ruuvi_host.intake.sensors import Reading
 
 
 @click.command(
@@ -50,7 +50,8 @@ def command(
     from firmware_protocol.messages import SetAll
     from ruuvi_host import logs
     from ruuvi_host.errors import ConfigError, RuuviHostError
-    from ruuvi_host.jobs.listen import Air, listen
+    from ruuvi_host.intake.sensors import Sensors
+    from ruuvi_host.jobs.listen import listen
     from ruuvi_host.lifetime import run_until_stopped
 
     logs.configure()
@@ -58,16 +59,16 @@ def command(
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if sys.stdout is None:
         raise RuuviHostError("there is no standard output to write to")
-    air = Air(read_keys(key_options), read_without(without))
+    sensors = Sensors(read_keys(key_options), read_without(without))
     settings = SetAll(fltr_tags=not every_company)
     line_for = _json_line if as_json else _text_line
 
     def heard(reports: list[Report], now: float) -> None:
         for report in reports:
-            air.take(report, now)
+            sensors.receive(report, now)
 
     def print_heard(reports: list[Report], now: float) -> None:
-        lines = [line_for(air.take(report, now)) + "\n" for report in reports]
+        lines = [line_for(sensors.receive(report, now)) + "\n" for report in reports]
         sys.stdout.write("".join(lines))
         sys.stdout.flush()
 
@@ -77,14 +78,14 @@ def command(
         else:
             from ruuvi_host.cli.live import show_table
 
-            run_until_stopped(show_table(air, listen(port, heard, settings)))
+            run_until_stopped(show_table(sensors, listen(port, heard, settings)))
     except OSError as error:
         # Nothing may complain once more at exit, and a reader that has seen enough is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
     finally:
-        click.echo(air.summary(), err=True)
+        click.echo(sensors.summary(), err=True)
 
 
 def _json_line(reading: Reading) -> str:

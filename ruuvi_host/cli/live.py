@@ -19,7 +19,7 @@ from rich.text import Text
 from firmware_protocol.messages import address_text
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.formats.summary import summary
-from ruuvi_host.jobs.listen import Air, Sensor
+from ruuvi_host.intake.sensors import Sensor, Sensors
 from ruuvi_host.lifetime import together
 from ruuvi_host.logs import printable
 
@@ -31,15 +31,15 @@ NARROW = 64
 """Columns of a terminal that has no room for more than sensors and readings."""
 
 
-async def show_table(air: Air, listening: Coroutine[Any, Any, None]) -> None:
-    """Show what `air` knows while `listening` fills it. The terminal is as before afterwards."""
+async def show_table(sensors: Sensors, listening: Coroutine[Any, Any, None]) -> None:
+    """Show what `sensors` while `listening` fills it. The terminal is as before afterwards."""
     console = Console()
     clock = SystemClock()
     log: deque[str] = deque(maxlen=LOG_LINES)
 
     async def redraw(live: Live) -> None:
         while True:
-            live.update(picture(console, air, clock.monotonic(), log), refresh=True)
+            live.update(picture(console, sensors, clock.monotonic(), log), refresh=True)
             await asyncio.sleep(INTERVAL)
 
     with (
@@ -49,7 +49,7 @@ async def show_table(air: Air, listening: Coroutine[Any, Any, None]) -> None:
         await together(listen=listening, redraw=redraw(live))
 
 
-def picture(console: Console, air: Air, now: float, log: deque[str]) -> Segments:
+def picture(console: Console, sensors: Sensors, now: float, log: deque[str]) -> Segments:
     """As much of the table as there is room for, then what was counted and the end of the log."""
     room = max(console.height - len(log) - 1, 1)
     columns = 2 if console.width < NARROW else 6
@@ -57,11 +57,11 @@ def picture(console: Console, air: Air, now: float, log: deque[str]) -> Segments
     for title in ("Sensor", "Reading", "DF", "dBm", "Age", "Lost")[:columns]:
         table.add_column(title, no_wrap=title != "Reading")
     # A row has one line or more, so there is no use for more rows than lines.
-    for sensor in list(air.sensors.values())[:room]:
+    for sensor in list(sensors.by_address.values())[:room]:
         # Text, not markup: names come from the air.
         table.add_row(*(Text(cell) for cell in _row(sensor, now)[:columns]))
     lines = console.render_lines(table)
-    below = [*log, air.summary() + "; not all fit in here" * (len(lines) > room)]
+    below = [*log, sensors.summary() + "; not all fit in here" * (len(lines) > room)]
     lines = lines[:room]
     lines += [
         console.render_lines(Text(line, no_wrap=True, overflow="ellipsis"))[0] for line in below
@@ -75,14 +75,14 @@ def picture(console: Console, air: Air, now: float, log: deque[str]) -> Segments
 def _row(sensor: Sensor, now: float) -> tuple[str, ...]:
     name = f" {printable(sensor.name, 24)}" if sensor.name else ""
     measurement = sensor.measurement
-    total = sensor.measurements + sensor.lost
+    total = sensor.measurements + sensor.missed
     return (
         address_text(sensor.address) + name,
         summary(measurement) if measurement else sensor.error or "",
         f"{measurement.data_format:X}" if measurement else "-",
         f"{sensor.rssi}",
-        f"{now - sensor.heard:.0f} s",
-        f"{100 * sensor.lost / total:.0f} %" if total else "-",
+        f"{now - sensor.received:.0f} s",
+        f"{100 * sensor.missed / total:.0f} %" if total else "-",
     )
 
 

@@ -1,4 +1,4 @@
-"""The one value that crosses every room: a report, and when it was heard."""
+"""The one value that crosses every room: a report, and when it was received."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class Advertisement(NamedTuple):
     """Channel index, 0..39; 255 = the coprocessor did not tell."""
     tx_power: int | None
     """dBm; None when the advertisement did not tell."""
-    heard: float
+    received: float
     """Monotonic seconds, for ages."""
     timestamp: int
     """UTC in whole seconds, or a running number on a gateway that uses no clock."""

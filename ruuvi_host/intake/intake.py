@@ -43,7 +43,7 @@ class Intake:
         self._max_adv_len = max_adv_len
         self._echoes = Echoes() if coprocessors > 1 else None
 
-    def heard(
+    def receive(
         self, reports: Sequence[Report], now: float, utc: int | None, source: int = 0
     ) -> None:
         """Take in what one read brought.

@@ -82,7 +82,7 @@ class AdvertisementTable:
                     continue
                 if (
                     len(data) <= LONGEST_LEGACY < len(old_data)
-                    and Advertisement(*values).heard - old.heard <= LONGER_GIVES_WAY
+                    and Advertisement(*values).received - old.received <= LONGER_GIVES_WAY
                 ):
                     counters.shorter += 1
                     continue
@@ -120,9 +120,9 @@ class AdvertisementTable:
         if entry is None:
             return False
         held = entry.advertisement
-        if held.data != data or held.heard < since or radio[0] <= held.rssi:
+        if held.data != data or held.received < since or radio[0] <= held.rssi:
             return False
-        entry.advertisement = Advertisement(address, data, *radio, held.heard, held.timestamp)
+        entry.advertisement = Advertisement(address, data, *radio, held.received, held.timestamp)
         return True
 
     def newest_first(self) -> Iterator[Advertisement]:
@@ -159,7 +159,7 @@ class AdvertisementTable:
         self._max_sensors = max_sensors
 
     def _count_missed(self, entry: _Entry, old: Advertisement, new: Advertisement) -> None:
-        between = missed(old.data, new.data, new.heard - old.heard)
+        between = missed(old.data, new.data, new.received - old.received)
         if between > 0:
             self.counters.missed += between
             entry.missed += between

@@ -443,7 +443,7 @@ class Host:
     # --- what the link tells
 
     def heard(self, reports: list[Report], now: float, source: int) -> None:
-        self._intake.heard(reports, now, self._wall.utc(), source)
+        self._intake.receive(reports, now, self._wall.utc(), source)
 
     def identified(self, device: DeviceId, source: int) -> None:
         if source:

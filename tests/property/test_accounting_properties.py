@@ -69,7 +69,7 @@ class Host(RuleBasedStateMachine):
     def feed(self, line: int, data: bytes) -> None:
         for event in self.sessions[line].receive(data, self.now):
             if isinstance(event, Heard):
-                self.intake.heard(event.reports, self.now, self.utc, line)
+                self.intake.receive(event.reports, self.now, self.utc, line)
 
     # -- what can happen
 
@@ -107,7 +107,7 @@ class Host(RuleBasedStateMachine):
         session = self.sessions[line]
         for event in session.end(self.now):
             if isinstance(event, Heard):
-                self.intake.heard(event.reports, self.now, self.utc, line)
+                self.intake.receive(event.reports, self.now, self.utc, line)
         add_life(self.past[line], session.counters)
         self.sessions[line] = self._session()
 

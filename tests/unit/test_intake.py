@@ -120,7 +120,7 @@ def test_sequence(case: dict[str, Any]) -> None:
             case "recv":
                 changed = intake.counters.changed
                 timestamp = step["adv"]["timestamp"]
-                intake.heard([report_of(step["adv"])], float(timestamp), timestamp)
+                intake.receive([report_of(step["adv"])], float(timestamp), timestamp)
                 assert intake.counters.changed - changed == step["stored"]
             case "post":
                 taken = queues[step["target"]].take()
@@ -150,11 +150,11 @@ def test_sequence(case: dict[str, Any]) -> None:
 def test_legacy_data_replaces_a_longer_advertisement_only_after_a_minute() -> None:
     table = AdvertisementTable()
     intake = Intake(table)
-    intake.heard([report(data=bytes([5]) * 48, secondary=2)], 0.0, 1)
-    intake.heard([report(data=bytes(31))], 60.0, 2)
+    intake.receive([report(data=bytes([5]) * 48, secondary=2)], 0.0, 1)
+    intake.receive([report(data=bytes(31))], 60.0, 2)
     assert [len(a.data) for a in table.newest_first()] == [48]
     assert intake.counters.shorter == 1
-    intake.heard([report(data=bytes(31))], 60.1, 3)
+    intake.receive([report(data=bytes(31))], 60.1, 3)
     assert [len(a.data) for a in table.newest_first()] == [31]
 
 
@@ -162,8 +162,8 @@ def test_a_full_table_loses_the_least_recently_changed_and_keeps_its_place_in_th
     table = AdvertisementTable(max_sensors=2)
     intake = Intake(table)
     queue = table.queue()
-    intake.heard([report(1), report(2), report(1, b"new")], 0.0, 1)
-    intake.heard([report(3)], 0.0, 1)
+    intake.receive([report(1), report(2), report(1, b"new")], 0.0, 1)
+    intake.receive([report(3)], 0.0, 1)
     assert [a.address[-1] for a in queue.take()] == [1, 3]
     assert intake.counters.evicted == queue.counters.evicted == 1
     assert queue.counters.replaced == 1
@@ -175,12 +175,12 @@ def test_a_cleared_table_still_knows_its_sensors() -> None:
     table = AdvertisementTable()
     intake = Intake(table)
     queue = table.queue()
-    intake.heard([report(1)], 0.0, 1)
+    intake.receive([report(1)], 0.0, 1)
     table.clear()
     assert not len(table)
     assert queue.take() == ()
     assert queue.counters.cleared == 1
-    intake.heard([report(1), report(2)], 0.0, 1)
+    intake.receive([report(1), report(2)], 0.0, 1)
     assert table.take_samples() == [(report(2).address, 0), (report(1).address, 1)]
 
 
@@ -191,8 +191,8 @@ def test_what_the_gateway_drops_is_counted() -> None:
     table = AdvertisementTable()
     listed = AddressFilter(frozenset({report(9).address}))
     intake = Intake(table, listed)
-    intake.heard([report(1), report(2, b""), report(3, bytes(49)), report(9)], 0.0, None)
-    intake.heard([report(4, bytes(48)), report(5, secondary=2), report(6, secondary=4)], 0.0, 7)
+    intake.receive([report(1), report(2, b""), report(3, bytes(49)), report(9)], 0.0, None)
+    intake.receive([report(4, bytes(48)), report(5, secondary=2), report(6, secondary=4)], 0.0, 7)
     assert intake.counters.nonzero() == {
         "reports": 7,
         "clock_not_synchronised": 1,
@@ -210,7 +210,7 @@ def test_what_the_gateway_drops_is_counted() -> None:
 def test_address_filter(allow: bool, passes: list[int]) -> None:
     table = AdvertisementTable()
     intake = Intake(table, AddressFilter(frozenset({report(1).address}), allow))
-    intake.heard([report(1), report(2)], 0.0, 1)
+    intake.receive([report(1), report(2)], 0.0, 1)
     assert [a.address[-1] for a in table.newest_first()] == passes
 
 
@@ -222,7 +222,7 @@ def test_without_a_clock_the_timestamp_is_the_number_of_legacy_reports() -> None
     table = AdvertisementTable()
     intake = Intake(table, use_timestamps=False)
     queue = table.queue()
-    intake.heard(
+    intake.receive(
         [report(1), report(2), report(3, secondary=2), report(4, secondary=2), report(5)], 0.0, None
     )
     assert [a.timestamp for a in queue.take()] == [0, 1, 2, 2, 2]
@@ -230,7 +230,7 @@ def test_without_a_clock_the_timestamp_is_the_number_of_legacy_reports() -> None
 
 def test_reports_of_old_firmware() -> None:
     table = AdvertisementTable()
-    Intake(table).heard([AdvRprt(bytes(6), b"\x01", -40)], 5.0, 9)
+    Intake(table).receive([AdvRprt(bytes(6), b"\x01", -40)], 5.0, 9)
     (heard,) = table.newest_first()
     assert heard == Advertisement(bytes(6), b"\x01", -40, 15, 15, 255, None, 5.0, 9)
 
@@ -265,7 +265,7 @@ class TwoEars:
 
     def hear(self, source: int, now: float, data: bytes = b"\x01", rssi: int = -60) -> None:
         report = AdvRprt2(bytes(6), data, rssi, 1, 15, 37, False, -64)
-        self.intake.heard([report], now, int(now), source)
+        self.intake.receive([report], now, int(now), source)
 
     def samples(self) -> int:
         [(_, samples)] = self.table.take_samples()
@@ -310,7 +310,7 @@ def test_the_stronger_rssi_wins(first: int, second: int, wins: int) -> None:
     assert ears.rssi() == wins
     assert ears.counters.stronger == (wins == second)
     [taken] = ears.queue.take()
-    assert (taken.rssi, taken.heard, taken.timestamp) == (wins, 10.0, 10)
+    assert (taken.rssi, taken.received, taken.timestamp) == (wins, 10.0, 10)
 
 
 def test_a_repetition_brings_no_other_rssi() -> None:
@@ -356,7 +356,7 @@ def test_every_report_ends_in_one_counter() -> None:
     for number in range(5000):
         size = random.choice((0, 1, 5, 31, 40, 49))
         reports = [report(random.randrange(150), bytes([random.randrange(3)]) * size)]
-        ears.intake.heard(reports, number * 0.05, random.choice((None, 1)), random.randrange(2))
+        ears.intake.receive(reports, number * 0.05, random.choice((None, 1)), random.randrange(2))
     c = ears.counters
     dropped = c.empty + c.too_long + c.filtered + c.clock_not_synchronised + c.duplicates
     assert c.reports == 5000 == dropped + c.changed + c.repeats + c.shorter

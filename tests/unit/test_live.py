@@ -9,7 +9,7 @@ from rich.console import Console
 
 from firmware_protocol.messages import AdvRprt2
 from ruuvi_host.cli.live import picture
-from ruuvi_host.jobs.listen import Air
+from ruuvi_host.intake.sensors import Sensors
 from ruuvi_host.simulator.kinds import KINDS, advert
 from ruuvi_host.simulator.tags import Tag
 
@@ -18,22 +18,24 @@ def report(data: bytes, address: int = 1) -> AdvRprt2:
     return AdvRprt2(address.to_bytes(6, "big"), data, -60, 1, 15, 37, False, -64)
 
 
-def heard(*adverts: bytes) -> Air:
+def received(*adverts: bytes) -> Sensors:
     """One report of each, each from another sensor."""
-    air = Air()
+    sensors = Sensors()
     for address, data in enumerate(adverts):
-        air.take(report(data, address), 0.0)
-    return air
+        sensors.receive(report(data, address), 0.0)
+    return sensors
 
 
 def sent(kind: str) -> bytes:
     return Tag(Random(1), kind=KINDS[kind]).advertise().data
 
 
-def shown(air: Air, width: int = 160, height: int = 30, log: tuple[str, ...] = ()) -> list[str]:
+def shown(
+    sensors: Sensors, width: int = 160, height: int = 30, log: tuple[str, ...] = ()
+) -> list[str]:
     output = StringIO()
     console = Console(file=output, width=width, height=height)
-    console.print(picture(console, air, 5.0, deque(log)), end="")
+    console.print(picture(console, sensors, 5.0, deque(log)), end="")
     return [line.rstrip() for line in output.getvalue().split("\n")]
 
 
@@ -48,7 +50,7 @@ def shown(air: Air, width: int = 160, height: int = 30, log: tuple[str, ...] = (
     ],
 )
 def test_a_row(kind: str, there: list[str], missing: list[str]) -> None:
-    _, row, last = shown(heard(sent(kind)))
+    _, row, last = shown(received(sent(kind)))
     assert row.startswith("00:00:00:00:00:00  ")
     assert row.endswith("  -60  5 s  0 %")
     for word in there:
@@ -60,13 +62,13 @@ def test_a_row(kind: str, there: list[str], missing: list[str]) -> None:
 
 def test_what_format_7_is_about() -> None:
     data, _ = advert(7, {"measurement_sequence": 1, "motion_detected": True})
-    assert "  motion  " in shown(heard(data))[1]
+    assert "  motion  " in shown(received(data))[1]
     data, _ = advert(7, {"measurement_sequence": 1})
-    assert "motion" not in shown(heard(data))[1]
+    assert "motion" not in shown(received(data))[1]
 
 
 def test_without_a_reading_the_reason() -> None:
-    _, row, _ = shown(heard(sent("8")))
+    _, row, _ = shown(received(sent("8")))
     assert row.split() == ["00:00:00:00:00:00", "key_required", "-", "-60", "5", "s", "-"]
 
 
@@ -85,14 +87,14 @@ def test_without_a_reading_the_reason() -> None:
 def test_names_come_from_the_air(name: str, expected: str) -> None:
     raw = name.encode()
     data = bytes((len(raw) + 1, 9)) + raw + sent("5")
-    _, row, _ = shown(heard(data))
+    _, row, _ = shown(received(data))
     assert row.startswith(f"00:00:00:00:00:00 {expected}  ")
     assert "\x1b" not in row
 
 
 def test_more_sensors_than_lines() -> None:
-    air = heard(*[sent("5")] * 200)
-    lines = shown(air, height=10)
+    sensors = received(*[sent("5")] * 200)
+    lines = shown(sensors, height=10)
     assert len(lines) == 10
     assert lines[-1].startswith("200 sensors: ")
     assert lines[-1].endswith("; not all fit in here")
@@ -102,18 +104,18 @@ def test_more_sensors_than_lines() -> None:
 @pytest.mark.parametrize("width", [12, 40, 64, 80, 200])
 @pytest.mark.parametrize("height", [1, 2, 5, 24])
 def test_it_never_takes_more_than_the_terminal_has(width: int, height: int) -> None:
-    air = heard(*[sent("e1"), sent("5"), sent("8")] * 20)
-    lines = shown(air, width, height, log=("one", "two" * 50, "three"))
+    sensors = received(*[sent("e1"), sent("5"), sent("8")] * 20)
+    lines = shown(sensors, width, height, log=("one", "two" * 50, "three"))
     assert len(lines) <= max(height, 5)
     assert all(len(line) <= width for line in lines)
 
 
 def test_a_narrow_terminal_shows_what_matters() -> None:
-    title, *rows = shown(heard(sent("e1")), width=40)
+    title, *rows = shown(received(sent("e1")), width=40)
     assert title.split() == ["Sensor", "Reading"]
     assert "CO2" in " ".join(rows)
 
 
 def test_the_log_is_below() -> None:
-    lines = shown(heard(sent("5")), log=("12:00 opened", "12:01 lost"))
+    lines = shown(received(sent("5")), log=("12:00 opened", "12:01 lost"))
     assert lines[2:4] == ["12:00 opened", "12:01 lost"]

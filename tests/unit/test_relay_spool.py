@@ -38,7 +38,7 @@ advertisements = st.builds(
     secondary_phy=st.integers(0, 255),
     channel=st.integers(0, 255),
     tx_power=st.none() | st.integers(-63, 63),
-    heard=st.just(0.0),
+    received=st.just(0.0),
     timestamp=st.integers(0, 2**32 - 1),
 )
 batches = st.builds(

@@ -55,7 +55,7 @@ def batches() -> Round:
         for piece in pieces:
             for event in session.receive(piece, 1.0):
                 if isinstance(event, Heard):
-                    intake.heard(event.reports, 1.0, UTC)
+                    intake.receive(event.reports, 1.0, UTC)
         list(body_slices(Batch(1, GATEWAY, queue.take()), BodyFacts(), UTC))
         assert intake.counters.reports == SECOND
 
@@ -119,7 +119,7 @@ def stall() -> Round:
             # Nothing is written while the server answers, so no folder is needed.
             Spool(Path("/nonexistent"), "bench", SpoolSettings(), RelayCounters(), clock),
         )
-        Intake(table).heard(heard, 1.0, UTC)
+        Intake(table).receive(heard, 1.0, UTC)
         set_aside_garbage()
         running = asyncio.create_task(relay.run(), name="relay")
         longest, then = 0.0, perf_counter()
@@ -153,7 +153,7 @@ def table_memory() -> Round:
                 now = float(number)
                 for event in session.receive(piece, now):
                     if isinstance(event, Heard):
-                        intake.heard(event.reports, now, UTC + number)
+                        intake.receive(event.reports, now, UTC + number)
             before_batch = _traced_bytes() / len(table)
             queue.take()
             return _traced_bytes() / len(table), before_batch

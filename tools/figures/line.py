@@ -40,7 +40,7 @@ class _Ears:
     def heard(self, reports: list[Report], now: float) -> None:
         self.times += [monotonic_ns()] * len(reports)
         self.data += [report.data for report in reports]
-        self._intake.heard(reports, now, int(time()))
+        self._intake.receive(reports, now, int(time()))
 
     def identified(self, device: DeviceId) -> None: ...
 

@@ -1,7 +1,7 @@
 """A batch as bytes, as the spool keeps it: a column for each field, compressed.
 
 Columns, because most of them hold nearly the same value all along, which compresses to nothing: a
-batch of 100 sensors takes about 3 KB. Without `heard`: monotonic time means nothing to another
+batch of 100 sensors takes about 3 KB. Without `received`: monotonic time means nothing to another
 process.
 """
 
