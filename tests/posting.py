@@ -1,5 +1,5 @@
 """Servers for the tests of delivery: they record what comes, byte for byte, and answer with the
-bytes that they were given. And sinks that post to them.
+bytes that they were given. And posters that post to them.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from typing import Any
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.targets import Authorization, HttpTarget
-from ruuvi_host.relay.http import sink as http
+from ruuvi_host.relay.http.outcome import PostOutcome
+from ruuvi_host.relay.http.poster import PHASE_TIMEOUT, TOTAL_TIMEOUT, Poster
 from ruuvi_host.relay.http.signing import Signer
-from ruuvi_host.relay.http.sink import HttpSink
-from ruuvi_host.relay.sink import Outcome, Verdict
+from ruuvi_host.relay.sink import Verdict
 
 GATEWAY = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))
 BODY = b'{"data": {}}'
-ACCEPTED = Outcome(Verdict.ACCEPTED, status=200)
+ACCEPTED = PostOutcome(Verdict.ACCEPTED, code=200)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 SOON = 0.2
@@ -122,46 +122,46 @@ def answer(status: int, *headers: str, body: bytes = b"") -> bytes:
 
 
 @asynccontextmanager
-async def sink_for(
+async def poster_for(
     server: Server,
     *,
     path: str = "/record",
     secret: str | None = None,
-    phase_timeout: float = http.PHASE_TIMEOUT,
-    total_timeout: float = http.TOTAL_TIMEOUT,
+    phase_timeout: float = PHASE_TIMEOUT,
+    total_timeout: float = TOTAL_TIMEOUT,
     **settings: Any,
-) -> AsyncIterator[HttpSink]:
+) -> AsyncIterator[Poster]:
     """settings: of its HttpTarget."""
     if secret:
         settings["authorization"] = Authorization(f"Bearer {secret}")
     target = HttpTarget("custom", server.url(path), **settings)
-    sink = HttpSink(target, phase_timeout=phase_timeout, total_timeout=total_timeout)
+    poster = Poster(target, phase_timeout=phase_timeout, total_timeout=total_timeout)
     try:
-        yield sink
+        yield poster
     finally:
-        await sink.close()
+        await poster.close()
 
 
-async def deliver(server: Server, **options: Any) -> Outcome:
-    """One delivery; options as for `sink_for`."""
-    async with sink_for(server, **options) as sink:
-        return await sink.deliver(BODY, GATEWAY)
+async def post(server: Server, **options: Any) -> PostOutcome:
+    """One post; options as for `poster_for`."""
+    async with poster_for(server, **options) as poster:
+        return await poster.post(BODY, GATEWAY)
 
 
-def outcome_of(handler: Handler, **options: float) -> Outcome:
-    """How a delivery to such a server ends."""
+def outcome_of(handler: Handler, **options: float) -> PostOutcome:
+    """How a post to such a server ends."""
 
-    async def main() -> Outcome:
+    async def main() -> PostOutcome:
         async with serving(handler) as port:
-            return await deliver(Server("http", port), **options)
+            return await post(Server("http", port), **options)
 
     return asyncio.run(main())
 
 
-def outcome_of_answer(*answers: bytes) -> Outcome:
-    async def main() -> Outcome:
+def outcome_of_answer(*answers: bytes) -> PostOutcome:
+    async def main() -> PostOutcome:
         async with answering(*answers) as server:
-            return await deliver(server)
+            return await post(server)
 
     return asyncio.run(main())
 

@@ -4,12 +4,11 @@
 """
 
 import asyncio
-import json
 import logging
 import selectors
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +20,10 @@ from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.intake.advertisement import Advertisement
-from ruuvi_host.intake.batch import Batcher
+from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.counters import RelayCounters
-from ruuvi_host.relay.gateway_json import BodyFacts
+from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.sink import Outcome, Verdict
@@ -136,17 +135,21 @@ class ScriptedSink:
     refused: list[int] = field(default_factory=list)
     closed: bool = False
 
-    async def deliver(self, body: bytes, gateway: DeviceId) -> Outcome:
-        assert gateway == GATEWAY
-        data = json.loads(body)["data"]
-        tags = [int(address.replace(":", ""), 16) for address in data["tags"]]
-        self.posts.append(Post(now(), data["nonce"], data["timestamp"], tags))
+    async def run(self) -> None:
+        pass
+
+    async def deliver(self, batch: Batch, utc: float) -> Outcome:
+        assert batch.gateway == GATEWAY
+        tags = [int.from_bytes(a.address, "big") for a in batch.advertisements]
+        self.posts.append(Post(now(), batch.nonce, int(utc), tags))
         await asyncio.sleep(next(self.takes))
         outcome = next(self.script)
         if outcome.verdict is Verdict.ACCEPTED:
             self.accepted += tags
         elif outcome.verdict is Verdict.REFUSED:
             self.refused += tags
+            body = b"".join(body_slices(batch, BodyFacts(), int(utc)))
+            return replace(outcome, body=body)
         return outcome
 
     async def close(self) -> None:
@@ -201,7 +204,6 @@ class World:
             self.sink,
             Batcher(self.table.queue(), period, clock.monotonic()),
             lambda: GATEWAY,
-            BodyFacts(),
             Nonces(),
             clock,
             self.spool,

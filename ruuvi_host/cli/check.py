@@ -80,8 +80,8 @@ def command(
             line = {
                 "target": result.target,
                 "delivered": result.delivered,
-                "step": result.stage.value if result.stage else None,
-                "status": result.status,
+                "step": result.step or None,
+                "status": result.code,
                 "reason": result.reason,
                 "remedy": result.remedy,
             }

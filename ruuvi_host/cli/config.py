@@ -49,13 +49,13 @@ def check(file: Path | None, as_json: bool, **options: Any) -> None:
     Exit status 0: it can be used (perhaps with warnings); 2: something must be fixed.
     """
     from ruuvi_host.config.problems import Severity
-    from ruuvi_host.relay.http.faults import faults_of
+    from ruuvi_host.relay.kinds import kind_of
 
     loaded = _load(file, options)
     problems = loaded.sources.problems
     config = loaded.config
     for target in (*config.targets, *filter(None, [config.statistics])):
-        for key, why in faults_of(target):
+        for key, why in kind_of(target).faults(target):
             problems.add(key, why, severity=Severity.FAULT)
     if as_json:
         click.echo(json.dumps([_as_json(problem) for problem in problems.found], indent=2))
@@ -205,11 +205,13 @@ def _as_json(problem: Problem) -> dict[str, str]:
 
 def _verdict(loaded: Loaded) -> str:
     """What was read, and what it comes down to."""
-    from ruuvi_host.relay.http.sink import public_url
+    from ruuvi_host.relay.kinds import kind_of
 
     sources = loaded.sources
     read = [str(path) for path in (sources.gateway_path, sources.host_path) if path]
-    targets = [f"{target.name} {public_url(target.url)}" for target in loaded.config.targets]
+    targets = [
+        f"{target.name} {kind_of(target).public_name(target)}" for target in loaded.config.targets
+    ]
     found = len(loaded.problems)
     return (
         f"read: {', '.join(read) or 'no file'}; servers: {', '.join(targets) or 'none'}; "

@@ -28,7 +28,7 @@ from ruuvi_host.jobs.check import check_all
 from ruuvi_host.jobs.state import StateDirectory, spools
 from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus
 from ruuvi_host.monitoring.socket import ask
-from ruuvi_host.relay.http.faults import faults_of
+from ruuvi_host.relay.kinds import kind_of
 from ruuvi_host.relay.spool.reading import summary
 
 LISTEN = 8.0
@@ -238,7 +238,7 @@ async def _servers(
 
 
 def _faults(target: Target) -> list[tuple[str, str]]:
-    return list(faults_of(target))
+    return list(kind_of(target).faults(target))
 
 
 def _spools(state: Path) -> list[Finding]:
@@ -260,7 +260,7 @@ def _spools(state: Path) -> list[Finding]:
 
 async def _delivery(target: Target, config: Config, gateway: DeviceId) -> Finding:
     (result,) = await check_all([target], config, gateway)
-    if result.stage is None:
+    if result.delivered:
         return Finding(target.name, Level.OK, result.reason)
-    sentence = f"not delivered: {result.stage.value}: {result.reason}"
+    sentence = f"not delivered: {result.step}: {result.reason}"
     return Finding(target.name, Level.FAULT, sentence, result.remedy)

@@ -1,4 +1,4 @@
-"""One real post to each server by hand: does it arrive, and if not, what is to be done?"""
+"""One real delivery to each target by hand: does it arrive, and if not, what is to be done?"""
 
 import asyncio
 import logging
@@ -17,8 +17,7 @@ from ruuvi_host.errors import HandshakeError
 from ruuvi_host.lifetime import together
 from ruuvi_host.monitoring.machine import RouteWatch, memory_available
 from ruuvi_host.monitoring.starts import ResetReason, Start
-from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.http.check import CheckResult, check
+from ruuvi_host.relay.kinds import CheckResult, SinkContext, kind_of
 from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document, semver
 
 log = logging.getLogger(__name__)
@@ -30,15 +29,19 @@ IDENTIFY_TIME = 10.0
 async def check_all(
     targets: Sequence[Target], config: Config, gateway: DeviceId
 ) -> list[CheckResult]:
-    """A post to each of the targets, one after the other."""
+    """A batch without reports to each target, one after the other; to statistics a status."""
     clock = SystemClock()
     if config.use_timestamps and not WallClock(clock, trusted=config.trust_clock).check():
         log.warning("the clock is not synchronised: `run` would wait for it (--trust-clock)")
-    facts = BodyFacts(config.coordinates, config.use_timestamps)
     results = []
     for target in targets:
-        body = status_body(gateway, config) if target.name == STATISTICS else None
-        results.append(await check(target, gateway, facts=facts, utc=int(clock.wall()), body=body))
+        if target.name == STATISTICS:
+            from ruuvi_host.relay.http.check import check
+
+            results.append(await check(target, gateway, status_body(gateway, config)))
+        else:
+            kind, context = kind_of(target), SinkContext(config)
+            results.append(await kind.probe(target, gateway, context, clock.wall()))
     return results
 
 

@@ -7,13 +7,11 @@ from typing import NoReturn
 
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.model import Config
-from ruuvi_host.config.targets import RUUVI, Target
+from ruuvi_host.config.targets import Target
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.counters import RelayCounters
-from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.http.sink import HttpSink
-from ruuvi_host.relay.pauses import TO_CLOUD, TO_OWN_SERVER
+from ruuvi_host.relay.kinds import SinkContext, kind_of
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.spool.spool import Spool
 
@@ -38,20 +36,17 @@ async def drain(folder: Path, name: str, target: Target, config: Config) -> Drai
     The folder must be locked: a spool has one user at a time. Raises SpoolError if what is left
     could not be kept.
     """
-    clock, counters = SystemClock(), RelayCounters()
+    clock, counters, kind = SystemClock(), RelayCounters(), kind_of(target)
     relay = Relay(
         name,
-        HttpSink(target),
+        kind.make_sink(target, SinkContext(config)),
         Batcher(AdvertisementTable().queue(), target.period, clock.monotonic()),
         _nobody,
-        BodyFacts(
-            config.coordinates, config.use_timestamps, target.data_format, config.signed_tx_power
-        ),
         Nonces(),
         clock,
         Spool(folder, name, config.spool, counters, clock),
         ready=asyncio.Event(),  # never set: nothing new is cut
-        pacing=TO_CLOUD if target.name == RUUVI else TO_OWN_SERVER,
+        pacing=kind.pacing(target),
     )
     try:
         await relay.drain()

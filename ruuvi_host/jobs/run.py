@@ -15,7 +15,7 @@ from ruuvi_host import __version__
 from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import Config
-from ruuvi_host.config.targets import RUUVI, Target
+from ruuvi_host.config.targets import Target
 from ruuvi_host.device.coprocessors import Coprocessors
 from ruuvi_host.device.port import Tap
 from ruuvi_host.errors import ConfigError
@@ -40,10 +40,7 @@ from ruuvi_host.monitoring.socket import StatusSocket
 from ruuvi_host.monitoring.starts import ResetReason, Start, Starts
 from ruuvi_host.monitoring.systemd import Notifier
 from ruuvi_host.monitoring.watchdog import Standstill, Watch
-from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.http.signing import Signer
-from ruuvi_host.relay.http.sink import HttpSink, public_url
-from ruuvi_host.relay.pauses import TO_CLOUD, TO_OWN_SERVER
+from ruuvi_host.relay.kinds import Remembered, SinkContext, kind_of
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.spool.spool import Spool
 from ruuvi_host.relay.statistics import Statistics
@@ -146,8 +143,8 @@ class Host:
         self._nonces = Nonces()
         self._queues: dict[str, ChangeQueue] = {}
         self._queue_counters: dict[str, QueueCounters] = {}
-        self._signers: dict[str, Signer] = {}
-        """By target: a server's key outlives a new configuration, as on the gateway."""
+        self._remembered = Remembered()
+        """A server's key outlives a new configuration, as on the gateway."""
         self._spools: dict[str, Spool] = {}
         """By target: so does what is undelivered."""
         self._relays = [self._relay(target) for target in config.targets]
@@ -180,24 +177,21 @@ class Host:
         counters = self._queue_counters.setdefault(target.name, QueueCounters())
         queue = self._queues[target.name] = self._table.queue(counters)
         batcher = Batcher(queue, target.period, self._clock.monotonic())
-        config = self._config
-        facts = BodyFacts(
-            config.coordinates, config.use_timestamps, target.data_format, config.signed_tx_power
-        )
+        config, kind = self._config, kind_of(target)
         relay = Relay(
             target.name,
-            self._sink(target),
+            kind.make_sink(target, self._sink_context()),
             batcher,
             self._known_gateway,
-            facts,
             self._nonces,
             self._clock,
             self._spool(target.name),
+            counted=not config.use_timestamps,
             ready=self._ready,
             profile=config.profile,
-            pacing=TO_CLOUD if target.name == RUUVI else TO_OWN_SERVER,
+            pacing=kind.pacing(target),
         )
-        log.info("%s: %s every %d s", target.name, public_url(target.url), target.period)
+        log.info("%s: %s every %d s", target.name, kind.public_name(target), target.period)
         return relay
 
     def _spool(self, name: str) -> Spool:
@@ -209,8 +203,8 @@ class Host:
         spool.settings = self._config.spool
         return spool
 
-    def _sink(self, target: Target) -> HttpSink:
-        return HttpSink(target, self._signers.setdefault(target.name, Signer()))
+    def _sink_context(self) -> SinkContext:
+        return SinkContext(self._config, self._remembered)
 
     def _health_facts(self) -> HostFacts:
         links = [self._link_facts(status) for status in self._coprocessors.statuses]
@@ -364,8 +358,11 @@ class Host:
     async def _tell_statistics(self) -> None:
         await self._ready.wait()
         if target := self._config.statistics:
-            log.info("statistics: %s every hour", public_url(target.url))
-            await self._statistics.run(self._sink(target), self._clock_right_at)
+            from ruuvi_host.relay.http.kind import make_poster
+
+            poster = make_poster(target, self._sink_context())
+            log.info("statistics: %s every hour", kind_of(target).public_name(target))
+            await self._statistics.run(poster, self._clock_right_at)
 
     async def _reread(self, hang_up: asyncio.Event) -> None:
         """Returns when there is a new configuration that can be used."""

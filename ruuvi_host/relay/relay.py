@@ -14,7 +14,6 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from math import inf
 
 from firmware_protocol.messages import DeviceId
@@ -26,7 +25,6 @@ from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.logs import Repeated
 from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.relay import pauses
-from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.pauses import TO_OWN_SERVER, Pacing
 from ruuvi_host.relay.sink import Outcome, Sink, Verdict
 from ruuvi_host.relay.spool.spool import Spool, Waiting
@@ -35,7 +33,6 @@ log = logging.getLogger(__name__)
 
 GATEWAY_PAUSE = 67.0
 """Seconds from the last beat to the next one after a failure. The gateway's own rule."""
-TOO_MANY = 429
 LONGEST_ATTEMPT = 60.0
 """Seconds that a sink may take; for telling a relay that stands still from one that waits."""
 DISK_GRACE = 1.0
@@ -64,6 +61,7 @@ class Relay:
 
     gateway: the coprocessor's identity once it is known; asked when a batch is cut.
     ready: set when batches can be cut. What waits from before is sent without it.
+    counted: batches have running numbers in place of times.
     """
 
     def __init__(
@@ -72,11 +70,11 @@ class Relay:
         sink: Sink,
         batcher: Batcher,
         gateway: Callable[[], DeviceId],
-        facts: BodyFacts,
         nonces: Nonces,
         clock: Clock,
         spool: Spool,
         *,
+        counted: bool = False,
         ready: asyncio.Event | None = None,
         profile: Profile = Profile.HOST,
         pacing: Pacing = TO_OWN_SERVER,
@@ -87,7 +85,7 @@ class Relay:
         self._sink = sink
         self._batcher = batcher
         self._gateway = gateway
-        self._facts = facts
+        self._counted = counted
         self._nonces = nonces
         self._clock = clock
         self._profile = profile
@@ -235,8 +233,7 @@ class Relay:
         advertisements = self._batcher.take(self._clock.monotonic())
         self.counters.batches += 1
         self.counters.batch_reports += len(advertisements)
-        counted = not self._facts.use_timestamps
-        batch = Batch(self._nonces.next(), self._gateway(), advertisements, counted)
+        batch = Batch(self._nonces.next(), self._gateway(), advertisements, self._counted)
         return self.spool.new(batch)
 
     async def _keep(self, waiting: Waiting) -> None:
@@ -307,10 +304,9 @@ class Relay:
         self._current = waiting
         batch = waiting.batch
         self._step_due = self._clock.monotonic() + LONGEST_ATTEMPT
-        body = await self._body(batch)
         self._last_post = self._clock.monotonic()
         self.counters.posts += 1
-        outcome = await self._sink.deliver(body, batch.gateway)
+        outcome = await self._sink.deliver(batch, self._clock.wall())
         self.counters.posts -= not outcome.begun
         if outcome.period is not None:
             self._period = outcome.period
@@ -318,7 +314,7 @@ class Relay:
         if outcome.verdict is Verdict.ACCEPTED:
             self._failing = ""
             self._served = self._answered = self._clock.monotonic()
-        elif outcome.status == TOO_MANY:  # no success, but the network is there
+        elif outcome.reached:
             self._answered = self._clock.monotonic()
         match outcome.verdict:
             case Verdict.ACCEPTED:
@@ -328,16 +324,9 @@ class Relay:
             case Verdict.LATER | Verdict.FIX:
                 await self._failed(waiting, outcome)
             case Verdict.REFUSED:
-                await self._refused(waiting, outcome, body)
+                await self._refused(waiting, outcome)
         self._current = None
         return outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED)
-
-    async def _body(self, batch: Batch) -> bytes:
-        facts, pieces = replace(self._facts, use_timestamps=not batch.counted), []
-        for piece in body_slices(batch, facts, int(self._clock.wall())):
-            pieces.append(piece)
-            await asyncio.sleep(0)  # others get their turn during a large batch
-        return b"".join(pieces)
 
     async def _accepted(self, waiting: Waiting) -> None:
         self.counters.accepted += 1
@@ -371,8 +360,8 @@ class Relay:
         else:
             least = self._pacing.gap
             self._pause = pauses.back_off(self._batcher.period, self._failures - 1, least=least)
-        if outcome.retry_after is not None:
-            self._pause = max(outcome.retry_after, pauses.LEAST)
+        if outcome.wait is not None:
+            self._pause = max(outcome.wait, pauses.LEAST)
         await self._let_others_pass(waiting)
         self._tell_failure(outcome, f"next try in {self._pause:.0f} s")
 
@@ -391,7 +380,7 @@ class Relay:
                 *(self.name, "this has to be fixed" if fix else "post failed", outcome.reason),
                 f", {count} times since the last message" if count > 1 else "",
                 *(self._told_waiting(), what_next),
-                extra={"attempt": self._failures, "status": outcome.status},
+                extra={"attempt": self._failures, "status": outcome.code},
             )
 
     async def _let_others_pass(self, waiting: Waiting) -> None:
@@ -402,14 +391,15 @@ class Relay:
         if waiting.kept and waiting.batch == suspect and self.counters.accepted > accepted_then:
             await self.spool.postpone(waiting)
 
-    async def _refused(self, waiting: Waiting, outcome: Outcome, body: bytes) -> None:
+    async def _refused(self, waiting: Waiting, outcome: Outcome) -> None:
         self.counters.failed += 1
         self.counters.refused += 1
         self.counters.refused_reports += len(waiting.batch.advertisements)
         self._current = None
         if waiting.kept:
             await self.spool.remove(waiting)
-        await self.spool.keep_refused(waiting.batch, outcome.status, body)
+        if outcome.body is not None:
+            await self.spool.keep_refused(waiting.batch, outcome.code, outcome.body)
         if count := self._refusal.due():
             log.error(
                 "%s: the server refuses the data (%s): %d batches dropped since the last message; "

@@ -1,98 +1,75 @@
-"""Where bodies go, and how a delivery can end."""
+"""The seam between a relay and a target: a batch goes out, an Outcome comes back.
 
-import re
+Nothing here knows a protocol. How a batch is encoded and sent, and what an answer means, belongs
+to the sink; `kinds.py` says which sink belongs to which kind of target.
+"""
+
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from firmware_protocol.messages import DeviceId
-from ruuvi_host.config.targets import DEFAULT_PERIOD, MAX_PERIOD
-
-_RATE = re.compile(r"\s*\+?0*([1-9][0-9]{0,3})(?![0-9])", re.ASCII)
+from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.batch import Batch
 
 
 class Verdict(Enum):
-    """What is to become of the batch."""
+    """What is to become of a batch."""
 
     ACCEPTED = "accepted"
     LATER = "later"
-    """Try again: no answer, or one that is not about this body."""
+    """Retry: there was no answer, or one that is not about this batch."""
     FIX = "fix"
-    """Keep it, and try again slowly: a person has to fix something first, here (a certificate, a
-    token) or there (401, 403, 404)."""
+    """Keep it, and retry slowly: a person has to fix something first, here (a certificate, a
+    token) or on the server (401, 403, 404)."""
     REFUSED = "refused"
-    """The server will never take this body."""
-
-
-class Step(Enum):
-    """How far a post came that got no answer of its server."""
-
-    FILES = "files"
-    """Nothing was sent: a file that it needs is missing or bad."""
-    NAME = "name"
-    CONNECT = "connect"
-    PROXY = "proxy"
-    TLS = "TLS"
-    ANSWER = "answer"
-    """Sent, in whole or in part, and nothing that is an answer came back."""
-    REDIRECT = "redirect"
-    """An answer came, and it led to a place where our data does not go."""
+    """The target will never take this batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one delivery ended."""
+    """How one delivery ended.
+
+    A target may answer for each report. Then `remaining` are the reports that the verdict (LATER
+    or FIX) is about, `refused` is the number of those that it will never take, and all others are
+    accepted.
+    """
 
     verdict: Verdict
     reason: str = ""
     """For people, one line: why it was not accepted."""
     period: int | None = None
-    """Seconds between posts that the server asks for."""
-    retry_after: float | None = None
-    """Seconds that the server asks to be left alone for."""
-    status: int | None = None
-    """Of the HTTP answer; None: there was none."""
+    """Seconds between batches that the target asks for."""
+    wait: float | None = None
+    """Seconds that the target asks to be left alone for."""
+    code: int | None = None
+    """What the answer was, in the numbers of the target's own protocol (an HTTP status); for logs
+    and file names. None: there was no answer."""
+    reached: bool = False
+    """Not accepted, and still proof that the target can be reached: the network is there."""
     begun: bool = True
-    """False: nothing was sent, because a file that the post needs is missing or bad."""
-    step: Step | None = None
-    """Where it ended without an answer; None: the server answered with `status`."""
-
-
-class NotDelivered(Exception):  # noqa: N818 - never leaves the room: a sink makes it an Outcome
-    """A post that ended without an answer, and how."""
-
-    def __init__(
-        self,
-        verdict: Verdict,
-        step: Step,
-        reason: str,
-        *,
-        hung_up: bool = False,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(reason)
-        begun = step is not Step.FILES
-        self.outcome = Outcome(verdict, reason, status=status, begun=begun, step=step)
-        self.hung_up = hung_up
-        """The connection ended under us, as a kept one may at any time."""
+    """False: nothing was sent, because something that it needs is missing here."""
+    remaining: tuple[Advertisement, ...] | None = None
+    """What is still to be delivered. None: all of the batch, or nothing, as the verdict says."""
+    refused: int = 0
+    """Reports that the target will never take, of a batch that it takes otherwise."""
+    body: bytes | None = None
+    """What was refused, as it was sent, for people to look at."""
 
 
 class Sink(Protocol):
-    """A receiver of bodies. One delivery at a time."""
+    """Delivers to one target, one batch at a time."""
 
-    async def deliver(self, body: bytes, gateway: DeviceId) -> Outcome:
-        """Never raises for what a server or network does."""
+    async def run(self) -> None:
+        """What lives on between batches: a connection that is kept, a timer. It runs beside the
+        relay until it is cancelled; a sink without such a thing returns at once."""
+        ...
+
+    async def deliver(self, batch: Batch, utc: float) -> Outcome:
+        """Encode and send. What a server, a network or a disk does is an Outcome, never an
+        exception. May be cancelled: what was confirmed by then is delivered again.
+
+        utc: the time of this attempt, in seconds.
+        """
         ...
 
     async def close(self) -> None: ...
-
-
-def parse_rate(value: str) -> int:
-    """`X-Ruuvi-Gateway-Rate` → seconds.
-
-    Leading digits count (white space and a sign may stand before them); anything outside 1..3600
-    means 10 s. So the gateway does it.
-    """
-    digits = _RATE.match(value)
-    seconds = int(digits[1]) if digits else 0
-    return seconds if 1 <= seconds <= MAX_PERIOD else DEFAULT_PERIOD

@@ -10,6 +10,7 @@ Source: ruuvi.gateway_esp.c adv_post_statistics.c, http_post_stat.c.
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ruuvi_host import __version__
 from ruuvi_host.clock import Clock
@@ -18,8 +19,11 @@ from ruuvi_host.monitoring.counters import StatisticsCounters
 from ruuvi_host.monitoring.machine import RouteWatch, memory_available
 from ruuvi_host.monitoring.starts import Start
 from ruuvi_host.relay.relay import Nonces
-from ruuvi_host.relay.sink import Sink, Verdict
+from ruuvi_host.relay.sink import Verdict
 from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document_slices, semver
+
+if TYPE_CHECKING:  # imported by whoever makes one: it takes some megabytes
+    from ruuvi_host.relay.http.poster import Poster
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class Statistics:
         self._delivering = False
         """The last word in the log was that a post was delivered."""
 
-    async def run(self, sink: Sink, clock_right_at: float | None = None) -> None:
+    async def run(self, poster: "Poster", clock_right_at: float | None = None) -> None:
         """Everything is ready: post now, and so on until cancelled. Again after each change of
         the configuration; nonce and counters go on.
 
@@ -71,13 +75,13 @@ class Statistics:
             again = None if clock_right_at is None else clock_right_at + self._again
             while True:
                 begun = self._clock.monotonic()
-                await self._post(sink)
+                await self._post(poster)
                 due = begun + self._period
                 if again is not None and begun < again:
                     due, again = again, None
                 await self._until(due)
         finally:
-            await sink.close()
+            await poster.close()
 
     async def _until(self, due: float) -> None:
         """Wait for `due`, with an eye on the network."""
@@ -85,14 +89,14 @@ class Statistics:
             await asyncio.sleep(min(left, LOOK))
             self._route.look()
 
-    async def _post(self, sink: Sink) -> None:
+    async def _post(self, poster: "Poster") -> None:
         facts = self._facts()
         pieces = []
         for piece in document_slices(facts):
             pieces.append(piece)
             await asyncio.sleep(0)  # others get their turn while there are many sensors
         self.counters.posts += 1
-        outcome = await sink.deliver(b"".join(pieces), facts.coprocessor.device)
+        outcome = await poster.post(b"".join(pieces), facts.coprocessor.device)
         if outcome.verdict is Verdict.ACCEPTED:
             self.counters.accepted += 1
             self._start.info = ""

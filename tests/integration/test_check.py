@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 from certificates import Folder, authority, server_context, tls_server
-from posting import GATEWAY, OK, SOON, Server, answer, answering, never, serving
+from posting import BODY, GATEWAY, OK, SOON, Server, answer, answering, never, serving
 
+from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Authorization, HttpTarget, TlsFiles
-from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.http.check import CheckResult, Stage, check, judge
+from ruuvi_host.relay.http.check import Stage, check, judge
+from ruuvi_host.relay.http.outcome import PostOutcome, Step
 from ruuvi_host.relay.http.signing import Signer
-from ruuvi_host.relay.sink import Outcome, Step, Verdict
+from ruuvi_host.relay.kinds import CheckResult, SinkContext, kind_of
+from ruuvi_host.relay.sink import Verdict
 
 EMPTY = """{
   "data": {
@@ -30,10 +32,11 @@ def test_the_post() -> None:
     async def main() -> None:
         async with answering(OK) as server:
             target = HttpTarget("custom", server.url("/record"))
+            context = SinkContext(Config(coordinates="60,24"))
             for _ in range(2):
-                result = await check(target, GATEWAY, facts=BodyFacts("60,24"), utc=1_800_000_000)
+                result = await kind_of(target).probe(target, GATEWAY, context, 1_800_000_000.9)
                 assert str(result) == "custom: delivered (status 200)"
-                assert (result.delivered, result.stage, result.status) == (True, None, 200)
+                assert (result.delivered, result.step, result.code) == (True, "", 200)
             bodies = [request.body for request in server.requests]
             nonces = [body.split(b'"nonce": ')[1].split(b",")[0].decode() for body in bodies]
             assert len(set(nonces)) == 2
@@ -47,9 +50,8 @@ def test_the_post() -> None:
 def test_a_status_is_posted_as_it_is() -> None:
     async def main() -> None:
         async with answering(OK) as server:
-            assert (
-                await check(HttpTarget("status", server.url()), GATEWAY, body=b"{\n}")
-            ).delivered
+            target = HttpTarget("status", server.url())
+            assert (await check(target, GATEWAY, b"{\n}")).delivered
             assert server.requests[0].body == b"{\n}"
 
     asyncio.run(main())
@@ -78,13 +80,12 @@ def test_statuses(status: int, authorized: bool, stage: Stage | None) -> None:
     async def main() -> CheckResult:
         async with answering(answer(status, body=b"because")) as server:
             authorization = Authorization("Bearer SECRET") if authorized else None
-            return await check(
-                HttpTarget("custom", server.url(), authorization=authorization), GATEWAY
-            )
+            target = HttpTarget("custom", server.url(), authorization=authorization)
+            return await check(target, GATEWAY, BODY)
 
     result = asyncio.run(main())
-    assert (result.stage, result.delivered) == (stage, stage is None)
-    assert result.status == status
+    assert (result.step, result.delivered) == (stage.value if stage else "", stage is None)
+    assert result.code == status
     assert str(result).isprintable()
     if stage:
         assert result.reason == f"status {status} Said so: because"
@@ -93,22 +94,22 @@ def test_statuses(status: int, authorized: bool, stage: Stage | None) -> None:
 
 
 def test_a_dongle_that_ruuvi_may_not_know() -> None:
-    outcome = Outcome(Verdict.FIX, "status 403 Forbidden", status=403)
+    outcome = PostOutcome(Verdict.FIX, "status 403 Forbidden", code=403)
     result = judge(HttpTarget("ruuvi", "https://network.ruuvi.com/record"), outcome)
-    assert result.stage is Stage.SIGNATURE
+    assert result.step == Stage.SIGNATURE.value
     assert "Ruuvi may not know the id of this coprocessor" in str(result)
 
 
 def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
 
-    async def stage(url: str, **tls: Path) -> Stage | None:
+    async def stage(url: str, **tls: Path) -> Stage:
         target = HttpTarget("custom", url, tls=TlsFiles(**tls))  # type: ignore[arg-type]
-        result = await check(target, GATEWAY, time_limit=SOON if "hang" in url else 25)
+        result = await check(target, GATEWAY, BODY, time_limit=SOON if "hang" in url else 25)
         assert not result.delivered
         assert result.remedy
-        assert result.status is None
-        return result.stage
+        assert result.code is None
+        return Stage(result.step)
 
     async def main() -> None:
         async with serving(never) as port:
@@ -121,7 +122,7 @@ def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
             assert await stage(server.url(), server_cert=tmp_path / "none") is Stage.FILES
         async with answering(answer(307, "Location: ftp://x")) as plain:
             target = HttpTarget("custom", plain.url())
-            assert (await check(target, GATEWAY)).stage is Stage.REDIRECT
+            assert (await check(target, GATEWAY, BODY)).step == Stage.REDIRECT.value
 
     asyncio.run(main())
 
@@ -129,6 +130,6 @@ def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
 def test_every_step_has_its_stage_and_remedy() -> None:
     target = HttpTarget("custom", Server("http", 1).url())
     for step in Step:
-        result = judge(target, Outcome(Verdict.LATER, "x", step=step))
-        assert result.stage
+        result = judge(target, PostOutcome(Verdict.LATER, "x", step=step))
+        assert result.step
         assert result.remedy

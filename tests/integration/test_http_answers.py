@@ -1,4 +1,4 @@
-"""What HttpSink makes of answers: statuses, rate, keys, and what is none."""
+"""What Poster makes of answers: statuses, rate, keys, and what is none."""
 
 import asyncio
 from email.utils import formatdate
@@ -13,13 +13,14 @@ from posting import (
     OK,
     answer,
     answering,
-    deliver,
     outcome_of_answer,
+    post,
+    poster_for,
     signed_with,
-    sink_for,
 )
 
-from ruuvi_host.relay.sink import Outcome, Verdict, parse_rate
+from ruuvi_host.relay.http.outcome import PostOutcome, parse_rate
+from ruuvi_host.relay.sink import Verdict
 
 HTTP = load_vectors("http.json")
 
@@ -40,9 +41,9 @@ def test_status(statuses: list[int], verdict: Verdict) -> None:
     async def main() -> None:
         for status in statuses:
             async with answering(answer(status)) as server:
-                outcome = await deliver(server)
+                outcome = await post(server)
                 assert outcome.verdict is verdict, status
-                assert (outcome.status, outcome.begun, outcome.step) == (status, True, None)
+                assert (outcome.code, outcome.begun, outcome.step) == (status, True, None)
                 reason = "" if verdict is Verdict.ACCEPTED else f"status {status} Said so"
                 assert outcome.reason == reason
                 assert len(server.requests) == 1
@@ -77,7 +78,7 @@ def test_a_reason_is_printable_and_short() -> None:
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
     outcome = outcome_of_answer(answer(503, f"Retry-After: {value}"))
-    assert outcome == Outcome(Verdict.LATER, "status 503 Said so", None, seconds, 503)
+    assert outcome == PostOutcome(Verdict.LATER, "status 503 Said so", None, seconds, 503)
 
 
 @pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S -0000", "%a %b %d %H:%M:%S %Y"])
@@ -87,7 +88,7 @@ def test_a_date_without_a_zone_is_gmt(form: str, monkeypatch: pytest.MonkeyPatch
     tzset()
     try:
         date = strftime(form, gmtime(time() + 600))
-        retry_after = outcome_of_answer(answer(429, f"Retry-After: {date}")).retry_after
+        retry_after = outcome_of_answer(answer(429, f"Retry-After: {date}")).wait
     finally:
         monkeypatch.undo()
         tzset()
@@ -98,8 +99,8 @@ def test_a_date_without_a_zone_is_gmt(form: str, monkeypatch: pytest.MonkeyPatch
 def test_retry_after_a_date() -> None:
     date = formatdate(time() + 600, usegmt=True)
     outcome = outcome_of_answer(answer(429, f"Retry-After: {date}"))
-    assert outcome.retry_after
-    assert 300 < outcome.retry_after <= 600
+    assert outcome.wait
+    assert 300 < outcome.wait <= 600
 
 
 @pytest.mark.parametrize("case", HTTP["rate"], ids=lambda c: str(c["name"]))
@@ -128,7 +129,7 @@ def test_the_name_of_a_header_may_be_written_in_any_way() -> None:
 def test_what_the_server_says_is_told_without_our_secrets(body: bytes, reason: str) -> None:
     async def main() -> None:
         async with answering(answer(401, body=body)) as server:
-            outcome = await deliver(server, path="/record?key=SECRET-1", secret="SECRET-2")
+            outcome = await post(server, path="/record?key=SECRET-1", secret="SECRET-2")
             assert outcome.reason == f"status 401 Said so{': ' if reason else ''}{reason}"
 
     asyncio.run(main())
@@ -147,7 +148,7 @@ def test_what_the_server_says_is_told_without_our_secrets(body: bytes, reason: s
 def test_a_server_that_repeats_a_secret_elsewhere(data: bytes) -> None:
     async def main() -> None:
         async with answering(data) as server:
-            outcome = await deliver(server, secret="SECRET-2")
+            outcome = await post(server, secret="SECRET-2")
             assert outcome.verdict is not Verdict.ACCEPTED
             assert "…" in outcome.reason
             assert "SEC" not in outcome.reason
@@ -167,7 +168,7 @@ def test_a_server_that_repeats_a_secret_elsewhere(data: bytes) -> None:
 )
 def test_a_400_about_the_connection_does_not_cost_the_data(said: str) -> None:
     outcome = outcome_of_answer(answer(400, body=f"<title>400 {said}</title>".encode()))
-    assert outcome == Outcome(Verdict.FIX, f"status 400 Said so: 400 {said}", status=400)
+    assert outcome == PostOutcome(Verdict.FIX, f"status 400 Said so: 400 {said}", code=400)
 
 
 # -- signing -------------------------------------------------------------------------------------
@@ -175,9 +176,9 @@ def signatures_after(*answers: bytes) -> list[str]:
     """The signatures of one more post than there are answers."""
 
     async def main() -> list[str]:
-        async with answering(*answers, OK) as server, sink_for(server) as sink:
+        async with answering(*answers, OK) as server, poster_for(server) as poster:
             for _ in range(len(answers) + 1):
-                await sink.deliver(BODY, GATEWAY)
+                await poster.post(BODY, GATEWAY)
             return [request["Ruuvi-HMAC-SHA256"] for request in server.requests]
 
     return asyncio.run(main())

@@ -1,4 +1,4 @@
-"""How HttpSink gets to a server: kept connections, proxies, addresses, redirects inward."""
+"""How Poster gets to a server: kept connections, proxies, addresses, redirects inward."""
 
 import asyncio
 import socket
@@ -17,17 +17,18 @@ from posting import (
     Server,
     answer,
     answering,
-    deliver,
     never,
+    post,
+    poster_for,
     read_request,
     serving,
-    sink_for,
 )
 
 from ruuvi_host.config.targets import HttpTarget, TlsFiles
 from ruuvi_host.errors import ConfigError
-from ruuvi_host.relay.http.sink import HttpSink
-from ruuvi_host.relay.sink import Step, Verdict
+from ruuvi_host.relay.http.outcome import Step
+from ruuvi_host.relay.http.poster import Poster
+from ruuvi_host.relay.sink import Verdict
 
 # -- kept connections -----------------------------------------------------------------------------
 
@@ -61,10 +62,10 @@ def test_a_connection_is_kept_when_that_is_wanted(tmp_path: Path) -> None:
             server = Keeping()
             async with (
                 serving(server, context if scheme == "https" else None) as port,
-                sink_for(Server(scheme, port), keep_alive=True, tls=tls) as sink,
+                poster_for(Server(scheme, port), keep_alive=True, tls=tls) as poster,
             ):
                 for _ in range(3):
-                    assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                    assert await poster.post(BODY, GATEWAY) == ACCEPTED
             assert (server.connections, server.requests) == (1, 3)
 
     asyncio.run(main())
@@ -79,11 +80,11 @@ def test_a_changed_certificate_ends_a_kept_connection(tmp_path: Path) -> None:
         server = Keeping()
         async with (
             serving(server, context) as port,
-            sink_for(Server("https", port), keep_alive=True, tls=tls) as sink,
+            poster_for(Server("https", port), keep_alive=True, tls=tls) as poster,
         ):
-            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert await poster.post(BODY, GATEWAY) == ACCEPTED
             folder.authority("theirs").rename(tmp_path / "ours.pem")
-            assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.FIX
+            assert (await poster.post(BODY, GATEWAY)).verdict is Verdict.FIX
             assert server.requests == 1
 
     asyncio.run(main())
@@ -95,10 +96,10 @@ def test_a_kept_connection_that_the_server_closes_costs_nothing() -> None:
             server = Keeping(limit)
             async with (
                 serving(server) as port,
-                sink_for(Server("http", port), keep_alive=True) as sink,
+                poster_for(Server("http", port), keep_alive=True) as poster,
             ):
                 for _ in range(6):
-                    assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                    assert await poster.post(BODY, GATEWAY) == ACCEPTED
             assert (server.connections, server.requests) == (6 / limit, 6)
 
     asyncio.run(main())
@@ -120,9 +121,12 @@ def test_a_kept_connection_that_is_closed_under_a_request_is_tried_anew() -> Non
 
     async def main() -> None:
         server = Dying()
-        async with serving(server) as port, sink_for(Server("http", port), keep_alive=True) as sink:
+        async with (
+            serving(server) as port,
+            poster_for(Server("http", port), keep_alive=True) as poster,
+        ):
             for _ in range(2):
-                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                assert await poster.post(BODY, GATEWAY) == ACCEPTED
         assert (server.connections, server.requests) == (2, 2)
 
     asyncio.run(main())
@@ -131,9 +135,12 @@ def test_a_kept_connection_that_is_closed_under_a_request_is_tried_anew() -> Non
 def test_an_answer_that_is_not_read_to_its_end_ends_the_connection() -> None:
     async def main() -> None:
         server = Keeping(0, last_words=answer(200, body=bytes(200_000)))
-        async with serving(server) as port, sink_for(Server("http", port), keep_alive=True) as sink:
+        async with (
+            serving(server) as port,
+            poster_for(Server("http", port), keep_alive=True) as poster,
+        ):
             for _ in range(2):
-                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                assert await poster.post(BODY, GATEWAY) == ACCEPTED
         assert server.connections == 2
 
     asyncio.run(main())
@@ -188,11 +195,11 @@ def test_by_a_proxy(tmp_path: Path) -> None:
         async with serving(proxy) as port:
             url = f"http://me:pass%20word@127.0.0.1:{port}"
             async with answering(OK) as server:
-                assert await deliver(server, secret="SECRET", proxy=url) == ACCEPTED
+                assert await post(server, secret="SECRET", proxy=url) == ACCEPTED
                 assert proxy.heads[0].startswith(f"POST {server.url('/record')} HTTP/1.1\r\n")
                 assert server.requests[0]["Authorization"] == "Bearer SECRET"
             async with answering(OK, tls=context) as safe:
-                assert await deliver(safe, secret="SECRET", tls=tls, proxy=url) == ACCEPTED
+                assert await post(safe, secret="SECRET", tls=tls, proxy=url) == ACCEPTED
                 assert proxy.heads[1].startswith(f"CONNECT 127.0.0.1:{safe.port} HTTP/1.1\r\n")
                 assert "SECRET" not in proxy.heads[1]
                 (request,) = safe.requests
@@ -212,7 +219,7 @@ def test_a_proxy_that_refuses(status: int, verdict: Verdict) -> None:
             url = f"http://me:SECRET@127.0.0.1:{port}"
             dead = Server("https", 1)
             for _ in range(12):  # more than a pool holds
-                outcome = await deliver(dead, proxy=url)
+                outcome = await post(dead, proxy=url)
                 assert outcome.reason == (
                     f"the proxy 127.0.0.1:{port} does not connect us: {status} Said so"
                 )
@@ -232,7 +239,7 @@ def test_a_proxy_that_repeats_our_password(scheme: str, said: str) -> None:
     async def main() -> None:
         async with serving(refuse) as port:
             url = f"http://us3r:SECRET@127.0.0.1:{port}"
-            outcome = await deliver(Server(scheme, 1), proxy=url)
+            outcome = await post(Server(scheme, 1), proxy=url)
             assert "407" in outcome.reason
             assert "SECRET" not in outcome.reason
             assert "dXMz" not in outcome.reason
@@ -244,10 +251,10 @@ def test_a_proxy_that_is_not_there() -> None:
     async def main() -> None:
         async with serving(never) as port:
             pass
-        outcome = await deliver(Server("https", 1), proxy=f"http://127.0.0.1:{port}")
+        outcome = await post(Server("https", 1), proxy=f"http://127.0.0.1:{port}")
         assert outcome.reason == f"the proxy 127.0.0.1:{port}: Connection refused"
         async with serving(never) as port:
-            outcome = await deliver(
+            outcome = await post(
                 Server("https", 1), proxy=f"http://127.0.0.1:{port}", phase_timeout=SOON
             )
             assert outcome.verdict is Verdict.LATER
@@ -258,7 +265,7 @@ def test_a_proxy_that_is_not_there() -> None:
 @pytest.mark.parametrize("proxy", ["socks5://p", "https://p", "p:1", "http://u:SECRET@[zz]:1"])
 def test_a_proxy_that_cannot_be_used(proxy: str) -> None:
     with pytest.raises(ConfigError, match=r"^custom: the proxy's address cannot be used") as caught:
-        HttpSink(HttpTarget("custom", "http://server/", proxy=proxy))
+        Poster(HttpTarget("custom", "http://server/", proxy=proxy))
     assert "SECRET" not in str(caught.value)
 
 
@@ -303,7 +310,7 @@ def test_a_redirect_from_the_net_does_not_lead_to_this_machine(
                 await writer.drain()
 
             async with serving(redirect, host=str(ON_THE_NET)) as port:
-                outcome = await deliver(Server("http", port, str(ON_THE_NET)))
+                outcome = await post(Server("http", port, str(ON_THE_NET)))
             assert outcome.reason.startswith(f"redirected by {ON_THE_NET} to ")
             assert outcome.reason.endswith("which is nearer to us")
             assert (outcome.verdict, outcome.step) == (Verdict.FIX, Step.REDIRECT)
@@ -324,10 +331,10 @@ def test_the_next_address_is_tried_and_remembered(monkeypatch: pytest.MonkeyPatc
     async def main() -> None:
         async with answering(OK) as server:
             server.host = "server.example"
-            async with sink_for(server) as sink:
+            async with poster_for(server) as poster:
                 for _ in range(2):
-                    assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
-                assert sink._exchange._good == {"server.example": "127.0.0.1"}
+                    assert await poster.post(BODY, GATEWAY) == ACCEPTED
+                assert poster._exchange._good == {"server.example": "127.0.0.1"}
             assert server.requests[0]["Host"] == f"server.example:{server.port}"
 
     asyncio.run(main())

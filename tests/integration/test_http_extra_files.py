@@ -13,23 +13,24 @@ from posting import (
     Server,
     answer,
     answering,
-    deliver,
+    post,
+    poster_for,
     read_request,
     serving,
-    sink_for,
 )
 
 from ruuvi_host.config.targets import ExtraFiles
-from ruuvi_host.relay.sink import Outcome, Step, Verdict
+from ruuvi_host.relay.http.outcome import PostOutcome, Step
+from ruuvi_host.relay.sink import Verdict
 
 
 def test_a_changed_file_is_taken_at_the_next_post(tmp_path: Path) -> None:
     extra = ExtraFiles(tmp_path / "path", tmp_path / "query", tmp_path / "headers")
 
     async def main() -> None:
-        async with answering(OK) as server, sink_for(server, path="", extra=extra) as sink:
-            missing = await sink.deliver(BODY, GATEWAY)
-            assert missing == Outcome(
+        async with answering(OK) as server, poster_for(server, path="", extra=extra) as poster:
+            missing = await poster.post(BODY, GATEWAY)
+            assert missing == PostOutcome(
                 Verdict.FIX,
                 f"the file of the extra path {tmp_path}/path does not exist",
                 begun=False,
@@ -39,12 +40,12 @@ def test_a_changed_file_is_taken_at_the_next_post(tmp_path: Path) -> None:
                 (tmp_path / "path").write_text(f"v{number}/record\n")
                 (tmp_path / "query").write_text(f"key={number}")
                 (tmp_path / "headers").write_bytes(b"X-N: %b\r\nX-n: b\r\n" % number.encode())
-                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                assert await poster.post(BODY, GATEWAY) == ACCEPTED
                 request = server.requests[-1]
                 assert request.line == f"POST /v{number}/record?key={number} HTTP/1.1"
                 assert request.headers[-2:] == [("X-N", number), ("X-n", "b")]
             (tmp_path / "headers").write_bytes(b"Host: other\r\n")
-            assert (await sink.deliver(BODY, GATEWAY)).begun is False
+            assert (await poster.post(BODY, GATEWAY)).begun is False
             assert len(server.requests) == 2
 
     asyncio.run(main())
@@ -67,7 +68,7 @@ def test_an_address_that_has_the_part_already(
 
     async def main() -> None:
         async with answering(OK) as server:
-            outcome = await deliver(server, path=path, extra=files)
+            outcome = await post(server, path=path, extra=files)
             assert outcome.reason.startswith(reason.replace("{file}", str(file)))
             assert (outcome.verdict, outcome.begun) == (Verdict.FIX, False)
             assert not server.requests
@@ -81,7 +82,7 @@ def test_the_query_from_a_file_with_a_path_in_the_address(tmp_path: Path) -> Non
 
     async def main() -> None:
         async with answering(OK) as server:
-            assert await deliver(server, path="/x/y", extra=files) == ACCEPTED
+            assert await post(server, path="/x/y", extra=files) == ACCEPTED
             assert server.requests[0].line == "POST /x/y?a=b HTTP/1.1"
 
     asyncio.run(main())
@@ -98,7 +99,7 @@ def test_none_of_it_goes_to_another_server(tmp_path: Path) -> None:
         async with answering(answer(401, body=b"X-Key: SECRET")) as other:
             moved = answer(307, f"Location: {other.url('/x')}")
             async with answering(moved) as server:
-                outcome = await deliver(server, secret="SECRET", **files)
+                outcome = await post(server, secret="SECRET", **files)
             (request,) = other.requests
             assert "SECRET" not in str(request)
             assert request.body == BODY
@@ -124,10 +125,10 @@ def test_who_was_sent_away_and_back_is_a_stranger() -> None:
                 await writer.drain()
 
             home = Server("http")
-            async with serving(at_home) as home.port, sink_for(home, secret="SECRET") as sink:
+            async with serving(at_home) as home.port, poster_for(home, secret="SECRET") as poster:
                 answers[0] = answer(307, f"Location: {other.url('/there')}")
                 other.answers = (answer(307, f"Location: {home.url('/back')}"),)
-                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                assert await poster.post(BODY, GATEWAY) == ACCEPTED
             assert [request.line for request in home.requests][1] == "POST /back HTTP/1.1"
             assert "Authorization" in home.requests[0]
             assert "Authorization" not in home.requests[1]

@@ -1,4 +1,4 @@
-"""HttpSink and servers that misbehave."""
+"""Poster and servers that misbehave."""
 
 import asyncio
 import gzip
@@ -20,19 +20,20 @@ from posting import (
     Server,
     answer,
     answering,
-    deliver,
     never,
     outcome_of,
     outcome_of_answer,
+    post,
+    poster_for,
     read_request,
     serving,
-    sink_for,
 )
 
 from ruuvi_host.config.targets import HttpTarget
-from ruuvi_host.relay.http import sink as http
-from ruuvi_host.relay.http.sink import HttpSink
-from ruuvi_host.relay.sink import Outcome, Step, Verdict
+from ruuvi_host.relay.http.exchange import MAX_ANSWER
+from ruuvi_host.relay.http.outcome import PostOutcome, Step
+from ruuvi_host.relay.http.poster import Poster
+from ruuvi_host.relay.sink import Verdict
 
 HTTP = load_vectors("http.json")
 
@@ -42,7 +43,7 @@ def test_no_server_there() -> None:
     async def main() -> None:
         async with serving(never) as port:
             pass
-        assert await deliver(Server("http", port)) == Outcome(
+        assert await post(Server("http", port)) == PostOutcome(
             Verdict.LATER, f"the server 127.0.0.1:{port}: Connection refused", step=Step.CONNECT
         )
 
@@ -53,8 +54,8 @@ def test_no_server_at_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> N
     async def main() -> None:
         async with serving(never) as port:
             pass
-        sink = HttpSink(HttpTarget("custom", f"http://server.example:{port}/"))
-        outcome = await sink.deliver(BODY, GATEWAY)
+        poster = Poster(HttpTarget("custom", f"http://server.example:{port}/"))
+        outcome = await poster.post(BODY, GATEWAY)
         assert outcome.reason == f"the server server.example:{port}: Connection refused"
         assert outcome.step is Step.CONNECT
 
@@ -68,9 +69,9 @@ def test_no_server_at_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_name_that_does_not_exist() -> None:
-    async def main() -> Outcome:
-        sink = HttpSink(HttpTarget("custom", "http://" + "a" * 64 + "/"))  # too long to exist
-        return await sink.deliver(BODY, GATEWAY)
+    async def main() -> PostOutcome:
+        poster = Poster(HttpTarget("custom", "http://" + "a" * 64 + "/"))  # too long to exist
+        return await poster.post(BODY, GATEWAY)
 
     outcome = asyncio.run(main())
     assert outcome.reason.startswith(f"the name of the server, {'a' * 64}: ")
@@ -105,7 +106,7 @@ def test_a_server_that_drips_its_head() -> None:
             await asyncio.sleep(SOON / 20)
 
     outcome = outcome_of(drip, total_timeout=SOON)
-    assert outcome == Outcome(Verdict.LATER, f"no answer within {SOON} s", step=Step.ANSWER)
+    assert outcome == PostOutcome(Verdict.LATER, f"no answer within {SOON} s", step=Step.ANSWER)
 
 
 def test_a_server_that_says_continue_for_ever() -> None:
@@ -115,7 +116,7 @@ def test_a_server_that_says_continue_for_ever() -> None:
             await asyncio.sleep(SOON / 20)
 
     outcome = outcome_of(go_on, total_timeout=SOON)
-    assert outcome == Outcome(Verdict.LATER, f"no answer within {SOON} s", step=Step.ANSWER)
+    assert outcome == PostOutcome(Verdict.LATER, f"no answer within {SOON} s", step=Step.ANSWER)
 
 
 @pytest.mark.parametrize("status", [200, 500])
@@ -144,7 +145,7 @@ def test_half_an_answer() -> None:
 
 def test_an_informational_answer_comes_before_the_real_one() -> None:
     early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"
-    assert outcome_of_answer(early + answer(202)) == replace(ACCEPTED, status=202)
+    assert outcome_of_answer(early + answer(202)) == replace(ACCEPTED, code=202)
 
 
 @pytest.mark.parametrize(
@@ -206,9 +207,9 @@ def test_answers_damaged_at_random_never_raise() -> None:
 
     async def main() -> None:
         answers = [damaged() for _ in range(400)]
-        async with answering(*answers, OK) as server, sink_for(server, phase_timeout=5) as sink:
+        async with answering(*answers, OK) as server, poster_for(server, phase_timeout=5) as poster:
             while len(server.requests) < 400:
-                assert isinstance(await sink.deliver(BODY, GATEWAY), Outcome)
+                assert isinstance(await poster.post(BODY, GATEWAY), PostOutcome)
 
     asyncio.run(main())
 
@@ -229,8 +230,8 @@ def test_a_huge_answer_is_cut() -> None:
             hung_up.set()
 
     async def main() -> None:
-        async with serving(flood) as port, sink_for(Server("http", port)) as sink:
-            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+        async with serving(flood) as port, poster_for(Server("http", port)) as poster:
+            assert await poster.post(BODY, GATEWAY) == ACCEPTED
             await hung_up.wait()  # by the delivery, not only by the end of the sink
 
     hung_up = asyncio.Event()
@@ -257,11 +258,11 @@ def test_a_flood_of_tiny_chunks_holds_nobody_up() -> None:
 
         async with serving(flood) as port, asyncio.TaskGroup() as tasks:
             task = tasks.create_task(others())
-            assert await deliver(Server("http", port)) == ACCEPTED
+            assert await post(Server("http", port)) == ACCEPTED
             task.cancel()
         return turns
 
-    assert asyncio.run(main()) > http.MAX_ANSWER  # one at least for each chunk
+    assert asyncio.run(main()) > MAX_ANSWER  # one at least for each chunk
 
 
 def test_an_answer_is_never_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,8 +286,8 @@ def test_cancelling_leaves_no_connection() -> None:
             assert await reader.read() == b""
             closed.set()
 
-        async with serving(wait) as port, sink_for(Server("http", port)) as sink:
-            task = asyncio.create_task(sink.deliver(BODY, GATEWAY))
+        async with serving(wait) as port, poster_for(Server("http", port)) as poster:
+            task = asyncio.create_task(poster.post(BODY, GATEWAY))
             await connected.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -294,7 +295,7 @@ def test_cancelling_leaves_no_connection() -> None:
             await closed.wait()
             # And the sink is as good as new.
             async with answering(OK) as server:
-                assert await deliver(server) == ACCEPTED
+                assert await post(server) == ACCEPTED
 
     asyncio.run(main())
 
@@ -303,7 +304,7 @@ def test_cancelling_leaves_no_connection() -> None:
 def test_a_secret_that_no_header_can_hold_is_not_sent(secret: str) -> None:
     async def main() -> None:
         async with answering(OK) as server:
-            outcome = await deliver(server, secret=secret)
+            outcome = await post(server, secret=secret)
             assert not server.requests
             assert outcome.reason.startswith("the secret for the Authorization header has ")
             assert (outcome.verdict, outcome.begun) == (Verdict.FIX, False)
@@ -320,12 +321,12 @@ def test_no_secret_gets_into_logs_or_reasons(caplog: pytest.LogCaptureFixture) -
             pass
         dead = Server("http", port)
         for path in ("/record?token=SECRET", "/SECRET"):
-            outcome = await deliver(dead, path=path, secret="SECRET")
+            outcome = await post(dead, path=path, secret="SECRET")
             assert "SECRET" not in outcome.reason
         moved = answer(307, "Location: http://[SECRET]/?SECRET")
         for data in (answer(401), moved, b"HTTP/1.1 500 no\r\n\r\n"):
             async with answering(data) as server:
-                outcome = await deliver(server, path="/?token=SECRET", secret="SECRET")
+                outcome = await post(server, path="/?token=SECRET", secret="SECRET")
                 assert outcome.reason
                 assert "SECRET" not in outcome.reason
 

@@ -1,4 +1,4 @@
-"""Where HttpSink follows a redirect to, and with what."""
+"""Where Poster follows a redirect to, and with what."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -13,15 +13,16 @@ from posting import (
     Server,
     answer,
     answering,
-    deliver,
     outcome_of_answer,
+    post,
+    poster_for,
     read_request,
     serving,
     signed_with,
-    sink_for,
 )
 
-from ruuvi_host.relay.sink import Outcome, Step, Verdict
+from ruuvi_host.relay.http.outcome import PostOutcome, Step
+from ruuvi_host.relay.sink import Verdict
 
 HTTP = load_vectors("http.json")
 
@@ -31,7 +32,7 @@ def test_a_redirect_is_followed_as_the_same_post(status: int) -> None:
     async def main() -> None:
         moved = answer(status, "Location: /b/c?d=e#f", body=b"moved")
         async with answering(moved, OK) as server:
-            assert await deliver(server, secret="SECRET") == ACCEPTED
+            assert await post(server, secret="SECRET") == ACCEPTED
             first, second = server.requests
             assert second.line == "POST /b/c?d=e HTTP/1.1"
             assert second.headers == first.headers
@@ -47,9 +48,9 @@ def test_authorization_does_not_go_to_another_port_and_that_one_has_no_say() -> 
         async with answering(said) as other, AsyncExitStack() as stack:
             moved = answer(307, f"Location: {other.url('/x')}")
             server = await stack.enter_async_context(answering(moved))
-            sink = await stack.enter_async_context(sink_for(server, secret="SECRET"))
+            poster = await stack.enter_async_context(poster_for(server, secret="SECRET"))
             for _ in range(2):
-                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                assert await poster.post(BODY, GATEWAY) == ACCEPTED
             for request in other.requests:
                 assert request.line == "POST /x HTTP/1.1"
                 assert "Authorization" not in request
@@ -66,9 +67,9 @@ def test_the_target_has_its_say_also_when_it_redirects() -> None:
             wishes = ("X-Ruuvi-Gateway-Rate: 60", "Ruuvi-HMAC-KEY: key")
             moved = answer(307, f"Location: {other.url('/x')}", *wishes)
             server = await stack.enter_async_context(answering(moved))
-            sink = await stack.enter_async_context(sink_for(server))
+            poster = await stack.enter_async_context(poster_for(server))
             for key in (None, b"key"):
-                assert (await sink.deliver(BODY, GATEWAY)).period == 60
+                assert (await poster.post(BODY, GATEWAY)).period == 60
                 assert server.requests[-1]["Ruuvi-HMAC-SHA256"] == signed_with(key)
 
     asyncio.run(main())
@@ -87,9 +88,9 @@ def test_the_connection_that_redirected_us_is_closed() -> None:
         async with (
             answering(OK) as other,
             serving(redirect) as port,
-            sink_for(Server("http", port)) as sink,
+            poster_for(Server("http", port)) as poster,
         ):
-            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert await poster.post(BODY, GATEWAY) == ACCEPTED
             await hung_up.wait()
 
     asyncio.run(main())
@@ -100,7 +101,7 @@ def test_user_information_in_a_redirect_is_not_used() -> None:
         async with answering(OK) as other:
             location = f"Location: http://u:p@127.0.0.1:{other.port}/"
             async with answering(answer(308, location)) as server:
-                assert (await deliver(server)).verdict is Verdict.ACCEPTED
+                assert (await post(server)).verdict is Verdict.ACCEPTED
             assert "Authorization" not in other.requests[0]
 
     asyncio.run(main())
@@ -109,7 +110,7 @@ def test_user_information_in_a_redirect_is_not_used() -> None:
 def test_a_303_is_not_followed() -> None:
     async def main() -> None:
         async with answering(answer(303, "Location: /other")) as server:
-            assert await deliver(server) == Outcome(Verdict.FIX, "status 303 Said so", status=303)
+            assert await post(server) == PostOutcome(Verdict.FIX, "status 303 Said so", code=303)
             assert len(server.requests) == 1
 
     asyncio.run(main())
@@ -118,7 +119,7 @@ def test_a_303_is_not_followed() -> None:
 def test_redirects_end() -> None:
     async def main() -> None:
         async with answering(answer(307, "Location: /again")) as server:
-            outcome = await deliver(server)
+            outcome = await post(server)
             assert (outcome.verdict, outcome.reason) == (Verdict.FIX, "more than 10 redirects")
             assert len(server.requests) == 11
 
@@ -149,4 +150,4 @@ def test_a_redirect_to_nowhere(location: str, reason: str) -> None:
     outcome = outcome_of_answer(answer(307, f"Location: {location}"))
     assert outcome.reason.startswith(reason)
     assert outcome.verdict is Verdict.FIX
-    assert (outcome.status, outcome.step) == (307, Step.REDIRECT)
+    assert (outcome.code, outcome.step) == (307, Step.REDIRECT)

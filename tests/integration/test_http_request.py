@@ -1,4 +1,4 @@
-"""What HttpSink sends, byte for byte."""
+"""What Poster sends, byte for byte."""
 
 import asyncio
 import random
@@ -20,18 +20,18 @@ from posting import (
     Server,
     answer,
     answering,
+    poster_for,
     read_request,
     serving,
-    sink_for,
 )
 
 from ruuvi_host.config.addresses import basic_authorization
 from ruuvi_host.config.gateway_keys import RUUVI_CLOUD_URL
 from ruuvi_host.config.targets import Authorization, ExtraFiles, HttpTarget
 from ruuvi_host.errors import ConfigError
-from ruuvi_host.relay.http.address import parse_address
+from ruuvi_host.relay.http.address import parse_address, public_url
+from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.signing import Signer
-from ruuvi_host.relay.http.sink import HttpSink, public_url
 from ruuvi_host.relay.sink import Verdict
 
 HTTP = load_vectors("http.json")
@@ -80,10 +80,10 @@ def test_request(tmp_path: Path, case: dict[str, Any]) -> None:
         async with answering(OK) as server:
             parts = urlsplit(configured.url)
             here = parts._replace(scheme="http", netloc=f"127.0.0.1:{server.port}").geturl()
-            sink = HttpSink(replace(configured, url=here))
+            poster = Poster(replace(configured, url=here))
             body = BODIES[case["body_of"]].encode()
-            outcome = await sink.deliver(body, GATEWAY)
-            await sink.close()
+            outcome = await poster.post(body, GATEWAY)
+            await poster.close()
             assert outcome == ACCEPTED
             (request,) = server.requests
             assert request.body == body
@@ -121,8 +121,8 @@ def test_host(url: str, host: str) -> None:
 def test_a_body_of_any_size_arrives_whole() -> None:
     async def main() -> None:
         body = random.Random(1).randbytes(3_000_000)
-        async with answering(OK) as server, sink_for(server) as sink:
-            assert (await sink.deliver(body, GATEWAY)).verdict is Verdict.ACCEPTED
+        async with answering(OK) as server, poster_for(server) as poster:
+            assert (await poster.post(body, GATEWAY)).verdict is Verdict.ACCEPTED
             assert server.requests[0].body == body
             assert server.requests[0]["Ruuvi-HMAC-SHA256"] == Signer().sign(body, GATEWAY)
 
@@ -140,9 +140,9 @@ def test_each_post_has_a_connection_of_its_own() -> None:
             writer.write(OK)
 
     async def main() -> None:
-        async with serving(keep_alive) as port, sink_for(Server("http", port)) as sink:
+        async with serving(keep_alive) as port, poster_for(Server("http", port)) as poster:
             for _ in range(3):
-                assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.ACCEPTED
+                assert (await poster.post(BODY, GATEWAY)).verdict is Verdict.ACCEPTED
 
     asyncio.run(main())
     assert connections == 3
@@ -161,9 +161,9 @@ def test_what_the_environment_says_is_ignored(
 
     async def main() -> None:
         cookie = answer(200, "Set-Cookie: session=1; Path=/")
-        async with answering(cookie) as server, sink_for(server) as sink:
+        async with answering(cookie) as server, poster_for(server) as poster:
             for _ in range(2):
-                assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.ACCEPTED
+                assert (await poster.post(BODY, GATEWAY)).verdict is Verdict.ACCEPTED
             assert len(server.requests) == 2
             for request in server.requests:
                 assert "Authorization" not in request
@@ -174,7 +174,7 @@ def test_what_the_environment_says_is_ignored(
 
 def test_an_address_that_cannot_be_posted_to_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match=r"^custom: http://1\.2\.3\.400/path: ") as caught:
-        HttpSink(HttpTarget("custom", "http://1.2.3.400/path?key=SECRET"))
+        Poster(HttpTarget("custom", "http://1.2.3.400/path?key=SECRET"))
     assert "SECRET" not in str(caught.value)
 
 

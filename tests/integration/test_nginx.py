@@ -1,4 +1,4 @@
-"""HttpSink against nginx: TLS 1.2 and 1.3, client certificates, basic authentication, resumption,
+"""Poster against nginx: TLS 1.2 and 1.3, client certificates, basic authentication, resumption,
 kept connections.
 """
 
@@ -16,8 +16,9 @@ from posting import ACCEPTED, BODY, GATEWAY
 
 from ruuvi_host.config.addresses import basic_authorization
 from ruuvi_host.config.targets import HttpTarget, TlsFiles
-from ruuvi_host.relay.http.sink import HttpSink
-from ruuvi_host.relay.sink import Outcome, Verdict
+from ruuvi_host.relay.http.outcome import PostOutcome
+from ruuvi_host.relay.http.poster import Poster
+from ruuvi_host.relay.sink import Verdict
 
 pytestmark = needs_nginx
 
@@ -82,11 +83,11 @@ def place(tmp_path: Path) -> Place:
     return Place(folder, {name: free_port() for name in names})
 
 
-def deliveries(target: HttpTarget, times: int = 1) -> list[Outcome]:
-    async def main() -> list[Outcome]:
-        sink = HttpSink(target)
-        outcomes = [await sink.deliver(BODY, GATEWAY) for _ in range(times)]
-        await sink.close()
+def deliveries(target: HttpTarget, times: int = 1) -> list[PostOutcome]:
+    async def main() -> list[PostOutcome]:
+        poster = Poster(target)
+        outcomes = [await poster.post(BODY, GATEWAY) for _ in range(times)]
+        await poster.close()
         return outcomes
 
     return asyncio.run(main())
@@ -130,7 +131,7 @@ def test_client_certificates(place: Place, server: str) -> None:
         assert other.reason.endswith(": 400 The SSL certificate error")
         # Both are 400, and yet it is not the data that is wrong.
         for outcome in (none, other):
-            assert (outcome.verdict, outcome.status) == (Verdict.FIX, 400)
+            assert (outcome.verdict, outcome.code) == (Verdict.FIX, 400)
 
 
 def test_http_to_the_port_of_https_and_the_other_way_round(place: Place) -> None:
@@ -152,7 +153,7 @@ def test_basic_authentication_and_what_nginx_answers(place: Place) -> None:
         for password, status in (("pass1", 200), ("wrong", 401)):
             authorization = basic_authorization("user1", password)
             [outcome] = deliveries(replace(target, authorization=authorization))
-            assert outcome.status == status
+            assert outcome.code == status
         assert outcome.verdict is Verdict.FIX
         assert deliveries(place.target("basic", "/small"))[0].verdict is Verdict.REFUSED
         assert deliveries(place.target("basic", "/dead"))[0].verdict is Verdict.LATER

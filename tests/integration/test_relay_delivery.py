@@ -20,6 +20,7 @@ from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.receiver import Receipt, Receiver, Result, Settings, Signature
 from ruuvi_host.relay.gateway_json import BodyFacts
+from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.signing import default_key
 from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.pauses import Pacing
@@ -42,10 +43,9 @@ class World:
         self.table = AdvertisementTable(max_sensors=10_000)
         self.relay = Relay(
             "custom",
-            HttpSink(HttpTarget("custom", url), **timeouts),
+            HttpSink(Poster(HttpTarget("custom", url), **timeouts), BodyFacts("60.17,24.94")),
             Batcher(self.table.queue(), period, clock.monotonic()),
             lambda: GATEWAY,
-            BodyFacts("60.17,24.94"),
             Nonces(),
             clock,
             Spool(folder, "custom", SpoolSettings(), RelayCounters(), clock),

@@ -18,6 +18,7 @@ from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.receiver import Receiver, Settings
 from ruuvi_host.relay.gateway_json import BodyFacts
+from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.spool.spool import Spool
@@ -35,10 +36,9 @@ class World:
         table = AdvertisementTable()
         self.relay = Relay(
             "custom",
-            HttpSink(HttpTarget("custom", url)),
+            HttpSink(Poster(HttpTarget("custom", url)), BodyFacts()),
             Batcher(table.queue(), PERIOD, self.began),
             lambda: GATEWAY,
-            BodyFacts(),
             Nonces(),
             self.clock,
             Spool(folder, "custom", SpoolSettings(ballast=0), RelayCounters(), self.clock),

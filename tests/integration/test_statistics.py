@@ -17,8 +17,8 @@ from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.starts import ResetReason, Start
 from ruuvi_host.receiver import Receiver, Result, Settings, Signature
+from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.signing import default_key
-from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.statistics import Statistics
 from ruuvi_host.relay.status_document import CoprocessorFacts
 
@@ -54,9 +54,9 @@ class World:
     async def run_until(
         self, condition: Callable[[], object], clock_right_at: float | None = None
     ) -> None:
-        sink = HttpSink(HttpTarget("statistics", self.url))
+        poster = Poster(HttpTarget("statistics", self.url))
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(self.statistics.run(sink, clock_right_at))
+            running = tasks.create_task(self.statistics.run(poster, clock_right_at))
             await until(condition)
             running.cancel()
 

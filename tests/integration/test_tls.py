@@ -24,15 +24,16 @@ from posting import (
     Server,
     answer,
     answering,
-    deliver,
     never,
+    post,
+    poster_for,
     read_request,
     serving,
-    sink_for,
 )
 
 from ruuvi_host.config.targets import TlsFiles
-from ruuvi_host.relay.sink import Outcome, Step, Verdict
+from ruuvi_host.relay.http.outcome import PostOutcome, Step
+from ruuvi_host.relay.sink import Verdict
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -55,7 +56,7 @@ def test_a_changed_file_is_taken_at_the_next_post(folder: Folder) -> None:
         path = folder.path / "srv.pem"
         good, other = (authority().issue_cert("gateway.example") for _ in range(2))
         tls = TlsFiles(folder.path / "cli.pem", folder.path / "cli.key", server_cert=path)
-        async with tls_server(context) as server, sink_for(server, tls=tls) as sink:
+        async with tls_server(context) as server, poster_for(server, tls=tls) as poster:
             reasons = []
             for change in (
                 lambda: folder.authority("theirs").rename(path),
@@ -67,7 +68,7 @@ def test_a_changed_file_is_taken_at_the_next_post(folder: Folder) -> None:
                 lambda: folder.authority("ours").rename(path),
             ):
                 change()
-                outcome = await sink.deliver(BODY, GATEWAY)
+                outcome = await poster.post(BODY, GATEWAY)
                 reasons.append(outcome.reason.replace(str(folder.path), "."))
             assert reasons == [
                 "the client certificate ./cli.pem does not exist",
@@ -90,10 +91,10 @@ def test_the_systems_authorities_may_change_too(
     monkeypatch.setenv("SSL_CERT_DIR", str(folder.path / "none"))
 
     async def main() -> None:
-        async with tls_server(good_context()) as server, sink_for(server) as sink:
-            assert (await sink.deliver(BODY, GATEWAY)).verdict is Verdict.FIX
+        async with tls_server(good_context()) as server, poster_for(server) as poster:
+            assert (await poster.post(BODY, GATEWAY)).verdict is Verdict.FIX
             folder.authority("ours").rename(folder.path / "theirs.pem")
-            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert await poster.post(BODY, GATEWAY) == ACCEPTED
 
     asyncio.run(main())
 
@@ -113,11 +114,11 @@ def test_a_system_whose_authorities_are_files_named_by_hash(
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
 
     async def main() -> None:
-        async with tls_server(good_context()) as server, sink_for(server) as sink:
-            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+        async with tls_server(good_context()) as server, poster_for(server) as poster:
+            assert await poster.post(BODY, GATEWAY) == ACCEPTED
         strange = server_context(authority("theirs").issue_cert("127.0.0.1"))
         async with tls_server(strange) as server:
-            assert (await deliver(server)).verdict is Verdict.FIX
+            assert (await post(server)).verdict is Verdict.FIX
 
     asyncio.run(main())
 
@@ -128,7 +129,7 @@ def test_a_system_without_authorities(folder: Folder, monkeypatch: pytest.Monkey
 
     async def main() -> None:
         async with tls_server(good_context()) as server:
-            assert "package ca-certificates" in (await deliver(server)).reason
+            assert "package ca-certificates" in (await post(server)).reason
 
     asyncio.run(main())
 
@@ -154,7 +155,7 @@ def test_a_file_that_is_none(folder: Folder) -> None:
 
     async def main() -> None:
         async with tls_server(good_context()) as server:
-            outcome = await deliver(server, tls=TlsFiles(server_cert=path))
+            outcome = await post(server, tls=TlsFiles(server_cert=path))
             assert outcome.reason == f"the server certificate {path} is no file"
             assert not outcome.begun
 
@@ -169,13 +170,16 @@ def test_a_session_is_resumed_by_its_ticket(folder: Folder, version: ssl.TLSVers
     tls = TlsFiles(server_cert=folder.authority())
 
     async def main() -> None:
-        async with tls_server(good_context(version)) as server, sink_for(server, tls=tls) as sink:
+        async with (
+            tls_server(good_context(version)) as server,
+            poster_for(server, tls=tls) as poster,
+        ):
             for _ in range(3):
-                assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+                assert await poster.post(BODY, GATEWAY) == ACCEPTED
             assert (server.served, server.resumed) == (3, 2)
             # What has changed is looked at anew, the server's certificate with it.
             os.utime(folder.path / "ours.pem")
-            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert await poster.post(BODY, GATEWAY) == ACCEPTED
             assert server.resumed == 2
 
     asyncio.run(main())
@@ -185,11 +189,11 @@ def test_a_server_that_forgets_its_sessions(folder: Folder) -> None:
     tls = TlsFiles(server_cert=folder.authority())
 
     async def main() -> None:
-        async with tls_server(good_context()) as first, sink_for(first, tls=tls) as sink:
-            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+        async with tls_server(good_context()) as first, poster_for(first, tls=tls) as poster:
+            assert await poster.post(BODY, GATEWAY) == ACCEPTED
             # Keys for tickets belong to the context: to take another is to restart the server.
             first.contexts.append(good_context())
-            assert await sink.deliver(BODY, GATEWAY) == ACCEPTED
+            assert await poster.post(BODY, GATEWAY) == ACCEPTED
             assert (first.served, first.resumed) == (2, 0)
 
     asyncio.run(main())
@@ -205,12 +209,12 @@ def test_redirects_between_http_and_https(folder: Folder) -> None:
         context = good_context()
         async with answering(OK, tls=context) as safe, answering(OK) as plain:
             async with answering(answer(308, f"Location: {safe.url('/up')}")) as server:
-                assert await deliver(server, secret="SECRET", tls=tls) == ACCEPTED
+                assert await post(server, secret="SECRET", tls=tls) == ACCEPTED
             assert safe.requests[0].line == "POST /up HTTP/1.1"
             assert "Authorization" not in safe.requests[0]
             moved = answer(307, f"Location: {plain.url('/down')}")
             async with answering(moved, tls=context) as server:
-                outcome = await deliver(server, tls=tls)
+                outcome = await post(server, tls=tls)
             assert outcome.reason == "redirected from https to http"
             assert (outcome.verdict, outcome.step) == (Verdict.FIX, Step.REDIRECT)
             assert not plain.requests
@@ -239,7 +243,7 @@ def test_a_client_certificate_does_not_go_to_another_server(folder: Folder) -> N
         context.verify_mode = ssl.CERT_OPTIONAL
         async with serving(look, context) as port, serving(look, context) as other:
             locations = [answer(307, f"Location: https://127.0.0.1:{other}/"), OK]
-            assert await deliver(Server("https", port), tls=tls) == ACCEPTED
+            assert await post(Server("https", port), tls=tls) == ACCEPTED
         assert seen[0]
         assert not seen[1]
 
@@ -259,7 +263,7 @@ def test_a_server_that_asks_for_our_certificate_after_the_request(folder: Folder
 
     async def main() -> None:
         async with tls_server(context) as server:
-            assert await deliver(server, tls=tls) == ACCEPTED
+            assert await post(server, tls=tls) == ACCEPTED
             assert server.served == 1
 
     asyncio.run(main())
@@ -326,7 +330,7 @@ GARBAGE = random.Random(1).randbytes(5000)
 def test_what_is_no_handshake(handler: Handler, reason: str, verdict: Verdict | None) -> None:
     async def main() -> None:
         async with serving(handler) as port:
-            outcome = await deliver(Server("https", port))
+            outcome = await post(Server("https", port))
             assert outcome.reason.startswith(reason.replace("{server}", f"127.0.0.1:{port}"))
             assert outcome.reason
             assert outcome.verdict is verdict or (not verdict and outcome.verdict)
@@ -338,9 +342,9 @@ def test_what_is_no_handshake(handler: Handler, reason: str, verdict: Verdict | 
 def test_a_server_that_hangs_in_the_handshake() -> None:
     async def main() -> None:
         async with serving(never) as port:
-            outcome = await deliver(Server("https", port), phase_timeout=SOON)
+            outcome = await post(Server("https", port), phase_timeout=SOON)
             text = f"127.0.0.1:{port}: no progress in the TLS handshake for {SOON} s"
-            assert outcome == Outcome(Verdict.LATER, text, step=Step.TLS)
+            assert outcome == PostOutcome(Verdict.LATER, text, step=Step.TLS)
 
     asyncio.run(main())
 
@@ -376,7 +380,7 @@ def test_handshakes_damaged_at_random_never_raise(folder: Folder) -> None:
             async with serving(spoil) as port:
                 outcomes = set()
                 for _ in range(60):
-                    outcome = await deliver(Server("https", port), tls=tls, phase_timeout=1)
+                    outcome = await post(Server("https", port), tls=tls, phase_timeout=1)
                     outcomes.add(outcome.verdict)
                     assert bool(outcome.reason) is (outcome.verdict is not Verdict.ACCEPTED)
             assert Verdict.LATER in outcomes or Verdict.FIX in outcomes
@@ -424,7 +428,7 @@ def test_answers_that_break_off(
 
     async def main() -> None:
         async with serving(tls_saying(data), good_context(version)) as port:
-            outcome = await deliver(Server("https", port), tls=tls)
+            outcome = await post(Server("https", port), tls=tls)
             assert outcome.verdict is verdict
             assert outcome.reason.startswith(reason.replace("{server}", f"127.0.0.1:{port}"))
 
@@ -437,8 +441,8 @@ def test_a_large_body_to_a_server_that_refuses_our_certificate(folder: Folder) -
 
     async def main() -> None:
         context = server_context(authority().issue_cert("127.0.0.1"), clients_of=authority())
-        async with tls_server(context) as server, sink_for(server, tls=tls) as sink:
-            outcome = await sink.deliver(bytes(3_000_000), GATEWAY)
+        async with tls_server(context) as server, poster_for(server, tls=tls) as poster:
+            outcome = await poster.post(bytes(3_000_000), GATEWAY)
             assert outcome.reason == (
                 f"127.0.0.1:{server.port} wants a client certificate that it trusts: none is "
                 "configured here"
@@ -460,6 +464,6 @@ def test_a_flood_after_the_answer_is_cut(folder: Folder) -> None:
 
     async def main() -> None:
         async with serving(flood, good_context()) as port:
-            assert await deliver(Server("https", port), tls=tls) == ACCEPTED
+            assert await post(Server("https", port), tls=tls) == ACCEPTED
 
     asyncio.run(main())

@@ -25,10 +25,11 @@ from certificates import (
     server_context,
     tls_server,
 )
-from posting import deliver
+from posting import post
 
 from ruuvi_host.config.targets import TlsFiles
-from ruuvi_host.relay.sink import Step, Verdict
+from ruuvi_host.relay.http.outcome import Step
+from ruuvi_host.relay.sink import Verdict
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -403,7 +404,7 @@ def test_tls(row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with tls_server(row.context()) as server:
             server.host = row.host
-            outcome = await deliver(server, secret="SECRET", tls=row.files(folder))
+            outcome = await post(server, secret="SECRET", tls=row.files(folder))
             name = f"{row.host}:{server.port}"
             wanted = row.reason.replace("{server}", name).replace("{folder}", str(tmp_path))
             assert re.search(wanted, outcome.reason), outcome.reason

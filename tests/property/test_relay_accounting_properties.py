@@ -17,11 +17,10 @@ from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings, Sync
 from ruuvi_host.intake.advertisement import Advertisement
-from ruuvi_host.intake.batch import Batcher
+from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.accounting import TargetLedger, accounts, unaccounted
 from ruuvi_host.monitoring.counters import RelayCounters
-from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.sink import Outcome, Verdict
@@ -32,9 +31,9 @@ PERIOD = 0.004
 PATIENCE = 20.0
 
 OUTCOMES = {
-    "accepted": Outcome(Verdict.ACCEPTED, status=200),
+    "accepted": Outcome(Verdict.ACCEPTED, code=200),
     "later": Outcome(Verdict.LATER, "no answer"),
-    "refused": Outcome(Verdict.REFUSED, "status 400", status=400),
+    "refused": Outcome(Verdict.REFUSED, "status 400", code=400),
 }
 scripts = st.lists(
     st.tuples(st.sampled_from(list(OUTCOMES)), st.integers(0, 3), st.integers(0, 5)), max_size=12
@@ -65,7 +64,6 @@ class World:
             self,
             Batcher(self.queue, PERIOD, clock.monotonic()),
             lambda: GATEWAY,
-            BodyFacts(),
             Nonces(),
             clock,
             spool,
@@ -79,7 +77,7 @@ class World:
             address = bytes([sensor] * 6)
             self.table.put([Advertisement(address, data, -60, 1, 15, 37, None, 0.0, 1)])
 
-    async def deliver(self, body: bytes, gateway: DeviceId) -> Outcome:
+    async def deliver(self, batch: Batch, utc: float) -> Outcome:
         name, sensors, waits = next(self.script, ("accepted", 0, 0))
         if name == "accepted" and not sensors:
             self.done.set()
@@ -88,6 +86,9 @@ class World:
             await asyncio.sleep(PERIOD / 2)
             self.look()
         return OUTCOMES[name]
+
+    async def run(self) -> None:
+        pass
 
     async def close(self) -> None:
         pass
@@ -100,7 +101,7 @@ class World:
         )
         self.unaccounted += map(str, unaccounted(accounts([], self.table.counters, [ledger])[1:]))
 
-    async def run(self, *, finish: bool) -> None:
+    async def relay_and_stop(self, *, finish: bool) -> None:
         running = asyncio.ensure_future(self.relay.run())
         with suppress(TimeoutError):
             async with asyncio.timeout(1.0):
@@ -132,10 +133,10 @@ def test_it_adds_up_whatever_the_server_does(
     async def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             world = World(Path(folder), script, profile=profile, sync=sync, window=window)
-            await world.run(finish=finish)
+            await world.relay_and_stop(finish=finish)
             # What an earlier run left is counted, too.
             again = World(Path(folder), [], profile=profile, sync=sync, window=window)
-            await again.run(finish=True)
+            await again.relay_and_stop(finish=True)
             assert world.unaccounted + again.unaccounted == []
             assert again.relay.counters.from_previous_run == world.relay.spool.batches
 

@@ -139,7 +139,7 @@ def test_a_failed_batch_is_posted_again_as_it_was_but_for_the_time() -> None:
 
 def test_after_an_outage_the_newest_goes_first_then_the_rest_in_order() -> None:
     async def main() -> None:
-        failure = Outcome(Verdict.LATER, "no answer", retry_after=2.0)
+        failure = Outcome(Verdict.LATER, "no answer", wait=2.0)
         script, takes = chain([failure], repeat(ACCEPTED)), chain([35.0], repeat(0.0))
         world = World(script, takes=takes, pace=0.5)
         world.hear_each(10, 4)
@@ -158,7 +158,7 @@ def test_after_an_outage_the_newest_goes_first_then_the_rest_in_order() -> None:
 
 def test_new_data_does_not_wait_behind_a_backlog() -> None:
     async def main() -> None:
-        failure = Outcome(Verdict.LATER, "no answer", retry_after=1.0)
+        failure = Outcome(Verdict.LATER, "no answer", wait=1.0)
         script, takes = chain([failure], repeat(ACCEPTED)), chain([58.0], repeat(0.0))
         world = World(script, takes=takes, pace=0.4)
         world.hear_each(10, 7)
@@ -168,9 +168,9 @@ def test_new_data_does_not_wait_behind_a_backlog() -> None:
     jump_through(main())
 
 
-def test_retry_after_is_honoured() -> None:
+def test_a_wait_that_the_target_asks_for_is_honoured() -> None:
     async def main() -> None:
-        asked = [Outcome(Verdict.LATER, "status 503", retry_after=s) for s in (120.0, 0.001, 7.0)]
+        asked = [Outcome(Verdict.LATER, "status 503", wait=s) for s in (120.0, 0.001, 7.0)]
         world = World(chain(asked, repeat(ACCEPTED)), period=3600)
         world.hear(1)
         await world.run(200)
@@ -218,7 +218,7 @@ def test_pauses_start_over_after_a_success() -> None:
 
 def test_what_a_person_has_to_fix_is_tried_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        fix = Outcome(Verdict.FIX, "status 401", status=401)
+        fix = Outcome(Verdict.FIX, "status 401", code=401)
         world = World(chain(repeat(fix, 5), repeat(ACCEPTED)))
         world.hear_each(10, 20)
         await world.run(600)
@@ -318,7 +318,7 @@ def test_the_last_batch_is_delivered_at_the_end() -> None:
 def test_no_empty_batch_is_posted_at_the_end() -> None:
     async def main() -> None:
         # Empty ones are on their way and waiting when the end comes, before a backlog.
-        failure = Outcome(Verdict.LATER, "no answer", retry_after=8.0)
+        failure = Outcome(Verdict.LATER, "no answer", wait=8.0)
         script, takes = chain([failure], repeat(ACCEPTED)), chain([5.0], repeat(25.0))
         world = World(script, takes=takes)
         world.hear(1)
@@ -381,7 +381,7 @@ outcomes = st.builds(
     Outcome,
     verdicts,
     period=st.none() | st.integers(1, 40),
-    retry_after=st.none() | st.floats(0, 50),
+    wait=st.none() | st.floats(0, 50),
 )
 
 

@@ -6,8 +6,8 @@ import pytest
 from conftest import load_vectors
 
 from firmware_protocol.messages import DeviceId
+from ruuvi_host.relay.http.outcome import parse_rate
 from ruuvi_host.relay.http.signing import Signer, default_key
-from ruuvi_host.relay.sink import parse_rate
 
 HTTP = load_vectors("http.json")
 DEVICE = DeviceId(bytes.fromhex("4098A778581AE138"), bytes(6))

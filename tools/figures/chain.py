@@ -13,15 +13,19 @@ from firmware_protocol.messages import Ack, DeviceId, SetAll
 from firmware_protocol.session import Heard, HostSession, State
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.formats import decode, fields
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+from ruuvi_host.relay.http.outcome import PostOutcome
+from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.signing import Signer
+from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.relay import Nonces, Relay
-from ruuvi_host.relay.sink import Outcome, Verdict
+from ruuvi_host.relay.sink import Verdict
 from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes(8), bytes(6))
@@ -80,21 +84,19 @@ def every_report() -> Round:
     return lambda: (len(stream) / cpu_seconds(chain) / USB_FULL_SPEED,)
 
 
-class _SigningSink:
-    """Takes a body as the HTTP sink does, up to the network."""
+class _SigningPoster(Poster):
+    """Takes a body as the real one does, up to the network."""
 
     def __init__(self) -> None:
+        super().__init__(HttpTarget("bench", "http://127.0.0.1/"))
         self.delivered = asyncio.Event()
         self.size = 0
 
-    async def deliver(self, body: bytes, gateway: DeviceId) -> Outcome:
+    async def post(self, body: bytes, gateway: DeviceId) -> PostOutcome:
         Signer().sign(body, gateway)
         self.size = len(body)
         self.delivered.set()
-        return Outcome(Verdict.ACCEPTED)
-
-    async def close(self) -> None:
-        pass
+        return PostOutcome(Verdict.ACCEPTED)
 
 
 STALL_TAGS = 10_000
@@ -107,13 +109,12 @@ def stall() -> Round:
     async def relay_once() -> float:
         clock = SystemClock()
         table = AdvertisementTable(max_sensors=STALL_TAGS)
-        sink = _SigningSink()
+        poster = _SigningPoster()
         relay = Relay(
             "bench",
-            sink,
+            HttpSink(poster, BodyFacts()),
             Batcher(table.queue(), 3600.0, clock.monotonic()),
             lambda: GATEWAY,
-            BodyFacts(),
             Nonces(),
             clock,
             # Nothing is written while the server answers, so no folder is needed.
@@ -123,12 +124,12 @@ def stall() -> Round:
         set_aside_garbage()
         running = asyncio.create_task(relay.run(), name="relay")
         longest, then = 0.0, perf_counter()
-        while not sink.delivered.is_set():
+        while not poster.delivered.is_set():
             await asyncio.sleep(0)
             now = perf_counter()
             longest, then = max(longest, now - then), now
         running.cancel()
-        assert sink.size > 100 * STALL_TAGS
+        assert poster.size > 100 * STALL_TAGS
         return longest * 1000
 
     return lambda: (asyncio.run(relay_once()),)

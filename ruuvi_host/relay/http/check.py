@@ -1,27 +1,29 @@
-"""One real, signed post with nothing in it: does it arrive, and if not, what is to be done?
+"""One real, signed post: does it arrive, and if not, what is to be done?
 
 Source: ruuvi.gateway_esp.c validate_url.c, which stands behind the "check" button of a gateway.
 """
 
 import random
-from dataclasses import dataclass
 from enum import Enum
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.addresses import is_ruuvi
+from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.http.address import parse_address
-from ruuvi_host.relay.http.sink import PHASE_TIMEOUT, HttpSink
-from ruuvi_host.relay.sink import Outcome, Step, Verdict
+from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, PostOutcome, Step
+from ruuvi_host.relay.http.poster import PHASE_TIMEOUT, Poster
+from ruuvi_host.relay.kinds import CheckResult
+from ruuvi_host.relay.sink import Verdict
 
 TIME_LIMIT = 25.0
 """Seconds. As on the gateway."""
 
 
 class Stage(Enum):
-    """What failed; the order is that of a post."""
+    """The step that failed; in the order of a post."""
 
     FILES = "files"
     NAME = "name"
@@ -61,71 +63,41 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What a check has found."""
-
-    target: str
-    delivered: bool
-    stage: Stage | None
-    """What failed; None: nothing."""
-    status: int | None
-    """Of the HTTP answer, if there was one."""
-    reason: str
-    """What happened, one line."""
-    remedy: str = ""
-    """What to do, one line."""
-
-    def __str__(self) -> str:
-        """One line for people."""
-        if self.stage is None:
-            return f"{self.target}: {self.reason}"
-        return f"{self.target}: not delivered: {self.stage.value}: {self.reason}; {self.remedy}"
+def empty_batch(gateway: DeviceId, config: Config, utc: int) -> bytes:
+    """A batch without tags, in the raw format. utc: its time, in whole seconds."""
+    facts = BodyFacts(config.coordinates, config.use_timestamps)
+    batch = Batch(random.getrandbits(32), gateway, ())
+    return b"".join(body_slices(batch, facts, utc))
 
 
 async def check(
-    target: HttpTarget,
-    gateway: DeviceId,
-    *,
-    facts: BodyFacts | None = None,
-    utc: int = 0,
-    body: bytes | None = None,
-    time_limit: float = TIME_LIMIT,
+    target: HttpTarget, gateway: DeviceId, body: bytes, *, time_limit: float = TIME_LIMIT
 ) -> CheckResult:
-    """Post a batch without tags to `target`, or `body` when there is one (statistics).
-
-    facts: coordinates and the rest of the batch; the format is always raw. utc: the time of the
-    batch, in whole seconds.
-    """
-    if body is None:
-        facts = facts or BodyFacts()
-        raw = BodyFacts(facts.coordinates, facts.use_timestamps)
-        batch = Batch(random.getrandbits(32), gateway, ())
-        body = b"".join(body_slices(batch, raw, utc))
-    sink = HttpSink(target, phase_timeout=min(PHASE_TIMEOUT, time_limit), total_timeout=time_limit)
+    """Post `body`, and tell how that went."""
+    poster = Poster(target, phase_timeout=min(PHASE_TIMEOUT, time_limit), total_timeout=time_limit)
     try:
-        outcome = await sink.deliver(body, gateway)
+        outcome = await poster.post(body, gateway)
     finally:
-        await sink.close()
+        await poster.close()
     return judge(target, outcome)
 
 
-def judge(target: HttpTarget, outcome: Outcome) -> CheckResult:
+def judge(target: HttpTarget, outcome: PostOutcome) -> CheckResult:
     """What the outcome of a check means."""
-    status = outcome.status
+    status = outcome.code
     if outcome.verdict is Verdict.ACCEPTED:
-        return CheckResult(target.name, True, None, status, f"delivered (status {status})")
-    if status == 429:
+        return CheckResult(target.name, f"delivered (status {status})", code=status)
+    if status == TOO_MANY_REQUESTS:
         reason = f"delivered ({outcome.reason}): it only does not want posts so often"
-        return CheckResult(target.name, True, None, status, reason)
+        return CheckResult(target.name, reason, code=status)
     stage = _STAGES[outcome.step] if outcome.step else _stage(target, outcome)
     remedy = _REMEDIES.get(stage) or _about_the_signature(target)
-    return CheckResult(target.name, False, stage, status, outcome.reason, remedy)
+    return CheckResult(target.name, outcome.reason, stage.value, remedy, status)
 
 
-def _stage(target: HttpTarget, outcome: Outcome) -> Stage:
+def _stage(target: HttpTarget, outcome: PostOutcome) -> Stage:
     """What a server means by a status."""
-    status = outcome.status or 0
+    status = outcome.code or 0
     if status in (401, 407) or (status == 403 and target.authorization):
         return Stage.AUTH
     if status == 403:

@@ -29,10 +29,11 @@ import httpx  # noqa: E402
 
 from ruuvi_host.logs import printable  # noqa: E402
 from ruuvi_host.relay.http.address import Address, parse_address  # noqa: E402
+from ruuvi_host.relay.http.outcome import NotDelivered, Step  # noqa: E402
 from ruuvi_host.relay.http.redirects import REDIRECTS, leads_inward, not_followed  # noqa: E402
 from ruuvi_host.relay.http.request import Header, longest_first, without  # noqa: E402
 from ruuvi_host.relay.http.tls import Tls  # noqa: E402
-from ruuvi_host.relay.sink import NotDelivered, Step, Verdict  # noqa: E402
+from ruuvi_host.relay.sink import Verdict  # noqa: E402
 
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer that are read. They have no meaning, but for people."""

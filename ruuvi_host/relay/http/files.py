@@ -4,7 +4,8 @@ import os
 import stat
 from pathlib import Path
 
-from ruuvi_host.relay.sink import NotDelivered, Step, Verdict
+from ruuvi_host.relay.http.outcome import NotDelivered, Step
+from ruuvi_host.relay.sink import Verdict
 
 LARGEST = 1 << 20
 """Bytes. More than any bundle of authorities of a user's own."""

@@ -4,7 +4,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ruuvi_host.config.addresses import is_ruuvi
 from ruuvi_host.relay.http.address import Address, join
-from ruuvi_host.relay.sink import NotDelivered, Step, Verdict
+from ruuvi_host.relay.http.outcome import NotDelivered, Step
+from ruuvi_host.relay.sink import Verdict
 
 REDIRECTS = frozenset({301, 302, 307, 308})
 """Followed as the same POST. 303 asks for a GET, which tells a server nothing."""

@@ -9,7 +9,8 @@ from ruuvi_host.config.targets import TlsFiles
 from ruuvi_host.logs import printable
 from ruuvi_host.relay.http.address import Address
 from ruuvi_host.relay.http.files import Fingerprint, fault, fingerprint, read_file
-from ruuvi_host.relay.sink import NotDelivered, Step, Verdict
+from ruuvi_host.relay.http.outcome import NotDelivered, Step
+from ruuvi_host.relay.sink import Verdict
 
 _CERTIFICATE, _KEY = b"-----BEGIN CERTIFICATE-----", b"PRIVATE KEY-----"
 

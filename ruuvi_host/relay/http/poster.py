@@ -1,0 +1,192 @@
+"""An HTTP(S) POST of a body, as the Ruuvi Gateway does it: HTTP/1.1, a connection for each post, no
+Accept, never chunked, signed.
+
+Where it is better than the gateway: redirects are followed, TLS files are read again when they
+change, and what goes wrong is told in a sentence.
+"""
+
+import asyncio
+import logging
+import re
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
+from ruuvi_host.errors import ConfigError
+from ruuvi_host.logs import Repeated, printable
+from ruuvi_host.relay.http.address import parse_address, public_url
+from ruuvi_host.relay.http.exchange import Answer, Exchange, parse_proxy
+from ruuvi_host.relay.http.outcome import (
+    TOO_MANY_REQUESTS,
+    NotDelivered,
+    PostOutcome,
+    Step,
+    parse_rate,
+    parse_retry_after,
+)
+from ruuvi_host.relay.http.redirects import MAX_REDIRECTS, REDIRECTS, following, not_followed
+from ruuvi_host.relay.http.request import Parts, read_parts, request_headers, without
+from ruuvi_host.relay.http.signing import MAX_KEY_BYTES, Signer
+from ruuvi_host.relay.http.tls import Tls, made_of
+from ruuvi_host.relay.sink import Verdict
+
+log = logging.getLogger(__name__)
+
+PHASE_TIMEOUT = 15.0
+"""Seconds without progress in connecting, TLS, writing or reading. As on the gateway."""
+TOTAL_TIMEOUT = 60.0
+"""Seconds for the whole post; a server that drips could otherwise hold it for ever."""
+
+_BODY_REFUSED = frozenset({400, 413, 422})
+"""Statuses that are about this very body, so that sending it again cannot help."""
+_PASSING = frozenset({408, 425, TOO_MANY_REQUESTS})
+"""Statuses below 500 that go away by themselves. All other ones (401 or 404, say) stay until
+somebody does something, and the data is worth keeping until then."""
+_NOT_ABOUT_THE_BODY = re.compile(
+    rb"No required SSL certificate was sent|The SSL certificate error"
+    rb"|plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled"
+    rb"|sent an HTTP request to an HTTPS server"
+)
+"""What nginx, Apache and Go say with a 400 when it is the connection that they do not like: to
+drop the data for it would be wrong."""
+
+
+class Poster:
+    """Posts bodies to one server, one at a time, signed.
+
+    signer: that of an earlier poster for the same server, which keeps the key that it was given.
+    phase_timeout: seconds without progress. total_timeout: seconds for a whole post.
+    """
+
+    def __init__(
+        self,
+        target: HttpTarget,
+        signer: Signer | None = None,
+        *,
+        phase_timeout: float = PHASE_TIMEOUT,
+        total_timeout: float = TOTAL_TIMEOUT,
+    ) -> None:
+        self._target = target
+        self._total_timeout = total_timeout
+        self._signer = signer or Signer()
+        self._key_refused = Repeated()
+        self._tls: dict[bool, Tls] = {}
+        """For the target itself (True) and for those to whom it redirects us (False)."""
+        try:
+            self._address = parse_address(target.url)
+        except ValueError as error:
+            raise ConfigError(target.name, f"{public_url(target.url)}: {error}") from error
+        try:
+            proxy = parse_proxy(target.proxy) if target.proxy else None
+        except ValueError as error:  # the address may hold a password
+            raise ConfigError(
+                target.name, f"the proxy's address cannot be used: {error}"
+            ) from error
+        self._proxy_secrets = proxy.secrets if proxy else ()
+        self._exchange = Exchange(phase_timeout, proxy, keep_alive=target.keep_alive)
+
+    async def post(self, body: bytes, gateway: DeviceId) -> PostOutcome:
+        """Post `body`, following redirects. Whatever server and network do is an outcome."""
+        deadline = asyncio.get_running_loop().time() + self._total_timeout
+        try:
+            parts = await self._parts()
+            signature = self._signer.sign(body, gateway)
+            self._exchange.secrets = parts.secrets + self._proxy_secrets
+            answer, period, own = await self._post(parts, body, signature, deadline)
+        except TimeoutError:
+            reason = f"no answer within {self._total_timeout:g} s"
+            return PostOutcome(Verdict.LATER, reason, step=Step.ANSWER)
+        except NotDelivered as failure:
+            return failure.outcome
+        return self._outcome(answer, period, own)
+
+    async def close(self) -> None:
+        await self._exchange.close()
+
+    async def _parts(self) -> Parts:
+        if self._target.extra == ExtraFiles():
+            return read_parts(self._target, self._address)
+        return await asyncio.to_thread(read_parts, self._target, self._address)
+
+    async def _post(
+        self, parts: Parts, body: bytes, signature: str, deadline: float
+    ) -> tuple[Answer, int | None, bool]:
+        """The answer after all redirects, the period that the target asks for, and whether the
+        answer is from the target itself."""
+        address, before, period = parts.address, None, None
+        own, status = True, None
+        for _ in range(1 + MAX_REDIRECTS):
+            # Who has once sent us elsewhere does not get a say again by sending us back.
+            own = own and address.origin == self._address.origin
+            headers = request_headers(self._target, parts, address, body, signature, own=own)
+            tls = await self._tls_for(own) if address.scheme == "https" else None
+            answer = await self._exchange.post(
+                address, headers, body, tls, deadline=deadline, before=before
+            )
+            if own:  # another server, reached by a redirect, has no say in this
+                period = self._heed(answer) or period
+            location = answer.header(b"location")
+            if answer.status not in REDIRECTS or location is None:
+                return answer, period, own
+            status, before = answer.status, answer.peer
+            address = following(address, location, status)
+        raise not_followed(f"more than {MAX_REDIRECTS} redirects", status)
+
+    async def _tls_for(self, own: bool) -> Tls:
+        """As the files are now. A certificate of ours is for the target itself only."""
+        files = self._target.tls if own else TlsFiles(server_cert=self._target.tls.server_cert)
+        known = self._tls.get(own)
+
+        def current() -> Tls:
+            return known if known and known.made_of == made_of(files) else Tls(files, resume=own)
+
+        tls = self._tls[own] = await asyncio.to_thread(current)
+        return tls
+
+    def _heed(self, answer: Answer) -> int | None:
+        """What a target's headers ask for, whatever the status: a new key, a period."""
+        key = answer.header(b"ruuvi-hmac-key")
+        if key is not None and not self._signer.replace_key(key) and self._key_refused.due():
+            problem = f"must have 1 to {MAX_KEY_BYTES} bytes; the old key stays"
+            log.warning("%s: the server's Ruuvi-HMAC-KEY %s", self._target.name, problem)
+        rate = answer.header(b"x-ruuvi-gateway-rate")
+        return parse_rate(rate.decode("latin-1")) if rate is not None else None
+
+    def _outcome(self, answer: Answer, period: int | None, own: bool) -> PostOutcome:
+        status = answer.status
+        if 200 <= status < 300:
+            return PostOutcome(Verdict.ACCEPTED, period=period, code=status)
+        secrets = self._exchange.secrets
+        phrase = printable(without(secrets, answer.phrase))
+        reason = f"status {status} {phrase}".rstrip()
+        if said := said_by(answer, secrets):
+            reason += f": {said}"
+        if not own:
+            reason += " (a redirect led to that server, which gets no authorization of ours)"
+        return PostOutcome(
+            _verdict(answer),
+            reason,
+            period=period,
+            wait=parse_retry_after(answer.header(b"retry-after")),
+            code=status,
+            # It answers, and does not want posts so often: the network is there.
+            reached=status == TOO_MANY_REQUESTS,
+        )
+
+
+def _verdict(answer: Answer) -> Verdict:
+    status = answer.status
+    if status in _BODY_REFUSED and not _NOT_ABOUT_THE_BODY.search(answer.body):
+        return Verdict.REFUSED
+    if status in _PASSING or status >= 500:
+        return Verdict.LATER
+    return Verdict.FIX
+
+
+def said_by(answer: Answer, secrets: tuple[str, ...]) -> str:
+    """What the server says in the body of its answer, for people: one line, none of our secrets,
+    which some servers repeat."""
+    text = answer.body[:4096].decode("utf-8", "replace")
+    if title := re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE):
+        text = title[1]
+    text = re.sub(r"<[^>]*>", " ", without(secrets, text))
+    return printable(" ".join(text.split()))
