@@ -93,28 +93,29 @@ class SessionCounters:
 
     scanner: ScannerCounters = field(default_factory=ScannerCounters)
     reports: int = 0
-    """Delivered in `Heard`."""
+    """Delivered."""
     reports_unconfigured: int = 0
     """Dropped: they came before SET_ALL was answered, or after the session had failed."""
     lost_acks: int = 0
-    """Commands sent without an answer in time, each try counted."""
+    """Commands without an answer in time, each try counted."""
     probes: int = 0
-    """Commands sent only to see whether they are answered."""
+    """Commands sent only to see whether the coprocessor answers."""
     resends: int = 0
     """The same command once more, because its answer did not come: the first rung."""
     recoveries: int = 0
     """GET_DEVICE_ID in place of a command that several tries did not get through: it empties the
-    coprocessor's buffer. The second rung; the others are the supervisor's."""
+    coprocessor's buffer. The second rung."""
     reboots: int = 0
+    """GET_ALL received: the coprocessor has restarted."""
     reboots_quiet: int = 0
-    """Of those: by its own watchdog, because there was nothing to report."""
+    """Of `reboots`: by its own watchdog, because there was nothing to report. No fault."""
     unmatched_replies: int = 0
-    """Answers that nobody was waiting for; dropped."""
+    """Answers that nothing was waiting for; dropped."""
     unexpected_messages: int = 0
     """Intact frames that only a host sends; dropped."""
 
     @property
     def report_frames(self) -> int:
-        """Intact frames with a report in them: reports + reports_unconfigured."""
+        """Intact frames with a report in them."""
         frames = self.scanner.frames
         return frames[Command.ADV_RPRT] + frames[Command.ADV_RPRT2]

@@ -192,19 +192,29 @@ def decode(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
 
 @dataclass(slots=True)
 class ScannerCounters:
-    """What a scanner has seen. received = in frames + skipped + still pending, always."""
+    """What a scanner has seen. received = in frames + skipped + still pending, always.
+
+    An STX byte that begins no intact frame is counted with its reason.
+    """
 
     bytes_received: int = 0
+    """Read from the line."""
     bytes_in_frames: int = 0
+    """In intact frames."""
     bytes_skipped: int = 0
+    """In no intact frame: noise, and what is left of damaged frames."""
     crc_errors: int = 0
+    """The CRC is wrong."""
     etx_errors: int = 0
+    """There is no ETX where LEN says."""
     delimiter_errors: int = 0
+    """A field of the payload does not end where it has to."""
     length_errors: int = 0
-    """Known command, impossible LEN (advertising data over the limit included)."""
+    """The command is known and LEN impossible for it (advertising data over the limit included)."""
     unknown_commands: int = 0
+    """There is no such command."""
     idle_rescans: int = 0
-    """Incomplete candidates that were given up by `flush`."""
+    """Incomplete frames that were given up because nothing followed on the line."""
     frames: list[int] = field(default_factory=lambda: [0] * 256)
     """Intact frames, indexed by command number."""
 

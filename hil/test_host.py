@@ -32,7 +32,7 @@ def test_gets_ready(board: Board, figures: Figures) -> None:
         address = address_text(us.device.addr)
         assert address == board.identity.address, f"now its address is {address}"
         figures.measure("open to ready", ready.at - begin, "s", high=PATIENCE)
-        figures.exactly("CRC errors", us.counters.crc_errors, 0)
+        figures.exactly("CRC errors", us.counters.session.scanner.crc_errors, 0)
 
 
 @needs("generate")
@@ -43,7 +43,7 @@ def test_delivers_reports(board: Board, figures: Figures) -> None:
     with host(board) as us:
         us.wait("ready")
         us.wait_for_reports(10)
-        figures.measure("bytes in no frame", us.counters.bytes_skipped)
+        figures.measure("bytes in no frame", us.counters.session.scanner.bytes_skipped)
 
 
 @needs("reset")
@@ -51,14 +51,14 @@ def test_notices_a_reboot(board: Board, figures: Figures) -> None:
     """GET_ALL at any time is a reboot: it is configured again at once."""
     with host(board) as us:
         us.wait("ready")
-        before = us.counters.reboots
+        before = us.counters.session.reboots
         for _ in range(2):
             begin = time.monotonic()
             board.rig.reset()
             us.wait("rebooted")
             ready = us.wait("ready")
             figures.measure("reset to ready", ready.at - begin, "s", high=PATIENCE)
-        figures.exactly("reboots", us.counters.reboots - before, 2)
+        figures.exactly("reboots", us.counters.session.reboots - before, 2)
 
 
 @needs("setup")
@@ -109,13 +109,14 @@ def test_bears_a_bad_line(board: Board, figures: Figures) -> None:
         board.rig.set_faults(Faults(lost=0.003, flipped=0.003, inserted=0.003))
         time.sleep(3)
         board.rig.set_faults(None)
-        before = us.counters
-        figures.measure("frames damaged", before.crc_errors + before.etx_errors, low=1)
+        before = us.counters.session
+        damaged = before.scanner.crc_errors + before.scanner.etx_errors
+        figures.measure("frames damaged", damaged, low=1)
         figures.measure("commands repeated", before.lost_acks)
         board.rig.reset()
         us.wait("rebooted")
         us.wait("ready")
         us.wait_for_reports(5)
-        after = us.counters
+        after = us.counters.session.scanner
         pending = after.bytes_received - after.bytes_in_frames - after.bytes_skipped
         figures.measure("bytes not accounted for", pending, low=0, high=260)

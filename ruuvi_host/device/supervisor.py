@@ -16,12 +16,12 @@ system says that it is back.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import inf
 from random import uniform
 
 from firmware_protocol.messages import DeviceId, GetDeviceId, LedCtrl, Report, SetAll, address_text
-from firmware_protocol.session import Generation, HostSession, SessionCounters, State, Timing
+from firmware_protocol.session import Generation, HostSession, State, Timing
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.coprocessor import CoprocessorSettings, ModemLine
 from ruuvi_host.device.diary import Diary
@@ -32,7 +32,7 @@ from ruuvi_host.device.reset import check, pull
 from ruuvi_host.device.trouble import who_else_has
 from ruuvi_host.device.watch import Watch
 from ruuvi_host.errors import DeviceError, HandshakeError, PortError, ResetError
-from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus
+from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus, add
 
 log = logging.getLogger(__name__)
 
@@ -117,12 +117,10 @@ class Supervisor:
     @property
     def counters(self) -> LinkCounters:
         """All lives together, the present one included."""
-        total = LinkCounters(*(getattr(self._past, f.name) for f in fields(self._past)))
-        if self._link:
-            add_life(total, self._link.session.counters)
-            total.bytes_pending = self._link.session.pending
-        if self._port:
-            _add_line_errors(total, self._port)
+        total = LinkCounters()
+        add(total, self._past)
+        if self._link and self._port:
+            add(total, _of_one_life(self._link.session, self._port))
         return total
 
     @property
@@ -197,8 +195,7 @@ class Supervisor:
         finally:
             self._known_generation()
             self._link = self._port = None
-            add_life(self._past, session.counters)
-            _add_line_errors(self._past, port)
+            add(self._past, _of_one_life(session, port))
             if session.device:
                 self._old = session.device if session.generation is Generation.V1 else None
             await port.close()
@@ -333,18 +330,11 @@ class Supervisor:
         self._diary.quiet(self._settings.quiet)
 
 
-def add_life(total: LinkCounters, life: SessionCounters) -> None:
-    """Add one life's counters to `total`, name by name."""
-    for part in (life, life.scanner):
-        for name in LinkCounters.__dataclass_fields__:
-            count = getattr(part, name, None)
-            if isinstance(count, int):
-                setattr(total, name, getattr(total, name) + count)
-
-
-def _add_line_errors(total: LinkCounters, port: Port) -> None:
-    """Stays None where it is not known."""
+def _of_one_life(session: HostSession, port: Port) -> LinkCounters:
     errors = port.line_errors()
-    if errors:
-        total.uart_overruns = (total.uart_overruns or 0) + errors.overruns
-        total.uart_framing_errors = (total.uart_framing_errors or 0) + errors.framing
+    return LinkCounters(
+        session=session.counters,
+        bytes_pending=session.pending,
+        uart_overruns=errors.overruns if errors else None,
+        uart_framing_errors=errors.framing if errors else None,
+    )

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from ruuvi_host.doctor.judgement import Finding, Level
 from ruuvi_host.errors import DeviceError, PortError, SpoolError
 from ruuvi_host.jobs.check import check_all
 from ruuvi_host.jobs.state import StateDirectory, spools
-from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus
+from ruuvi_host.monitoring.counters import LinkState
+from ruuvi_host.monitoring.overview import link_document
 from ruuvi_host.monitoring.socket import ask
 from ruuvi_host.relay.kinds import kind_of
 from ruuvi_host.relay.spool.reading import summary
@@ -106,8 +107,8 @@ async def _port(
     if finding := _modem_manager(path):
         yield finding
     for told in document["coprocessors"] if document else ():
-        if told["name"] == path:
-            for finding in judgement.link(_status(told)):
+        if told["port"] == path:
+            for finding in judgement.link(told):
                 yield finding
             return
     supervisor = Supervisor(settings, config.scan, ear, SystemClock())
@@ -124,7 +125,7 @@ async def _port(
         status = replace(status, state=LinkState.READY)  # the listening has ended, and with it this
     if not ear.was_ready and (others := await asyncio.to_thread(who_else_has, path)):
         status = replace(status, problem=f"{others} has it open, too, and takes what is ours")
-    for finding in judgement.link(status, LISTEN):
+    for finding in judgement.link(link_document(status, 0.0), LISTEN):
         yield finding
 
 
@@ -169,23 +170,6 @@ class _Ear:
         self.was_ready = True
 
     def rebooted(self) -> None: ...
-
-
-def _status(told: dict[str, Any]) -> LinkStatus:
-    """From the document of a running host."""
-    names = {field.name for field in fields(LinkCounters)}
-    counters = {name: n for name, n in told["counters"].items() if name in names}
-    return LinkStatus(
-        name=told["name"],
-        path=told["path"],
-        state=LinkState(told["state"]),
-        address=told["address"],
-        firmware=told["firmware"],
-        heard=None,
-        answered=None,
-        problem=told["problem"],
-        counters=LinkCounters(**counters),
-    )
 
 
 def _modem_manager(path: str) -> Finding | None:

@@ -8,7 +8,7 @@ from typing import Any
 from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import EARLIEST
 from ruuvi_host.config.problems import Problem, Severity
-from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus
+from ruuvi_host.monitoring.counters import LinkState
 
 RUUVI_ID = 0x0499
 NOISE = 0.001
@@ -109,20 +109,20 @@ def clock(
     return Finding("clock", Level.FAULT, sentence, remedy)
 
 
-def link(status: LinkStatus, looked: float | None = None) -> Iterator[Finding]:
-    """The serial side of one coprocessor.
+def link(told: dict[str, Any], looked: float | None = None) -> Iterator[Finding]:
+    """The serial side of one coprocessor, as `status --json` tells it.
 
     looked: seconds for which it was listened to for this; None: a host runs and has counted.
     """
-    topic = f"coprocessor {status.name}"
-    if status.state in (LinkState.CLOSED, LinkState.CONNECTING):
-        remedy = "" if status.problem else "see whether it has power, and which port it is"
-        yield Finding(topic, Level.FAULT, status.problem or "does not answer", remedy)
+    topic = f"coprocessor {told['port']}"
+    if LinkState(told["state"]) in (LinkState.CLOSED, LinkState.CONNECTING):
+        remedy = "" if told["problem"] else "see whether it has power, and which port it is"
+        yield Finding(topic, Level.FAULT, told["problem"] or "does not answer", remedy)
         return
-    yield Finding(topic, Level.OK, f"{status.address} answers; firmware {status.firmware}")
-    counters = status.counters
-    if counters.reports:
-        yield Finding(f"{topic}, radio", Level.OK, f"reports {counters.reports}")
+    yield Finding(topic, Level.OK, f"{told['address']} answers; firmware {told['firmware']}")
+    counters = told["counters"]
+    if counters["reports"]:
+        yield Finding(f"{topic}, radio", Level.OK, f"reports {counters['reports']}")
     else:
         within = f" within {looked:.0f} s" if looked else ""
         yield Finding(
@@ -134,19 +134,20 @@ def link(status: LinkStatus, looked: float | None = None) -> Iterator[Finding]:
     yield _line(topic, counters)
 
 
-def _line(topic: str, counters: LinkCounters) -> Finding:
-    damaged = counters.crc_errors + counters.etx_errors + counters.delimiter_errors
-    frames = counters.report_frames + damaged
+def _line(topic: str, counters: dict[str, int]) -> Finding:
+    damaged = counters["crc_errors"] + counters["etx_errors"] + counters["delimiter_errors"]
+    frames = counters["report_frames"] + damaged
     topic = f"{topic}, line"
-    if counters.uart_overruns:
+    if counters["uart_overruns"]:
         return Finding(
             topic,
             Level.WARNING,
-            f"the UART has lost bytes {counters.uart_overruns}",
+            f"the UART has lost bytes {counters['uart_overruns']}",
             "use an adapter with a larger buffer, or relieve this machine",
         )
     if damaged > max(2, frames * NOISE):
-        sentence = f"damaged frames {damaged} of {frames}, bytes skipped {counters.bytes_skipped}"
+        skipped = counters["bytes_skipped"]
+        sentence = f"damaged frames {damaged} of {frames}, bytes skipped {skipped}"
         remedy = "shorten the cable, connect ground, and see that 115200 baud is set on both ends"
         return Finding(topic, Level.WARNING, sentence, remedy)
     return Finding(topic, Level.OK, f"damaged frames {damaged} of {frames}")
@@ -207,7 +208,7 @@ def running(document: dict[str, Any] | None, problem: str = "") -> Finding:
 def accounting(document: dict[str, Any]) -> Iterator[Finding]:
     """Accounts of a running host that do not add up."""
     for account in document["accounting"]:
-        if count := account["without_a_count"]:
+        if count := account["unaccounted"]:
             sentence = f"{account['name']}: {count} are in no counter"
             yield Finding(
                 "accounting", Level.WARNING, sentence, "please report this, with `status`"

@@ -25,13 +25,14 @@ from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
 from ruuvi_host.jobs.state import StateDirectory
 from ruuvi_host.lifetime import ended, has_terminal, on_signal, to_its_end, together
-from ruuvi_host.monitoring.accounting import Account, TargetLedger, accounts
+from ruuvi_host.monitoring.accounting import Account, accounts
 from ruuvi_host.monitoring.counters import (
     Counters,
     LinkState,
     LinkStatus,
     QueueCounters,
     RelayCounters,
+    TargetCounters,
 )
 from ruuvi_host.monitoring.health import HostFacts, LinkFacts, judge
 from ruuvi_host.monitoring.machine import boot_id, give_back_memory
@@ -222,20 +223,20 @@ class Host:
             intake=self._table.counters,
             sensors=len(self._table),
             missed_most=[(address_text(address), count) for address, count in most],
-            targets=[self._ledger(relay) for relay in self._relays],
-            failing={relay.name: relay.facts().failing for relay in self._relays},
+            targets=[(relay.name, self._target_counters(relay)) for relay in self._relays],
+            problems={relay.name: relay.facts().failing for relay in self._relays},
             statistics=self._statistics.counters,
         )
 
     def _accounts(self) -> list[Account]:
         links = [(status.name, status.counters) for status in self._coprocessors.statuses]
-        ledgers = [self._ledger(relay) for relay in self._relays]
-        return accounts(links, self._table.counters, ledgers)
+        targets = [(relay.name, self._target_counters(relay)) for relay in self._relays]
+        return accounts(links, self._table.counters, targets)
 
-    def _ledger(self, relay: Relay) -> TargetLedger:
+    def _target_counters(self, relay: Relay) -> TargetCounters:
         queue = self._queues[relay.name]
-        return TargetLedger(
-            *(relay.name, queue.changed, len(queue), queue.counters, relay.counters, relay.waiting)
+        return TargetCounters(
+            *(queue.changed, queue.counters, len(queue), relay.counters, *relay.waiting)
         )
 
     def _status(self) -> dict[str, Any]:
@@ -258,9 +259,9 @@ class Host:
             self._known_gateway(),
             semver(told) if told else firmware_version(Generation(status.firmware)),
             answers=status.state in (LinkState.READY, LinkState.QUIET),
-            self_reboots=counters.reboots,
+            self_reboots=counters.session.reboots,
             resets=counters.resets,
-            lost_acks=counters.lost_acks,
+            lost_acks=counters.session.lost_acks,
         )
 
     async def run(self, standstill: Standstill, **beside: Coroutine[Any, Any, None]) -> None:
@@ -415,14 +416,13 @@ class Host:
             if not self._ready.is_set():
                 self._warn_of_unrelayed()
             for link in self._coprocessors.statuses:
-                where = f" from {link.name}" if len(self._coprocessors) > 1 else ""
-                self._log_counters(f"received{where}", link.counters)
-            self._log_counters("taken in", self._intake.counters)
+                self._log_counters(f"coprocessor {link.name}", link.counters)
+            self._log_counters("intake", self._intake.counters)
             for relay in self._relays:
                 self._log_counters(relay.name, relay.counters)
             self._log_counters("statistics", self._statistics.counters)
             for account in self._accounts():
-                level = logging.ERROR if account.missing else logging.INFO
+                level = logging.ERROR if account.unaccounted else logging.INFO
                 log.log(level, "accounting: %s", account)
 
     def _warn_of_unrelayed(self) -> None:

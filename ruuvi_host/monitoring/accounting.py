@@ -1,78 +1,139 @@
-"""Where everything has gone: each byte and each report ends in exactly one counter.
+"""Where everything has gone: each byte, report and batch ends in exactly one counter.
 
-Pure: counters in, accounts out. An account says that what came in is the sum of its parts. If one
-does not add up, something was lost without a count, which is a mistake in this program.
+Pure: counters in, accounts out. SUMS says what adds up; an account shows it for one coprocessor,
+the table, or one target. One that does not add up is a mistake in this program: something was
+lost without a count.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ruuvi_host.monitoring.counters import (
+    CaptureCounters,
+    Counters,
     IntakeCounters,
     LinkCounters,
-    QueueCounters,
-    RelayCounters,
+    ListeningCounters,
+    StatisticsCounters,
+    TargetCounters,
+    flat,
 )
 
-_TAKEN_IN = (
-    "empty too_long filtered clock_not_synchronised duplicates repeats shorter changed".split()
-)
 _ENDS = "accepted refused overflowed aged_out merged unreadable lost".split()
 """Of batches; each has its twin for reports."""
 
 
 @dataclass(frozen=True, slots=True)
-class TargetLedger:
-    """All counters of one target."""
+class Sum:
+    """`total`, what came in, is the sum of `parts`; both name counters."""
 
     name: str
-    changed: int
-    """Reports that have changed the table while this target had a queue."""
-    queued: int
-    """Those that wait in the table for the next batch."""
-    queue: QueueCounters
-    relay: RelayCounters
-    waiting: tuple[int, int]
-    """Batches and reports that are on their way."""
+    total: Sequence[str]
+    parts: Sequence[str]
+
+
+SUMS: Mapping[type[Counters], Sequence[Sum]] = {
+    LinkCounters: (
+        Sum("bytes", ["bytes_received"], ["bytes_in_frames", "bytes_skipped", "bytes_pending"]),
+        Sum("report frames", ["report_frames"], ["reports", "reports_unconfigured"]),
+    ),
+    IntakeCounters: (
+        Sum(
+            "reports",
+            ["reports"],
+            [
+                *("empty", "too_long", "filtered", "clock_not_synchronised", "duplicates"),
+                *("repeats", "shorter", "changed"),
+            ],
+        ),
+    ),
+    TargetCounters: (
+        Sum("changed", ["changed"], ["replaced", "evicted", "cleared", "taken", "queued"]),
+        Sum("reports for batches", ["taken"], ["batch_reports"]),
+        Sum(
+            "batches",
+            ["batches", "from_previous_run"],
+            [*_ENDS, "empty_failed", "waiting_batches"],
+        ),
+        Sum(
+            "reports in batches",
+            ["batch_reports", "from_previous_run_reports"],
+            [*(f"{end}_reports" for end in _ENDS), "waiting_reports"],
+        ),
+    ),
+    ListeningCounters: (
+        Sum(
+            "reports",
+            ["reports"],
+            ["not_decoded", "superseded", "replayed", "duplicates", "measurements"],
+        ),
+    ),
+}
+"""Each counter is in one of these, or in IN_NO_SUM."""
+
+IN_NO_SUM: Mapping[type[Counters], str] = {
+    LinkCounters: "opened open_failures disconnects given_up resets resets_failed uart_overruns "
+    "uart_framing_errors crc_errors etx_errors delimiter_errors length_errors unknown_commands "
+    "idle_rescans lost_acks probes resends recoveries reboots reboots_quiet unmatched_replies "
+    "unexpected_messages",
+    IntakeCounters: "stronger legacy extended_2m coded evicted missed missed_unknown",
+    TargetCounters: "posts failed spooled kept kept_reports",
+    StatisticsCounters: "posts accepted failed",
+    ListeningCounters: "missed",
+    CaptureCounters: "records bytes_received bytes_sent records_lost bytes_lost",
+}
+"""Counters of events, and those that say more about a part of a sum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What came in, and what became of it."""
+    """What came in, and what became of it: counter → count."""
 
     name: str
     total: int
     parts: dict[str, int]
 
     @property
-    def missing(self) -> int:
+    def unaccounted(self) -> int:
         """0, if all is well; negative: counted twice."""
         return self.total - sum(self.parts.values())
 
     def __str__(self) -> str:
         counted = [f"{name.replace('_', ' ')} {n}" for name, n in self.parts.items() if n]
         said = f"{self.name} {self.total} = {' + '.join(counted) or '0'}"
-        return said if not self.missing else f"{said}, WITHOUT A COUNT {self.missing}"
+        return said if not self.unaccounted else f"{said}, UNACCOUNTED {self.unaccounted}"
 
 
 def accounts(
     links: Sequence[tuple[str, LinkCounters]],
     intake: IntakeCounters,
-    targets: Sequence[TargetLedger],
+    targets: Sequence[tuple[str, TargetCounters]],
 ) -> list[Account]:
-    """All of them, from the line to the servers. links: (name, counters)."""
-    found = [account for name, counters in links for account in _link(name, counters)]
+    """All of them, from the serial port to the servers. links, targets: (name, counters)."""
+    found = [account for name, counters in links for account in accounts_of(counters, name)]
     if links:
-        handed_on = sum(counters.reports for _, counters in links)
-        found.append(Account("reports of all lines", handed_on, {"received": intake.reports}))
-    parts = {name: getattr(intake, name) for name in _TAKEN_IN}
-    found.append(Account("reports", intake.reports, parts))
-    return found + [account for target in targets for account in _target(target)]
+        delivered = sum(counters.session.reports for _, counters in links)
+        found.append(Account("reports of all ports", delivered, {"received": intake.reports}))
+    found += accounts_of(intake)
+    return found + [
+        account for name, counters in targets for account in accounts_of(counters, name)
+    ]
+
+
+def accounts_of(counters: Counters, name: str = "") -> Iterator[Account]:
+    """Those of one part of the host. name: of the port or target."""
+    count = {name: number or 0 for name, number in flat(counters).items()}
+    for each in SUMS[type(counters)]:
+        yield Account(
+            f"{name}, {each.name}" if name else each.name,
+            sum(count[counter] for counter in each.total),
+            {counter: count[counter] for counter in each.parts},
+        )
 
 
 def unaccounted(accounts: Sequence[Account]) -> list[Account]:
     """Those that do not add up."""
-    return [account for account in accounts if account.missing]
+    return [account for account in accounts if account.unaccounted]
 
 
 def unknown(links: Sequence[tuple[str, LinkCounters]], intake: IntakeCounters) -> Iterator[str]:
@@ -84,49 +145,4 @@ def unknown(links: Sequence[tuple[str, LinkCounters]], intake: IntakeCounters) -
     yield (
         f"measurements that never reached us: {intake.missed} by the gaps in their numbers; "
         f"not known after {intake.missed_unknown} reports"
-    )
-
-
-def _link(name: str, counters: LinkCounters) -> Iterator[Account]:
-    yield Account(
-        f"{name}, bytes",
-        counters.bytes_received,
-        {
-            "in_frames": counters.bytes_in_frames,
-            "skipped": counters.bytes_skipped,
-            "pending": counters.bytes_pending,
-        },
-    )
-    yield Account(
-        f"{name}, reports",
-        counters.report_frames,
-        {"handed_on": counters.reports, "not_configured": counters.reports_unconfigured},
-    )
-
-
-def _target(target: TargetLedger) -> Iterator[Account]:
-    name, queue, relay = target.name, target.queue, target.relay
-    yield Account(
-        f"{name}, changed",
-        target.changed,
-        {
-            "replaced_by_newer": queue.replaced,
-            "table_full": queue.evicted,
-            "table_emptied": queue.cleared,
-            "in_batches": queue.taken,
-            "queued": target.queued,
-        },
-    )
-    yield Account(f"{name}, reports for batches", queue.taken, {"in_batches": relay.batch_reports})
-    batches, reports = target.waiting
-    yield Account(
-        f"{name}, batches",
-        relay.batches + relay.from_previous_run,
-        {end: getattr(relay, end) for end in _ENDS}
-        | {"empty_failed": relay.empty_failed, "waiting": batches},
-    )
-    yield Account(
-        f"{name}, reports in batches",
-        relay.batch_reports + relay.from_previous_run_reports,
-        {end: getattr(relay, f"{end}_reports") for end in _ENDS} | {"waiting": reports},
     )

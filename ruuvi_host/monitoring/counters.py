@@ -1,24 +1,68 @@
-"""What the host knows about itself: named counters. Every drop has one."""
+"""What the host counts, by name. Whatever is dropped has a counter.
 
-from dataclasses import dataclass, fields
+A class of counters may contain others. `add` and `flat` walk through all of them, so a new counter
+is summed and shown without another line. What it means goes into the docstring below it, from which
+`tools/status_page.py` makes the tables of docs/pages/status.md; `accounting.py` says of which sum
+it is a part, if it is of one. A test names what is forgotten.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from operator import add as plus
+from typing import Any
+
+from firmware_protocol.events import SessionCounters
+
+
+def add(total: Any, part: Any) -> None:
+    """Add each counter of `part` to the one of `total`, which is of the same class.
+
+    None, "not known", counts as nothing.
+    """
+    for name in (f.name for f in fields(total)):
+        ours, theirs = getattr(total, name), getattr(part, name)
+        if is_dataclass(ours):
+            add(ours, theirs)
+        elif isinstance(ours, list):
+            ours[:] = map(plus, ours, theirs)
+        elif theirs is not None:
+            setattr(total, name, theirs + (ours or 0))
+
+
+def flat(counters: Any) -> dict[str, int | None]:
+    """Name → count, in order of definition. Contained counters stand in the place of their class,
+    and what follows from others, a property, at its end. None: not known."""
+    return dict(_walk(counters))
+
+
+def _walk(counters: Any) -> Iterator[tuple[str, int | None]]:
+    for name in (f.name for f in fields(counters)):
+        count = getattr(counters, name)
+        if is_dataclass(count):
+            yield from _walk(count)
+        elif not isinstance(count, list):  # a count per command: a property tells what is of use
+            yield name, count
+    for name, member in vars(type(counters)).items():
+        if isinstance(member, property):
+            yield name, getattr(counters, name)
 
 
 @dataclass(slots=True)
 class Counters:
-    """The base: counters that can be added up and shown."""
+    """The base of the host's own counters."""
 
     def nonzero(self) -> dict[str, int]:
-        """Name → count, without the zeros, in order of definition."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: value for name, value in values.items() if value}
+        """Name → count, without the zeros and what is not known."""
+        return {name: count for name, count in flat(self).items() if count}
 
 
 @dataclass(slots=True)
 class IntakeCounters(Counters):
-    """From report to table."""
+    """From a report to the table of the newest advertisements."""
 
     reports: int = 0
+    """Received."""
     empty: int = 0
     """Dropped: no advertising data."""
     too_long: int = 0
@@ -26,101 +70,76 @@ class IntakeCounters(Counters):
     filtered: int = 0
     """Dropped by the address filter."""
     clock_not_synchronised: int = 0
-    """Dropped: there is no time to stamp them with yet."""
+    """Dropped: there is no time for their timestamp yet."""
     duplicates: int = 0
     """Dropped: another coprocessor had already reported the same advertisement."""
     stronger: int = 0
-    """Of those: with a better RSSI, which the table has taken over."""
+    """Of `duplicates`: with a better RSSI, which the table has taken over."""
     legacy: int = 0
-    """Taken, legacy advertising. Also the running number of a gateway without a clock."""
+    """Accepted, legacy advertising. Also the running number of a gateway without a clock."""
     extended_2m: int = 0
-    """Taken, secondary PHY 2M."""
+    """Accepted, secondary PHY 2M."""
     coded: int = 0
-    """Taken, secondary PHY Coded."""
+    """Accepted, secondary PHY Coded."""
     changed: int = 0
     """Changed the table."""
     repeats: int = 0
-    """Same data as before: no news."""
+    """The same data as before: nothing has changed."""
     shorter: int = 0
     """Legacy data that may not replace a longer advertisement."""
     evicted: int = 0
     """Sensors that left the full table."""
     missed: int = 0
-    """Measurements that never reached us, as the gaps in the sensors' own numbers tell: lost on
-    air, in the coprocessor or on the serial line."""
+    """Measurements that never reached us, by the gaps in the numbers that sensors give them: lost
+    on air, in the coprocessor or on the serial line."""
     missed_unknown: int = 0
-    """News of which nobody knows: the format has no numbers, or the sensor began anew."""
+    """Reports before which nobody knows how many are missing: the format has no numbers, or the
+    sensor restarted."""
 
 
 @dataclass(slots=True)
 class QueueCounters(Counters):
-    """From the table to the batches of one target: news = replaced + evicted + cleared + taken +
-    those that wait."""
+    """Reports that changed the table, on their way to the batches of one target."""
 
     replaced: int = 0
     """By a newer one of the same sensor, before a batch took them: by design."""
     evicted: int = 0
     """Their sensor left the full table."""
     cleared: int = 0
-    """The table was emptied."""
+    """The table was emptied, for a new configuration."""
     taken: int = 0
     """Into batches."""
 
 
 @dataclass(slots=True)
 class LinkCounters(Counters):
-    """The serial side, over all lives of the link."""
+    """The serial side of one coprocessor, over all lives of the link."""
 
     opened: int = 0
+    """The port was opened."""
     open_failures: int = 0
     """Attempts to open the port that failed."""
     disconnects: int = 0
     """Ports that went away, or links that were given up."""
-    bytes_received: int = 0
-    bytes_in_frames: int = 0
-    bytes_skipped: int = 0
+    session: SessionCounters = field(default_factory=SessionCounters)
     bytes_pending: int = 0
-    """Kept back for now: they may be the beginning of a frame."""
-    crc_errors: int = 0
-    etx_errors: int = 0
-    delimiter_errors: int = 0
-    length_errors: int = 0
-    unknown_commands: int = 0
-    idle_rescans: int = 0
+    """Kept back for now: they may be the beginning of a frame. A level, not a counter."""
     uart_overruns: int | None = None
-    """Bytes that this machine's UART or its driver lost. None: not known, as the driver does not
-    count them (nor does a pseudo-terminal or a network)."""
+    """Bytes that this machine's UART or its driver lost. Null: not known, because the driver does
+    not count them (nor does a pseudo-terminal or a network)."""
     uart_framing_errors: int | None = None
-    """Bytes with a wrong stop bit. None: as above."""
-    report_frames: int = 0
-    """Intact frames with a report in them."""
-    reports: int = 0
-    reports_unconfigured: int = 0
-    """Dropped: they came before the coprocessor was configured."""
-    reboots: int = 0
-    """GET_ALL received."""
-    reboots_quiet: int = 0
-    """Of those: by its own watchdog, as always when it has heard nothing for 42 s. No fault."""
-    probes: int = 0
-    """Sent only to see whether it answers."""
-    lost_acks: int = 0
-    """Commands without an answer in time, each try counted. What is done about it, rung by rung:"""
-    resends: int = 0
-    """1. The same command again."""
-    recoveries: int = 0
-    """2. GET_DEVICE_ID in between, which empties the coprocessor's buffer."""
+    """Bytes with a wrong stop bit. Null: as above."""
     given_up: int = 0
-    """3. Nothing answers at all: the port is closed and opened again."""
+    """Links that were given up: nothing answers at all, so the port is closed and opened again.
+    The third rung, after `resends` and `recoveries`."""
     resets: int = 0
-    """4. The reset line was pulled, or the command for it run."""
+    """The reset line was pulled, or the reset command run: the fourth rung."""
     resets_failed: int = 0
-    """Of those: it could not be."""
-    unmatched_replies: int = 0
-    unexpected_messages: int = 0
+    """Of `resets`: those that could not be done."""
 
 
 class LinkState(Enum):
-    """How it goes on the serial side of one coprocessor."""
+    """The serial side of one coprocessor."""
 
     CLOSED = "closed"
     """Not open: before the first time, or lost and looked for."""
@@ -155,37 +174,38 @@ class LinkStatus:
 
 @dataclass(slots=True)
 class RelayCounters(Counters):
-    """From table to server, one of these per target.
-
-    Where batches end: batches + from_previous_run = accepted + empty_failed + refused +
-    overflowed + aged_out + merged + unreadable + lost + those that wait (Relay.waiting). Likewise
-    for reports.
-    """
+    """Batches of one target, and the reports in them."""
 
     batches: int = 0
     """Cut, empty ones included."""
     batch_reports: int = 0
-    """In them."""
+    """Reports in `batches`."""
     from_previous_run: int = 0
     """Batches that the previous run left in the spool."""
     from_previous_run_reports: int = 0
+    """Reports in `from_previous_run`."""
     posts: int = 0
-    """Attempts."""
+    """Attempts to deliver."""
     accepted: int = 0
+    """Batches that the target has accepted."""
     accepted_reports: int = 0
+    """Reports in `accepted`."""
     failed: int = 0
-    """Attempts without a 2xx."""
+    """Attempts that were not accepted."""
     refused: int = 0
-    """Batches that the server will never take (4xx about the body); dropped."""
+    """Batches that the target will never accept (HTTP: 4xx about the body); dropped."""
     refused_reports: int = 0
+    """Reports in `refused`."""
     spooled: int = 0
     """Batches that went to the spool."""
     overflowed: int = 0
-    """Batches that left the full spool, or for want of room on the disk, the oldest first."""
+    """Batches dropped because the spool or the disk was full, the oldest first."""
     overflowed_reports: int = 0
+    """Reports in `overflowed`."""
     aged_out: int = 0
-    """Batches that waited for longer than is allowed."""
+    """Batches dropped because they waited for longer than is allowed."""
     aged_out_reports: int = 0
+    """Reports in `aged_out`."""
     merged: int = 0
     """Batches that were made one with others, for a server that takes few posts."""
     merged_reports: int = 0
@@ -193,22 +213,43 @@ class RelayCounters(Counters):
     unreadable: int = 0
     """Batches in a spool that was damaged."""
     unreadable_reports: int = 0
+    """Reports in `unreadable`."""
     lost: int = 0
     """Batches whose only attempt failed (profile gateway), or that could not be kept at the end."""
     lost_reports: int = 0
+    """Reports in `lost`."""
     empty_failed: int = 0
     """Empty batches that failed; nothing is lost with them."""
     kept: int = 0
     """Batches left in the spool at the end, for the next start."""
     kept_reports: int = 0
+    """Reports in `kept`."""
+
+
+@dataclass(slots=True)
+class TargetCounters(Counters):
+    """From the table to one target."""
+
+    changed: int = 0
+    """Reports that changed the table while this target had a queue."""
+    queue: QueueCounters = field(default_factory=QueueCounters)
+    queued: int = 0
+    """Reports in the table that wait for the next batch. A level, not a counter."""
+    relay: RelayCounters = field(default_factory=RelayCounters)
+    waiting_batches: int = 0
+    """Batches that wait for delivery, or are being delivered. A level, not a counter."""
+    waiting_reports: int = 0
+    """Reports in `waiting_batches`."""
 
 
 @dataclass(slots=True)
 class StatisticsCounters(Counters):
-    """Posts that tell how the gateway is."""
+    """Posts of the gateway's statistics."""
 
     posts: int = 0
+    """Attempts."""
     accepted: int = 0
+    """Answered with 2xx."""
     failed: int = 0
     """Not tried again: the next one tells the same."""
 
@@ -218,6 +259,7 @@ class ListeningCounters(Counters):
     """Readings shown one by one, without a relay."""
 
     reports: int = 0
+    """Received."""
     not_decoded: int = 0
     """No Ruuvi payload, or one that cannot be read."""
     measurements: int = 0
@@ -227,7 +269,7 @@ class ListeningCounters(Counters):
     missed: int = 0
     """Missing in the sequence of measurements."""
     superseded: int = 0
-    """Format 6 of an Air whose E1 was heard within the last minute."""
+    """Format 6 of an Air whose E1 was received within the last minute."""
     replayed: int = 0
     """Encrypted readings that were not newer than the last one; dropped."""
 
@@ -239,7 +281,10 @@ class CaptureCounters(Counters):
     records: int = 0
     """Reads and writes of the port that are in the file."""
     bytes_received: int = 0
+    """In them, from the coprocessor."""
     bytes_sent: int = 0
+    """In them, to the coprocessor."""
     records_lost: int = 0
     """Dropped: the file did not take them, or not fast enough."""
     bytes_lost: int = 0
+    """In `records_lost`."""

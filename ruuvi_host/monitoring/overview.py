@@ -1,18 +1,25 @@
-"""All that the host knows about itself at one moment: as a document, and as lines for people.
+"""All that the host knows about itself at one moment: as a JSON document, and as lines of text.
 
-Pure. The document is what `ruuvi-host status --json` prints; its lines are made from nothing else.
+Pure. The document is what `ruuvi-host status --json` prints; the lines are made from nothing else.
+Its keys are an interface: docs/pages/status.md lists them, and a test compares the two.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from ruuvi_host.monitoring.accounting import Account, TargetLedger, accounts, unknown
-from ruuvi_host.monitoring.counters import IntakeCounters, LinkStatus, StatisticsCounters
+from ruuvi_host.monitoring.accounting import Account, accounts, unknown
+from ruuvi_host.monitoring.counters import (
+    IntakeCounters,
+    LinkStatus,
+    StatisticsCounters,
+    TargetCounters,
+    flat,
+)
 from ruuvi_host.monitoring.health import Health
 
 MOST_MISSED = 20
-"""Sensors of which it is told how many of their measurements are missing."""
+"""Sensors that are listed with the number of their missed measurements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +37,10 @@ class Overview:
     """In the table."""
     missed_most: Sequence[tuple[str, int]]
     """(address, measurements that never reached us)"""
-    targets: Sequence[TargetLedger]
-    failing: dict[str, str]
-    """Target → why its last attempt was not accepted."""
+    targets: Sequence[tuple[str, TargetCounters]]
+    """(name, counters)"""
+    problems: dict[str, str]
+    """Target → why its last attempt was not accepted; empty: it was."""
     statistics: StatisticsCounters
 
     def accounts(self) -> list[Account]:
@@ -40,7 +48,7 @@ class Overview:
         return accounts(named, self.intake, self.targets)
 
     def document(self, now: float) -> dict[str, Any]:
-        """JSON values only. now: monotonic seconds, for ages."""
+        """JSON values only. now: monotonic seconds, from which ages are made."""
         health = self.health
         return {
             "version": self.version,
@@ -50,38 +58,36 @@ class Overview:
                 "level": health.level.name.lower(),
                 "sentence": health.sentence,
             },
-            "coprocessors": [_link(link, now) for link in self.links],
+            "coprocessors": [link_document(link, now) for link in self.links],
             "sensors": self.sensors,
-            "received": asdict(self.intake),
+            "intake": flat(self.intake),
             "missed_most": dict(self.missed_most),
-            "targets": [self._target(target) for target in self.targets],
-            "statistics": asdict(self.statistics),
+            "targets": [
+                {
+                    "name": name,
+                    "problem": self.problems.get(name, ""),
+                    "counters": flat(counters),
+                }
+                for name, counters in self.targets
+            ],
+            "statistics": flat(self.statistics),
             "accounting": [
                 {
                     "name": account.name,
                     "total": account.total,
                     "parts": account.parts,
-                    "without_a_count": account.missing,
+                    "unaccounted": account.unaccounted,
                 }
                 for account in self.accounts()
             ],
             "unknown": list(unknown([(li.name, li.counters) for li in self.links], self.intake)),
         }
 
-    def _target(self, target: TargetLedger) -> dict[str, Any]:
-        batches, reports = target.waiting
-        return {
-            "name": target.name,
-            "failing": self.failing.get(target.name, ""),
-            "waiting": {"batches": batches, "reports": reports},
-            "queue": asdict(target.queue),
-            "relay": asdict(target.relay),
-        }
 
-
-def _link(link: LinkStatus, now: float) -> dict[str, Any]:
+def link_document(link: LinkStatus, now: float) -> dict[str, Any]:
+    """One of `coprocessors`. now: monotonic seconds."""
     return {
-        "name": link.name,
+        "port": link.name,
         "path": link.path,
         "state": link.state.value,
         "address": link.address,
@@ -89,7 +95,7 @@ def _link(link: LinkStatus, now: float) -> dict[str, Any]:
         "problem": link.problem,
         "seconds_since_report": _age(link.heard, now),
         "seconds_since_answer": _age(link.answered, now),
-        "counters": asdict(link.counters),
+        "counters": flat(link.counters),
     }
 
 
@@ -98,7 +104,7 @@ def _age(at: float | None, now: float) -> float | None:
 
 
 def lines(document: dict[str, Any]) -> Iterator[str]:
-    """A document, for people."""
+    """A document as text for people."""
     yield (
         f"ruuvi-host {document['version']}, process {document['pid']}, "
         f"up {_duration(document['uptime'])}"
@@ -109,12 +115,12 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield from _link_lines(link)
     yield f"sensors in the table: {document['sensors']}"
     for target in document["targets"]:
-        waiting = target["waiting"]
-        state = f"failing ({target['failing']})" if target["failing"] else "accepted"
-        accepted, posts = target["relay"]["accepted"], target["relay"]["posts"]
+        counters = target["counters"]
+        state = f"failing ({target['problem']})" if target["problem"] else "accepted"
         yield (
-            f"{target['name']}: {state}; posts {posts}, accepted {accepted}; "
-            f"waiting: batches {waiting['batches']}, reports {waiting['reports']}"
+            f"{target['name']}: {state}; posts {counters['posts']}, accepted "
+            f"{counters['accepted']}; waiting: batches {counters['waiting_batches']}, reports "
+            f"{counters['waiting_reports']}"
         )
     if posts := document["statistics"]["posts"]:
         yield f"statistics: posts {posts}, accepted {document['statistics']['accepted']}"
@@ -128,8 +134,8 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _link_lines(link: dict[str, Any]) -> Iterator[str]:
-    moved = f" (now {link['path']})" if link["path"] != link["name"] else ""
-    words = [f"coprocessor {link['name']}{moved}: {link['state']}"]
+    moved = f" (now {link['path']})" if link["path"] != link["port"] else ""
+    words = [f"coprocessor {link['port']}{moved}: {link['state']}"]
     if link["address"]:
         words.append(f"{link['address']}, firmware {link['firmware']}")
     if link["seconds_since_report"] is not None:

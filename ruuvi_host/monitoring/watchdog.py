@@ -99,9 +99,9 @@ class Watch:
 
     def _assert_accounting(self, accounts: Sequence[Account]) -> None:
         """What is missing twice in a row was not merely on its way from one counter to the next."""
-        missing = {account.name: account.missing for account in unaccounted(accounts)}
+        missing = {account.name: account.unaccounted for account in unaccounted(accounts)}
         for account in unaccounted(accounts):
-            if self._missing.get(account.name) == account.missing:
+            if self._missing.get(account.name) == account.unaccounted:
                 raise AssertionError(str(account))
         self._missing = missing
 

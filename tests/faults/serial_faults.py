@@ -195,7 +195,7 @@ async def unplugged(seconds: float, folder: Path) -> Figures:
             await host.ready(times)
         await host.offer(0.1)
         figures = await host.accounting()
-        assert figures.link["lost"] == times - 1
+        assert figures.link["disconnects"] == times - 1
         return figures
 
 

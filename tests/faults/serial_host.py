@@ -150,7 +150,8 @@ class Bench:
         assert code == 0, self.host
         assert not any("Traceback" in line for line in self.host.err), self.host
         figures = self.figures
-        link, intake, relay = (self._counters(n) for n in ("received", "taken in", "custom"))
+        names = (r"coprocessor \S+", "intake", "custom")
+        link, intake, relay = (self._counters(name) for name in names)
         figures.counted = link.pop("reports", 0)
         figures.unconfigured = link.pop("reports_unconfigured", 0)
         figures.link = link

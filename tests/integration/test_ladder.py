@@ -60,8 +60,9 @@ async def hosting(path: str | Path, options: Any = None, **settings: Any) -> Asy
         with suppress(asyncio.CancelledError):
             await host.running
         counters = host.counters
-        assert counters.bytes_received == counters.bytes_in_frames + counters.bytes_skipped
-        assert counters.reports == len(host.ears.reports)
+        scanned = counters.session.scanner
+        assert scanned.bytes_received == scanned.bytes_in_frames + scanned.bytes_skipped
+        assert counters.session.reports == len(host.ears.reports)
 
 
 @pytest.fixture
@@ -108,11 +109,11 @@ def test_a_deaf_coprocessor_is_found_opened_again_and_reset(
                 counters = host.counters
                 assert (counters.given_up, counters.resets, counters.resets_failed) == (2, 1, 0)
                 assert counters.opened == 3
-                assert counters.probes >= 1
-                assert 20 <= counters.lost_acks <= 60
+                assert counters.session.probes >= 1
+                assert 20 <= counters.session.lost_acks <= 60
                 # what it sent while it was not configured is counted, and nothing else is missing
                 heard = {int.from_bytes(r.address, "big") for r in host.ears.reports}
-                assert len(heard) == counters.reports
+                assert len(heard) == counters.session.reports
                 assert host.supervisor.status.problem == ""
         said = "\n".join(lines(log))
         assert "still reports and has stopped answering: it does not hear us" in said
@@ -186,7 +187,8 @@ def test_lost_answers_are_counted_rung_by_rung(link: Path) -> None:
             async with hosting(link, **QUICK) as host:
                 await host.ready()
                 counters = host.counters
-                assert (counters.resends, counters.recoveries, counters.given_up) == (3, 1, 0)
+                session = counters.session
+                assert (session.resends, session.recoveries, counters.given_up) == (3, 1, 0)
 
     run(main())
 
@@ -408,7 +410,7 @@ def test_other_settings_reach_a_running_link_at_once(link: Path) -> None:
                 peer.send(report(2))
                 await host.ready(2)
                 await host.until(lambda: len(host.ears.reports) == 2)
-                assert (host.counters.opened, host.counters.reports_unconfigured) == (1, 0)
+                assert (host.counters.opened, host.counters.session.reports_unconfigured) == (1, 0)
                 peer.unplug()
                 await host.until(lambda: host.counters.disconnects)
                 host.supervisor.reconfigure(SetAll(use_coded_phy=True, fltr_tags=False))

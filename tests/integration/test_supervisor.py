@@ -84,8 +84,9 @@ async def supervised(path: str | Path) -> AsyncIterator[Supervised]:
     finally:
         await host.stop()
         counters = host.counters
-        assert counters.bytes_received == counters.bytes_in_frames + counters.bytes_skipped
-        assert counters.reports == len(host.ears.reports)
+        scanned = counters.session.scanner
+        assert scanned.bytes_received == scanned.bytes_in_frames + scanned.bytes_skipped
+        assert counters.session.reports == len(host.ears.reports)
 
 
 @pytest.fixture
@@ -194,8 +195,9 @@ def test_reports_and_counters_survive_unplugging(link: Path, log: pytest.LogCapt
                 await host.ready(4)
                 assert host.ears.numbers == [1, 2, 3]
                 counters = host.counters
-                assert (counters.opened, counters.disconnects, counters.reports) == (4, 3, 3)
-                assert counters.bytes_skipped == 6
+                assert (counters.opened, counters.disconnects) == (4, 3)
+                assert counters.session.reports == 3
+                assert counters.session.scanner.bytes_skipped == 6
         assert sum(line.startswith("WARNING") for line in lines(log)) == 1, (
             "it flaps: one line a minute"
         )
@@ -217,7 +219,8 @@ def test_a_simulated_board_is_unplugged_in_full_flow(link: Path) -> None:
                 before = len(host.ears.reports)
                 await host.until(lambda: len(host.ears.reports) > before + 50)
                 assert host.counters.disconnects == 1
-            assert host.counters.bytes_skipped < 100  # what was cut off at the unplug and the end
+            # What was cut off at the unplug and at the end.
+            assert host.counters.session.scanner.bytes_skipped < 100
             serving.cancel()
             await asyncio.wait([serving])
 
@@ -251,7 +254,7 @@ def test_a_silent_peer_is_left_and_tried_again(link: Path, log: pytest.LogCaptur
             async with supervised(link) as host:
                 await host.until(lambda: host.counters.opened == 2)
                 assert host.counters.disconnects == 1
-                assert host.counters.lost_acks == 10
+                assert host.counters.session.lost_acks == 10
                 peer.answers = obliging
                 await host.ready()
         assert lines(log) == [
@@ -368,7 +371,7 @@ def test_a_network_may_take_its_time() -> None:
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         async with supervised(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}") as host:
             await host.ready()
-            assert host.counters.lost_acks == 0
+            assert host.counters.session.lost_acks == 0
         await left.wait()
         server.close()
         await server.wait_closed()
@@ -424,7 +427,7 @@ def test_a_board_behind_an_rfc2217_server() -> None:
             with Rfc2217Server(server.path) as remote:
                 async with supervised(remote.url) as host:
                     await host.until(lambda: len(host.ears.reports) > 20)
-                    assert host.counters.bytes_skipped == 0
+                    assert host.counters.session.scanner.bytes_skipped == 0
                     remote.hang_up()
                     await host.until(lambda: host.counters.disconnects)
             serving.cancel()

@@ -154,7 +154,7 @@ def test_in_debug_mode_a_accounting_that_does_not_add_up_ends_it(systemd: System
     watch = Watch(world.facts, world.notifier, audit=audit, look=LOOK)
 
     async def main() -> None:
-        with pytest.raises(AssertionError, match=r"^reports 10 = changed 9, WITHOUT A COUNT 1$"):
+        with pytest.raises(AssertionError, match=r"^reports 10 = changed 9, UNACCOUNTED 1$"):
             await watch.run()
         world.notifier.close()
 

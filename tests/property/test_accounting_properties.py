@@ -6,13 +6,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from firmware_protocol.messages import Ack, AdvRprt2, DeviceId, Report, SetAll
 from firmware_protocol.session import Heard, HostSession, State
-from ruuvi_host.device.supervisor import add_life
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import MAX_ADV_LEN, Intake
 from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
-from ruuvi_host.monitoring.accounting import TargetLedger, accounts, unaccounted
-from ruuvi_host.monitoring.counters import LinkCounters, QueueCounters, RelayCounters
+from ruuvi_host.monitoring.accounting import accounts, unaccounted
+from ruuvi_host.monitoring.counters import (
+    LinkCounters,
+    QueueCounters,
+    RelayCounters,
+    TargetCounters,
+    add,
+)
 
 DEVICE = DeviceId(bytes(8), bytes(6))
 SENSORS = [bytes([1, 2, 3, 4, 5, n]) for n in range(6)]
@@ -108,7 +113,7 @@ class Host(RuleBasedStateMachine):
         for event in session.end(self.now):
             if isinstance(event, Heard):
                 self.intake.receive(event.reports, self.now, self.utc, line)
-        add_life(self.past[line], session.counters)
+        add(self.past[line], LinkCounters(session=session.counters))
         self.sessions[line] = self._session()
 
     @rule(seconds=st.floats(0, 100))
@@ -140,30 +145,26 @@ class Host(RuleBasedStateMachine):
     # -- what always holds
 
     def counters(self, line: int) -> LinkCounters:
-        total = LinkCounters()
-        add_life(total, self.sessions[line].counters)
-        for name in LinkCounters.__dataclass_fields__:
-            past = getattr(self.past[line], name)
-            if past is not None:
-                setattr(total, name, getattr(total, name) + past)
-        total.bytes_pending = self.sessions[line].pending
+        session, total = self.sessions[line], LinkCounters()
+        add(total, self.past[line])
+        add(total, LinkCounters(session=session.counters, bytes_pending=session.pending))
         return total
 
     @invariant()
     def it_adds_up(self) -> None:
         links = [(f"line {line}", self.counters(line)) for line in (0, 1)]
-        ledgers = [
-            TargetLedger(
+        # All batches wait: no relay is here that delivers them.
+        targets = [
+            (
                 name,
-                queue.changed,
-                len(queue),
-                counters,
-                relay,
-                (relay.batches, relay.batch_reports),
+                TargetCounters(
+                    *(queue.changed, counters, len(queue)),
+                    *(relay, relay.batches, relay.batch_reports),
+                ),
             )
             for name, (counters, queue, _, relay) in self.targets.items()
         ]
-        assert unaccounted(accounts(links, self.intake.counters, ledgers)) == []
+        assert unaccounted(accounts(links, self.intake.counters, targets)) == []
 
 
 Host.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -19,8 +19,8 @@ from ruuvi_host.config.spool import SpoolSettings, Sync
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.table import AdvertisementTable
-from ruuvi_host.monitoring.accounting import TargetLedger, accounts, unaccounted
-from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.monitoring.accounting import accounts_of, unaccounted
+from ruuvi_host.monitoring.counters import RelayCounters, TargetCounters
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.relay import Nonces, Relay
 from ruuvi_host.relay.sink import Outcome, Verdict
@@ -95,11 +95,11 @@ class World:
 
     def look(self) -> None:
         relay = self.relay
-        ledger = TargetLedger(
-            *("custom", self.queue.changed, len(self.queue), self.queue.counters),
-            *(relay.counters, relay.waiting),
+        counters = TargetCounters(
+            *(self.queue.changed, self.queue.counters, len(self.queue)),
+            *(relay.counters, *relay.waiting),
         )
-        self.unaccounted += map(str, unaccounted(accounts([], self.table.counters, [ledger])[1:]))
+        self.unaccounted += map(str, unaccounted([*accounts_of(counters)]))
 
     async def relay_and_stop(self, *, finish: bool) -> None:
         running = asyncio.ensure_future(self.relay.run())

@@ -1,6 +1,15 @@
-"""Accounts and their words; that real ones add up is a matter of the property tests."""
+"""Accounts and their words. That real ones add up is tested by the property tests."""
 
-from ruuvi_host.monitoring.accounting import Account, TargetLedger, accounts, unaccounted, unknown
+from firmware_protocol.commands import Command
+from firmware_protocol.events import SessionCounters
+from firmware_protocol.framing import ScannerCounters
+from ruuvi_host.monitoring.accounting import (
+    Account,
+    accounts,
+    accounts_of,
+    unaccounted,
+    unknown,
+)
 from ruuvi_host.monitoring.counters import (
     IntakeCounters,
     LinkCounters,
@@ -9,57 +18,54 @@ from ruuvi_host.monitoring.counters import (
     QueueCounters,
     RelayCounters,
     StatisticsCounters,
+    TargetCounters,
 )
 from ruuvi_host.monitoring.health import Finding, Health, Level
 from ruuvi_host.monitoring.overview import Overview, lines
 
+
+def frames(reports: int) -> list[int]:
+    return [reports if number == Command.ADV_RPRT2 else 0 for number in range(256)]
+
+
 PORT = "/dev/ttyACM0"
+SCANNER = ScannerCounters(
+    bytes_received=100, bytes_in_frames=90, bytes_skipped=7, frames=frames(reports=5)
+)
 LINK = LinkCounters(
-    bytes_received=100,
-    bytes_in_frames=90,
-    bytes_skipped=7,
-    bytes_pending=3,
-    report_frames=5,
-    reports=4,
-    reports_unconfigured=1,
+    session=SessionCounters(SCANNER, reports=4, reports_unconfigured=1), bytes_pending=3
 )
 INTAKE = IntakeCounters(reports=4, filtered=1, changed=3, missed=2, missed_unknown=1)
-TARGET = TargetLedger(
-    "custom",
+TARGET = TargetCounters(
     changed=3,
-    queued=1,
     queue=QueueCounters(replaced=1, taken=1),
+    queued=1,
     relay=RelayCounters(batches=3, batch_reports=1, accepted=1, empty_failed=1),
-    waiting=(1, 1),
+    waiting_batches=1,
+    waiting_reports=1,
 )
 
 
 def test_what_adds_up() -> None:
-    found = accounts([(PORT, LINK)], INTAKE, [TARGET])
+    found = accounts([(PORT, LINK)], INTAKE, [("custom", TARGET)])
     assert unaccounted(found) == []
     assert [str(account) for account in found] == [
-        "/dev/ttyACM0, bytes 100 = in frames 90 + skipped 7 + pending 3",
-        "/dev/ttyACM0, reports 5 = handed on 4 + not configured 1",
-        "reports of all lines 4 = received 4",
+        "/dev/ttyACM0, bytes 100 = bytes in frames 90 + bytes skipped 7 + bytes pending 3",
+        "/dev/ttyACM0, report frames 5 = reports 4 + reports unconfigured 1",
+        "reports of all ports 4 = received 4",
         "reports 4 = filtered 1 + changed 3",
-        "custom, changed 3 = replaced by newer 1 + in batches 1 + queued 1",
-        "custom, reports for batches 1 = in batches 1",
-        "custom, batches 3 = accepted 1 + empty failed 1 + waiting 1",
-        "custom, reports in batches 1 = waiting 1",
+        "custom, changed 3 = replaced 1 + taken 1 + queued 1",
+        "custom, reports for batches 1 = batch reports 1",
+        "custom, batches 3 = accepted 1 + empty failed 1 + waiting batches 1",
+        "custom, reports in batches 1 = waiting reports 1",
     ]
 
 
 def test_what_does_not() -> None:
-    (account,) = unaccounted(accounts([(PORT, LINK)], IntakeCounters(reports=4, changed=3), []))
-    assert account == Account(
-        "reports",
-        4,
-        dict.fromkeys(
-            "empty too_long filtered clock_not_synchronised duplicates repeats shorter".split(), 0
-        )
-        | {"changed": 3},
-    )
-    assert str(account) == "reports 4 = changed 3, WITHOUT A COUNT 1"
+    (account,) = unaccounted([*accounts_of(IntakeCounters(reports=4, changed=3))])
+    assert (account.name, account.total, account.parts["changed"]) == ("reports", 4, 3)
+    assert account.unaccounted == 1
+    assert str(account) == "reports 4 = changed 3, UNACCOUNTED 1"
     assert str(Account("nothing", 0, {})) == "nothing 0 = 0"
 
 
@@ -91,8 +97,8 @@ def test_the_lines_for_people() -> None:
         intake=INTAKE,
         sensors=2,
         missed_most=[("AA:BB:CC:01:02:03", 2)],
-        targets=[TARGET],
-        failing={"custom": "Connection refused"},
+        targets=[("custom", TARGET)],
+        problems={"custom": "Connection refused"},
         statistics=StatisticsCounters(posts=2, accepted=1),
     )
     told = list(lines(overview.document(1000.0)))
