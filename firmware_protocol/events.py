@@ -38,7 +38,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Received:
     """Reports, in order of arrival. One event for all that a read brought."""
 
     reports: list[Report]
@@ -84,7 +84,7 @@ class Failed:
     receiver only its reset line or its power brings it back."""
 
 
-Event = Identified | Ready | Heard | Rebooted | Quiet | Replied | Failed
+Event = Identified | Ready | Received | Rebooted | Quiet | Replied | Failed
 
 
 @dataclass(slots=True)

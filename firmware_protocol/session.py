@@ -35,11 +35,11 @@ from firmware_protocol.events import (
     Event,
     Failed,
     Generation,
-    Heard,
     Identified,
     Quiet,
     Ready,
     Rebooted,
+    Received,
     Replied,
     SessionCounters,
 )
@@ -58,19 +58,19 @@ from firmware_protocol.messages import (
     SetAll,
     messages,
 )
-from firmware_protocol.transitions import TRANSITIONS, Happening, State
+from firmware_protocol.transitions import TRANSITIONS, State, Trigger
 
 __all__ = [
     "HostSession",
     "Timing",
     "State",
-    "Happening",
+    "Trigger",
     "TRANSITIONS",
     "Generation",
     "Event",
     "Identified",
     "Ready",
-    "Heard",
+    "Received",
     "Rebooted",
     "Quiet",
     "Replied",
@@ -198,7 +198,7 @@ class HostSession:
 
     def start(self, now: float) -> None:
         """The port is open. Speaks first: the coprocessor may be running already."""
-        self._move(Happening.STARTED)
+        self._move(Trigger.STARTED)
         self._send_for_state(now)
 
     def command(self, command: HostMessage, now: float) -> None:
@@ -262,7 +262,7 @@ class HostSession:
         self._abandon()
         self._resume_at = self._report_at = None
         self._output = b""
-        self._move(Happening.CLOSED)
+        self._move(Trigger.CLOSED)
         return self._take_events()
 
     def take_output(self) -> bytes:
@@ -302,7 +302,7 @@ class HostSession:
         self.generation = Generation.V2 if isinstance(reports[-1], AdvRprt2) else Generation.V1
         if self.state is State.READY:
             self.counters.reports += len(reports)
-            self._events.append(Heard(reports))
+            self._events.append(Received(reports))
             self._report_at = now
             self._quiet_told = False
         else:
@@ -329,7 +329,7 @@ class HostSession:
             self._timeouts = 0
             again = self.state is State.READY
             if not again:
-                self._move(Happening.CONFIGURED)
+                self._move(Trigger.CONFIGURED)
                 self._configured_at = now
                 if self._report_at is None:
                     self._report_at = now
@@ -346,7 +346,7 @@ class HostSession:
         if self.state is State.IDENTIFYING:
             self._timeouts = 0
             self._short_form |= device == self._old
-            self._move(Happening.IDENTIFIED)
+            self._move(Trigger.IDENTIFIED)
         elif self.state is State.READY and not self._probe_proven and self._timeouts:
             self._probe = GetDeviceId()  # it hears, and yet does not know LED_CTRL
         elif self.state is State.CONFIGURING and self.generation is not Generation.V2:
@@ -365,7 +365,7 @@ class HostSession:
         self._send_for_state(now)
 
     def _rebooted(self, now: float) -> None:
-        if Happening.REBOOTED not in TRANSITIONS[self.state]:
+        if Trigger.REBOOTED not in TRANSITIONS[self.state]:
             return
         self.counters.reboots += 1
         since = max(self._report_at or 0.0, self._configured_at)
@@ -376,7 +376,7 @@ class HostSession:
             self._timeouts = 0
             full = len(self._reboots) == self._reboots.maxlen
             self._resume_at = self._reboots[0] + self._timing.reboot_window if full else now
-        self._move(Happening.REBOOTED)
+        self._move(Trigger.REBOOTED)
         self._events.append(Rebooted(quiet))
         self._resume(now)
 
@@ -436,13 +436,13 @@ class HostSession:
             else:
                 self._events.append(Failed(self.state, lost.command.command, is_deaf))
                 self._report_at = None
-                self._move(Happening.EXHAUSTED)
+                self._move(Trigger.EXHAUSTED)
         elif self.state is State.READY or not is_probe:
             self.counters.recoveries += 1
             self._send(GetDeviceId(), now)
         else:
             if self.state is State.IDENTIFYING:
-                self._move(Happening.UNIDENTIFIED)
+                self._move(Trigger.UNIDENTIFIED)
             self._send_for_state(now)
 
     def _is_reporting(self, now: float) -> bool:
@@ -456,10 +456,10 @@ class HostSession:
         if lost and lost.by_caller:
             self._events.append(Replied(lost.command, None))
 
-    def _move(self, happening: Happening) -> None:
-        following = TRANSITIONS[self.state].get(happening)
+    def _move(self, trigger: Trigger) -> None:
+        following = TRANSITIONS[self.state].get(trigger)
         if following is None:
-            raise LocalProtocolError(f"{happening.value}: impossible while {self.state.value}")
+            raise LocalProtocolError(f"{trigger.value}: impossible while {self.state.value}")
         self.state = following
 
     def _take_events(self) -> list[Event]:

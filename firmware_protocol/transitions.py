@@ -14,7 +14,7 @@ class State(Enum):
     ENDED = "ended"
 
 
-class Happening(Enum):
+class Trigger(Enum):
     """What moves a session from one state to another."""
 
     STARTED = "started"
@@ -26,25 +26,25 @@ class Happening(Enum):
     CLOSED = "port closed"
 
 
-TRANSITIONS: dict[State, dict[Happening, State]] = {
-    State.NEW: {Happening.STARTED: State.IDENTIFYING},
+TRANSITIONS: dict[State, dict[Trigger, State]] = {
+    State.NEW: {Trigger.STARTED: State.IDENTIFYING},
     State.IDENTIFYING: {
-        Happening.IDENTIFIED: State.CONFIGURING,
-        Happening.UNIDENTIFIED: State.CONFIGURING,
-        Happening.REBOOTED: State.IDENTIFYING,
-        Happening.EXHAUSTED: State.FAILED,
+        Trigger.IDENTIFIED: State.CONFIGURING,
+        Trigger.UNIDENTIFIED: State.CONFIGURING,
+        Trigger.REBOOTED: State.IDENTIFYING,
+        Trigger.EXHAUSTED: State.FAILED,
     },
     State.CONFIGURING: {
-        Happening.CONFIGURED: State.READY,
-        Happening.REBOOTED: State.CONFIGURING,
-        Happening.EXHAUSTED: State.FAILED,
+        Trigger.CONFIGURED: State.READY,
+        Trigger.REBOOTED: State.CONFIGURING,
+        Trigger.EXHAUSTED: State.FAILED,
     },
     State.READY: {
-        Happening.REBOOTED: State.CONFIGURING,
-        Happening.EXHAUSTED: State.FAILED,
+        Trigger.REBOOTED: State.CONFIGURING,
+        Trigger.EXHAUSTED: State.FAILED,
     },
     State.FAILED: {},
     State.ENDED: {},
 }
 for _state in State:
-    TRANSITIONS[_state][Happening.CLOSED] = State.ENDED
+    TRANSITIONS[_state][Trigger.CLOSED] = State.ENDED

@@ -6,13 +6,13 @@ import time
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from firmware_protocol.messages import DeviceId, Report, SetAll
+from firmware_protocol.events import Event, Identified, Ready, Rebooted, Received
+from firmware_protocol.messages import DeviceId, SetAll
+from hil.wire import NoAnswerError
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.monitoring.counters import LinkCounters
-
-from .wire import NoAnswerError
 
 PATIENCE = 45.0
 """Seconds; the longest pause of a supervisor is 30."""
@@ -37,7 +37,7 @@ class Host:
         self._failure: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         coprocessor = CoprocessorSettings(port=path, baud=baud)
-        self._supervisor = Supervisor(coprocessor, settings, self, SystemClock())
+        self._supervisor = Supervisor(coprocessor, settings, self._on_event, SystemClock())
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._live, name="host", daemon=True)
 
@@ -83,22 +83,20 @@ class Host:
             if not self._changed.wait_for(lambda: self.reports >= wanted, patience):
                 raise NoAnswerError(f"{count} reports did not come in {patience:g} s")
 
-    # --- what the supervisor tells, in the thread
-
-    def heard(self, reports: list[Report], now: float) -> None:
-        with self._changed:
-            self.reports += len(reports)
-            self._changed.notify_all()
-
-    def identified(self, device: DeviceId) -> None:
-        self.device = device
-        self._note("identified")
-
-    def ready(self, *, refused: bool) -> None:
-        self._note("ready")
-
-    def rebooted(self) -> None:
-        self._note("rebooted")
+    def _on_event(self, event: Event, now: float) -> None:
+        """What the supervisor tells, in the thread."""
+        match event:
+            case Received(reports):
+                with self._changed:
+                    self.reports += len(reports)
+                    self._changed.notify_all()
+            case Identified(device):
+                self.device = device
+                self._note("identified")
+            case Ready():
+                self._note("ready")
+            case Rebooted():
+                self._note("rebooted")
 
     def _note(self, what: str) -> None:
         with self._changed:

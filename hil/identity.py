@@ -19,8 +19,7 @@ from firmware_protocol.messages import (
     SetAll,
     address_text,
 )
-
-from .wire import OURS, NoAnswerError, RebootedError, Wire
+from hil.wire import OURS, NoAnswerError, RebootedError, Wire
 
 TRIES = 4
 PATIENCE = 1.5

@@ -12,8 +12,7 @@ from firmware_protocol.coprocessor import FIRMWARES, Booted, Cause, CoprocessorS
 from firmware_protocol.messages import DeviceId
 from firmware_protocol.scan import PHY_1M, PHY_CODED, AdvertisingEvent
 from firmware_protocol.transmitter import BITS_PER_BYTE, TRANSMIT_MODES
-
-from .air import (
+from hil.air import (
     AS_THE_LINE_CARRIES,
     COUNTED_SIZE,
     FRAME_IN_DATA,
@@ -23,8 +22,8 @@ from .air import (
     Air,
     Pattern,
 )
-from .local import LocalRig
-from .rig import Ability, Setup
+from hil.local import LocalRig
+from hil.rig import Ability, Setup
 
 DEVICE = DeviceId(b"RHIL" + bytes(4), bytes((0xC0, *b"HIL", 1, 0)))
 AT_BOOT = Air(10, 31, Pattern.TAGS).word
@@ -183,7 +182,7 @@ class SimulatedRig(LocalRig):
     """--rig sim."""
 
     name = "sim"
-    description = "simulator of ruuvi-host, no hardware"
+    what = "simulator of ruuvi-host, no hardware"
     abilities = LocalRig.abilities | {Ability.TRUTH}
 
     def boot(self, setup: Setup) -> socket.socket:

@@ -3,12 +3,11 @@
 import pytest
 
 from firmware_protocol.messages import Ack, DeviceId, GetDeviceId, LedCtrl, SetAll
-
-from .air import Air
-from .figures import Figures
-from .marks import generation, needs
-from .plugin import Board
-from .wire import Wire
+from hil.air import Air
+from hil.figures import Figures
+from hil.marks import generation, needs
+from hil.plugin import Board
+from hil.wire import Wire
 
 pytestmark = needs("answer")
 

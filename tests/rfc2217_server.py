@@ -5,8 +5,12 @@ import threading
 from contextlib import suppress
 from typing import Self
 
+import pytest
 import serial
 from serial import rfc2217
+
+# pyserial 3.5 calls Thread.setDaemon and setName
+pyserial_is_old = pytest.mark.filterwarnings(r"ignore:set(Daemon|Name)\(\):DeprecationWarning")
 
 
 class _PtyDevice(serial.Serial):

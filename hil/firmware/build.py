@@ -1,7 +1,6 @@
 """Builds the reference firmware: for a chip, for a PC, and its codec as a tool.
 
-    python -m ruuvi_host.hil.firmware.build pca10040 -o firmware.hex      installed
-    python -m hil.firmware.build pca10040 -o firmware.hex                 in a source tree
+    python -m hil.firmware.build pca10040 -o firmware.hex
 
 Nothing built is kept with the sources: a compiler that anybody has makes it in a second.
 """
@@ -144,7 +143,7 @@ def _run(program: str, *arguments: str) -> None:
 def main() -> None:
     """Build for a board that is to be flashed."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m {__package__}.build",
+        prog="python -m hil.firmware.build",
         description="Build the reference firmware for a board.",
         epilog="; ".join(f"{name}: {board.what}" for name, board in BOARDS.items()),
     )

@@ -1,9 +1,10 @@
-"""All coprocessors of a host: one supervisor each, and one listener that is told who it was."""
+"""All coprocessors of a host: one supervisor each, and one listener that is told which it was."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from firmware_protocol.messages import DeviceId, Report, SetAll
+from firmware_protocol.events import Event
+from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.identity import Machine
@@ -12,17 +13,8 @@ from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.lifetime import together
 from ruuvi_host.monitoring.counters import LinkStatus
 
-
-class Gathering(Protocol):
-    """Who wants to know what any of them brings. Called inside the reader: must not wait."""
-
-    def heard(self, reports: list[Report], now: float, source: int) -> None:
-        """What one read brought. source: which coprocessor it was, from 0."""
-        ...
-
-    def identified(self, device: DeviceId, source: int) -> None: ...
-
-    def ready(self, *, refused: bool, source: int) -> None: ...
+SourceListener = Callable[[int, Event, float], None]
+"""As a link's Listener; which coprocessor it was, from 0, comes first."""
 
 
 class Coprocessors:
@@ -35,7 +27,7 @@ class Coprocessors:
         self,
         settings: Sequence[CoprocessorSettings],
         scan: SetAll,
-        listener: Gathering,
+        listener: SourceListener,
         clock: Clock,
         *,
         taps: Sequence[Tap] = (),
@@ -46,7 +38,7 @@ class Coprocessors:
             Supervisor(
                 one,
                 scan,
-                _Ear(listener, source),
+                partial(listener, source),
                 clock,
                 name=f"#{source + 1}" if several else "",
                 tap=taps[source] if taps else None,
@@ -68,36 +60,16 @@ class Coprocessors:
         for supervisor in self._supervisors:
             supervisor.reconfigure(scan)
 
-    async def run(self, *, patient: bool = False) -> None:
+    async def run(self, *, required: bool = True) -> None:
         """Until cancelled.
 
-        Raises PortError when there is only one, and its port cannot be opened the very first time;
-        of several, one that is missing must not keep the others from working. patient: never.
+        Raises PortError when there is only one, it is `required`, and its port cannot be opened
+        the very first time. Of several, one that is missing must not keep the others from working.
         """
-        patient = patient or len(self) > 1
+        required = required and len(self) == 1
         await together(
             **{
-                f"coprocessor {number}": supervisor.run(patient=patient)
+                f"coprocessor {number}": supervisor.run(required=required)
                 for number, supervisor in enumerate(self._supervisors, 1)
             }
         )
-
-
-class _Ear:
-    """Adds who it was."""
-
-    def __init__(self, listener: Gathering, source: int) -> None:
-        self._listener = listener
-        self._source = source
-
-    def heard(self, reports: list[Report], now: float) -> None:
-        self._listener.heard(reports, now, self._source)
-
-    def identified(self, device: DeviceId) -> None:
-        self._listener.identified(device, self._source)
-
-    def ready(self, *, refused: bool) -> None:
-        self._listener.ready(refused=refused, source=self._source)
-
-    def rebooted(self) -> None:
-        pass

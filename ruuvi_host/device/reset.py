@@ -13,6 +13,42 @@ from ruuvi_host.logs import printable
 
 EXTRA = "ruuvi-host[gpio]"
 
+REOPENINGS = 1
+"""A coprocessor that does not answer after so many is reset."""
+
+
+class ResetLine:
+    """The way to reset one coprocessor, if there is one, and whether it is time for it.
+
+    Raises ConfigError when there is one that cannot be used.
+    """
+
+    def __init__(self, reset: Reset | None) -> None:
+        check(reset)
+        self.is_due = False
+        self._reset = reset
+        self._unanswered = 0
+
+    @property
+    def needs_port(self) -> bool:
+        """It is a modem line: the port must be open."""
+        return isinstance(self._reset, ModemLine)
+
+    def not_answered(self) -> None:
+        """A link was given up."""
+        self._unanswered += 1
+        self.is_due = self._unanswered > REOPENINGS and self._reset is not None
+
+    def answered(self) -> None:
+        """The coprocessor is ready."""
+        self._unanswered = 0
+
+    async def pull(self, port: Port | None) -> None:
+        """Reset it now. port: open, for a modem line. Raises ResetError."""
+        assert self._reset is not None
+        self.is_due = False
+        await pull(self._reset, port)
+
 
 def check(reset: Reset | None) -> None:
     """Can it be done at all, as far as can be told without doing it? Raises ConfigError.

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from firmware_protocol.messages import DeviceId, Report
+from firmware_protocol.events import Event, Identified, Ready, Received
+from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.load import Loaded
@@ -54,11 +55,11 @@ async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[F
             yield finding
     known = StateDirectory.look_into(state).load_gateway()
     for number, settings in enumerate(config.coprocessors):
-        ear = _Ear()
-        async for finding in _port(settings, config, document, ear):
+        seen = _Seen()
+        async for finding in _port(settings, config, document, seen):
             yield finding
         if number == 0:  # it names the gateway
-            known = ear.device or known
+            known = seen.device or known
     async for finding in _servers(config, known, post=post):
         yield finding
     for finding in await asyncio.to_thread(_spools, state):
@@ -101,7 +102,7 @@ def _running(state: Path) -> tuple[dict[str, Any] | None, str]:
 
 
 async def _port(
-    settings: CoprocessorSettings, config: Config, document: dict[str, Any] | None, ear: "_Ear"
+    settings: CoprocessorSettings, config: Config, document: dict[str, Any] | None, seen: "_Seen"
 ) -> AsyncIterator[Finding]:
     path = settings.port
     if finding := _modem_manager(path):
@@ -111,9 +112,9 @@ async def _port(
             for finding in judgement.link(told):
                 yield finding
             return
-    supervisor = Supervisor(settings, config.scan, ear, SystemClock())
+    supervisor = Supervisor(settings, config.scan, seen.on_event, SystemClock())
     try:
-        await _listen(supervisor, ear)
+        await _listen(supervisor, seen)
     except PortError as error:
         yield Finding(f"coprocessor {path}", Level.FAULT, error.problem)
         return
@@ -121,19 +122,19 @@ async def _port(
         yield Finding(f"coprocessor {path}", Level.FAULT, str(error))
         return
     status = supervisor.status
-    if ear.was_ready and status.state not in (LinkState.READY, LinkState.QUIET):
+    if seen.was_ready and status.state not in (LinkState.READY, LinkState.QUIET):
         status = replace(status, state=LinkState.READY)  # the listening has ended, and with it this
-    if not ear.was_ready and (others := await asyncio.to_thread(who_else_has, path)):
+    if not seen.was_ready and (others := await asyncio.to_thread(who_else_has, path)):
         status = replace(status, problem=f"{others} has it open, too, and takes what is ours")
     for finding in judgement.link(link_document(status, 0.0), LISTEN):
         yield finding
 
 
-async def _listen(supervisor: Supervisor, ear: "_Ear") -> None:
-    """Until enough was heard, or for LISTEN seconds. Raises DeviceError."""
+async def _listen(supervisor: Supervisor, seen: "_Seen") -> None:
+    """Until enough was received, or for LISTEN seconds. Raises DeviceError."""
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(_run(supervisor), name="port")
-        enough = tasks.create_task(ear.enough.wait(), name="enough")
+        enough = tasks.create_task(seen.enough.wait(), name="enough")
         await asyncio.wait((running, enough), timeout=LISTEN, return_when="FIRST_COMPLETED")
         running.cancel()
         enough.cancel()
@@ -149,8 +150,8 @@ async def _run(supervisor: Supervisor) -> DeviceError | None:
     return None
 
 
-class _Ear:
-    """The listener of a link."""
+class _Seen:
+    """What a coprocessor has told so far."""
 
     def __init__(self) -> None:
         self.enough = asyncio.Event()
@@ -158,18 +159,16 @@ class _Ear:
         self.device: DeviceId | None = None
         self._reports = 0
 
-    def heard(self, reports: list[Report], now: float) -> None:
-        self._reports += len(reports)
-        if self._reports >= ENOUGH:
-            self.enough.set()
-
-    def identified(self, device: DeviceId) -> None:
-        self.device = device
-
-    def ready(self, *, refused: bool) -> None:
-        self.was_ready = True
-
-    def rebooted(self) -> None: ...
+    def on_event(self, event: Event, now: float) -> None:
+        match event:
+            case Received(reports):
+                self._reports += len(reports)
+                if self._reports >= ENOUGH:
+                    self.enough.set()
+            case Identified(device):
+                self.device = device
+            case Ready():
+                self.was_ready = True
 
 
 def _modem_manager(path: str) -> Finding | None:

@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import NoReturn
 
-from firmware_protocol.messages import DeviceId, Report
+from firmware_protocol.events import Event, Identified
+from firmware_protocol.messages import DeviceId
 from ruuvi_host import __version__
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
@@ -67,11 +68,16 @@ def status_body(gateway: DeviceId, config: Config) -> bytes:
 
 async def identify(settings: CoprocessorSettings) -> DeviceId:
     """Ask the coprocessor who it is. Raises PortError or HandshakeError."""
-    asked = _Asked()
-    supervisor = Supervisor(settings, Config().scan, asked, SystemClock())
+    answer: asyncio.Future[DeviceId] = asyncio.get_running_loop().create_future()
+
+    def on_event(event: Event, now: float) -> None:
+        if isinstance(event, Identified) and not answer.done():
+            answer.set_result(event.device)
+
+    supervisor = Supervisor(settings, Config().scan, on_event, SystemClock())
     try:
         async with asyncio.timeout(IDENTIFY_TIME):
-            await together(supervisor=supervisor.run(), answer=asked.wait())
+            await together(supervisor=supervisor.run(), answer=_told(answer))
     except _Told as told:
         return told.device
     except TimeoutError:
@@ -88,22 +94,6 @@ class _Told(Exception):  # noqa: N818 - an event; it never leaves this module
         self.device = device
 
 
-class _Asked:
-    """The listener of a link, for those who want to know who it is."""
-
-    def __init__(self) -> None:
-        self._answer: asyncio.Future[DeviceId] = asyncio.get_running_loop().create_future()
-
-    async def wait(self) -> NoReturn:
-        """Raises _Told."""
-        raise _Told(await self._answer)
-
-    def heard(self, reports: list[Report], now: float) -> None: ...
-
-    def identified(self, device: DeviceId) -> None:
-        if not self._answer.done():
-            self._answer.set_result(device)
-
-    def ready(self, *, refused: bool) -> None: ...
-
-    def rebooted(self) -> None: ...
+async def _told(answer: "asyncio.Future[DeviceId]") -> NoReturn:
+    """Ends what runs beside it, by an exception."""
+    raise _Told(await answer)

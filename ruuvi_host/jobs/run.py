@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from firmware_protocol.messages import DeviceId, Report, address_text
-from firmware_protocol.session import Generation
+from firmware_protocol.events import Event, Generation, Identified, Ready, Received
+from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host import __version__
 from ruuvi_host.clock import Clock, SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
@@ -131,7 +131,9 @@ class Host:
         self._state = state
         self._reload = reload
         self._table = AdvertisementTable(config.max_sensors)
-        self._coprocessors = Coprocessors(coprocessors, config.scan, self, self._clock, taps=taps)
+        self._coprocessors = Coprocessors(
+            coprocessors, config.scan, self._on_event, self._clock, taps=taps
+        )
         self._intake = self._make_intake()
         self._gateway = state.load_gateway()
         self._configured = asyncio.Event()
@@ -281,7 +283,7 @@ class Host:
         with on_signal(signal.SIGHUP, hung_up):  # to the end: it must not kill us on the way
             try:
                 await together(
-                    coprocessors=self._coprocessors.run(patient=self._has_backlog()),
+                    coprocessors=self._coprocessors.run(required=not self._has_backlog()),
                     relays=self._run_relays(hang_up),
                     watch=self._watch.run(standstill),
                     status=self._serve_status(),
@@ -437,21 +439,18 @@ class Host:
         assert self._gateway is not None
         return self._gateway
 
-    # --- what the link tells
-
-    def heard(self, reports: list[Report], now: float, source: int) -> None:
-        self._intake.receive(reports, now, self._wall.utc(), source)
-
-    def identified(self, device: DeviceId, source: int) -> None:
-        if source:
-            return
-        if device != self._gateway:
-            self._gateway = device
-            self._state.save_gateway(device)
-        self._identified.set()
-
-    def ready(self, *, refused: bool, source: int) -> None:
-        self._configured.set()
+    def _on_event(self, source: int, event: Event, now: float) -> None:
+        """What a coprocessor tells. The first one names the gateway."""
+        match event:
+            case Received(reports):
+                self._intake.receive(reports, now, self._wall.utc(), source)
+            case Identified(device) if source == 0:
+                if device != self._gateway:
+                    self._gateway = device
+                    self._state.save_gateway(device)
+                self._identified.set()
+            case Ready():
+                self._configured.set()
 
 
 async def _retire(relays: Sequence[Relay]) -> None:

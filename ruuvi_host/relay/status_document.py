@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from firmware_protocol.events import Generation
 from firmware_protocol.messages import DeviceId, address_text
-from firmware_protocol.session import Generation
 from ruuvi_host.monitoring.starts import Start
 
 SENSORS_PER_SLICE = 500

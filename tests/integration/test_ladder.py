@@ -1,4 +1,4 @@
-"""The rungs above the session: open again, find again, reset; a quiet radio; other settings."""
+"""What is done above the session: open again, find again, reset; a quiet radio; other settings."""
 
 import asyncio
 import logging
@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 from lines import PATIENCE, run, until
+from link_events import Events, SourceEvents
 from peer import GET_ALL, GET_DEVICE_ID, SET_ALL, Peer, ack, frame, obliging, report, silent
-from rfc2217_server import Rfc2217Server
-from test_link import Ears
-from test_port import pyserial_is_old
+from rfc2217_server import Rfc2217Server, pyserial_is_old
 from usb import UsbMachine
 
+from firmware_protocol.events import Identified, Ready
 from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings, ModemLine, ResetCommand
-from ruuvi_host.device import supervisor as supervisor_module
+from ruuvi_host.device import reopener
 from ruuvi_host.device.coprocessors import Coprocessors
+from ruuvi_host.device.folder_watch import FolderWatch
 from ruuvi_host.device.supervisor import Supervisor
-from ruuvi_host.device.watch import Watch
 from ruuvi_host.errors import ConfigError, PortError
 from ruuvi_host.monitoring.counters import LinkCounters, LinkState
 
@@ -34,8 +34,10 @@ class Host:
     """A supervisor that runs."""
 
     def __init__(self, settings: CoprocessorSettings, **options: Any) -> None:
-        self.ears = Ears()
-        self.supervisor = Supervisor(settings, SetAll(), self.ears, SystemClock(), **options)
+        self.events = Events()
+        self.supervisor = Supervisor(
+            settings, SetAll(), self.events.on_event, SystemClock(), **options
+        )
         self.running = asyncio.create_task(self.supervisor.run())
 
     @property
@@ -47,7 +49,7 @@ class Host:
         assert not self.running.done(), self.running
 
     async def ready(self, times: int = 1) -> None:
-        await self.until(lambda: self.ears.told.count("ready") >= times)
+        await self.until(lambda: self.events.times_ready >= times)
 
 
 @asynccontextmanager
@@ -62,7 +64,7 @@ async def hosting(path: str | Path, options: Any = None, **settings: Any) -> Asy
         counters = host.counters
         scanned = counters.session.scanner
         assert scanned.bytes_received == scanned.bytes_in_frames + scanned.bytes_skipped
-        assert counters.session.reports == len(host.ears.reports)
+        assert counters.session.reports == len(host.events.reports)
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_a_deaf_coprocessor_is_found_opened_again_and_reset(
                 await host.ready()
                 deaf = True
                 number = 0
-                while host.ears.told.count("ready") < 2:
+                while host.events.times_ready < 2:
                     number += 1
                     await peer.pour(report(number))
                     await asyncio.sleep(0.01)
@@ -112,7 +114,7 @@ def test_a_deaf_coprocessor_is_found_opened_again_and_reset(
                 assert counters.session.probes >= 1
                 assert 20 <= counters.session.lost_acks <= 60
                 # what it sent while it was not configured is counted, and nothing else is missing
-                heard = {int.from_bytes(r.address, "big") for r in host.ears.reports}
+                heard = {int.from_bytes(r.address, "big") for r in host.events.reports}
                 assert len(heard) == counters.session.reports
                 assert host.supervisor.status.problem == ""
         said = "\n".join(lines(log))
@@ -171,10 +173,10 @@ def test_the_modem_line_is_pulled_while_the_port_is_open(link: Path) -> None:
 def test_a_reset_that_can_never_work_is_told_at_the_start() -> None:
     settings = CoprocessorSettings("/dev/x", reset=ResetCommand(("/nowhere",)))
     with pytest.raises(ConfigError, match="there is no program /nowhere"):
-        Supervisor(settings, SetAll(), Ears(), SystemClock())
+        Supervisor(settings, SetAll(), Events().on_event, SystemClock())
 
 
-def test_lost_answers_are_counted_rung_by_rung(link: Path) -> None:
+def test_lost_answers_are_counted_step_by_step(link: Path) -> None:
     async def main() -> None:
         with Peer(link) as peer:
 
@@ -249,7 +251,7 @@ def test_a_port_is_opened_at_once_when_it_is_back(
 ) -> None:
     """The system tells (inotify): nobody looks in this test."""
     for name in ("FIRST_PAUSE", "LONGEST_PAUSE", "LOOK"):
-        monkeypatch.setattr(supervisor_module, name, 600.0)
+        monkeypatch.setattr(reopener, name, 600.0)
     folder = tmp_path / "serial" / "by-id"  # udev removes and makes them, too
     folder.mkdir(parents=True)
 
@@ -272,9 +274,9 @@ def test_a_port_is_opened_at_once_when_it_is_back(
 
 
 def test_where_nothing_tells_it_is_looked_for(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Watch, "_watch", lambda watch: None)
-    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", 600.0)
-    monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE", 600.0)
+    monkeypatch.setattr(FolderWatch, "_watch", lambda watch: None)
+    monkeypatch.setattr(reopener, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(reopener, "LONGEST_PAUSE", 600.0)
 
     async def main() -> None:
         with Peer(link) as peer:
@@ -292,7 +294,7 @@ def test_a_folder_that_is_made_anew_is_watched_anew(tmp_path: Path) -> None:
     folder = tmp_path / "by-id"
 
     async def main() -> None:
-        with Watch([str(folder)]) as watch:
+        with FolderWatch([str(folder)]) as watch:
             for _ in range(3):
                 folder.mkdir()
                 assert await watch.wait(PATIENCE)
@@ -359,14 +361,15 @@ def test_who_reads_our_port_is_named(link: Path, log: pytest.LogCaptureFixture) 
     run(main())
 
 
-def test_patience_with_a_port_that_is_not_there_yet(link: Path) -> None:
+def test_a_port_that_is_not_required_may_come_later(link: Path) -> None:
     async def main() -> None:
-        ears = Ears()
-        supervisor = Supervisor(CoprocessorSettings(str(link)), SetAll(), ears, SystemClock())
-        running = asyncio.create_task(supervisor.run(patient=True))
+        events = Events()
+        settings = CoprocessorSettings(str(link))
+        supervisor = Supervisor(settings, SetAll(), events.on_event, SystemClock())
+        running = asyncio.create_task(supervisor.run(required=False))
         await until(lambda: supervisor.counters.open_failures)
         with Peer(link):
-            await until(lambda: "ready" in ears.told)
+            await until(lambda: events.times_ready)
             running.cancel()
             await asyncio.wait([running])
 
@@ -387,7 +390,7 @@ def test_a_quiet_radio_is_no_dead_link(link: Path, log: pytest.LogCaptureFixture
                 assert host.supervisor.status.state is LinkState.QUIET
                 assert host.counters.disconnects == 0
                 peer.send(report(1))
-                await host.until(lambda: host.ears.reports)
+                await host.until(lambda: host.events.reports)
                 assert not host.supervisor.status.problem
                 await host.until(lambda: host.supervisor.status.state is LinkState.QUIET)
         told = [line for line in lines(log) if "reports" in line]
@@ -409,7 +412,7 @@ def test_other_settings_reach_a_running_link_at_once(link: Path) -> None:
                 assert (await peer.got(SET_ALL, 2)).hex(" ") == "99 04 2c 7f 2c 30 2c"
                 peer.send(report(2))
                 await host.ready(2)
-                await host.until(lambda: len(host.ears.reports) == 2)
+                await host.until(lambda: len(host.events.reports) == 2)
                 assert (host.counters.opened, host.counters.session.reports_unconfigured) == (1, 0)
                 peer.unplug()
                 await host.until(lambda: host.counters.disconnects)
@@ -487,39 +490,23 @@ def test_a_driver_that_counts_overruns_is_believed(
 # --- several
 
 
-class ManyEars:
-    """A gathering that remembers."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[int, object]] = []
-
-    def heard(self, reports: list[Any], now: float, source: int) -> None:
-        self.told += [(source, int.from_bytes(r.address, "big")) for r in reports]
-
-    def identified(self, device: object, source: int) -> None:
-        self.told.append((source, "identified"))
-
-    def ready(self, *, refused: bool, source: int) -> None:
-        self.told.append((source, "ready"))
-
-
 def test_several_and_one_of_them_is_missing(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         names = [tmp_path / name for name in "abc"]
-        ears = ManyEars()
+        events = SourceEvents()
         settings = [CoprocessorSettings(str(name)) for name in names]
         with Peer(names[0]) as first, Peer(names[2]) as third:
-            all_of_them = Coprocessors(settings, SetAll(), ears, SystemClock())
+            all_of_them = Coprocessors(settings, SetAll(), events.on_event, SystemClock())
             running = asyncio.create_task(all_of_them.run())
-            await until(lambda: {(0, "ready"), (2, "ready")} <= set(ears.told))
+            await until(lambda: {(0, Ready), (2, Ready)} <= set(events.told))
             third.send(report(7))
-            await until(lambda: (2, 7) in ears.told)
+            await until(lambda: (2, 7) in events.told)
             states = [status.state for status in all_of_them.statuses]
             assert states == [LinkState.READY, LinkState.CLOSED, LinkState.READY]
             assert [status.name for status in all_of_them.statuses] == [str(n) for n in names]
             assert "there is no such port" in all_of_them.statuses[1].problem
             with Peer(names[1]) as second:
-                await until(lambda: (1, "ready") in ears.told)
+                await until(lambda: {(1, Identified), (1, Ready)} <= set(events.told))
                 all_of_them.reconfigure(SetAll(fltr_tags=False))
                 for peer in (first, second, third):
                     await peer.got(SET_ALL, 2)
@@ -535,6 +522,6 @@ def test_the_only_one_that_is_missing_is_a_mistake(tmp_path: Path) -> None:
     async def main() -> None:
         one = [CoprocessorSettings(str(tmp_path / "x"))]
         with pytest.raises(PortError, match="there is no such port"):
-            await Coprocessors(one, SetAll(), ManyEars(), SystemClock()).run()
+            await Coprocessors(one, SetAll(), SourceEvents().on_event, SystemClock()).run()
 
     run(main())

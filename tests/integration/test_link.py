@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from lines import PATIENCE, run, until
+from link_events import Events
 from peer import (
     DEFAULT_SETTINGS,
     DEVICE_ID,
@@ -24,7 +25,8 @@ from peer import (
     silent,
 )
 
-from firmware_protocol.messages import DeviceId, Report, SetAll
+from firmware_protocol.events import Identified, Ready, Rebooted
+from firmware_protocol.messages import DeviceId, SetAll
 from firmware_protocol.session import HostSession, Timing
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.device.link import Link
@@ -34,59 +36,21 @@ from ruuvi_host.errors import HandshakeError, PortError
 IN_A_HURRY = Timing(ack_timeout=0.02, idle=0.01)
 
 
-class Ears:
-    """A listener that remembers."""
-
-    def __init__(self) -> None:
-        self.reports: list[Report] = []
-        self.heard_at: list[float] = []
-        self.told: list[object] = []
-        """All but the reports, in order."""
-
-    @property
-    def numbers(self) -> list[int]:
-        return [int.from_bytes(report.address, "big") for report in self.reports]
-
-    def heard(self, reports: list[Report], now: float) -> None:
-        self.reports += reports
-        self.heard_at.append(now)
-
-    def identified(self, device: DeviceId) -> None:
-        self.told.append(device)
-
-    def ready(self, *, refused: bool) -> None:
-        self.told.append("refused" if refused else "ready")
-
-    def rebooted(self) -> None:
-        self.told.append("rebooted")
-
-    # as the listener of a link
-
-    def configured(self, *, refused: bool, again: bool) -> None:
-        self.told.append("again" if again else "refused" if refused else "ready")
-
-    def booted(self, *, quiet: bool) -> None:
-        self.told.append("rebooted")
-
-    def quiet(self) -> None:
-        self.told.append("quiet")
-
-
 class Linked:
     """A link that runs on a peer's pty."""
 
-    def __init__(self, link: Link, running: "asyncio.Task[None]", ears: Ears) -> None:
+    def __init__(self, link: Link, running: "asyncio.Task[None]", events: Events) -> None:
         self.session = link.session
         self.running = running
-        self.ears = ears
+        self.events = events
 
     async def ready(self, times: int = 1) -> None:
-        await until(lambda: self.running.done() or self.ears.told.count("ready") >= times)
+        await until(lambda: self.running.done() or self.events.times_ready >= times)
         assert not self.running.done(), self.running
 
-    async def heard(self, count: int) -> None:
-        await until(lambda: self.running.done() or len(self.ears.reports) >= count)
-        assert len(self.ears.reports) == count
+    async def received(self, count: int) -> None:
+        await until(lambda: self.running.done() or len(self.events.reports) >= count)
+        assert len(self.events.reports) == count
 
     async def end(self) -> BaseException:
         """What the link ends with."""
@@ -101,11 +65,11 @@ class Linked:
 @asynccontextmanager
 async def linked(peer: Peer, timing: Timing | None = None) -> AsyncIterator[Linked]:
     port = await open_port(peer.path)
-    ears = Ears()
-    link = Link(port, HostSession(SetAll(), timing), ears, SystemClock())
+    events = Events()
+    link = Link(port, HostSession(SetAll(), timing), events.on_event, SystemClock())
     running = asyncio.create_task(link.run())
     try:
-        yield Linked(link, running, ears)
+        yield Linked(link, running, events)
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -114,23 +78,26 @@ async def linked(peer: Peer, timing: Timing | None = None) -> AsyncIterator[Link
         assert counters.bytes_received == counters.bytes_in_frames + counters.bytes_skipped
 
 
-def test_it_identifies_configures_and_hears_everything_in_order() -> None:
+def test_it_identifies_configures_and_passes_on_everything_in_order() -> None:
     async def main() -> None:
         with Peer() as peer:
             async with linked(peer, Timing(idle=5)) as link:  # however slow we are
                 await link.ready()
                 assert peer.commands == [(GET_DEVICE_ID, b""), (SET_ALL, DEFAULT_SETTINGS)]
-                assert link.ears.told == [DeviceId(IDENTITY[:8], IDENTITY[9:15]), "ready"]
+                assert link.events.others == [
+                    Identified(DeviceId(IDENTITY[:8], IDENTITY[9:15])),
+                    Ready(refused=False),
+                ]
                 stream = b"".join(report(number) for number in range(1000))
                 cut = random.Random(1)
                 while stream:
                     size = cut.randint(1, 80)
                     await peer.pour(stream[:size])
                     stream = stream[size:]
-                await link.heard(1000)
-                assert link.ears.numbers == list(range(1000))
+                await link.received(1000)
+                assert link.events.numbers == list(range(1000))
                 now = time.monotonic()
-                assert all(now - 60 < at <= now for at in link.ears.heard_at)
+                assert all(now - 60 < at <= now for at in link.events.received_at)
             assert peer.noise == 0
 
     run(main())
@@ -147,8 +114,8 @@ def test_garbage_around_frames_costs_none_of_them() -> None:
                 for number in range(100):
                     await peer.pour(b"\n\xca\xf5" + report(number) + b"\xca\x2d\x12")
                 await peer.pour(report(100)[:-1] + report(101))  # the first of these is broken
-                await link.heard(101)
-                assert link.ears.numbers == [*range(100), 101]
+                await link.received(101)
+                assert link.events.numbers == [*range(100), 101]
 
     run(main())
 
@@ -181,7 +148,7 @@ def test_a_busy_loop_tears_no_frame_apart() -> None:
                     await until(lambda: counters.bytes_received == before + len(half))  # noqa: B023
                     peer.send(report(number)[20:])
                     time.sleep(0.1)  # noqa: ASYNC251 - longer than Timing.idle
-                    await link.heard(number + 1)
+                    await link.received(number + 1)
                 assert counters.idle_rescans == 0
 
     run(main())
@@ -194,10 +161,10 @@ def test_a_reboot_is_answered_with_the_settings() -> None:
                 await link.ready()
                 peer.send(frame(GET_ALL))
                 await link.ready(2)
-                assert link.ears.told[2:] == ["rebooted", "ready"]
+                assert link.events.others[2:] == [Rebooted(), Ready(refused=False)]
                 assert await peer.got(SET_ALL, 2) == DEFAULT_SETTINGS
                 peer.send(report(1))
-                await link.heard(1)
+                await link.received(1)
 
     run(main())
 
@@ -209,9 +176,9 @@ def test_settings_that_are_refused_count_all_the_same() -> None:
 
         with Peer(answers=refusing) as peer:
             async with linked(peer) as link:
-                await until(lambda: "refused" in link.ears.told)
+                await until(lambda: Ready(refused=True) in link.events.others)
                 peer.send(report(1))
-                await link.heard(1)
+                await link.received(1)
 
     run(main())
 
@@ -261,7 +228,7 @@ def test_who_never_answers_is_given_up_with_a_sentence(answers: Answers, sentenc
                 # 30 while reports come in, unless this machine stood still between two of them
                 assert error.attempts == 10 or (answers is reporting and error.attempts <= 30)
                 assert error.state == "configuring"
-                assert link.ears.reports == []
+                assert link.events.reports == []
 
     run(main())
 
@@ -281,12 +248,12 @@ def test_who_stops_answering_is_given_up_although_reports_flow() -> None:
                     "the coprocessor still reports and has stopped answering: it does not hear us "
                     "(no answer to GET_DEVICE_ID)"
                 )
-                assert len(link.ears.reports) >= 9
+                assert len(link.events.reports) >= 9
 
     run(main())
 
 
-def test_an_unplug_ends_it_and_what_was_held_back_is_heard() -> None:
+def test_an_unplug_ends_it_and_what_was_held_back_is_delivered() -> None:
     async def main() -> None:
         with Peer() as peer:
             async with linked(peer) as link:
@@ -299,7 +266,7 @@ def test_an_unplug_ends_it_and_what_was_held_back_is_heard() -> None:
                 peer.unplug()
                 error = await link.end()
                 assert isinstance(error, PortError)
-                assert link.ears.numbers == [7]
+                assert link.events.numbers == [7]
 
     run(main())
 
@@ -337,19 +304,19 @@ def test_a_frame_of_a_reboot_in_the_tail_does_not_swallow_a_cancellation() -> No
     run(main())
 
 
-def test_what_came_in_a_moment_before_the_end_is_heard() -> None:
+def test_what_came_in_a_moment_before_the_end_is_delivered() -> None:
     async def main() -> None:
         with Peer() as peer:
             port = await open_port(peer.path)
-            ears = Ears()
-            link = Link(port, HostSession(SetAll()), ears, SystemClock())
+            events = Events()
+            link = Link(port, HostSession(SetAll()), events.on_event, SystemClock())
             running = asyncio.create_task(link.run())
-            await until(lambda: "ready" in ears.told)
+            await until(lambda: events.times_ready)
             port.data_received(report(1))  # as the loop does when it has read it
             running.cancel()
             await asyncio.wait([running])
             assert running.cancelled()
-            assert ears.numbers == [1]
+            assert events.numbers == [1]
             await port.close()
 
     run(main())
@@ -362,9 +329,9 @@ def test_what_fails_in_the_listener_ends_it(monkeypatch: pytest.MonkeyPatch) -> 
         with Peer() as peer:
             async with linked(peer) as link:
                 await link.ready()
-                monkeypatch.setattr(link.ears, "heard", lambda reports, now: 1 / 0)
+                monkeypatch.setattr(link.events, "reports", None)  # nothing can be added to it
                 peer.send(report(1) + report(2))
-                with pytest.raises(ZeroDivisionError):
+                with pytest.raises(TypeError):
                     await asyncio.wait_for(link.running, PATIENCE)
                 monkeypatch.undo()
 

@@ -19,7 +19,7 @@ from threading import Event
 import pytest
 from lines import PATIENCE, Pty, open_fds, run, until
 from programs import Program
-from rfc2217_server import Rfc2217Server
+from rfc2217_server import Rfc2217Server, pyserial_is_old
 
 from ruuvi_host.device import port as port_module
 from ruuvi_host.device.port import Port, open_port, port_names
@@ -28,9 +28,6 @@ from ruuvi_host.lifetime import DaemonThreads
 
 COMM = Path("/proc/self/comm").read_text().strip()
 EVERY_BYTE = bytes(range(256))
-
-# pyserial 3.5 calls Thread.setDaemon and setName
-pyserial_is_old = pytest.mark.filterwarnings(r"ignore:set(Daemon|Name)\(\):DeprecationWarning")
 
 
 @asynccontextmanager

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from lines import Pty, run, until
-from rfc2217_server import Rfc2217Server
-from test_port import pyserial_is_old
+from rfc2217_server import Rfc2217Server, pyserial_is_old
 
 from ruuvi_host.config.coprocessor import GpioLine, ModemLine, ResetCommand
 from ruuvi_host.device.port import open_port

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from lines import PATIENCE, run, until
+from link_events import Events
 from peer import (
     DEVICE_ID,
     GET_ALL,
@@ -27,14 +28,13 @@ from peer import (
     report,
     silent,
 )
-from rfc2217_server import Rfc2217Server
-from test_link import Ears
-from test_port import pyserial_is_old
+from rfc2217_server import Rfc2217Server, pyserial_is_old
 
+from firmware_protocol.events import Ready
 from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
-from ruuvi_host.device import supervisor as supervisor_module
+from ruuvi_host.device import reopener
 from ruuvi_host.device.port import Port, open_port
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import PortError
@@ -50,8 +50,10 @@ class Supervised:
     """A supervisor that runs, and what it tells."""
 
     def __init__(self, path: str) -> None:
-        self.ears = Ears()
-        self.supervisor = Supervisor(CoprocessorSettings(path), SetAll(), self.ears, SystemClock())
+        self.events = Events()
+        self.supervisor = Supervisor(
+            CoprocessorSettings(path), SetAll(), self.events.on_event, SystemClock()
+        )
         self.running = asyncio.create_task(self.supervisor.run())
 
     @property
@@ -63,11 +65,11 @@ class Supervised:
         assert not self.running.done(), self.running
 
     async def ready(self, times: int = 1) -> None:
-        await self.until(lambda: self.ears.told.count("ready") >= times)
+        await self.until(lambda: self.events.times_ready >= times)
 
-    async def heard(self, count: int) -> None:
-        await self.until(lambda: len(self.ears.reports) >= count)
-        assert len(self.ears.reports) == count
+    async def received(self, count: int) -> None:
+        await self.until(lambda: len(self.events.reports) >= count)
+        assert len(self.events.reports) == count
 
     async def stop(self) -> None:
         self.running.cancel()
@@ -86,7 +88,7 @@ async def supervised(path: str | Path) -> AsyncIterator[Supervised]:
         counters = host.counters
         scanned = counters.session.scanner
         assert scanned.bytes_received == scanned.bytes_in_frames + scanned.bytes_skipped
-        assert counters.session.reports == len(host.ears.reports)
+        assert counters.session.reports == len(host.events.reports)
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_few_and_clear_lines(link: Path, log: pytest.LogCaptureFixture) -> None:
             async with supervised(link) as host:
                 await host.ready()
                 peer.send(report(1))
-                await host.heard(1)
+                await host.received(1)
                 peer.send(frame(GET_ALL))
                 await host.ready(2)
                 for times in (3, 4):  # one line for all of these, in ten minutes
@@ -170,7 +172,7 @@ def test_refused_settings_are_told_once(link: Path, log: pytest.LogCaptureFixtur
         with Peer(link, refusing) as peer:
             async with supervised(link) as host:
                 for times in (1, 2, 3):
-                    await host.until(lambda: host.ears.told.count("refused") >= times)  # noqa: B023
+                    await host.until(lambda: host.events.others.count(Ready(refused=True)) >= times)  # noqa: B023
                     peer.send(frame(GET_ALL))
                 await peer.got(SET_ALL, 3)
         assert sum("refused part of its settings" in line for line in lines(log)) == 1
@@ -188,12 +190,12 @@ def test_reports_and_counters_survive_unplugging(link: Path, log: pytest.LogCapt
                 for life in (1, 2, 3):
                     await host.ready(life)
                     peer.send(b"\xca" + report(life) + b"\x00")
-                    await host.heard(life)
+                    await host.received(life)
                     peer.unplug()
                     await host.until(lambda: host.counters.disconnects == life)  # noqa: B023
                     peer.plug_in()
                 await host.ready(4)
-                assert host.ears.numbers == [1, 2, 3]
+                assert host.events.numbers == [1, 2, 3]
                 counters = host.counters
                 assert (counters.opened, counters.disconnects) == (4, 3)
                 assert counters.session.reports == 3
@@ -211,13 +213,13 @@ def test_a_simulated_board_is_unplugged_in_full_flow(link: Path) -> None:
         with PtyServer(Board(tags=5, rate=300.0, baud=0), link=str(link)) as server:
             serving = asyncio.create_task(server.run())
             async with supervised(link) as host:
-                await host.until(lambda: len(host.ears.reports) > 50)
+                await host.until(lambda: len(host.events.reports) > 50)
                 server.unplug()
                 await host.until(lambda: host.counters.disconnects)
                 server.replug()
                 await host.ready(2)
-                before = len(host.ears.reports)
-                await host.until(lambda: len(host.ears.reports) > before + 50)
+                before = len(host.events.reports)
+                await host.until(lambda: len(host.events.reports) > before + 50)
                 assert host.counters.disconnects == 1
             # What was cut off at the unplug and at the end.
             assert host.counters.session.scanner.bytes_skipped < 100
@@ -231,8 +233,8 @@ def test_a_port_that_has_vanished_is_looked_for_every_second(
     link: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long the pause has become."""
-    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", 600.0)
-    monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE", 600.0)
+    monkeypatch.setattr(reopener, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(reopener, "LONGEST_PAUSE", 600.0)
 
     async def main() -> None:
         with Peer(link) as peer:
@@ -278,7 +280,7 @@ def test_a_port_that_another_program_took_meanwhile(
         attempts += 1
         return await open_port(path, *options, **more)
 
-    monkeypatch.setattr(supervisor_module, "open_port", counted)
+    monkeypatch.setattr(reopener, "open_port", counted)
 
     async def main() -> None:
         with Peer(link) as peer:
@@ -305,7 +307,7 @@ def test_two_hosts_on_one_port(link: Path) -> None:
                 await host.ready()
                 with pytest.raises(PortError, match="in use by"):
                     await Supervised(str(link)).running
-                assert host.ears.told.count("ready") == 1
+                assert host.events.times_ready == 1
 
     run(main())
 
@@ -380,8 +382,8 @@ def test_a_network_may_take_its_time() -> None:
 
 
 def test_the_pause_is_short_again_after_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE", 1000.0)
+    monkeypatch.setattr(reopener, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(reopener, "LONGEST_PAUSE", 1000.0)
 
     async def main() -> None:
         async def serve_and_leave(
@@ -407,12 +409,12 @@ def test_a_board_behind_a_tcp_server_that_restarts() -> None:
         board = TcpBoard()
         await board.start()
         async with supervised(f"socket://127.0.0.1:{board.port}") as host:
-            await host.until(lambda: len(host.ears.reports) > 20)
+            await host.until(lambda: len(host.events.reports) > 20)
             await board.stop()
             await host.until(lambda: host.counters.disconnects)
             await board.start()
-            before = len(host.ears.reports)
-            await host.until(lambda: len(host.ears.reports) > before + 20)
+            before = len(host.events.reports)
+            await host.until(lambda: len(host.events.reports) > before + 20)
             assert board.connections == 2
         await board.stop()
 
@@ -426,7 +428,7 @@ def test_a_board_behind_an_rfc2217_server() -> None:
             serving = asyncio.create_task(server.run())
             with Rfc2217Server(server.path) as remote:
                 async with supervised(remote.url) as host:
-                    await host.until(lambda: len(host.ears.reports) > 20)
+                    await host.until(lambda: len(host.events.reports) > 20)
                     assert host.counters.session.scanner.bytes_skipped == 0
                     remote.hang_up()
                     await host.until(lambda: host.counters.disconnects)
@@ -481,7 +483,7 @@ def test_it_can_be_stopped_during_the_handshake(moment: int) -> None:
 
 
 def test_it_can_be_stopped_during_the_pause(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", PATIENCE)
+    monkeypatch.setattr(reopener, "FIRST_PAUSE", PATIENCE)
 
     async def main() -> None:
         with Peer(link) as peer:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from firmware_protocol.messages import Ack, AdvRprt2, DeviceId, Report, SetAll
-from firmware_protocol.session import Heard, HostSession, State
+from firmware_protocol.session import HostSession, Received, State
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import MAX_ADV_LEN, Intake
@@ -73,7 +73,7 @@ class Host(RuleBasedStateMachine):
 
     def feed(self, line: int, data: bytes) -> None:
         for event in self.sessions[line].receive(data, self.now):
-            if isinstance(event, Heard):
+            if isinstance(event, Received):
                 self.intake.receive(event.reports, self.now, self.utc, line)
 
     # -- what can happen
@@ -111,7 +111,7 @@ class Host(RuleBasedStateMachine):
     def lose_the_line(self, line: int) -> None:
         session = self.sessions[line]
         for event in session.end(self.now):
-            if isinstance(event, Heard):
+            if isinstance(event, Received):
                 self.intake.receive(event.reports, self.now, self.utc, line)
         add(self.past[line], LinkCounters(session=session.counters))
         self.sessions[line] = self._session()

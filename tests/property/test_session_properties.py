@@ -30,10 +30,10 @@ from firmware_protocol.scan import AdvertisingEvent
 from firmware_protocol.session import (
     Event,
     Failed,
-    Heard,
     HostSession,
     Ready,
     Rebooted,
+    Received,
     Replied,
     State,
     Timing,
@@ -99,7 +99,9 @@ class Host:
         assert self.fed == counters.scanner.bytes_in_frames + counters.scanner.bytes_skipped
         reports = frames[Command.ADV_RPRT] + frames[Command.ADV_RPRT2]
         assert reports == counters.reports + counters.reports_unconfigured
-        assert counters.reports == sum(len(e.reports) for e in self.events if isinstance(e, Heard))
+        assert counters.reports == sum(
+            len(e.reports) for e in self.events if isinstance(e, Received)
+        )
         assert self.commands_given == sum(isinstance(e, Replied) for e in self.events)
         assert self.wakes_at == inf
 

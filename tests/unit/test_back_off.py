@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruuvi_host.device.supervisor import BackOff
+from ruuvi_host.device.reopener import BackOff
 
 
 def average(low: float, high: float) -> float:

@@ -24,16 +24,16 @@ from firmware_protocol.session import (
     Event,
     Failed,
     Generation,
-    Happening,
-    Heard,
     HostSession,
     Identified,
     Quiet,
     Ready,
     Rebooted,
+    Received,
     Replied,
     State,
     Timing,
+    Trigger,
 )
 
 DEVICE = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
@@ -103,19 +103,19 @@ def test_it_speaks_first_and_becomes_ready(wire: Wire) -> None:
     assert wire.sent() == [SetAll()]
     assert wire.receive(ACKED) == [Ready(refused=False)]
     assert wire.sent() == []
-    assert wire.receive(REPORT, REPORT) == [Heard([REPORT, REPORT])]
+    assert wire.receive(REPORT, REPORT) == [Received([REPORT, REPORT])]
 
 
 def test_ack_1_to_set_all_still_means_configured(wire: Wire) -> None:
     wire.receive(DEVICE)
     assert wire.receive(Ack(Command.SET_ALL, True)) == [Ready(refused=True)]
-    assert wire.receive(REPORT) == [Heard([REPORT])]
+    assert wire.receive(REPORT) == [Received([REPORT])]
 
 
 def test_reports_before_the_ack_are_dropped_and_counted(wire: Wire) -> None:
     assert wire.receive(REPORT) == []
     assert wire.receive(DEVICE, REPORT) == [Identified(DEVICE)]
-    assert wire.receive(REPORT, ACKED, REPORT) == [Ready(refused=False), Heard([REPORT])]
+    assert wire.receive(REPORT, ACKED, REPORT) == [Ready(refused=False), Received([REPORT])]
     assert wire.session.counters.reports_unconfigured == 3
     assert wire.session.counters.reports == 1
 
@@ -206,7 +206,7 @@ def test_without_identity_it_configures_all_the_same(wire: Wire) -> None:
         wire.wait()
     assert wire.sent()[-1] == SetAll()
     assert wire.receive(ACKED) == [Ready(refused=False)]
-    assert wire.receive(REPORT) == [Heard([REPORT])]
+    assert wire.receive(REPORT) == [Received([REPORT])]
     for _ in range(30):  # heartbeats without an answer do not end this link
         assert wire.wait() == []
     assert wire.session.state is State.READY
@@ -216,7 +216,7 @@ def test_without_identity_it_configures_all_the_same(wire: Wire) -> None:
 
 def test_get_all_means_reboot_and_is_answered(wire: Wire) -> None:
     wire.make_ready()
-    assert wire.receive(REPORT, GetAll(), REPORT) == [Heard([REPORT]), Rebooted()]
+    assert wire.receive(REPORT, GetAll(), REPORT) == [Received([REPORT]), Rebooted()]
     assert wire.sent() == [SetAll()]
     assert wire.receive(ACKED) == [Ready(refused=False)]
     assert wire.session.counters.reboots == 1
@@ -397,7 +397,7 @@ def test_a_deaf_coprocessor_is_given_up(wire: Wire) -> None:
     events: list[Event] = []
     while not any(isinstance(e, Failed) for e in events):
         events = wire.receive(REPORT)
-        assert events == [Heard([REPORT])]
+        assert events == [Received([REPORT])]
         events = wire.wait()
     assert events == [Failed(State.READY, Command.GET_DEVICE_ID, deaf=True)]
     assert wire.session.counters.lost_acks == 30, "reports cost answers, so there is more patience"
@@ -414,7 +414,7 @@ def test_a_stray_stx_does_not_hold_back_an_answer_for_ever(wire: Wire) -> None:
 def test_the_end_of_a_link_loses_no_frame(wire: Wire) -> None:
     wire.make_ready()
     assert wire.receive_bytes(b"\xca\xf9\x12" + REPORT.to_frame()) == []
-    assert wire.session.end(wire.now) == [Heard([REPORT])]
+    assert wire.session.end(wire.now) == [Received([REPORT])]
     assert wire.session.deadline is None
     assert wire.session.take_output() == b""
 
@@ -434,7 +434,7 @@ def test_settings_that_would_corrupt_the_memory_of_the_coprocessor(length: int) 
 
 def test_every_state_can_be_left_and_only_as_the_table_says(wire: Wire) -> None:
     assert set(TRANSITIONS) == set(State)
-    assert all(Happening.CLOSED in row for row in TRANSITIONS.values())
+    assert all(Trigger.CLOSED in row for row in TRANSITIONS.values())
     with pytest.raises(LocalProtocolError, match="impossible while identifying"):
         wire.session.start(wire.now)
 
@@ -449,10 +449,10 @@ def test_other_settings_are_sent_at_once_and_reports_flow_on(wire: Wire) -> None
     wire.session.reconfigure(CODED, wire.now)
     wire.write()
     assert wire.sent() == [CODED]
-    assert wire.receive(REPORT) == [Heard([REPORT])]
+    assert wire.receive(REPORT) == [Received([REPORT])]
     assert wire.receive(Ack(Command.SET_ALL, True), REPORT) == [
         Ready(refused=True, again=True),
-        Heard([REPORT]),
+        Received([REPORT]),
     ]
     wire.receive(GetAll())
     assert wire.sent() == [CODED], "and after each reboot"

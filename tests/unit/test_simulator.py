@@ -17,7 +17,7 @@ from firmware_protocol.messages import (
     SetAll,
     messages,
 )
-from firmware_protocol.session import Heard, HostSession, Ready
+from firmware_protocol.session import HostSession, Ready, Received
 from firmware_protocol.transmitter import TRANSMIT_MODES
 from ruuvi_host.formats import df5
 from ruuvi_host.simulator.board import Board
@@ -217,7 +217,7 @@ def test_a_host_gets_along_with_it(firmware: str, transmit: str) -> None:
             events += host.tick(now)
     assert isinstance(host.device, DeviceId)
     assert sum(isinstance(event, Ready) for event in events) == 1
-    heard = sum(len(event.reports) for event in events if isinstance(event, Heard))
+    heard = sum(len(event.reports) for event in events if isinstance(event, Received))
     lost = board.counters.reports_lost
     assert heard == pytest.approx(board.counters.reports_sent, abs=5)
     assert (lost > 0) == (transmit != "ideal")

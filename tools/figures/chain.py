@@ -10,7 +10,7 @@ from time import perf_counter
 from figures.figure import USB_FULL_SPEED, Round, cpu_seconds, set_aside_garbage
 from figures.streams import chunks, reports
 from firmware_protocol.messages import Ack, DeviceId, SetAll
-from firmware_protocol.session import Heard, HostSession, State
+from firmware_protocol.session import HostSession, Received, State
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.config.targets import HttpTarget
@@ -58,7 +58,7 @@ def batches() -> Round:
         intake, queue, session = Intake(table), table.queue(), ready_session()
         for piece in pieces:
             for event in session.receive(piece, 1.0):
-                if isinstance(event, Heard):
+                if isinstance(event, Received):
                     intake.receive(event.reports, 1.0, UTC)
         list(body_slices(Batch(1, GATEWAY, queue.take()), BodyFacts(), UTC))
         assert intake.counters.reports == SECOND
@@ -76,7 +76,7 @@ def every_report() -> Round:
         count = 0
         for piece in pieces:
             for event in session.receive(piece, 1.0):
-                if isinstance(event, Heard):
+                if isinstance(event, Received):
                     json.dumps([fields(decode(report.data)) for report in event.reports])
                     count += len(event.reports)
         assert count == SECOND // 4
@@ -153,7 +153,7 @@ def table_memory() -> Round:
                 # Each read has a time of its own, as in `run`; the table keeps it.
                 now = float(number)
                 for event in session.receive(piece, now):
-                    if isinstance(event, Heard):
+                    if isinstance(event, Received):
                         intake.receive(event.reports, now, UTC + number)
             before_batch = _traced_bytes() / len(table)
             queue.take()

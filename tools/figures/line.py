@@ -12,8 +12,9 @@ from time import monotonic_ns, process_time, time
 
 from figures.figure import Round, Unavailable, set_aside_garbage
 from figures.sender import TIMESTAMP
+from firmware_protocol.events import Event, Ready, Received
 from firmware_protocol.framing import FrameScanner
-from firmware_protocol.messages import AdvRprt2, DeviceId, Message, Report, SetAll, messages
+from firmware_protocol.messages import AdvRprt2, Message, SetAll, messages
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.supervisor import Supervisor
@@ -27,7 +28,7 @@ PATIENCE = 20
 """Seconds beyond SECONDS to wait for the sender to be done."""
 
 
-class _Ears:
+class _Arrivals:
     """The listener: notes when each report came, then takes it in as `run` does."""
 
     def __init__(self) -> None:
@@ -37,17 +38,14 @@ class _Ears:
         self.cpu_when_ready = 0.0
         self._intake = Intake(AdvertisementTable())
 
-    def heard(self, reports: list[Report], now: float) -> None:
-        self.times += [monotonic_ns()] * len(reports)
-        self.data += [report.data for report in reports]
-        self._intake.receive(reports, now, int(time()))
-
-    def identified(self, device: DeviceId) -> None: ...
-
-    def ready(self, *, refused: bool) -> None:
-        self.cpu_when_ready = process_time()
-
-    def rebooted(self) -> None: ...
+    def on_event(self, event: Event, now: float) -> None:
+        match event:
+            case Received(reports):
+                self.times += [monotonic_ns()] * len(reports)
+                self.data += [report.data for report in reports]
+                self._intake.receive(reports, now, int(time()))
+            case Ready():
+                self.cpu_when_ready = process_time()
 
 
 def line(rate: int) -> Round:
@@ -75,10 +73,9 @@ async def _receive(sender: "subprocess.Popen[str]") -> tuple[float, ...]:
     assert sender.stdin
     assert sender.stdout
     set_aside_garbage()
-    ears = _Ears()
-    supervisor = Supervisor(
-        CoprocessorSettings(sender.stdout.readline().strip()), SetAll(), ears, SystemClock()
-    )
+    arrivals = _Arrivals()
+    settings = CoprocessorSettings(sender.stdout.readline().strip())
+    supervisor = Supervisor(settings, SetAll(), arrivals.on_event, SystemClock())
     running = asyncio.create_task(supervisor.run(), name="supervisor")
     try:
         async with asyncio.timeout(SECONDS + PATIENCE):
@@ -86,12 +83,12 @@ async def _receive(sender: "subprocess.Popen[str]") -> tuple[float, ...]:
     except TimeoutError as error:
         sender.kill()
         raise Unavailable("the sender was not configured") from error
-    cpu = process_time() - ears.cpu_when_ready
+    cpu = process_time() - arrivals.cpu_when_ready
     await asyncio.sleep(QUIET)
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
-    delays = [at - _timestamp(data) for at, data in zip(ears.times, ears.data, strict=True)]
+    delays = [at - _timestamp(data) for at, data in zip(arrivals.times, arrivals.data, strict=True)]
     lost = sent["sent"] - len(delays)
     return lost, _p99_ms(delays), 100 * cpu / sent["seconds"], sent["sent"] / sent["seconds"]
 

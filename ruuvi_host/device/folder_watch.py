@@ -16,7 +16,7 @@ _CREATE, _MOVED_TO, _ATTRIB, _DELETE = 0x100, 0x80, 0x4, 0x200
 _BUFFER = 4096
 
 
-class Watch:
+class FolderWatch:
     """A context manager, in a running loop. Folders that do not exist are no error.
 
     folders: what to watch; of one that is missing the nearest one above it (udev removes the

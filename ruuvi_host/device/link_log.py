@@ -1,4 +1,4 @@
-"""What a supervisor tells people: few lines, also of a port that comes and goes all the time."""
+"""The log lines of one coprocessor: few, even when its port comes and goes all the time."""
 
 import logging
 
@@ -13,11 +13,12 @@ REPEATED = 600.0
 """Seconds in which a coprocessor's reboots, and its quiet times, get one line."""
 
 STEADY = 60.0
-"""Seconds that a link must have been ready for its loss to be news; else it is the same row."""
+"""Seconds that a link must have been ready for its loss to get a line of its own. Otherwise it
+belongs to the same series of failures."""
 
 
-class Diary:
-    """One coprocessor's log lines.
+class LinkLog:
+    """What a supervisor writes to the log.
 
     name: put before each line; empty: there is only one coprocessor.
     """
@@ -31,8 +32,8 @@ class Diary:
         self._quiet_times = Repeated(REPEATED, clock.monotonic)
         self._ready_at: float | None = None
         self._is_first_life = True
-        self._ready_owed = True
-        self._loud_owed = False
+        self._ready_line_owed = True
+        self._reports_line_owed = False
         self._refused_before = False
 
     def opened(self, path: str) -> None:
@@ -60,11 +61,11 @@ class Diary:
             return
         if self._ready_at is None:
             self._ready_at = self._clock.monotonic()
-        if self._ready_owed:
+        if self._ready_line_owed:
             self._info("coprocessor configured; listening")
-        self._ready_owed = False
+        self._ready_line_owed = False
 
-    def booted(self, *, quiet: bool) -> None:
+    def rebooted(self, *, quiet: bool) -> None:
         if self._ready_at is None:
             return  # it has just been switched on, and says so
         if quiet:
@@ -77,7 +78,7 @@ class Diary:
             self._info("coprocessor has rebooted")
         else:
             self._info("coprocessor has rebooted %d times since the last message", count)
-        self._ready_owed = True
+        self._ready_line_owed = True
 
     def lost(self, error: DeviceError) -> None:
         """The link was lost, or the port could not be opened again."""
@@ -91,7 +92,7 @@ class Diary:
             self._warning("%s; trying again", error)
         else:
             self._warning("%s; trying again (%d failures since the last message)", error, count)
-        self._ready_owed = True
+        self._ready_line_owed = True
 
     def reset(self) -> None:
         """The reset line was pulled. Also a line: it is rare, and somebody may wonder."""
@@ -108,13 +109,13 @@ class Diary:
                 "does the filter let it through?",
                 seconds,
             )
-            self._loud_owed = True
+            self._reports_line_owed = True
 
-    def loud(self) -> None:
-        """Reports again, after `quiet`."""
-        if self._loud_owed:
+    def reports_again(self) -> None:
+        """After `quiet`."""
+        if self._reports_line_owed:
             self._info("reports are coming in again")
-        self._loud_owed = False
+        self._reports_line_owed = False
 
     def _info(self, message: str, *facts: object) -> None:
         log.info("%s" + message, self._prefix, *facts)  # noqa: G003 - two constants

@@ -1,23 +1,23 @@
-"""The supervisor's lines: few, and never the last word wrong."""
+"""The log lines of a link: few, and the last one is always right."""
 
 import logging
 
 import pytest
 from conftest import ManualClock
 
-from ruuvi_host.device.diary import Diary
+from ruuvi_host.device.link_log import LinkLog
 from ruuvi_host.errors import PortError
 
 LOST = PortError("/dev/x", "lost: unplugged")
 
 
 class Reader:
-    """A diary, and what was written in it since the last look."""
+    """A link's log, and the lines since the last look."""
 
     def __init__(self, log: pytest.LogCaptureFixture, name: str = "") -> None:
         log.set_level(logging.INFO, "ruuvi_host")
         self.clock = ManualClock()
-        self.diary = Diary(name, self.clock)
+        self.link = LinkLog(name, self.clock)
         self._log = log
 
     def lines(self) -> list[str]:
@@ -27,10 +27,10 @@ class Reader:
 
     def cycle(self, ready: float) -> None:
         """Opened, ready for a while, lost."""
-        self.diary.opened("/dev/x")
-        self.diary.configured(refused=False, again=False)
+        self.link.opened("/dev/x")
+        self.link.configured(refused=False, again=False)
         self.clock.advance(ready)
-        self.diary.lost(LOST)
+        self.link.lost(LOST)
         self.clock.advance(0.5)
 
 
@@ -62,16 +62,16 @@ def test_the_last_line_tells_how_it_is(reader: Reader) -> None:
     """Whatever was left out before it."""
     for _ in range(100):
         reader.cycle(ready=1.0)
-        reader.diary.lost(LOST)
-    reader.diary.opened("/dev/x")
-    reader.diary.configured(refused=False, again=False)
+        reader.link.lost(LOST)
+    reader.link.opened("/dev/x")
+    reader.link.configured(refused=False, again=False)
     assert reader.lines()[-1] == "coprocessor configured; listening"
 
 
-def test_quiet_and_loud(reader: Reader) -> None:
+def test_quiet_times_are_told_once_in_a_while(reader: Reader) -> None:
     for _ in range(5):
-        reader.diary.quiet(50)
-        reader.diary.loud()
+        reader.link.quiet(50)
+        reader.link.reports_again()
     assert reader.lines() == [
         "no reports for 50 s, though the coprocessor answers: is a sensor in range, and does the "
         "filter let it through?",
@@ -80,20 +80,20 @@ def test_quiet_and_loud(reader: Reader) -> None:
 
 
 def test_reboots_for_want_of_reports_are_not_told(reader: Reader) -> None:
-    reader.diary.opened("/dev/x")
-    reader.diary.configured(refused=False, again=False)
+    reader.link.opened("/dev/x")
+    reader.link.configured(refused=False, again=False)
     reader.lines()
     for _ in range(100):
-        reader.diary.booted(quiet=True)
-        reader.diary.configured(refused=False, again=False)
+        reader.link.rebooted(quiet=True)
+        reader.link.configured(refused=False, again=False)
     assert reader.lines() == []
-    reader.diary.booted(quiet=False)
-    reader.diary.configured(refused=False, again=False)
+    reader.link.rebooted(quiet=False)
+    reader.link.configured(refused=False, again=False)
     assert reader.lines() == ["coprocessor has rebooted", "coprocessor configured; listening"]
 
 
 def test_one_of_several_says_which_one_it_is(caplog: pytest.LogCaptureFixture) -> None:
     reader = Reader(caplog, "#2")
     reader.cycle(1)
-    reader.diary.not_reset(PortError("/dev/x", "no"))
+    reader.link.not_reset(PortError("/dev/x", "no"))
     assert all(line.startswith("#2: ") for line in reader.lines())
