@@ -4,8 +4,8 @@ import os
 import shlex
 import subprocess
 
-from hil.experience import Experience
-from hil.rig import Ability, BareRig, RigError, Setup
+from .experience import Experience
+from .rig import Ability, BareRig, RigError, Setup
 
 
 def kind_of(port: str) -> str:
@@ -35,7 +35,7 @@ class SerialRig(BareRig):
         self.experience = Experience()
         kind = kind_of(port)
         self.is_hardware = kind == "board"
-        self.what = f"{kind} {port}"
+        self.description = f"{kind} {port}"
         if not self.is_hardware:
             self.name = f"serial ({kind})"
         self._reset_command = reset_command
@@ -71,4 +71,4 @@ class SerialRig(BareRig):
     def is_reference_firmware(self) -> None:
         """It says that it is ours: no radio, but whatever we want in the air."""
         self.abilities = self.abilities - {Ability.RADIO} | {Ability.GENERATE, Ability.RECEIVER}
-        self.what += ", with the reference firmware, which has no radio"
+        self.description += ", with the reference firmware, which has no radio"

@@ -14,9 +14,9 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from hil.firmware.build import ARM_GCC, BuildError, Options, build_chip, build_host, missing
-from hil.local import LocalRig
-from hil.rig import Ability, RigError, RigMissingError, Setup
+from .firmware.build import ARM_GCC, BuildError, Options, build_chip, build_host, missing
+from .local import LocalRig
+from .rig import Ability, RigError, RigMissingError, Setup
 
 QEMU = "qemu-system-arm"
 GPIO_OUT = 0x50000504
@@ -103,7 +103,7 @@ class QemuRig(FirmwareRig):
     """--rig qemu."""
 
     name = "qemu"
-    what = "reference firmware on an emulated nRF51 (qemu microbit), no hardware"
+    description = "reference firmware on an emulated nRF51 (qemu microbit), no hardware"
     programs = (ARM_GCC, QEMU)
     program = QEMU
     abilities = FirmwareRig.abilities | {Ability.TRUTH}
@@ -169,7 +169,7 @@ class NativeRig(FirmwareRig):
     """--rig native: the same firmware under sanitizers, where there is no emulator."""
 
     name = "native"
-    what = "reference firmware as a program, under sanitizers, no hardware"
+    description = "reference firmware as a program, under sanitizers, no hardware"
     programs = ("gcc",)
     program = "the firmware"
 

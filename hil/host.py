@@ -8,11 +8,12 @@ from typing import NamedTuple, Self
 
 from firmware_protocol.events import Event, Identified, Ready, Rebooted, Received
 from firmware_protocol.messages import DeviceId, SetAll
-from hil.wire import NoAnswerError
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.monitoring.counters import LinkCounters
+
+from .wire import NoAnswerError
 
 PATIENCE = 45.0
 """Seconds; the longest pause of a supervisor is 30."""

@@ -19,7 +19,8 @@ from firmware_protocol.messages import (
     SetAll,
     address_text,
 )
-from hil.wire import OURS, NoAnswerError, RebootedError, Wire
+
+from .wire import OURS, NoAnswerError, RebootedError, Wire
 
 TRIES = 4
 PATIENCE = 1.5

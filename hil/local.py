@@ -5,8 +5,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from hil.cable import Cable, Faults
-from hil.rig import Ability, BareRig, Setup
+from .cable import Cable, Faults
+from .rig import Ability, BareRig, Setup
 
 
 class LocalRig(BareRig):

@@ -1,17 +1,12 @@
 """The report as one HTML page that needs nothing else: no script, no font, no network."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from html import escape
 from math import floor, log10
-from typing import TYPE_CHECKING
 
-from hil.figures import Figure, Series, number, percentile
-
-if TYPE_CHECKING:
-    from hil.report import Line, Report
+from .figures import Figure, Series, number, percentile
+from .results import Result, Run
 
 WIDTH = 890
 LEFT = 240
@@ -53,52 +48,52 @@ svg .expected { stroke: var(--skip);
 """
 
 
-def page(report: Report) -> str:
+def page(run: Run) -> str:
     """The whole page."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started))
+    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(run.started))
     banner = (
-        f"Hardware: {escape(report.what)}"
-        if report.is_hardware
-        else f"No hardware was tested. Rig {escape(report.rig)}: {escape(report.what)}."
+        f"Hardware: {escape(run.description)}"
+        if run.is_hardware
+        else f"No hardware was tested. Rig {escape(run.rig)}: {escape(run.description)}."
     )
     totals = "".join(
         f'<span class="{outcome}">{count} {outcome}</span>'
-        for outcome, count in report.totals().items()
+        for outcome, count in run.totals().items()
     )
     return "\n".join(
         [
             "<!DOCTYPE html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>ruuvi-host hil: {escape(report.rig)}</title><style>{STYLE}</style></head>",
+            f"<title>ruuvi-host hil: {escape(run.rig)}</title><style>{STYLE}</style></head>",
             "<body><h1>Hardware in the loop</h1>",
-            f'<p class="about">ruuvi-host, rig <b>{escape(report.rig)}</b>, {when}</p>',
-            f'<p class="banner{" hardware" if report.is_hardware else ""}">{banner}</p>',
+            f'<p class="about">ruuvi-host, rig <b>{escape(run.rig)}</b>, {when}</p>',
+            f'<p class="banner{" hardware" if run.is_hardware else ""}">{banner}</p>',
             f'<p class="totals">{totals}</p>',
-            *_latencies(report.lines),
-            *_rates(report.lines),
+            *_latencies(run.results),
+            *_rates(run.results),
             "<h2>Tests</h2>",
             '<div class="scroll"><table><thead><tr><th>Test</th><th>Result</th><th>Rig</th>'
             "<th>Firmware</th><th>Address</th><th>Measured</th><th>Bound</th></tr></thead><tbody>",
-            *(_row(line) for line in sorted(report.lines, key=_order)),
+            *(_row(result) for result in sorted(run.results, key=_order)),
             "</tbody></table></div></body></html>",
         ]
     )
 
 
-def _order(line: Line) -> int:
-    return ("failed", "interrupted", "passed", "skipped").index(line.outcome)
+def _order(result: Result) -> int:
+    return ("failed", "interrupted", "passed", "skipped").index(result.outcome)
 
 
-def _row(line: Line) -> str:
-    figures = line.figures.figures
-    reason = f'<span class="reason">{escape(line.reason)}</span>' if line.reason else ""
+def _row(result: Result) -> str:
+    figures = result.figures.figures
+    reason = f'<span class="reason">{escape(result.reason)}</span>' if result.reason else ""
     return (
-        f"<tr><td><code>{escape(line.test)}</code><small>{escape(line.what)}</small></td>"
-        f'<td class="outcome {line.outcome}">{line.outcome}{reason}</td>'
-        f'<td class="where">{escape(line.rig)}</td>'
-        f'<td class="where">{escape(line.generation)}</td>'
-        f'<td class="where">{escape(line.address)}</td>'
+        f"<tr><td><code>{escape(result.test)}</code><small>{escape(result.description)}</small></td>"
+        f'<td class="outcome {result.outcome}">{result.outcome}{reason}</td>'
+        f'<td class="where">{escape(result.rig)}</td>'
+        f'<td class="where">{escape(result.firmware)}</td>'
+        f'<td class="where">{escape(result.address)}</td>'
         f"<td>{'<br>'.join(_measured(figure) for figure in figures)}</td>"
         f"<td>{'<br>'.join(escape(figure.bound) or '&nbsp;' for figure in figures)}</td></tr>"
     )
@@ -109,18 +104,18 @@ def _measured(figure: Figure) -> str:
     return text if figure.holds else f'<span class="out">{text}</span>'
 
 
-def _found(lines: Iterable[Line], kind: str) -> list[tuple[Line, Series]]:
+def _found(results: Iterable[Result], kind: str) -> list[tuple[Result, Series]]:
     return [
-        (line, series)
-        for line in lines
-        for series in line.figures.series
+        (result, series)
+        for result in results
+        for series in result.figures.series
         if series.kind == kind and series.values
     ]
 
 
-def _latencies(lines: Sequence[Line]) -> list[str]:
+def _latencies(results: Sequence[Result]) -> list[str]:
     """A row of dots for each series, on a common logarithmic axis."""
-    found = _found(lines, "latency")
+    found = _found(results, "latency")
     if not found:
         return []
     values = [max(value, 0.01) for _, series in found for value in series.values]
@@ -137,10 +132,10 @@ def _latencies(lines: Sequence[Line]) -> list[str]:
         f"{number(10**power)} ms</text>"
         for power in range(low, high + 1)
     ]
-    for row, (line, series) in enumerate(found):
+    for row, (result, series) in enumerate(found):
         y = 20 + ROW * row
         median, tail = percentile(series.values, 50), percentile(series.values, 99)
-        label = f"{series.name} · {line.generation}"
+        label = f"{series.name} · {result.firmware}"
         parts.append(f'<text text-anchor="end" x="{LEFT - 10}" y="{y + 4}">{escape(label)}</text>')
         parts += [
             f'<circle class="dot" r="3" cx="{x(value):.1f}" cy="{y}"/>' for value in series.values
@@ -160,20 +155,20 @@ def _latencies(lines: Sequence[Line]) -> list[str]:
     ]
 
 
-def _rates(lines: Sequence[Line]) -> list[str]:
+def _rates(results: Sequence[Result]) -> list[str]:
     """A row for each series: reports per second in the course of the test."""
-    found = _found(lines, "rate")
+    found = _found(results, "rate")
     if not found:
         return []
     height = BAR_ROW * len(found) + 10
     right = WIDTH - 120
     parts = []
-    for row, (line, series) in enumerate(found):
+    for row, (result, series) in enumerate(found):
         bottom = BAR_ROW * (row + 1) - 4
         top = 1.15 * max([*series.values, series.expected or 0]) or 1
         scale = (BAR_ROW - 10) / top
         step = (right - LEFT) / len(series.values)
-        label = f"{series.name} · {line.generation}"
+        label = f"{series.name} · {result.firmware}"
         mean = sum(series.values) / len(series.values)
         told = f"{number(mean)}/s"
         if series.expected:

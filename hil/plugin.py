@@ -1,4 +1,4 @@
-"""The pytest plugin: options, the rig, what a test gets of it, the report.
+"""The pytest plugin: makes the rig, and what a test gets of it.
 
 A test asks for `wire` (the open port), `board` (what is on the other end), `rig` and `figures`.
 """
@@ -6,7 +6,7 @@ A test asks for `wire` (the open port), `board` (what is on the other end), `rig
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,90 +15,36 @@ from typing import Any
 import pytest
 
 from firmware_protocol.commands import Command
-from hil.board import SerialRig
-from hil.emulated import NativeRig, QemuRig
-from hil.figures import Figures
-from hil.identity import UNKNOWN, Identity, clear, identify, listen_only
-from hil.report import XML_NAME, Report
-from hil.rig import Ability, BareRig, Rig, RigError, RigMissingError, Setup
-from hil.simulated import SimulatedRig
-from hil.wire import NoAnswerError, Wire
 from ruuvi_host.errors import RuuviHostError
 
-GENERATIONS = ("2.0.0", "1.0.0")
-MADE_TO_ORDER: dict[str, Callable[[], Rig]] = {
+from .board import SerialRig
+from .emulated import NativeRig, QemuRig
+from .figures import Figures
+from .identity import UNKNOWN, Identity, clear, identify, listen_only
+from .options import GENERATIONS, problem_with
+from .report import XML_NAME
+from .reporting import RUN
+from .results import Run
+from .rig import Ability, Rig, RigError, RigMissingError, Setup
+from .simulated import SimulatedRig
+from .wire import NoAnswerError, Wire
+
+MAKERS: dict[str, Callable[[], Rig]] = {
     "sim": SimulatedRig,
     "qemu": QemuRig,
     "native": NativeRig,
 }
 HERE = Path(__file__).parent
-MOST_REASONS = 3
 LONGEST_TEST = 300.0
 """Seconds, on a machine that is busy with other things."""
 AS_IT_IS = "as it is"
 """The generation of a board that is not made to order."""
 
-_report = pytest.StashKey[Report]()
 _identities = pytest.StashKey[dict[Setup, Identity]]()
 _failures = pytest.StashKey[list[str]]()
 _handler = pytest.StashKey[Any]()
 MOST_FAILURES = 2
 """So often a board may not tell who it is; then the rest need not wait for it any more."""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("hil", "hardware in the loop")
-    group.addoption(
-        "--rig",
-        choices=[*MADE_TO_ORDER, "serial", "replay"],
-        default="sim",
-        help="What the suite runs on: sim, the simulator (default); qemu, the reference firmware "
-        "on an emulated chip; native, the same as a program under sanitizers; serial, a board on "
-        "--port; replay, a recording.",
-    )
-    group.addoption(
-        "--port",
-        metavar="PORT",
-        help="For --rig serial: a device, a pseudo-terminal or socket://host:port.",
-    )
-    group.addoption("--baud", type=int, default=115200, help="For --rig serial.")
-    group.addoption(
-        "--reset-command",
-        metavar="COMMAND",
-        help="For --rig serial: what resets the board, for instance 'nrfjprog --reset'.",
-    )
-    group.addoption(
-        "--official",
-        action="store_true",
-        help="For --rig serial: the board runs the official firmware, so its receiver must have "
-        "the official weaknesses, too, and its watchdog is waited for (42 s).",
-    )
-    group.addoption("--capture-file", metavar="FILE", help="For --rig replay.")
-    group.addoption(
-        "--firmware",
-        choices=["both", *GENERATIONS],
-        default="both",
-        help="Which generation sim, qemu and native behave like.",
-    )
-    group.addoption(
-        "--duration",
-        type=float,
-        default=5.0,
-        metavar="S",
-        help="Seconds of the endurance test (default 5).",
-    )
-    group.addoption(
-        "--examples",
-        type=int,
-        metavar="N",
-        help="Sequences of the differential test, drawn at random (default: 15, always the same).",
-    )
-    group.addoption(
-        "--report",
-        metavar="DIR",
-        default="hil-report",
-        help="Where report.html, report.json and junit.xml go (default hil-report).",
-    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -113,11 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
         directory = Path(config.option.report)
         if not config.option.collectonly:
             config.option.xmlpath = str(directory / XML_NAME)
-    problem = _wrong_options(config)
+    problem = problem_with(config)
     if problem:
         raise pytest.UsageError(problem)
     name = config.option.rig
-    config.stash[_report] = Report(name, "", is_hardware=False)
+    config.stash[RUN] = Run(name, "", is_hardware=False)
     config.stash[_identities] = {}
     config.stash[_failures] = []
     # So that a build server that gives up leaves nothing behind: as Ctrl-C.
@@ -130,51 +76,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         signal.signal(signal.SIGTERM, handler)
 
 
-def _wrong_options(config: pytest.Config) -> str | None:
-    option = config.option
-    if option.rig == "serial" and not option.port:
-        return "--rig serial: name the board's port with --port"
-    if option.rig == "replay" and not option.capture_file:
-        return "--rig replay: name the capture with --capture (for pytest: --capture-file)"
-    if option.rig == "replay":
-        from hil.replayed import why_not
-
-        if problem := why_not(option.capture_file):
-            return f"--rig replay: {problem}"
-    if option.rig != "serial" and (option.port or option.reset_command):
-        return f"--port and --reset-command are for --rig serial, not for --rig {option.rig}"
-    if option.rig not in MADE_TO_ORDER and option.firmware != "both":
-        made_to_order = ", ".join(MADE_TO_ORDER)
-        return f"--firmware is for {made_to_order}. What is behind --rig {option.rig} is asked"
-    if option.rig != "serial" and option.official:
-        return f"--official is for --rig serial, not for --rig {option.rig}"
-    if option.rig != "replay" and option.capture_file:
-        return f"a capture is for --rig replay, not for --rig {option.rig}"
-    if option.baud <= 0:
-        return "--baud: more than 0"
-    if not option.collectonly and (problem := _cannot_write(Path(option.report))):
-        return f"--report {option.report}: {problem}"
-    if option.duration <= 0:
-        return "--duration: more than 0 seconds"
-    return None
-
-
-def _cannot_write(directory: Path) -> str | None:
-    """Better now than after an hour."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return error.strerror or str(error)
-    return None if os.access(directory, os.W_OK) else "cannot be written to"
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Boards that are made to order are made in both generations."""
     if "board" not in metafunc.fixturenames:
         return
     option = metafunc.config.option
     wanted: tuple[str, ...] = (AS_IT_IS,)
-    if option.rig in MADE_TO_ORDER:
+    if option.rig in MAKERS:
         marker = metafunc.definition.get_closest_marker("generation")
         wanted = marker.args if marker else GENERATIONS
         if option.firmware != "both":
@@ -194,75 +102,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.name.startswith("test_simulator_and_firmware"):
                 seconds += 30 * (config.option.examples or 0)
             item.add_marker(pytest.mark.timeout(seconds))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    result = yield
-    if result.failed and isinstance(item, pytest.Function):
-        rig = item.funcargs.get("rig")
-        if isinstance(rig, BareRig) and (trouble := rig.trouble()):
-            result.sections.append((f"rig {rig.name}", trouble))
-    report = item.config.stash[_report]
-    report.note(item, result)
-    if result.when == "teardown":
-        line = report.line(item)
-        for name, value in (
-            ("rig", line.rig),
-            ("firmware", line.generation),
-            ("address", line.address),
-            *(
-                (f.name, f"{f.value:g} {f.unit} (bound: {f.bound or 'none'})".replace("  ", " "))
-                for f in line.figures.figures
-            ),
-        ):
-            item.user_properties.append((name, value))
-        result.user_properties = item.user_properties
-    return result
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    report = session.config.stash.get(_report, None)
-    if report and report.lines:
-        report.write(Path(session.config.option.report))
-        # All skipped is not passed; that there is no rig at all has been told.
-        untested = bool(report.what) and not _anything(report, "passed")
-        if exitstatus == pytest.ExitCode.OK and untested:
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-
-
-def _anything(report: Report, *outcomes: str) -> bool:
-    return any(line.outcome in outcomes for line in report.lines)
-
-
-def pytest_report_header(config: pytest.Config) -> str:
-    return f"rig: {config.option.rig}"
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> Generator[None, None, None]:
-    """At the very end, where one looks first."""
-    yield
-    report = config.stash[_report]
-    if not report.lines:
-        return
-    terminalreporter.section("hardware in the loop")
-    kind = "hardware" if report.is_hardware else "no hardware was tested"
-    terminalreporter.line(f"rig {report.rig} ({kind}): {report.what or 'there is none'}")
-    terminalreporter.line(f"report: {Path(config.option.report) / 'report.html'}")
-    for alike in report.failures():
-        first = alike[0]
-        others = f" and {len(alike) - 1} others alike" if len(alike) > 1 else ""
-        terminalreporter.line(f"failed: {first.test}{others}", red=True)
-        terminalreporter.line(f"  {first.reason.splitlines()[0] if first.reason else ''}")
-    if not _anything(report, "passed", "failed"):
-        terminalreporter.line("nothing was tested: every test was skipped", red=True)
-        reasons = {line.reason for line in report.lines}
-        terminalreporter.line(f"  {'; '.join(sorted(reasons)[:MOST_REASONS])}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +141,8 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
         pytest.skip(str(made))
     if isinstance(made, Exception):
         pytest.fail(str(made), pytrace=False)
-    report = pytestconfig.stash[_report]
-    report.rig, report.what = made.name, made.what
+    run = pytestconfig.stash[RUN]
+    run.rig, run.description = made.name, made.description
     yield made
     made.stop()
 
@@ -317,10 +156,10 @@ def _make_or_tell(config: pytest.Config) -> Rig | RigError | RuuviHostError:
 
 def _make(config: pytest.Config) -> Rig:
     option = config.option
-    if option.rig in MADE_TO_ORDER:
-        return MADE_TO_ORDER[option.rig]()
+    if option.rig in MAKERS:
+        return MAKERS[option.rig]()
     if option.rig == "replay":
-        from hil.replayed import ReplayRig
+        from .replayed import ReplayRig
 
         return ReplayRig(Path(option.capture_file))
     return SerialRig(option.port, option.baud, option.reset_command, official=option.official)
@@ -334,7 +173,7 @@ def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
     setup = Setup(**wishes)
     if Ability.SETUP in rig.abilities:
         setup = replace(setup, firmware=request.param)
-        request.config.stash[_report].line(request.node).generation = request.param
+        request.config.stash[RUN].of(request.node).firmware = request.param
     elif wishes:
         wanted = ", ".join(f"{name} {value}" for name, value in wishes.items())
         pytest.skip(f"needs a board with {wanted}, which rig {rig.name} cannot make")
@@ -344,7 +183,7 @@ def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
         identity = _identity(request.config, rig, setup)
     if Ability.SETUP in rig.abilities:
         request.config.stash[_failures].clear()
-    request.config.stash[_report].identify(request.node, identity)
+    request.config.stash[RUN].identify(request.node, identity)
     _skip_unless_able(request, rig)
     only = request.node.get_closest_marker("generation")
     if only and identity.generation not in only.args:
@@ -394,8 +233,8 @@ def _identity(config: pytest.Config, rig: Rig, setup: Setup) -> Identity:
         if isinstance(rig, SerialRig):
             if known[setup].is_ours:
                 rig.is_reference_firmware()
-            report = config.stash[_report]
-            report.is_hardware, report.what = rig.is_hardware, rig.what
+            run = config.stash[RUN]
+            run.is_hardware, run.description = rig.is_hardware, rig.description
     return known[setup]
 
 
@@ -424,4 +263,4 @@ def wire(request: pytest.FixtureRequest, board: Board) -> Iterator[Wire]:
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Figures:
     """Where a test puts what it measures."""
-    return request.config.stash[_report].line(request.node).figures
+    return request.config.stash[RUN].of(request.node).figures

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from hil.local import LocalRig
-from hil.rig import Ability, RigError, Setup
 from ruuvi_host.capture.player import survey
 from ruuvi_host.capture.source import open_source
 from ruuvi_host.errors import ConfigError
+
+from .local import LocalRig
+from .rig import Ability, RigError, Setup
 
 LONGEST_PAUSE = 1.0
 """Seconds; a longer silence in the capture is not waited for."""
@@ -42,7 +43,7 @@ class ReplayRig(LocalRig):
             raise RigError(f"rig replay: {problem}")
         super().__init__()
         raw = sum(len(data) for _, data in self._received())
-        self.what = f"capture {path.name}, {raw} bytes, no hardware now"
+        self.description = f"capture {path.name}, {raw} bytes, no hardware now"
         self._ends = threading.Event()
 
     def boot(self, setup: Setup) -> socket.socket:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from hil.cable import Faults
-from hil.experience import Experience
+from .cable import Faults
+from .experience import Experience
 
 
 class Ability(StrEnum):
@@ -73,7 +73,7 @@ class Rig(Protocol):
     """See the top of this file. Methods that a rig has not the ability for raise RigError."""
 
     name: str
-    what: str
+    description: str
     """A few words for the report: the emulator, the port."""
     abilities: frozenset[Ability]
     reply_bound: float
@@ -112,7 +112,7 @@ class BareRig:
     """A rig that can do nothing: what others have in common."""
 
     name = "bare"
-    what = ""
+    description = ""
     abilities: frozenset[Ability] = frozenset()
     reply_bound = 2.0
     path = ""

@@ -12,7 +12,8 @@ from firmware_protocol.coprocessor import FIRMWARES, Booted, Cause, CoprocessorS
 from firmware_protocol.messages import DeviceId
 from firmware_protocol.scan import PHY_1M, PHY_CODED, AdvertisingEvent
 from firmware_protocol.transmitter import BITS_PER_BYTE, TRANSMIT_MODES
-from hil.air import (
+
+from .air import (
     AS_THE_LINE_CARRIES,
     COUNTED_SIZE,
     FRAME_IN_DATA,
@@ -22,8 +23,8 @@ from hil.air import (
     Air,
     Pattern,
 )
-from hil.local import LocalRig
-from hil.rig import Ability, Setup
+from .local import LocalRig
+from .rig import Ability, Setup
 
 DEVICE = DeviceId(b"RHIL" + bytes(4), bytes((0xC0, *b"HIL", 1, 0)))
 AT_BOOT = Air(10, 31, Pattern.TAGS).word
@@ -182,7 +183,7 @@ class SimulatedRig(LocalRig):
     """--rig sim."""
 
     name = "sim"
-    what = "simulator of ruuvi-host, no hardware"
+    description = "simulator of ruuvi-host, no hardware"
     abilities = LocalRig.abilities | {Ability.TRUTH}
 
     def boot(self, setup: Setup) -> socket.socket:

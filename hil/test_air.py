@@ -9,12 +9,13 @@ import pytest
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, GetAll, Report, SetAll
 from firmware_protocol.scan import company_id
-from hil.figures import Figures
-from hil.identity import UNKNOWN
-from hil.marks import generation, needs
-from hil.plugin import Board
-from hil.rig import Ability
-from hil.wire import NoAnswerError, Wire
+
+from .figures import Figures
+from .identity import UNKNOWN
+from .marks import generation, needs
+from .plugin import Board
+from .rig import Ability
+from .wire import NoAnswerError, Wire
 
 pytestmark = needs("radio")
 PATIENCE = 25.0

@@ -5,12 +5,13 @@ import time
 import pytest
 
 from firmware_protocol.messages import DeviceId, GetAll, GetDeviceId, SetAll, address_text
-from hil.figures import Figures
-from hil.identity import UNKNOWN
-from hil.marks import needs, setup
-from hil.plugin import Board
-from hil.rig import Ability, Setup
-from hil.wire import PATIENCE, NoAnswerError, Wire
+
+from .figures import Figures
+from .identity import UNKNOWN
+from .marks import needs, setup
+from .plugin import Board
+from .rig import Ability, Setup
+from .wire import PATIENCE, NoAnswerError, Wire
 
 WATCHDOG = 1.5
 NOBODY = 0x7A5B

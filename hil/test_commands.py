@@ -22,11 +22,12 @@ from firmware_protocol.messages import (
     SetScan1mbPhy,
     SetScan2mbPhy,
 )
-from hil.figures import Figures, more_are_needed
-from hil.marks import generation, needs
-from hil.plugin import Board
-from hil.rig import Ability
-from hil.wire import SILENCE, Wire, answers
+
+from .figures import Figures, more_are_needed
+from .marks import generation, needs
+from .plugin import Board
+from .rig import Ability
+from .wire import SILENCE, Wire, answers
 
 TIMES = 20
 LIMITS = (1, 10, 31, 48, 191, 192)

@@ -20,13 +20,14 @@ from firmware_protocol.messages import (
     SetAll,
     messages,
 )
-from hil.air import Air, Pattern
-from hil.figures import Figures
-from hil.marks import needs, setup
-from hil.plugin import Board
-from hil.sequences import damaged, frames, misfits, raw_frames, whole
-from hil.simulated import SimulatedBoard
-from hil.wire import NoAnswerError, Wire
+
+from .air import Air, Pattern
+from .figures import Figures
+from .marks import needs, setup
+from .plugin import Board
+from .sequences import damaged, frames, misfits, raw_frames, whole
+from .simulated import SimulatedBoard
+from .wire import NoAnswerError, Wire
 
 NO_WATCHDOG = 3600.0
 SETTLE = 0.05

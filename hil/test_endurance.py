@@ -5,12 +5,13 @@ import time
 import pytest
 
 from firmware_protocol.messages import AdvRprt, AdvRprt2, GetAll, LedCtrl, SetAll
-from hil.air import Air, counters
-from hil.figures import Figures, more_are_needed
-from hil.marks import needs
-from hil.plugin import Board
-from hil.rig import Ability
-from hil.wire import NoAnswerError, Wire
+
+from .air import Air, counters
+from .figures import Figures, more_are_needed
+from .marks import needs
+from .plugin import Board
+from .rig import Ability
+from .wire import NoAnswerError, Wire
 
 RATE = 100
 DRAWN = 3600

@@ -4,12 +4,13 @@ import time
 
 from firmware_protocol.commands import Command
 from firmware_protocol.messages import SetAll, address_text
-from hil.air import Air, Pattern
-from hil.cable import Faults
-from hil.figures import Figures
-from hil.host import PATIENCE, Host
-from hil.marks import needs, setup
-from hil.plugin import Board, open_wire
+
+from .air import Air, Pattern
+from .cable import Faults
+from .figures import Figures
+from .host import PATIENCE, Host
+from .marks import needs, setup
+from .plugin import Board, open_wire
 
 pytestmark = needs("answer")
 SETTINGS = SetAll()

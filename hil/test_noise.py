@@ -4,12 +4,13 @@ that is the point, since each 0x0A ends a chunk of the coprocessor."""
 import pytest
 
 from firmware_protocol.messages import Ack, DeviceId, GetAll, GetDeviceId, LedCtrl, SetAll, SetCh37
-from hil.figures import Figures
-from hil.identity import clear
-from hil.marks import needs
-from hil.plugin import Board
-from hil.rig import Ability
-from hil.wire import SILENCE, Wire
+
+from .figures import Figures
+from .identity import clear
+from .marks import needs
+from .plugin import Board
+from .rig import Ability
+from .wire import SILENCE, Wire
 
 pytestmark = needs("answer")
 GOOD = GetDeviceId().to_frame()

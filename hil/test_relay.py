@@ -10,13 +10,14 @@ import pytest
 
 from firmware_protocol.commands import Command
 from firmware_protocol.messages import DeviceId, GetDeviceId
-from hil.air import TAGS, Air, Pattern
-from hil.figures import Figures
-from hil.marks import needs
-from hil.plugin import Board, open_wire
-from hil.rig import Ability
 from ruuvi_host.receiver import Receiver, Settings, Signature
 from ruuvi_host.relay.http.signing import default_key
+
+from .air import TAGS, Air, Pattern
+from .figures import Figures
+from .marks import needs
+from .plugin import Board, open_wire
+from .rig import Ability
 
 pytestmark = needs("answer")
 PATIENCE = 60.0

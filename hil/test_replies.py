@@ -3,11 +3,12 @@
 import pytest
 
 from firmware_protocol.messages import Ack, DeviceId, GetDeviceId, LedCtrl, SetAll
-from hil.air import Air
-from hil.figures import Figures
-from hil.marks import generation, needs
-from hil.plugin import Board
-from hil.wire import Wire
+
+from .air import Air
+from .figures import Figures
+from .marks import generation, needs
+from .plugin import Board
+from .wire import Wire
 
 pytestmark = needs("answer")
 

@@ -4,11 +4,12 @@ import pytest
 
 from firmware_protocol.messages import Ack, AdvRprt, AdvRprt2, GetAll, Report, SetAll
 from firmware_protocol.scan import company_id
-from hil.air import TAGS, Air, Pattern, counters, loss
-from hil.figures import Figures
-from hil.marks import generation, needs, setup
-from hil.plugin import Board
-from hil.wire import Wire
+
+from .air import TAGS, Air, Pattern, counters, loss
+from .figures import Figures
+from .marks import generation, needs, setup
+from .plugin import Board
+from .wire import Wire
 
 pytestmark = needs("answer", "generate")
 SECONDS = 2.0

@@ -29,11 +29,12 @@ from firmware_protocol.messages import (
     Report,
     messages,
 )
-from hil.diagnosis import Sample
-from hil.experience import Experience
 from ruuvi_host.config.coprocessor import BAUD
 from ruuvi_host.device.port import Port, open_port
 from ruuvi_host.errors import PortError
+
+from .diagnosis import Sample
+from .experience import Experience
 
 OURS = b"RHIL"
 """How the device id of the reference firmware, and of the simulated board, begins."""

@@ -1,6 +1,7 @@
 """Builds the reference firmware: for a chip, for a PC, and its codec as a tool.
 
-    python -m hil.firmware.build pca10040 -o firmware.hex
+    python -m ruuvi_host.hil.firmware.build pca10040 -o firmware.hex      installed
+    python -m hil.firmware.build pca10040 -o firmware.hex                 in a source tree
 
 Nothing built is kept with the sources: a compiler that anybody has makes it in a second.
 """
@@ -143,7 +144,7 @@ def _run(program: str, *arguments: str) -> None:
 def main() -> None:
     """Build for a board that is to be flashed."""
     parser = argparse.ArgumentParser(
-        prog="python -m hil.firmware.build",
+        prog=f"python -m {__package__}.build",
         description="Build the reference firmware for a board.",
         epilog="; ".join(f"{name}: {board.what}" for name, board in BOARDS.items()),
     )

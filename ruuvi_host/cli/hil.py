@@ -62,19 +62,24 @@ def command(
     Writes report.html, report.json and junit.xml: what ran on which board with which firmware, and
     what was measured. Nothing is sent to anybody. Needs the extra: pip install 'ruuvi-host[hil]'
     """
+    import os
     import sys
     from importlib.util import find_spec
     from pathlib import Path
 
     from ruuvi_host.errors import ConfigError
 
-    missing = [name for name in ("pytest", "hypothesis", "hil") if find_spec(name) is None]
-    suite = find_spec("hil")
-    if missing or suite is None or suite.origin is None:
+    # Installed, the suite is ruuvi_host/hil; in a source tree it is beside ruuvi_host.
+    package = Path(__file__).parents[1]
+    suite = next(
+        (p / "hil" for p in (package, package.parent) if (p / "hil/plugin.py").exists()), None
+    )
+    missing = [name for name in ("pytest", "hypothesis") if find_spec(name) is None]
+    if missing or suite is None:
+        missing += ["the suite"] * (suite is None)
         raise ConfigError("hil", f"{' and '.join(missing)} missing: pip install 'ruuvi-host[hil]'")
     import pytest
 
-    place = Path(suite.origin).parent
     given = [
         f"--{name.replace('_', '-')}={value}"
         for name, value in {**options, "capture_file": capture}.items()
@@ -83,8 +88,10 @@ def command(
     given += ["--official"] * official
     # Nothing is written where the package is installed.
     sys.dont_write_bytecode = True
-    fixed = [f"--rootdir={place.parent}", "-p", "no:cacheprovider", "-ra"]
-    code = pytest.main([str(place), *fixed, *given, *arguments])
+    # The configuration of pytest that stands in a folder above is not for this suite.
+    fixed = [f"--rootdir={suite.parent}", f"--config-file={os.devnull}", "-ra"]
+    fixed += ["-p", "no:cacheprovider"]
+    code = pytest.main([str(suite), *fixed, *given, *arguments])
     if code == pytest.ExitCode.USAGE_ERROR:
         _suggest(arguments)
     raise SystemExit(code)

@@ -9,7 +9,8 @@ from hil.cable import Faults
 from hil.figures import Figure, Figures, more_are_needed, percentile
 from hil.identity import Identity
 from hil.page import page
-from hil.report import Line, Report
+from hil.report import as_json
+from hil.results import Result, Run
 from hil.rig import Setup
 from hil.simulated import Generator
 from hil.wire import OURS, _kind, without_device_id
@@ -55,17 +56,17 @@ def test_one_late_answer_of_few_tells_nothing_yet() -> None:
 
 
 def test_a_test_that_was_not_finished_has_not_passed() -> None:
-    made = report(is_hardware=False)
-    made.lines.append(Line("test_c", "", "serial", "2.0.0", "C8:25:2D:8E:9C:2C"))
+    made = run(is_hardware=False)
+    made.results.append(Result("test_c", "", "serial", "2.0.0", "C8:25:2D:8E:9C:2C"))
     assert made.totals() == {"passed": 1, "failed": 1, "skipped": 0, "interrupted": 1}
     assert '<td class="outcome interrupted">' in page(made)
 
 
 def test_failures_alike_are_told_together() -> None:
-    made = report(is_hardware=False)
+    made = run(is_hardware=False)
     for name, reason in (("test_c", "no answer in 3 s"), ("test_d", "no answer in 20 s")):
-        made.lines.append(Line(name, "", "serial", "", "", "failed", reason))
-    assert [[line.test for line in alike] for alike in made.failures()] == [
+        made.results.append(Result(name, "", "serial", "", "", "failed", reason))
+    assert [[result.test for result in alike] for alike in made.failures()] == [
         ["test_b"],
         ["test_c", "test_d"],
     ]
@@ -135,20 +136,20 @@ def test_setup_knows_the_watchdog() -> None:
     assert Setup(watchdog=3.0).watchdog_seconds == 3.0
 
 
-def report(*, is_hardware: bool) -> Report:
-    made = Report("serial", "board <b>/dev/ttyACM0", is_hardware=is_hardware)
-    line = Line("test_a[x]", "What & why.", "serial", "2.0.0", "C8:25:2D:8E:9C:2C", "passed")
-    line.figures.latencies("LED_CTRL", [0.001, 0.002, 0.5], 1.0)
-    line.figures.rates("50/s", [n / 50 for n in range(200)], 50.0)
-    made.lines += [
-        line,
-        Line("test_b", "", "serial", "2.0.0", "C8:25:2D:8E:9C:2C", "failed", "<x>"),
+def run(*, is_hardware: bool) -> Run:
+    made = Run("serial", "board <b>/dev/ttyACM0", is_hardware=is_hardware)
+    result = Result("test_a[x]", "What & why.", "serial", "2.0.0", "C8:25:2D:8E:9C:2C", "passed")
+    result.figures.latencies("LED_CTRL", [0.001, 0.002, 0.5], 1.0)
+    result.figures.rates("50/s", [n / 50 for n in range(200)], 50.0)
+    made.results += [
+        result,
+        Result("test_b", "", "serial", "2.0.0", "C8:25:2D:8E:9C:2C", "failed", "<x>"),
     ]
     return made
 
 
 def test_each_line_of_the_page_says_what_it_ran_on() -> None:
-    text = page(report(is_hardware=True))
+    text = page(run(is_hardware=True))
     assert text.count('<td class="where">C8:25:2D:8E:9C:2C</td>') == 2
     assert text.count('<td class="where">serial</td>') == 2
     assert "Hardware: board &lt;b&gt;/dev/ttyACM0" in text
@@ -160,12 +161,12 @@ def test_each_line_of_the_page_says_what_it_ran_on() -> None:
 
 
 def test_without_hardware_the_page_says_so() -> None:
-    assert "No hardware was tested" in page(report(is_hardware=False))
-    assert "No hardware was tested" not in page(report(is_hardware=True))
+    assert "No hardware was tested" in page(run(is_hardware=False))
+    assert "No hardware was tested" not in page(run(is_hardware=True))
 
 
 def test_the_same_as_json() -> None:
-    told = report(is_hardware=False).tell()
+    told = as_json(run(is_hardware=False))
     assert told["totals"] == {"passed": 1, "failed": 1, "skipped": 0}
     tests = told["tests"]
     assert isinstance(tests, list)

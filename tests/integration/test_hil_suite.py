@@ -48,7 +48,7 @@ def test_every_line_names_rig_firmware_and_board(ran: Path) -> None:
     assert told["rig"] == "sim"
     assert told["is_hardware"] is False
     assert {line["address"] for line in told["tests"]} == {"C0:48:49:4C:01:00"}
-    assert {line["generation"] for line in told["tests"]} == {"1.0.0", "2.0.0"}
+    assert {line["firmware"] for line in told["tests"]} == {"1.0.0", "2.0.0"}
     assert {line["outcome"] for line in told["tests"]} == {"passed"}
     rates = [s for line in told["tests"] for s in line["series"] if s["kind"] == "rate"]
     assert len(rates) == 2
