@@ -93,20 +93,21 @@ class SessionCounters:
 
     scanner: ScannerCounters = field(default_factory=ScannerCounters)
     reports: int = 0
-    """Delivered."""
+    """Reports delivered."""
     reports_unconfigured: int = 0
-    """Dropped: they came before SET_ALL was answered, or after the session had failed."""
+    """Reports dropped: they came before the coprocessor was configured, or after it had failed to
+    answer."""
     lost_acks: int = 0
     """Commands without an answer in time, each try counted."""
     probes: int = 0
     """Commands sent only to see whether the coprocessor answers."""
     resends: int = 0
-    """The same command once more, because its answer did not come: the first rung."""
+    """The same command once more, because its answer did not come: the first step."""
     recoveries: int = 0
     """GET_DEVICE_ID in place of a command that several tries did not get through: it empties the
-    coprocessor's buffer. The second rung."""
+    coprocessor's buffer. The second step."""
     reboots: int = 0
-    """GET_ALL received: the coprocessor has restarted."""
+    """Restarts of the coprocessor: GET_ALL received."""
     reboots_quiet: int = 0
     """Of `reboots`: by its own watchdog, because there was nothing to report. No fault."""
     unmatched_replies: int = 0
@@ -116,6 +117,6 @@ class SessionCounters:
 
     @property
     def report_frames(self) -> int:
-        """Intact frames with a report in them."""
+        """Intact frames with a report."""
         frames = self.scanner.frames
         return frames[Command.ADV_RPRT] + frames[Command.ADV_RPRT2]

@@ -194,25 +194,26 @@ def decode(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
 class ScannerCounters:
     """What a scanner has seen. received = in frames + skipped + still pending, always.
 
-    An STX byte that begins no intact frame is counted with its reason.
+    Each STX byte that begins no intact frame counts as an error; in noise there are many.
     """
 
     bytes_received: int = 0
-    """Read from the line."""
+    """Bytes read from the line."""
     bytes_in_frames: int = 0
-    """In intact frames."""
+    """Bytes in intact frames."""
     bytes_skipped: int = 0
-    """In no intact frame: noise, and what is left of damaged frames."""
+    """Bytes in no intact frame: noise, and what is left of damaged frames."""
     crc_errors: int = 0
-    """The CRC is wrong."""
+    """Frames with a wrong CRC."""
     etx_errors: int = 0
-    """There is no ETX where LEN says."""
+    """Frames without ETX at the place that LEN says."""
     delimiter_errors: int = 0
-    """A field of the payload does not end where it has to."""
+    """Frames in whose payload a delimiter is missing."""
     length_errors: int = 0
-    """The command is known and LEN impossible for it (advertising data over the limit included)."""
+    """Frames with a known command and a LEN that is impossible for it (too much advertising data
+    included)."""
     unknown_commands: int = 0
-    """There is no such command."""
+    """Frames with a command that does not exist."""
     idle_rescans: int = 0
     """Incomplete frames that were given up because nothing followed on the line."""
     frames: list[int] = field(default_factory=lambda: [0] * 256)

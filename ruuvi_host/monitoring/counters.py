@@ -62,7 +62,7 @@ class IntakeCounters(Counters):
     """From a report to the table of the newest advertisements."""
 
     reports: int = 0
-    """Received."""
+    """Reports received from all coprocessors."""
     empty: int = 0
     """Dropped: no advertising data."""
     too_long: int = 0
@@ -70,31 +70,31 @@ class IntakeCounters(Counters):
     filtered: int = 0
     """Dropped by the address filter."""
     clock_not_synchronised: int = 0
-    """Dropped: there is no time for their timestamp yet."""
+    """Dropped: there is no time for the timestamp yet."""
     duplicates: int = 0
     """Dropped: another coprocessor had already reported the same advertisement."""
     stronger: int = 0
-    """Of `duplicates`: with a better RSSI, which the table has taken over."""
+    """Of `duplicates`: those with a better RSSI, which went into the table."""
     legacy: int = 0
-    """Accepted, legacy advertising. Also the running number of a gateway without a clock."""
+    """Accepted: legacy advertising. Without `use_timestamps` this number is the timestamp."""
     extended_2m: int = 0
-    """Accepted, secondary PHY 2M."""
+    """Accepted: extended advertising, secondary PHY 2M."""
     coded: int = 0
-    """Accepted, secondary PHY Coded."""
+    """Accepted: extended advertising, secondary PHY Coded."""
     changed: int = 0
-    """Changed the table."""
+    """Reports that changed the table."""
     repeats: int = 0
-    """The same data as before: nothing has changed."""
+    """Reports with the same data as before."""
     shorter: int = 0
-    """Legacy data that may not replace a longer advertisement."""
+    """Reports with legacy data, which may not replace a longer advertisement of the sensor."""
     evicted: int = 0
     """Sensors that left the full table."""
     missed: int = 0
-    """Measurements that never reached us, by the gaps in the numbers that sensors give them: lost
-    on air, in the coprocessor or on the serial line."""
+    """Measurements that never reached us, by the gaps in their sequence numbers: lost on air, in
+    the coprocessor or on the serial line."""
     missed_unknown: int = 0
-    """Reports before which nobody knows how many are missing: the format has no numbers, or the
-    sensor restarted."""
+    """Reports for which it is not known how many measurements were missed before: the format has
+    no sequence numbers, or the sensor restarted."""
 
 
 @dataclass(slots=True)
@@ -102,40 +102,40 @@ class QueueCounters(Counters):
     """Reports that changed the table, on their way to the batches of one target."""
 
     replaced: int = 0
-    """By a newer one of the same sensor, before a batch took them: by design."""
+    """Reports that a newer one of the same sensor replaced before a batch took them, by design."""
     evicted: int = 0
-    """Their sensor left the full table."""
+    """Reports whose sensor left the full table."""
     cleared: int = 0
-    """The table was emptied, for a new configuration."""
+    """Reports in the table when it was emptied for a new configuration."""
     taken: int = 0
-    """Into batches."""
+    """Reports that went into batches."""
 
 
 @dataclass(slots=True)
 class LinkCounters(Counters):
-    """The serial side of one coprocessor, over all lives of the link."""
+    """The serial side of one coprocessor, since the start of the host."""
 
     opened: int = 0
-    """The port was opened."""
+    """Times that the port was opened."""
     open_failures: int = 0
     """Attempts to open the port that failed."""
     disconnects: int = 0
-    """Ports that went away, or links that were given up."""
+    """Times that the port went away, or the link was given up."""
     session: SessionCounters = field(default_factory=SessionCounters)
     bytes_pending: int = 0
-    """Kept back for now: they may be the beginning of a frame. A level, not a counter."""
+    """Bytes kept back for now: they may be the beginning of a frame. A level, not a counter."""
     uart_overruns: int | None = None
     """Bytes that this machine's UART or its driver lost. Null: not known, because the driver does
     not count them (nor does a pseudo-terminal or a network)."""
     uart_framing_errors: int | None = None
     """Bytes with a wrong stop bit. Null: as above."""
     given_up: int = 0
-    """Links that were given up: nothing answers at all, so the port is closed and opened again.
-    The third rung, after `resends` and `recoveries`."""
+    """Times that no command was answered any more, and the port was closed and opened again.
+    The third step, after `resends` and `recoveries`."""
     resets: int = 0
-    """The reset line was pulled, or the reset command run: the fourth rung."""
+    """Times that the reset line was pulled, or the reset command run: the fourth step."""
     resets_failed: int = 0
-    """Of `resets`: those that could not be done."""
+    """Of `resets`: those that failed."""
 
 
 class LinkState(Enum):
@@ -177,7 +177,7 @@ class RelayCounters(Counters):
     """Batches of one target, and the reports in them."""
 
     batches: int = 0
-    """Cut, empty ones included."""
+    """New batches, empty ones included."""
     batch_reports: int = 0
     """Reports in `batches`."""
     from_previous_run: int = 0
@@ -207,9 +207,9 @@ class RelayCounters(Counters):
     aged_out_reports: int = 0
     """Reports in `aged_out`."""
     merged: int = 0
-    """Batches that were made one with others, for a server that takes few posts."""
+    """Batches that were merged into others, for a server that takes few posts."""
     merged_reports: int = 0
-    """Reports that a newer one of the same sensor replaced then."""
+    """Reports that a newer one of the same sensor replaced in the merged batch."""
     unreadable: int = 0
     """Batches in a spool that was damaged."""
     unreadable_reports: int = 0
@@ -231,7 +231,7 @@ class TargetCounters(Counters):
     """From the table to one target."""
 
     changed: int = 0
-    """Reports that changed the table while this target had a queue."""
+    """Reports that changed the table since this target exists."""
     queue: QueueCounters = field(default_factory=QueueCounters)
     queued: int = 0
     """Reports in the table that wait for the next batch. A level, not a counter."""
@@ -251,7 +251,7 @@ class StatisticsCounters(Counters):
     accepted: int = 0
     """Answered with 2xx."""
     failed: int = 0
-    """Not tried again: the next one tells the same."""
+    """Attempts that failed. They are not repeated: the next post tells the same."""
 
 
 @dataclass(slots=True)
