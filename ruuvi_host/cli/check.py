@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ruuvi_host.config.load import Loaded
     from ruuvi_host.config.targets import Target
 
-NAMES = ("ruuvi", "custom", "status")
-
 
 @click.command(
     epilog="""\b
@@ -25,7 +23,7 @@ Examples:
   ruuvi-host check custom --url https://my.server/record --port /dev/ttyACM0
   ruuvi-host check custom --url http://127.0.0.1:8080/ --simulate"""
 )
-@click.argument("names", metavar="[ruuvi|custom|status]...", nargs=-1, type=click.Choice(NAMES))
+@click.argument("names", metavar="[ruuvi|custom|status|NAME]...", nargs=-1)
 @click.option("--url", metavar="URL", help="Your own server, in place of the configured one.")
 @click.option(
     "--port", metavar="PORT", help="Ask this coprocessor who it is, in place of the last known."
@@ -46,11 +44,11 @@ def command(
     state_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Post once to each server that is configured, or to the named ones: does it arrive?
+    """Try each target that is configured, or the named ones: does it arrive?
 
-    It is the gateway's "check": a real, signed post, a batch without sensors (to statistics: a
-    status). One line for each says whether it was taken; if not, which step failed, and what to
-    do.
+    To a server it is the gateway's "check": a real, signed post, a batch without sensors (to
+    statistics: a status). A target of [[target]], by its NAME, is tried in its own way. One line
+    for each says whether it was taken; if not, which step failed, and what to do.
 
     Exit status 0: all delivered; 4: not all; 2: the configuration cannot be used.
     """
@@ -72,7 +70,7 @@ def command(
         wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
     )
     targets = _chosen(loaded, names, simulate=simulate)
-    gateway = _identity(loaded, asked=bool(port), simulate=simulate)
+    gateway = _identity(loaded, targets, asked=bool(port), simulate=simulate)
     config = replace(loaded.config, trust_clock=loaded.config.trust_clock or simulate)
     results = run_once(check_all(targets, config, gateway))
     for result in results:
@@ -107,6 +105,9 @@ def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[T
     wanted = [STATISTICS if name == "status" else name for name in names] or list(on)
     chosen = []
     for name in wanted:
+        if name not in on and name not in keys:
+            known = ", ".join(["ruuvi", "custom", "status", *(n for n in on if n not in keys)])
+            raise ConfigError(name, f"there is no target of this name; there are {known}")
         if name not in on:
             for problem in loaded.problems:
                 if problem.severity is Severity.FAULT and problem.key.startswith("http_"):
@@ -115,25 +116,28 @@ def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[T
                 keys[name], f"is off, so there is no server to check (--set {keys[name]}=true)"
             )
         if simulate:
-            refuse_ruuvi(on[name].url)
+            refuse_ruuvi(on[name].address)
         chosen.append(on[name])
     if not chosen:
-        raise ConfigError("--url", "nothing to check: give --url, or --config with a server")
+        raise ConfigError("--url", "nothing to check: give --url, or --config with a target")
     return chosen
 
 
-def _identity(loaded: Loaded, *, asked: bool, simulate: bool) -> DeviceId:
+def _identity(loaded: Loaded, targets: list[Target], *, asked: bool, simulate: bool) -> DeviceId:
     """Who signs. Raises ConfigError or DeviceError."""
     from ruuvi_host.config.model import state_directory
     from ruuvi_host.errors import ConfigError
-    from ruuvi_host.jobs.check import identify
+    from ruuvi_host.jobs.check import NOBODY, identify
     from ruuvi_host.jobs.state import StateDirectory
     from ruuvi_host.lifetime import run_once
+    from ruuvi_host.relay.kinds import kind_of
 
     if simulate:
         from ruuvi_host.simulator.board import Board
 
         return Board(tags=0).device
+    if not any(kind_of(target).is_network for target in targets):
+        return NOBODY
     named = loaded.sources.path_of("state_dir")
     known = StateDirectory.look_into(state_directory(named, simulated=False)).load_gateway()
     if known and not asked:

@@ -214,6 +214,6 @@ def _verdict(loaded: Loaded) -> str:
     ]
     found = len(loaded.problems)
     return (
-        f"read: {', '.join(read) or 'no file'}; servers: {', '.join(targets) or 'none'}; "
+        f"read: {', '.join(read) or 'no file'}; targets: {', '.join(targets) or 'none'}; "
         f"problems: {found or 'none'}"
     )

@@ -170,7 +170,7 @@ def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
     if simulate:
         config = replace(config.without_ruuvi(), trust_clock=True)
         for target in config.targets:
-            refuse_ruuvi(target.url)
+            refuse_ruuvi(target.address)
     elif not config.coprocessors:
         raise ConfigError("--port", "name the port of the coprocessor, or use --simulate")
     if interval and not any(target.name == CUSTOM for target in config.targets):
@@ -179,5 +179,5 @@ def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
         for problem in loaded.problems:
             if problem.severity is Severity.FAULT:
                 raise ConfigError(problem.key, problem.why)
-        raise ConfigError("--url", "nowhere to send to: give --url, or --config with a server")
+        raise ConfigError("--url", "nowhere to send to: give --url, or --config with a target")
     return replace(loaded, config=config)

@@ -215,7 +215,7 @@ def drain(
     named = loaded.sources.path_of("state_dir")
     folder = _folder(state_dir or (str(named) if named else None))
     if folder.name == "simulated":
-        refuse_ruuvi(server.url)
+        refuse_ruuvi(server.address)
     with _owned(folder):
         _path(folder, target)
         told = run_once(drain_now(folder, target, server, loaded.config))

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.config.addresses import basic_authorization, check_url, split_user
-from ruuvi_host.config.coprocessor import CoprocessorSettings, from_table
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
 from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.model import Config, Profile
@@ -62,7 +61,7 @@ def build(sources: Sources) -> Config:
         filter_allow=gateway["scan_filter_allow_listed"],
         use_timestamps=gateway["ntp_use"],
         coordinates=gateway["coordinates"],
-        targets=builder.targets(),
+        targets=(*builder.targets(), *host.arrays["target"].made(problems, sources.path)),
         statistics=builder.statistics(),
         profile=profile,
         spool=SpoolSettings(
@@ -76,22 +75,8 @@ def build(sources: Sources) -> Config:
         nrf_firmware=version,
         network_watchdog=60.0 * host["watchdog.network_minutes"],
         exit_by_watchdog=host["watchdog.exit"],
-        coprocessors=_coprocessors(sources),
+        coprocessors=tuple(host.arrays["coprocessor"].made(problems)),
     )
-
-
-def _coprocessors(sources: Sources) -> tuple[CoprocessorSettings, ...]:
-    made = []
-    for table in sources.host.coprocessors:
-        if table.get("port"):  # that it is missing has been said
-            try:
-                made.append(from_table(table))
-            except ConfigError as error:
-                source = sources.host.coprocessor_origin
-                sources.problems.add(
-                    error.key, error.problem, severity=Severity.ERROR, source=source
-                )
-    return tuple(made)
 
 
 def _scan(gateway: GatewayConfig, problems: Problems) -> SetAll:

@@ -1,14 +1,15 @@
 """What is set for one coprocessor: its port, how to reset it, how closely it is watched.
 
-The members of `CoprocessorSettings` are the keys of a `[[coprocessor]]` table.
+`CoprocessorSettings.KEYS` are those of a `[[coprocessor]]` table.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from ruuvi_host.config.keys import HostKey, choice, flag, number, text, texts, whole
 from ruuvi_host.errors import ConfigError
 
 BAUD = 115200
@@ -59,6 +60,47 @@ Reset = ModemLine | GpioLine | ResetCommand
 class CoprocessorSettings:
     """One coprocessor. The defaults, and why."""
 
+    KEYS: ClassVar[tuple[HostKey, ...]] = (
+        text(
+            "port",
+            "",
+            "Serial port: a device such as /dev/serial/by-id/…, usb:VID:PID[:SERIAL], a "
+            "pseudo-terminal, socket://host:port or rfc2217://host:port.",
+            required="/dev/ttyACM0",
+        ),
+        whole("baud", 115200, "Every board of the firmware uses 115200.", 1200, 4_000_000),
+        text(
+            "reset",
+            "",
+            "What its reset line is wired to: dtr, rts (!dtr, !rts behind an inverter), or "
+            "gpio:CHIP:LINE, as gpio:/dev/gpiochip0:17.",
+        ),
+        texts(
+            "reset_command",
+            "Program and arguments that reset it, or switch its power off and on, in place of a "
+            "line. Run without a shell.",
+        ),
+        number(
+            "heartbeat",
+            10.0,
+            "Seconds without any answer until it is asked for a sign of life; 0: never.",
+            0,
+            3600,
+        ),
+        choice(
+            "probe", ("device_id", "led"), "What it is asked then; led lights its LED meanwhile."
+        ),
+        number(
+            "ack_timeout",
+            0.0,
+            "Seconds to wait for an answer; 0: 0.25 on a local port, 1 over a network.",
+            0,
+            60,
+        ),
+        flag("dtr", True, "Level of DTR while the port is open."),
+        flag("rts", True, "Level of RTS while the port is open."),
+    )
+
     port: str
     """A device, /dev/serial/by-id/… or by-path/…, usb:VID:PID[:SERIAL], a pseudo-terminal,
     socket://host:port or rfc2217://host:port."""
@@ -87,23 +129,20 @@ class CoprocessorSettings:
         """How long a probe of kind "led" lights the LED: until after the next one."""
         return round(min(1500 * self.heartbeat, 0xFFFF)) if self.heartbeat < inf else 0
 
-
-def from_table(table: Mapping[str, Any]) -> CoprocessorSettings:
-    """The settings of a `[[coprocessor]]` table, whose keys and types have been checked.
-
-    Raises ConfigError.
-    """
-    values = dict(table)
-    command = values.pop("reset_command", [])
-    reset: Reset | None = read_reset("coprocessor.reset", values.pop("reset", ""))
-    if command and reset:
-        raise ConfigError("coprocessor.reset_command", "give this or reset, not both")
-    for name, meant in (("heartbeat", inf), ("ack_timeout", None)):
-        if values.get(name) == 0:
-            values[name] = meant
-    if command:
-        reset = ResetCommand(tuple(command))
-    return CoprocessorSettings(**values, reset=reset)
+    @classmethod
+    def from_table(cls, values: Mapping[str, Any]) -> "CoprocessorSettings":
+        """What a table of those keys comes down to. Raises ConfigError naming the key."""
+        values = dict(values)
+        command = values.pop("reset_command", [])
+        reset: Reset | None = read_reset("reset", values.pop("reset", ""))
+        if command and reset:
+            raise ConfigError("reset_command", "give this or reset, not both")
+        for name, meant in (("heartbeat", inf), ("ack_timeout", None)):
+            if values.get(name) == 0:
+                values[name] = meant
+        if command:
+            reset = ResetCommand(tuple(command))
+        return cls(**values, reset=reset)
 
 
 def read_reset(key: str, text: str) -> ModemLine | GpioLine | None:

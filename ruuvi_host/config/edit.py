@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ruuvi_host.config.arrays import ARRAYS, Tables
 from ruuvi_host.config.files import (
     GATEWAY_FILE,
     HOST_FILE,
@@ -17,14 +18,9 @@ from ruuvi_host.config.files import (
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, CREDENTIALS
 from ruuvi_host.config.gateway_values import from_text
-from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME, HOST_BY_NAME
-from ruuvi_host.config.host_values import (
-    COPROCESSOR,
-    GATEWAY,
-    HostValues,
-    host_value_from_text,
-    unknown,
-)
+from ruuvi_host.config.host_keys import HOST_BY_NAME
+from ruuvi_host.config.host_values import GATEWAY, HostValues, unknown
+from ruuvi_host.config.keys import value_from_text
 from ruuvi_host.config.problems import Problem, Problems, Severity
 from ruuvi_host.errors import ConfigError
 
@@ -77,20 +73,25 @@ def import_gateway(config: Path, source: Path) -> tuple[Path, list[Problem]]:
 
 
 def _divided(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The keys of a gateway, and the host's own, with their values."""
+    """The keys of a gateway, and the host's own, with their values. What a text in an array stands
+    for is not known yet."""
     gateway: dict[str, Any] = {}
     own: dict[str, Any] = {}
     for name, text in pairs:
-        _, dot, of_coprocessor = name.partition(f"{COPROCESSOR}.")
-        if dot and of_coprocessor in COPROCESSOR_BY_NAME:
-            own[name] = host_value_from_text(COPROCESSOR_BY_NAME[of_coprocessor], text)
+        if name.partition(".")[0] in _ARRAYS:
+            own[name] = text
         elif name in HOST_BY_NAME:
-            own[name] = host_value_from_text(HOST_BY_NAME[name], text)
+            own[name] = value_from_text(HOST_BY_NAME[name], text)
         elif name in BY_NAME:
             gateway[name] = from_text(BY_NAME[name], text)
         else:
-            coprocessor = [f"{COPROCESSOR}.{key}" for key in COPROCESSOR_BY_NAME]
-            raise ConfigError(name, unknown(name, [*HOST_BY_NAME, *BY_NAME, *coprocessor]))
+            of_arrays = [
+                f"{array.name}.{key.name}"
+                for array in ARRAYS
+                for settings in array.kinds.values()
+                for key in settings.KEYS
+            ]
+            raise ConfigError(name, unknown(name, [*HOST_BY_NAME, *BY_NAME, *of_arrays]))
     return gateway, own
 
 
@@ -136,21 +137,24 @@ def _host_with(path: Path, keys: dict[str, Any]) -> str:
     import tomlkit
 
     document = _toml(path)
-    own = {name: value for name, value in keys.items() if not name.startswith(f"{GATEWAY}.")}
-    gateway = {name.partition(".")[2]: v for name, v in keys.items() if name not in own}
+    own: dict[str, Any] = {}
+    gateway: dict[str, Any] = {}
+    in_arrays: dict[str, dict[str, str]] = {}
+    for name, value in keys.items():
+        table, _, last = name.partition(".")
+        if table == GATEWAY:
+            gateway[last] = value
+        elif table in _ARRAYS:
+            in_arrays.setdefault(table, {})[name] = value
+        else:
+            own[name] = value
     for name, value in own.items():
-        _, dot, of_coprocessor = name.partition(f"{COPROCESSOR}.")
-        if dot:
-            _update(lambda p, n=of_coprocessor, v=value: HostValues().set_coprocessor(n, v, p))  # type: ignore[misc]
-            if not document.get(COPROCESSOR):
-                document[COPROCESSOR] = tomlkit.aot()
-                document[COPROCESSOR].append(tomlkit.table())
-            document[COPROCESSOR][0][of_coprocessor] = value
-            continue
         _update(lambda p, n=name, v=value: HostValues().update({n: v}, p))  # type: ignore[misc]
         table, _, last = name.rpartition(".")
         where = document.setdefault(table, tomlkit.table()) if table else document
         where[last] = value
+    for array, texts in in_arrays.items():
+        _set_in_tables(document, Tables(_ARRAYS[array]), texts)
     if gateway:
         table = document.setdefault(GATEWAY, tomlkit.table())
         before = {name: value for name, value in table.unwrap().items() if name not in gateway}
@@ -162,10 +166,37 @@ def _host_with(path: Path, keys: dict[str, Any]) -> str:
     return tomlkit.dumps(document)
 
 
+def _set_in_tables(document: Any, tables: Tables, texts: dict[str, str]) -> None:
+    """Change keys of [[coprocessor]] or [[target]] tables. Raises ConfigError."""
+    import tomlkit
+
+    array = tables.array
+    tables.replace(document.unwrap().get(array.name, []), Problems())
+    before, problems = len(tables.found), Problems()
+    for name, text in sorted(texts.items(), key=lambda pair: not pair[0].endswith(".kind")):
+        table, key = array.divided(name)
+        changed = tables.set(table, key, text, problems)
+        _raise_first(problems)
+        assert changed
+        if changed in tables.found[:before]:
+            document[array.name][tables.found.index(changed)][key] = changed.values[key]
+    for new in tables.found[before:]:
+        tables.make(new, problems)
+        document.setdefault(array.name, tomlkit.aot()).append(tomlkit.item(new.values))
+    _raise_first(problems)
+
+
+_ARRAYS = {array.name: array for array in ARRAYS}
+
+
 def _update(change: Callable[[Problems], None]) -> None:
     """Do `change`. Raises ConfigError for the first thing that keeps a key from being taken."""
     problems = Problems()
     change(problems)
+    _raise_first(problems)
+
+
+def _raise_first(problems: Problems) -> None:
     for problem in problems.found:
         if problem.severity is not Severity.WARNING or problem.instead == "ignored":
             raise ConfigError(*str(problem).split(": ", 1))

@@ -4,9 +4,11 @@ import json
 from textwrap import wrap
 from typing import Any
 
+from ruuvi_host.config.arrays import ARRAYS
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, GatewayKey
-from ruuvi_host.config.host_keys import COPROCESSOR_KEYS, HOST_KEYS, HostKey
+from ruuvi_host.config.host_keys import HOST_KEYS
+from ruuvi_host.config.keys import HostKey
 
 
 def example_toml() -> str:
@@ -22,11 +24,13 @@ def example_toml() -> str:
             text += ["", f"[{prefix}]"]
             table = prefix
         text += ["", *_comment(meaning(key)), f"# {name} = {_toml(key.default)}"]
-    text += ["", "# One table for each coprocessor; the first one's address names the gateway."]
-    text += ["# [[coprocessor]]"]
-    for key in COPROCESSOR_KEYS:
-        value = "/dev/ttyACM0" if key.name == "port" else key.default
-        text += [*_comment(meaning(key)), f"# {key.name} = {_toml(value)}"]
+    for array in ARRAYS:
+        text += ["", *_comment(array.meaning)]
+        for settings in array.kinds.values():
+            text += [f"# [[{array.name}]]"]
+            for key in settings.KEYS:
+                value = _toml(key.required or key.default)
+                text += [*_comment(meaning(key)), f"# {key.name} = {value}"]
     text += ["", "[gateway]"]
     for gateway_key in GATEWAY_KEYS:
         if not gateway_key.is_kept_only:
@@ -52,8 +56,11 @@ def reference() -> str:
     """The tables of the page about the configuration, in Markdown."""
     text = ["## ruuvi-host.toml", "", "| key | default | meaning |", "| --- | --- | --- |"]
     text += [_row(key.name, key.default, meaning(key)) for key in HOST_KEYS]
-    text += ["", "### [[coprocessor]]", "", "| key | default | meaning |", "| --- | --- | --- |"]
-    text += [_row(key.name, key.default, meaning(key)) for key in COPROCESSOR_KEYS]
+    for array in ARRAYS:
+        for kind, settings in array.kinds.items():
+            text += ["", f"### [[{array.name}]]" + (f" of kind {kind}" if kind else "")]
+            text += ["", array.meaning, "", "| key | default | meaning |", "| --- | --- | --- |"]
+            text += [_row(key.name, key.default, meaning(key)) for key in settings.KEYS]
     served = [key for key in GATEWAY_KEYS if not key.is_kept_only]
     text += ["", "## gw_cfg.json", "", "| key | default | meaning |", "| --- | --- | --- |"]
     text += [_row(key.name, key.default, gateway_meaning(key)) for key in served]

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from ruuvi_host.config.gateway_keys import GatewayKey, Kind
+from ruuvi_host.config.keys import array_from_text
 from ruuvi_host.config.problems import Problems, Severity
 
 MISSING = object()
@@ -53,9 +54,10 @@ def from_text(key: GatewayKey, text: str) -> Any:
         return text
     if key.kind is Kind.FLAG:
         return _FLAGS.get(text.strip().lower(), text)
-    if key.kind is Kind.TEXTS and not text.lstrip().startswith("["):
-        return [part for part in re.split(r"[\s,]+", text) if part]
     try:
+        if key.kind is Kind.TEXTS:
+            is_array = text.lstrip().startswith("[")
+            return array_from_text(text) if is_array else re.findall(r"[^\s,]+", text)
         return json.loads(text)
     except (ValueError, RecursionError):
         return text

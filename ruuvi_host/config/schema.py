@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from ruuvi_host.config.arrays import ARRAYS, Settings
 from ruuvi_host.config.example import gateway_meaning
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, GatewayKey, Kind
-from ruuvi_host.config.host_keys import COPROCESSOR_KEYS, HOST_KEYS, HostKey, HostKind
+from ruuvi_host.config.host_keys import HOST_KEYS
+from ruuvi_host.config.keys import HostKey, HostKind
 
 Schema = dict[str, Any]
 
@@ -46,9 +48,10 @@ def host_schema() -> Schema:
             of, _, name = name.partition(".")
             table = root["properties"].setdefault(of, _object({}))
         table["properties"][name] = _host_member(key)
-    coprocessor = _object({key.name: _host_member(key) for key in COPROCESSOR_KEYS})
-    coprocessor["required"] = ["port"]
-    root["properties"]["coprocessor"] = {"type": "array", "items": coprocessor}
+    for array in ARRAYS:
+        tables = [_table(settings) for settings in array.kinds.values()]
+        items = tables[0] if len(tables) == 1 else {"oneOf": tables}
+        root["properties"][array.name] = {"type": "array", "items": items}
     root["properties"]["gateway"] = _object(_gateway_members())
     return {"$schema": _DRAFT, "title": "ruuvi-host.toml"} | root
 
@@ -57,6 +60,11 @@ def gateway_schema() -> Schema:
     """A JSON Schema of gw_cfg.json as we take it, for editors."""
     root = _object(_gateway_members()) | {"additionalProperties": True}
     return {"$schema": _DRAFT, "title": "gw_cfg.json"} | root
+
+
+def _table(settings: type[Settings]) -> Schema:
+    table = _object({key.name: _host_member(key) for key in settings.KEYS})
+    return table | {"required": [key.name for key in settings.KEYS if key.required]}
 
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from ruuvi_host.config.addresses import check_url
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, Kind
-from ruuvi_host.config.host_keys import COPROCESSOR_KEYS, HOST_KEYS
+from ruuvi_host.config.host_keys import HOST_KEYS
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.errors import ConfigError
 
@@ -34,12 +34,15 @@ def lines(sources: Sources) -> Iterator[Line]:
     for key in HOST_KEYS:
         value = host[key.name]
         yield _line(key.name, value, host.origins[key.name], key.secret)
-    for number, table in enumerate(host.coprocessors):
-        for of_coprocessor in COPROCESSOR_KEYS:
-            name = of_coprocessor.name
-            where = host.coprocessor_origin if name in table else "default"
-            value = table.get(name, of_coprocessor.default)
-            yield _line(f"coprocessor[{number}].{name}", value, where, False)
+    for tables in host.arrays.values():
+        for number, table in enumerate(tables.found):
+            where = f"{tables.array.name}[{number}]"
+            if "name" in table.values:
+                where = f"{tables.array.name}.{table.values['name']}"
+            for key in tables.keys(table):
+                value = table.values.get(key.name, key.default)
+                origin = table.origins.get(key.name, "default")
+                yield _line(f"{where}.{key.name}", value, origin, key.secret)
     for gateway_key in GATEWAY_KEYS:
         name = gateway_key.name
         line = _line(name, gateway[name], gateway.origins[name], gateway_key.secret)

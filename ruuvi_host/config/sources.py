@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.files import (
     GATEWAY_DEFAULTS,
     GATEWAY_FILE,
@@ -28,15 +29,9 @@ from ruuvi_host.config.files import (
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, Kind
 from ruuvi_host.config.gateway_values import from_text
-from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME, HOST_BY_NAME, HostKind
-from ruuvi_host.config.host_values import (
-    COPROCESSOR,
-    GATEWAY,
-    HostValues,
-    flattened,
-    host_value_from_text,
-    unknown,
-)
+from ruuvi_host.config.host_keys import HOST_BY_NAME
+from ruuvi_host.config.host_values import GATEWAY, HostValues, flattened, unknown
+from ruuvi_host.config.keys import HostKey, HostKind, value_from_text
 from ruuvi_host.config.problems import Problems, Severity
 
 PREFIX = "RUUVI_HOST_"
@@ -72,7 +67,7 @@ class Sources:
         """The gateway's file, and the host's own; None: there is none."""
         if self.gateway_path:
             files = own.get("files")
-            named = self._path(files) if isinstance(files, str) and files else None
+            named = self.path(files) if isinstance(files, str) and files else None
             self._read_gateway_file(
                 self.gateway_path, wishes.files or named or self.gateway_path.parent
             )
@@ -96,9 +91,10 @@ class Sources:
 
     def path_of(self, name: str) -> Path | None:
         """A setting that is a path; None: not set."""
-        return self._path(self.host[name]) if self.host[name] else None
+        return self.path(self.host[name]) if self.host[name] else None
 
-    def _path(self, text: str) -> Path:
+    def path(self, text: str) -> Path:
+        """What a path in our user's file means."""
         with suppress(RuntimeError):  # no such home; the path is taken as it is
             return self.folder / Path(text).expanduser()
         return self.folder / text
@@ -121,7 +117,7 @@ class Sources:
         own = self._read_host_file(path)
         named = own.get("gateway_config")
         if named and isinstance(named, str):
-            return self._path(named), path, own
+            return self.path(named), path, own
         beside = self.folder / GATEWAY_FILE
         return beside if os.path.exists(beside) else None, path, own
 
@@ -172,7 +168,8 @@ class Sources:
 
     def _take_environment(self, environment: Mapping[str, str]) -> None:
         names = {PREFIX + n.replace(".", "_").upper(): n for n in [*HOST_BY_NAME, *BY_NAME]}
-        names |= {PREFIX + n.upper(): f"{COPROCESSOR}.{n}" for n in COPROCESSOR_BY_NAME}
+        coprocessor = [key.name for key in CoprocessorSettings.KEYS]
+        names |= {PREFIX + name.upper(): f"coprocessor.{name}" for name in coprocessor}
         found = []
         for variable, text in sorted(environment.items()):
             if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
@@ -190,21 +187,17 @@ class Sources:
         """Keys of a gateway are taken together: a secret counts only with its kind."""
         gateway: dict[str, Any] = {}
         sources: dict[str, str] = {}
-        for name, text, source in overrides:
+        # What a key of a target means depends on its kind.
+        for name, text, source in sorted(overrides, key=lambda o: not o[0].endswith(".kind")):
             self.problems.source = source
             value = self._text_or_file(name, text)
             if value is None:
                 continue
-            _, dot, of_coprocessor = name.partition(f"{COPROCESSOR}.")
-            if dot and of_coprocessor in COPROCESSOR_BY_NAME:
-                key = COPROCESSOR_BY_NAME[of_coprocessor]
-                taken = host_value_from_text(key, value)
-                self.host.set_coprocessor(of_coprocessor, taken, self.problems)
+            tables = self.host.arrays.get(name.partition(".")[0])
+            if tables:
+                tables.set(*tables.array.divided(name), value, self.problems, _from_text)
             elif name in HOST_BY_NAME:
-                if HOST_BY_NAME[name].kind is HostKind.PATH and value:
-                    # As for all programs, not as in the file.
-                    value = os.path.abspath(os.path.expanduser(value))
-                taken = host_value_from_text(HOST_BY_NAME[name], value)
+                taken = _from_text(HOST_BY_NAME[name], value)
                 self.host.update({name: taken}, self.problems)
             elif name in BY_NAME:
                 gateway[name] = from_text(BY_NAME[name], value)
@@ -229,6 +222,13 @@ class Sources:
                 what = "the file behind @ (a value that begins with @ is written @@)"
             self.problems.add(name, f"{what} {error}", severity=Severity.ERROR)
             return None
+
+
+def _from_text(key: HostKey, text: str) -> Any:
+    """A path is relative to where the program runs, as for all programs, and not as in the file."""
+    if key.kind is HostKind.PATH and text:
+        return os.path.abspath(os.path.expanduser(text))
+    return value_from_text(key, text)
 
 
 def _has_secret(document: Mapping[str, Any]) -> bool:

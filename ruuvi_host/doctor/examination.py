@@ -25,7 +25,7 @@ from ruuvi_host.device.trouble import MODEM_MANAGER, who_else_has
 from ruuvi_host.doctor import judgement
 from ruuvi_host.doctor.judgement import Finding, Level
 from ruuvi_host.errors import DeviceError, PortError, SpoolError
-from ruuvi_host.jobs.check import check_all
+from ruuvi_host.jobs.check import NOBODY, check_all
 from ruuvi_host.jobs.state import StateDirectory, spools
 from ruuvi_host.monitoring.counters import LinkState
 from ruuvi_host.monitoring.overview import link_document
@@ -60,7 +60,7 @@ async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[F
             yield finding
         if number == 0:  # it names the gateway
             known = seen.device or known
-    async for finding in _servers(config, known, post=post):
+    async for finding in _targets(config, known, post=post):
         yield finding
     for finding in await asyncio.to_thread(_spools, state):
         yield finding
@@ -198,13 +198,13 @@ def _ignored_by_modem_manager(path: str) -> bool:
     return True
 
 
-async def _servers(
+async def _targets(
     config: Config, gateway: DeviceId | None, *, post: bool
 ) -> AsyncIterator[Finding]:
     targets = [*config.targets, *([config.statistics] if config.statistics else [])]
     if not targets:
-        remedy = "give --url, or --config with a server"
-        yield Finding("servers", Level.WARNING, "there is none: nothing is relayed", remedy)
+        remedy = "give --url, or --config with a target"
+        yield Finding("targets", Level.WARNING, "there is none: nothing is relayed", remedy)
     for target in targets:
         faults = await asyncio.to_thread(_faults, target)
         for key, sentence in faults:
@@ -212,12 +212,12 @@ async def _servers(
         if faults:
             continue
         if not post:
-            yield Finding(target.name, Level.OK, "its files are in order; it was not posted to")
-        elif gateway is None:
+            yield Finding(target.name, Level.OK, "its settings are in order; it was not tried")
+        elif gateway is None and kind_of(target).is_network:
             sentence = "cannot be tried: without a coprocessor nobody can sign"
             yield Finding(target.name, Level.WARNING, sentence, "fix the coprocessor first")
         else:
-            yield await _delivery(target, config, gateway)
+            yield await _delivery(target, config, gateway or NOBODY)
 
 
 def _faults(target: Target) -> list[tuple[str, str]]:

@@ -27,6 +27,10 @@ IDENTIFY_TIME = 10.0
 """Seconds for a coprocessor to tell who it is."""
 
 
+NOBODY = DeviceId(bytes(8), bytes(6))
+"""In place of a coprocessor, for targets that ask for none."""
+
+
 async def check_all(
     targets: Sequence[Target], config: Config, gateway: DeviceId
 ) -> list[CheckResult]:
@@ -35,11 +39,12 @@ async def check_all(
     if config.use_timestamps and not WallClock(clock, trusted=config.trust_clock).check():
         log.warning("the clock is not synchronised: `run` would wait for it (--trust-clock)")
     results = []
+    statistics = config.statistics
     for target in targets:
-        if target.name == STATISTICS:
+        if statistics and target.name == STATISTICS:
             from ruuvi_host.relay.http.check import check
 
-            results.append(await check(target, gateway, status_body(gateway, config)))
+            results.append(await check(statistics, gateway, status_body(gateway, config)))
         else:
             kind, context = kind_of(target), SinkContext(config)
             results.append(await kind.probe(target, gateway, context, clock.wall()))

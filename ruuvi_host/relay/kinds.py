@@ -18,6 +18,7 @@ from ruuvi_host.relay.sink import Sink
 
 MODULES = {
     "http": "ruuvi_host.relay.http.kind",
+    "file": "ruuvi_host.relay.file.kind",
 }
 
 T = TypeVar("T")

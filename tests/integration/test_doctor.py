@@ -93,7 +93,7 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
     with board() as simulated:
         code, told = doctor(port_of(simulated), url, tmp_path, "--no-post")
     assert code == 0
-    assert told["custom"]["sentence"] == "its files are in order; it was not posted to"
+    assert told["custom"]["sentence"] == "its settings are in order; it was not tried"
 
 
 def test_what_waits_is_told(tmp_path: Path) -> None:

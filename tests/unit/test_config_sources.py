@@ -15,12 +15,12 @@ from ruuvi_host.cli.configuration import for_url, key_and_value
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.files import Unreadable, read_text, write_private
 from ruuvi_host.config.gateway_keys import BY_NAME
-from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME, HOST_BY_NAME
+from ruuvi_host.config.host_keys import HOST_BY_NAME
 from ruuvi_host.config.load import Loaded, load, load_to_run
-from ruuvi_host.config.model import Profile
+from ruuvi_host.config.model import Config, Profile
 from ruuvi_host.config.problems import MOST_TOLD, Severity
 from ruuvi_host.config.sources import Wishes
-from ruuvi_host.config.targets import CUSTOM, RUUVI
+from ruuvi_host.config.targets import CUSTOM, RUUVI, HttpTarget
 from ruuvi_host.errors import ConfigError
 
 Write = Callable[[str, Any], Path]
@@ -52,6 +52,13 @@ def wishes(config: Path | None = None, *pairs: str, **environment: str) -> Wishe
 def told(loaded: Loaded) -> list[tuple[str, str, Severity]]:
     """(where, key, how bad) of each problem."""
     return [(Path(p.source).name, p.key, p.severity) for p in loaded.problems]
+
+
+def server(config: Config) -> HttpTarget:
+    """The one target that there is."""
+    (target,) = config.targets
+    assert isinstance(target, HttpTarget)
+    return target
 
 
 # -- each on top of the one before ---------------------------------------------------------------
@@ -119,7 +126,7 @@ def test_use_http_and_its_address_may_come_from_two_sources(
     """That the default address means Ruuvi's cloud is decided when all has been read."""
     path = write("ruuvi-host.toml", f"[gateway]\n{toml}")
     targets = load(wishes(path, *pairs, **environment)).config.targets
-    assert [(target.name, target.url) for target in targets] == [(CUSTOM, "http://server/")]
+    assert [(target.name, target.address) for target in targets] == [(CUSTOM, "http://server/")]
 
 
 def test_an_address_that_was_forgotten_is_told(write: Write) -> None:
@@ -176,7 +183,7 @@ def test_paths_in_a_file_are_relative_to_it(write: Write, tmp_path: Path) -> Non
     write("etc/certs/http_cli_key.pem", "")
     write("etc/certs/gw_cfg_default", {"coordinates": "1,2"})
     loaded = load(wishes(path))
-    (target,) = loaded.config.targets
+    target = server(loaded.config)
     folder = tmp_path / "etc" / "certs"
     assert target.tls.client_cert == folder / "http_cli_cert"
     assert target.tls.client_key == folder / "http_cli_key.pem"
@@ -220,7 +227,7 @@ def test_the_file_may_be_named_by_the_environment(write: Write) -> None:
 
 
 def test_no_two_keys_share_a_variable() -> None:
-    names = [*HOST_BY_NAME, *BY_NAME, *COPROCESSOR_BY_NAME, "config"]
+    names = [*HOST_BY_NAME, *BY_NAME, *(key.name for key in CoprocessorSettings.KEYS), "config"]
     variables = [name.replace(".", "_").upper() for name in names]
     assert len(set(variables)) == len(names)
     assert not {*HOST_BY_NAME} & {*BY_NAME}
@@ -247,7 +254,7 @@ def test_environment(write: Write) -> None:
     assert loaded.problems == []
     config = loaded.config
     assert config.coprocessors == (CoprocessorSettings("/dev/ttyACM0", 9600),)
-    (target,) = config.targets
+    target = server(config)
     assert target.authorization
     assert target.authorization.value == "Bearer t"
     assert len(config.filter_addresses) == 2
@@ -257,7 +264,7 @@ def test_environment(write: Write) -> None:
 
 def test_a_secret_counts_with_its_kind_in_any_order() -> None:
     pairs = ("http_bearer_token=t", "http_auth=bearer", "http_url=http://s/", "use_http=true")
-    (target,) = load(wishes(None, *pairs)).config.targets
+    target = server(load(wishes(None, *pairs)).config)
     assert target.authorization
     assert target.authorization.value == "Bearer t"
 
@@ -267,7 +274,7 @@ def test_a_secret_from_a_file(write: Write, tmp_path: Path) -> None:
 
     def token(text: str) -> str | None:
         config = load(wishes(None, *base, f"http_bearer_token={text}")).config
-        authorization = config.targets[0].authorization if config.targets else None
+        authorization = server(config).authorization if config.targets else None
         return authorization.value if authorization else None
 
     for content in ("t", "t\n", "t\r\n", "\ufefft\n"):
@@ -301,7 +308,7 @@ def test_the_url_option_takes_nothing_that_belongs_to_another_server(
     overrides = for_url(f"http://{user}other/")
     if "kind" in back:  # the user asks for authentication, but not for that secret
         overrides.append(("http_auth", kind, "--set"))
-    (target,) = load(Wishes(path, None, tuple(overrides))).config.targets
+    target = server(load(Wishes(path, None, tuple(overrides))).config)
     assert target.url == "http://other/"
     expected = "Basic b3duOnBhc3M=" if user and (not back or kind == "basic") else None
     assert (target.authorization.value if target.authorization else None) == expected

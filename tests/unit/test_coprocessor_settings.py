@@ -9,17 +9,17 @@ from ruuvi_host.config.coprocessor import (
     GpioLine,
     ModemLine,
     ResetCommand,
-    from_table,
     read_reset,
 )
-from ruuvi_host.config.host_keys import COPROCESSOR_KEYS
 from ruuvi_host.errors import ConfigError
 
 
 def test_the_defaults_of_keys_and_settings_are_the_same() -> None:
-    table = {key.name: key.default for key in COPROCESSOR_KEYS}
-    assert from_table(table | {"port": "/dev/x"}) == CoprocessorSettings("/dev/x")
-    assert from_table({"port": "/dev/x"}) == CoprocessorSettings("/dev/x")
+    table = {key.name: key.default for key in CoprocessorSettings.KEYS}
+    assert CoprocessorSettings.from_table(table | {"port": "/dev/x"}) == CoprocessorSettings(
+        "/dev/x"
+    )
+    assert CoprocessorSettings.from_table({"port": "/dev/x"}) == CoprocessorSettings("/dev/x")
 
 
 @pytest.mark.parametrize(
@@ -38,16 +38,18 @@ def test_reset_lines(text: str, meant: object) -> None:
 
 @pytest.mark.parametrize("text", ["DTR", "gpio:", "gpio:17", "gpio:/dev/gpiochip0:", "cts", "!"])
 def test_what_is_no_reset_line(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^coprocessor.reset: must be dtr, rts, "):
-        from_table({"port": "/dev/x", "reset": text})
+    with pytest.raises(ConfigError, match=r"^reset: must be dtr, rts, "):
+        CoprocessorSettings.from_table({"port": "/dev/x", "reset": text})
 
 
 def test_a_command() -> None:
-    settings = from_table({"port": "/dev/x", "reset_command": ["a", "b"], "heartbeat": 0.0})
+    settings = CoprocessorSettings.from_table(
+        {"port": "/dev/x", "reset_command": ["a", "b"], "heartbeat": 0.0}
+    )
     assert settings.reset == ResetCommand(("a", "b"))
     assert settings.heartbeat == inf
     with pytest.raises(ConfigError, match="not both"):
-        from_table({"port": "/dev/x", "reset_command": ["a"], "reset": "dtr"})
+        CoprocessorSettings.from_table({"port": "/dev/x", "reset_command": ["a"], "reset": "dtr"})
 
 
 def test_the_light_lasts_until_the_next_probe() -> None:

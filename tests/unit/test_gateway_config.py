@@ -54,6 +54,7 @@ def texts(loaded: Loaded) -> list[str]:
 
 def custom(loaded: Loaded) -> HttpTarget:
     (target,) = [target for target in loaded.config.targets if target.name == CUSTOM]
+    assert isinstance(target, HttpTarget)
     return target
 
 
@@ -114,7 +115,8 @@ def test_a_gateways_saved_file_is_taken_without_a_word(load: Load) -> None:
     loaded = load(SAVED.encode())
     assert loaded.config.coordinates == "60.17,24.94"
     assert loaded.config.scan == SetAll()
-    (target,) = loaded.config.targets
+    target = custom(loaded)
+    assert loaded.config.targets == (target,)
     assert (target.url, target.period) == ("https://user.example/record?key=SECRET", 30)
     assert target.authorization
     assert target.authorization.value == "Bearer SECRET"

@@ -4,8 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from ruuvi_host.config.coprocessor import CoprocessorSettings, from_table, read_reset
-from ruuvi_host.config.host_keys import COPROCESSOR_BY_NAME
+from ruuvi_host.config.coprocessor import CoprocessorSettings, read_reset
 from ruuvi_host.monitoring.counters import IntakeCounters, LinkCounters, flat
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +35,7 @@ def test_quotes_are_what_is_said() -> None:
 def test_counters_and_keys_exist() -> None:
     names = flat(LinkCounters()).keys() | flat(IntakeCounters()).keys()
     gateway = {"company_id", "scan_filter_list"}
-    known = names | set(COPROCESSOR_BY_NAME) | gateway
+    known = names | {key.name for key in CoprocessorSettings.KEYS} | gateway
     written = set(re.findall(r"`([a-z]+_[a-z_]+)`", PAGE))
     assert written
     assert written <= known
@@ -46,5 +45,7 @@ def test_settings_are_read() -> None:
     for text in re.findall(r'`?reset = "(.+?)"', PAGE):
         assert read_reset("reset", text)
     [command] = re.findall(r"`reset_command = (\[.+?\])`", PAGE)
-    settings = from_table({"port": "x", "reset_command": ast.literal_eval(command)})
+    settings = CoprocessorSettings.from_table(
+        {"port": "x", "reset_command": ast.literal_eval(command)}
+    )
     assert settings != CoprocessorSettings("x")
