@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -144,6 +145,25 @@ def violations(root: Path) -> Iterator[str]:
             foreign = name.split(".")[0] not in {*sys.stdlib_module_names, "crcmod", here}
             if here == "firmware_protocol" and foreign:
                 yield f"{module.name} imports {name}, and needs nothing but Python and crcmod"
+    if circle := circle_of(house):
+        yield f"{' imports '.join(circle)}: a circle"
+
+
+def circle_of(house: list[Module]) -> list[str]:
+    """Modules that import each other in a circle, wherever in it the imports stand."""
+    names = {module.name for module in house}
+
+    def module_of(name: str) -> str:
+        while name and name not in names:
+            name = name.rpartition(".")[0]
+        return name
+
+    graph = {m.name: {module_of(n) for n in m.imports} - {m.name, ""} for m in house}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
 
 
 def importers_of(library: str, house: list[Module]) -> list[str]:
@@ -234,6 +254,20 @@ def test_a_planted_violation_is_caught(
     build(tmp_path / "ruuvi_host", {path: source})
     [sentence] = violations(tmp_path)
     assert expected in sentence
+
+
+def test_a_circle_is_caught(tmp_path: Path) -> None:
+    build(
+        tmp_path / "ruuvi_host" / "relay",
+        {
+            "one.py": "from ruuvi_host.relay import two",
+            "two.py": "def f():\n    from ruuvi_host.relay.three import x",
+            "three.py": "from .one import y",
+        },
+    )
+    [sentence] = violations(tmp_path)
+    assert sentence.endswith(": a circle")
+    assert {f"ruuvi_host.relay.{n}" for n in ("one", "two", "three")} <= set(sentence.split(" "))
 
 
 def test_a_second_importer_is_caught(tmp_path: Path) -> None:
