@@ -56,6 +56,10 @@ class Counters:
         """Name → count, without the zeros and what is not known."""
         return {name: count for name, count in flat(self).items() if count}
 
+    def __str__(self) -> str:
+        """Those, for people."""
+        return ", ".join(f"{name} {count}" for name, count in self.nonzero().items()) or "nothing"
+
 
 @dataclass(slots=True)
 class IntakeCounters(Counters):

@@ -1,0 +1,138 @@
+"""What receives: coprocessors → intake → table, and who the gateway is."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from firmware_protocol.events import Event, Generation, Identified, Ready, Received
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.clock import Clock, WallClock
+from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.model import Config
+from ruuvi_host.device.coprocessors import Coprocessors
+from ruuvi_host.device.port import Tap
+from ruuvi_host.intake.filter import AddressFilter
+from ruuvi_host.intake.intake import Intake
+from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.jobs.state import StateDirectory
+from ruuvi_host.monitoring.counters import LinkState, LinkStatus
+from ruuvi_host.monitoring.health import LinkFacts
+from ruuvi_host.relay.status_document import CoprocessorFacts, firmware_version, semver
+
+
+class Receiving:
+    """The serial side of a host.
+
+    coprocessors: at least one; the address of the first one is that of the gateway.
+    taps: of each coprocessor in turn; gets a copy of all its bytes.
+    """
+
+    def __init__(
+        self,
+        coprocessors: Sequence[CoprocessorSettings],
+        config: Config,
+        state: StateDirectory,
+        clock: Clock,
+        taps: Sequence[Tap] = (),
+    ) -> None:
+        self.clock = clock
+        self.wall = WallClock(clock, trusted=config.trust_clock)
+        self.table = AdvertisementTable(config.max_sensors)
+        self._coprocessors = Coprocessors(
+            coprocessors, config.scan, self._on_event, clock, taps=taps
+        )
+        self._intake = self._make_intake(config)
+        self._state = state
+        self._gateway = state.load_gateway()
+        self.identified = asyncio.Event()
+        """It is known who the gateway is, if only from the previous run."""
+        if self._gateway:
+            self.identified.set()
+        self.configured = asyncio.Event()
+        self._answered: dict[str, float] = {}
+        """When each coprocessor was last seen to answer; before the first time: looked at."""
+
+    @property
+    def statuses(self) -> list[LinkStatus]:
+        """Of each coprocessor, in order."""
+        return self._coprocessors.statuses
+
+    def gateway(self) -> DeviceId:
+        """Of the first coprocessor. Only once it is `identified`."""
+        assert self._gateway is not None
+        return self._gateway
+
+    async def run(self, *, required: bool) -> None:
+        """Until cancelled. required: a port that cannot be opened at all is an error."""
+        await self._coprocessors.run(required=required)
+
+    def empty(self, config: Config) -> None:
+        """Begin with an empty table, and the settings of another configuration. May not wait:
+        reports are received all the time."""
+        self.table.reset(config.max_sensors)
+        self._intake = self._make_intake(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Send the coprocessors their settings again."""
+        self._coprocessors.reconfigure(config.scan)
+        if config.trust_clock:
+            self.wall = WallClock(self.clock, trusted=True)
+
+    def missing(self) -> str:
+        """Who has not told who the gateway is, and how much is known of it."""
+        first = self.statuses[0]
+        who = "the coprocessor"
+        if len(self._coprocessors) > 1:
+            who = f"coprocessor {first.name}, which names the gateway,"
+        there = first.state is not LinkState.CLOSED
+        return f"{who} {'does not tell who it is' if there else 'is not there'}"
+
+    def link_facts(self) -> list[LinkFacts]:
+        """Of each coprocessor, for the judgement of health."""
+        return [self._link_facts(status) for status in self.statuses]
+
+    def coprocessor_facts(self, nrf_firmware: str) -> CoprocessorFacts:
+        """Of the first one, for statistics. nrf_firmware: as configured; empty: not."""
+        status = self.statuses[0]
+        counters = status.counters
+        return CoprocessorFacts(
+            self.gateway(),
+            semver(nrf_firmware) if nrf_firmware else firmware_version(Generation(status.firmware)),
+            answers=_answers(status),
+            self_reboots=counters.session.reboots,
+            resets=counters.resets,
+            lost_acks=counters.session.lost_acks,
+        )
+
+    def _make_intake(self, config: Config) -> Intake:
+        return Intake(
+            self.table,
+            AddressFilter(config.filter_addresses, config.filter_allow),
+            use_timestamps=config.use_timestamps,
+            coprocessors=len(self._coprocessors),
+        )
+
+    def _link_facts(self, status: LinkStatus) -> LinkFacts:
+        answers, now = _answers(status), self.clock.monotonic()
+        if answers:
+            self._answered[status.name] = now
+        answered = self._answered.setdefault(status.name, now)
+        present = "://" not in status.path and os.path.exists(status.path)
+        return LinkFacts(status.name, answers, present, answered, status.heard)
+
+    def _on_event(self, source: int, event: Event, now: float) -> None:
+        """What a coprocessor tells. Called inside the reader: must not wait."""
+        match event:
+            case Received(reports):
+                self._intake.receive(reports, now, self.wall.utc(), source)
+            case Identified(device) if source == 0:
+                if device != self._gateway:
+                    self._gateway = device
+                    self._state.save_gateway(device)
+                self.identified.set()
+            case Ready():
+                self.configured.set()
+
+
+def _answers(status: LinkStatus) -> bool:
+    return status.state in (LinkState.READY, LinkState.QUIET)

@@ -1,0 +1,117 @@
+"""What relays: when batches may be made and posted, one relay per target, and the statistics."""
+
+import asyncio
+import gc
+import logging
+from pathlib import Path
+
+from ruuvi_host.config.model import Config
+from ruuvi_host.jobs.receiving import Receiving
+from ruuvi_host.jobs.relays import Relays
+from ruuvi_host.lifetime import to_its_end, together
+from ruuvi_host.monitoring.machine import give_back_memory
+from ruuvi_host.monitoring.starts import Start
+from ruuvi_host.relay.kinds import SinkContext, kind_of
+from ruuvi_host.relay.statistics import Statistics
+
+log = logging.getLogger(__name__)
+
+GRACE = 3.0
+"""Seconds for the last deliveries on shutdown; five in all are promised."""
+
+CLOCK_CHECK = 1.0
+"""Seconds between two questions whether the clock is right."""
+
+
+class Relaying:
+    """The network side of a host, from the table on. folder: of the spools."""
+
+    def __init__(self, config: Config, folder: Path, receiving: Receiving, start: Start) -> None:
+        self._config = config
+        self._receiving = receiving
+        self._ready = asyncio.Event()
+        """Batches can be made: the clock is right, the coprocessor configured and known."""
+        self.relays = Relays(
+            *(folder, receiving.table, receiving.gateway, self._ready, receiving.clock)
+        )
+        self.relays.begin(config)
+        self.statistics = Statistics(
+            lambda: receiving.coprocessor_facts(self._config.nrf_firmware),
+            *(receiving.table, start, receiving.clock),
+        )
+        self._clock_right_at = receiving.clock.monotonic() if receiving.wall.check() else None
+        self._begun = False
+        self.hindrance = "it is just starting"
+        """Why nothing is relayed yet; empty: it is."""
+
+    async def run(self) -> None:
+        """Until cancelled. Nothing is posted before the clock is right."""
+        await self._until_clock_is_right()
+        self._begun = True
+        await together(
+            ready=self._become_ready(), statistics=self._post_statistics(), relays=self.relays.run()
+        )
+
+    async def reconfigure(self, config: Config) -> None:
+        """After `run` was cancelled: go on with `config`, as a gateway does. What waits becomes a
+        last batch, the table is emptied, and the intervals start anew."""
+        # Up to the new relays nothing may wait: reports are received all the time.
+        retired = self.relays.cut_last()
+        if not self._ready.is_set():
+            self._warn_of_unrelayed()
+        self._receiving.empty(config)
+        self._config = config
+        self.relays.begin(config)
+        # If it is cancelled meanwhile, it is done all the same: what waits must get to the disk.
+        await to_its_end(self.relays.retire(retired))
+
+    async def finish(self) -> None:
+        """Last deliveries; what they leave is kept. Raises SpoolError if data is lost."""
+        try:
+            if self._begun:
+                await self.relays.finish(GRACE)
+        finally:
+            if not self._ready.is_set():
+                self._warn_of_unrelayed()
+
+    async def _until_clock_is_right(self) -> None:
+        wall = self._receiving.wall
+        if not self._config.use_timestamps or wall.check():
+            return
+        self.hindrance = "the clock is not right"
+        log.warning(
+            "the clock is not synchronised: nothing is relayed until it is (--trust-clock skips "
+            "this)"
+        )
+        while not wall.check():  # noqa: ASYNC110 - the kernel tells only who asks
+            await asyncio.sleep(CLOCK_CHECK)
+        self._clock_right_at = self._receiving.clock.monotonic()
+        log.info("the clock is right")
+
+    async def _become_ready(self) -> None:
+        """Nothing new is posted before. The backlog of a previous run is."""
+        self.hindrance = "the coprocessor is not configured yet"
+        await self._receiving.configured.wait()
+        if not self._receiving.identified.is_set():
+            self.hindrance = self._receiving.missing()
+            log.warning("%s: nothing is relayed before it has told who it is", self.hindrance)
+            await self._receiving.identified.wait()
+        self.hindrance = ""
+        self._ready.set()
+        # What lives until the end need not be looked at by the collector again and again.
+        gc.collect()
+        gc.freeze()
+        give_back_memory()
+
+    async def _post_statistics(self) -> None:
+        await self._ready.wait()
+        if target := self._config.statistics:
+            from ruuvi_host.relay.http.kind import make_poster
+
+            poster = make_poster(target, SinkContext(self._config, self.relays.remembered))
+            log.info("statistics: %s every hour", kind_of(target).public_name(target))
+            await self.statistics.run(poster, self._clock_right_at)
+
+    def _warn_of_unrelayed(self) -> None:
+        if sensors := len(self._receiving.table):
+            log.warning("received and never relayed: sensors %d", sensors)

@@ -1,0 +1,129 @@
+"""The relays of a configuration, and what of them outlives it: spools, counters, servers' keys."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.clock import Clock
+from ruuvi_host.config.model import Config
+from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.config.targets import Target
+from ruuvi_host.intake.batch import Batcher
+from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
+from ruuvi_host.lifetime import together
+from ruuvi_host.monitoring.counters import QueueCounters, RelayCounters, TargetCounters
+from ruuvi_host.monitoring.health import TargetFacts
+from ruuvi_host.relay.kinds import Remembered, SinkContext, kind_of
+from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.spool.spool import Spool
+
+log = logging.getLogger(__name__)
+
+
+class Relays:
+    """One relay for each target of the present configuration.
+
+    folder: of the spools. gateway: who we are; asked when a batch is cut. ready: set when batches
+    can be cut.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        table: AdvertisementTable,
+        gateway: Callable[[], DeviceId],
+        ready: asyncio.Event,
+        clock: Clock,
+    ) -> None:
+        self._folder = folder
+        self._table = table
+        self._gateway = gateway
+        self._ready = ready
+        self._clock = clock
+        self._nonces = Nonces()
+        self.remembered = Remembered()
+        """A server's key outlives a new configuration, as on the gateway."""
+        self._spools: dict[str, Spool] = {}
+        """By target: so does what is undelivered."""
+        self._queue_counters: dict[str, QueueCounters] = {}
+        self._queues: dict[str, ChangeQueue] = {}
+        self._relays: list[Relay] = []
+
+    @property
+    def has_backlog(self) -> bool:
+        """Something waits from the previous run."""
+        return any(spool.path.exists() for spool in self._spools.values())
+
+    def begin(self, config: Config) -> None:
+        """Make the relays of `config`, with new queues of the table."""
+        self._relays = [self._relay(target, config) for target in config.targets]
+
+    def cut_last(self) -> Sequence[Relay]:
+        """The present relays, each with a last batch, to be retired when others have begun."""
+        for relay in self._relays:
+            relay.cut_last()
+        return self._relays
+
+    async def retire(self, relays: Sequence[Relay]) -> None:
+        """Keep what these have not delivered. Spools that no relay uses any more are closed."""
+        for relay in relays:
+            await relay.retire()
+        for name in self._spools.keys() - {relay.name for relay in self._relays}:
+            spool = self._spools.pop(name)
+            log.info("%s: %s", name, spool.counters)
+            await spool.close()
+
+    async def run(self) -> None:
+        """All of them, until cancelled."""
+        await together(**{relay.name: relay.run() for relay in self._relays})
+
+    async def finish(self, seconds: float) -> None:
+        """After `run`: keep what is undelivered, then try for so long to deliver it.
+
+        Raises SpoolError if data is lost.
+        """
+        await together(**{relay.name: relay.finish(seconds) for relay in self._relays})
+
+    def facts(self) -> list[TargetFacts]:
+        """Of each, for the judgement of health."""
+        return [relay.facts() for relay in self._relays]
+
+    def counters(self) -> list[tuple[str, TargetCounters]]:
+        """(target, counters)"""
+        return [(relay.name, self._target_counters(relay)) for relay in self._relays]
+
+    def _target_counters(self, relay: Relay) -> TargetCounters:
+        queue = self._queues[relay.name]
+        return TargetCounters(
+            *(queue.changed, queue.counters, len(queue), relay.counters, *relay.waiting)
+        )
+
+    def _relay(self, target: Target, config: Config) -> Relay:
+        kind = kind_of(target)
+        counters = self._queue_counters.setdefault(target.name, QueueCounters())
+        queue = self._queues[target.name] = self._table.queue(counters)
+        relay = Relay(
+            target.name,
+            kind.make_sink(target, SinkContext(config, self.remembered)),
+            Batcher(queue, target.period, self._clock.monotonic()),
+            self._gateway,
+            self._nonces,
+            self._clock,
+            self._spool(target.name, config.spool),
+            counted=not config.use_timestamps,
+            ready=self._ready,
+            profile=config.profile,
+            pacing=kind.pacing(target),
+        )
+        log.info("%s: %s every %d s", target.name, kind.public_name(target), target.period)
+        return relay
+
+    def _spool(self, name: str, settings: SpoolSettings) -> Spool:
+        spool = self._spools.get(name)
+        if spool is None:
+            spool = Spool(self._folder, name, settings, RelayCounters(), self._clock)
+            self._spools[name] = spool
+        spool.settings = settings
+        return spool

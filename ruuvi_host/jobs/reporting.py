@@ -1,0 +1,72 @@
+"""What reports: health, status, accounting and the last words of a host in the log."""
+
+import logging
+import os
+from typing import Any
+
+from firmware_protocol.messages import address_text
+from ruuvi_host import __version__
+from ruuvi_host.jobs.receiving import Receiving
+from ruuvi_host.jobs.relaying import Relaying
+from ruuvi_host.monitoring.accounting import Account, accounts
+from ruuvi_host.monitoring.counters import Counters
+from ruuvi_host.monitoring.health import HostFacts, judge
+from ruuvi_host.monitoring.overview import MOST_MISSED, Overview
+
+log = logging.getLogger(__name__)
+
+
+class Reporting:
+    """Gathers what the two sides of a host know. Changes nothing."""
+
+    def __init__(self, receiving: Receiving, relaying: Relaying) -> None:
+        self._receiving = receiving
+        self._relaying = relaying
+        self._began = receiving.clock.monotonic()
+
+    def facts(self) -> HostFacts:
+        """What health is judged from."""
+        relaying = self._relaying
+        return HostFacts(self._receiving.link_facts(), relaying.relays.facts(), relaying.hindrance)
+
+    def accounts(self) -> list[Account]:
+        """Where every byte, report and batch has gone."""
+        links = [(status.name, status.counters) for status in self._receiving.statuses]
+        return accounts(links, self._receiving.table.counters, self._relaying.relays.counters())
+
+    def document(self) -> dict[str, Any]:
+        """What `ruuvi-host status` shows."""
+        now = self._receiving.clock.monotonic()
+        return self._overview(now).document(now)
+
+    def log_end(self) -> None:
+        """All counters and the accounting, at the end of a run."""
+        counted: list[tuple[str, Counters]] = [
+            *((f"coprocessor {link.name}", link.counters) for link in self._receiving.statuses),
+            ("intake", self._receiving.table.counters),
+            *((name, each.relay) for name, each in self._relaying.relays.counters()),
+            ("statistics", self._relaying.statistics.counters),
+        ]
+        for name, counters in counted:
+            if counters.nonzero():
+                log.info("%s: %s", name, counters)
+        for account in self.accounts():
+            level = logging.ERROR if account.unaccounted else logging.INFO
+            log.log(level, "accounting: %s", account)
+
+    def _overview(self, now: float) -> Overview:
+        table, facts = self._receiving.table, self.facts()
+        most = table.missed_most(MOST_MISSED)
+        return Overview(
+            version=__version__,
+            pid=os.getpid(),
+            uptime=int(now - self._began),
+            health=judge(facts, now),
+            links=self._receiving.statuses,
+            intake=table.counters,
+            sensors=len(table),
+            missed_most=[(address_text(address), count) for address, count in most],
+            targets=self._relaying.relays.counters(),
+            problems={target.name: target.failing for target in facts.targets},
+            statistics=self._relaying.statistics.counters,
+        )
