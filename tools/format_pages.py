@@ -16,26 +16,15 @@ from random import Random
 from typing import Any, NamedTuple
 
 from ruuvi_host.formats import (
-    ENCRYPTED,
     FORMATS,
-    URL,
     FormatError,
-    Keys,
     Measurement,
-    decode_payload,
-    df2_4,
-    encode,
     fields,
-    name_of,
-    sequence_length,
 )
 from ruuvi_host.formats.coding import crc8
-from ruuvi_host.formats.encryption import encrypt
 from ruuvi_host.formats.measurement import QUANTITIES
 
 PAGES = Path(__file__).parents[1] / "docs" / "pages"
-KEY = bytes(16)
-KEYS = Keys([(None, KEY)])
 PROBES = 24
 """Payloads of random bytes in which every bit is turned over."""
 
@@ -92,33 +81,25 @@ Bit = tuple[int, int]
 
 
 def close(number: int, opened: bytes) -> bytes:
-    """The payload on the air, of one whose checksums are stale and whose block is in clear."""
+    """What the decoder takes, of a payload whose checksum is stale, or that is sent in a URL."""
     if number == 0x07:
         return opened[:16] + bytes([crc8(opened[:16])]) + opened[17:]
-    if number == 0x08:
-        block = opened[1:17]
-        return opened[:1] + encrypt(block, KEY) + bytes([crc8(block)]) + opened[18:]
-    if number == 0xFA:
-        return opened[:1] + encrypt(opened[1:17], KEY) + opened[17:]
-    if number in URL:
+    if FORMATS[number].in_url:
         return urlsafe_b64encode(opened) + b"x"
     return opened
 
 
 def read(number: int, opened: bytes) -> dict[str, Any] | None:
     """The fields, or None where something does not fit."""
-    payload = close(number, opened)
     try:
-        reading = df2_4.decode(payload) if number in URL else decode_payload(payload, KEYS)
+        return fields(FORMATS[number].decode(close(number, opened)))
     except FormatError:
         return None
-    return fields(reading)
 
 
 def empty(number: int) -> Measurement:
     """A reading with nothing in it."""
-    known = FORMATS.get(number) or ENCRYPTED.get(number)
-    reading: Any = known.reading if known else df2_4.FormatUrl
+    reading: Any = FORMATS[number].reading
     made: Measurement = reading(data_format=number)
     return made
 
@@ -129,8 +110,6 @@ def where(number: int, length: int) -> dict[str, set[Bit]]:
     found: dict[str, set[Bit]] = defaultdict(set)
     for _ in range(PROBES):
         raw = bytearray([number, *random.randbytes(length - 1)])
-        if number == 0xFA:
-            raw[15:17] = bytes(2)
         before = read(number, bytes(raw))
         assert before, f"format {number:X} does not decode what it should"
         for byte in range(1, length):
@@ -172,9 +151,13 @@ def span(run: list[int]) -> str:
 def decoded(number: int, name: str, value: float) -> Any:
     """What comes back of one value, as near as the format gets to it."""
     reading: Any = empty(number)
-    payload = encode(reading._replace(**{name: value}), KEY)
-    again = df2_4.decode(payload) if number in URL else decode_payload(payload, KEYS)
-    return fields(again)[name]
+    return again(number, reading._replace(**{name: value}))[name]
+
+
+def again(number: int, measurement: Measurement) -> dict[str, Any]:
+    """The fields of a reading that was encoded and decoded."""
+    known = FORMATS[number]
+    return fields(known.decode(known.encode(measurement)))
 
 
 def limits(number: int, name: str, kind: object) -> str:
@@ -186,24 +169,16 @@ def limits(number: int, name: str, kind: object) -> str:
     return f"{lowest:.10g} to {highest:.10g}"
 
 
-def length_of(number: int) -> int:
-    return 6 if number in URL else len(encode(empty(number), KEY))
-
-
 def table(number: int) -> Iterator[str]:
-    length = length_of(number)
-    found = where(number, length)
-    sample = read(number, bytes([number]) + bytes(length - 1)) or {}
-    lacking = fields(
-        df2_4.decode(encode(empty(number)))
-        if number in URL
-        else decode_payload(encode(empty(number), KEY), KEYS)
-    )
-    yield f"## {name_of(number)}"
+    known = FORMATS[number]
+    found = where(number, known.length)
+    sample = read(number, bytes([number]) + bytes(known.length - 1)) or {}
+    lacking = again(number, empty(number))
+    yield f"## {known.title}"
     yield ""
-    numbers = sequence_length(number)
+    numbers = known.sequence.length if known.sequence else 0
     counted = f" measurement_sequence has {numbers:,} numbers." if numbers else ""
-    yield f"{length} bytes.{counted}"
+    yield f"{known.length} bytes.{counted}"
     if number in NOTES:
         yield NOTES[number]
     yield ""

@@ -32,7 +32,7 @@ with atheris.instrument_imports() if atheris else nullcontext():
     from firmware_protocol.framing import FrameScanner, frames
     from firmware_protocol.messages import SetAll, messages, parse
     from firmware_protocol.session import HostSession
-    from ruuvi_host.formats import ENCRYPTED, FormatError, Keys, decode, encode, fields
+    from ruuvi_host.formats import FORMATS, FormatError, Keys, decode, encode, fields
     from ruuvi_host.formats import ad as advertising
     from ruuvi_host.formats.derived import derive
     from ruuvi_host.formats.gateway import gateway_members
@@ -64,7 +64,7 @@ def decoding(data: bytes) -> None:
     assert json.loads(f"{{{json_members(reading)}}}") == named
     json.dumps(derive(named), allow_nan=False)
     summary(reading)
-    encode(reading, KEY if reading.data_format in ENCRYPTED else None)
+    encode(reading, KEY if FORMATS[reading.data_format].cipher else None)
 
 
 def structures(data: bytes) -> None:

@@ -9,7 +9,7 @@ from hashlib import shake_256
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.errors import FormatError
-from ruuvi_host.formats import COMPANY, df2_4
+from ruuvi_host.formats import COMPANY, FORMATS, df2_4
 from ruuvi_host.formats.ad import COMPLETE_NAME, MANUFACTURER_SPECIFIC, SERVICE_DATA_16, SHORT_NAME
 
 # AD type → bytes that it has. A longer one is not what it says it is.
@@ -29,23 +29,6 @@ _EDDYSTONE = bytes.fromhex("AAFE")
 _IBEACON = bytes.fromhex("4C000215")
 
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
-
-# Where in a Ruuvi payload the address stands: (length of the payload, offset, bytes of it).
-_ADDRESS = {
-    0x05: (24, 18, 6),
-    0x06: (20, 17, 3),
-    0x07: (20, 17, 3),
-    0x08: (24, 18, 6),
-    0xC5: (18, 12, 6),
-    0xE0: (40, 34, 6),
-    0xE1: (40, 34, 6),
-    0xF0: (20, 14, 6),
-    0xFA: (23, 17, 6),
-}
-# Where it holds what nobody can check: reserved bytes, and ciphertext.
-_OPAQUE = {0x08: slice(1, 17), 0xE0: slice(29, 34), 0xE1: slice(29, 34), 0xFA: slice(1, 17)}
-_RAW_1 = 0x03
-_RAW_1_LENGTH = 14
 
 
 class Masks:
@@ -120,18 +103,15 @@ class Masks:
         return data[:2] + self.opaque("manufacturer", data[2:])
 
     def _ruuvi(self, payload: bytes) -> bytes:
-        data_format = payload[0] if payload else 0
-        if data_format == _RAW_1 and len(payload) >= _RAW_1_LENGTH:
-            return payload[:_RAW_1_LENGTH] + self.opaque("padding", payload[_RAW_1_LENGTH:])
-        length, offset, size = _ADDRESS.get(data_format, (0, 0, 0))
-        if not length or len(payload) != length:  # unknown, or not what it says it is
+        known = FORMATS.get(payload[0]) if payload else None
+        if known is None or known.in_url or not known.has_length_of(payload):
             return payload[:1] + self.opaque("ruuvi", payload[1:])
-        masked = bytearray(payload)
-        address = slice(offset, offset + size)
-        masked[address] = self.address(payload[address])
-        if opaque := _OPAQUE.get(data_format):
-            masked[opaque] = self.opaque("ciphertext", payload[opaque])
-        return bytes(masked)
+        masked = bytearray(payload[: known.length])
+        if known.address:
+            masked[known.address] = self.address(payload[known.address])
+        if known.opaque:
+            masked[known.opaque] = self.opaque("ciphertext", payload[known.opaque])
+        return bytes(masked) + self.opaque("padding", payload[known.length :])
 
     def _eddystone(self, frame: bytes) -> bytes:
         """Type and power stay. A Ruuvi URL is a reading, and its last character may be of a chip's

@@ -220,7 +220,7 @@ def _json_error(shown: str, error: FormatError) -> str:
 
 
 def _text_answers(derived: bool, keys: Keys, without: frozenset[int]) -> Answers:
-    from ruuvi_host.formats import decode, fields, name_of
+    from ruuvi_host.formats import FORMATS, decode, fields
     from ruuvi_host.formats.derived import QUANTITIES as DERIVED
     from ruuvi_host.formats.derived import derive
     from ruuvi_host.formats.measurement import QUANTITIES
@@ -247,7 +247,7 @@ def _text_answers(derived: bool, keys: Keys, without: frozenset[int]) -> Answers
     def reading(shown: str, data: bytes) -> str:
         measurement = decode(data, keys, without)
         named = fields(measurement)
-        shown_as = named | {"data_format": name_of(measurement.data_format)}
+        shown_as = named | {"data_format": FORMATS[measurement.data_format].title}
         rows = [row(name, value) for name, value in shown_as.items()]
         if derived:
             rows += [row(name, value) for name, value in derive(named).items() if value is not None]

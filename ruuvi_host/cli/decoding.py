@@ -78,9 +78,9 @@ def _key_file(path: str) -> str:
 
 def read_without(options: tuple[str, ...]) -> frozenset[int]:
     """The numbers of the data formats that the options name. Raises ConfigError."""
-    from ruuvi_host.formats import ENCRYPTED, FORMATS, URL
+    from ruuvi_host.formats import FORMATS
 
-    names = {f"{number:X}": number for number in sorted((*URL, *FORMATS, *ENCRYPTED))}
+    names = {f"{number:X}": number for number in sorted(FORMATS)}
     for option in options:
         if option.upper() not in names:
             raise ConfigError("--without", f"{option!r} is none of {', '.join(names)}")

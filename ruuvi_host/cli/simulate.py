@@ -110,7 +110,7 @@ def command(
     Prints the path of the pseudo-terminal, then on stderr a line whenever the board boots or is
     configured. A host opens the path like a serial port. Ctrl-C ends it.
     """
-    from ruuvi_host.formats import ENCRYPTED
+    from ruuvi_host.formats import FORMATS
     from ruuvi_host.simulator.board import Board
     from ruuvi_host.simulator.kinds import KEY
     from ruuvi_host.simulator.pty import PtyServer
@@ -126,7 +126,7 @@ def command(
         transmit=transmit,
         baud=baud,
     )
-    if any(number in ENCRYPTED for tag in board.tags for number in tag.kind.formats):
+    if any(FORMATS[number].cipher for tag in board.tags for number in tag.kind.formats):
         click.echo(f"encrypted tags: listen with --key {KEY.hex().upper()}", err=True)
     server = PtyServer(board, link=link, on_event=_print_event)
     _serve(server)

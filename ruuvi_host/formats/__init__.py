@@ -1,15 +1,14 @@
 """What an advertisement means: advertising data in, one decoded reading out.
 
-    from ruuvi_host.formats import decode
+    from ruuvi_host.formats import decode, fields
 
     advert = "0201061BFF99040512FC5394C37C0004FFFC040CAC364200CDCBB8334C884F"
-    print(decode(bytes.fromhex(advert)).temperature)  # 24.3
+    print(fields(decode(bytes.fromhex(advert)))["temperature"])  # 24.3
 
-One file per data format; a new one is a file and a line in `FORMATS`.
+One file per data format; a new one is a file, its import and its line in `FORMATS`.
 """
 
-from collections.abc import Callable, Container
-from typing import Any, NamedTuple
+from collections.abc import Container
 
 from ruuvi_host.errors import FormatError
 from ruuvi_host.formats import (
@@ -28,6 +27,7 @@ from ruuvi_host.formats import (
 from ruuvi_host.formats.ad import MANUFACTURER_SPECIFIC, SERVICE_DATA_16, find, parse
 from ruuvi_host.formats.df5 import NONE, usual_first
 from ruuvi_host.formats.encryption import NO_KEYS, Keys, derive_key
+from ruuvi_host.formats.format import Format
 from ruuvi_host.formats.measurement import Measurement, fields
 
 __all__ = [
@@ -45,49 +45,24 @@ COMPANY = bytes.fromhex("9904")
 """Ruuvi's company identifier 0x0499, as on the air."""
 
 
-class Format(NamedTuple):
-    """A data format of manufacturer specific data."""
-
-    name: str
-    reading: type[Measurement]
-    decode: Callable[[bytes], Measurement]
-    encode: Callable[[Any], bytes]
-    """Takes a reading of this format."""
-    sequence_length: int | None = None
-    """How many numbers its measurement_sequence has before it starts over."""
-
-
-class EncryptedFormat(NamedTuple):
-    """A data format that only the device's key opens."""
-
-    name: str
-    reading: type[Measurement]
-    decode: Callable[[bytes, Keys], Measurement]
-    encode: Callable[[Any, bytes], bytes]
-    """Takes a reading of this format, and the key."""
-    sequence_length: int
-
-
 FORMATS: dict[int, Format] = {
-    0x03: Format("RAWv1", df3.Format3, df3.decode, df3.encode),
-    0x05: Format("RAWv2", df5.Format5, df5.decode, df5.encode, 0xFFFF),
-    0x06: Format("Air", df6.Format6, df6.decode, df6.encode, 0x100),
-    0x07: Format("motion and presence", df7.Format7, df7.decode, df7.encode, 0xFF),
-    0xC5: Format("cut RAWv2", dfc5.FormatC5, dfc5.decode, dfc5.encode, 0xFFFF),
-    0xE0: Format("Air prototype, extended", dfe0.FormatE0, dfe0.decode, dfe0.encode, 0xFFFF),
-    0xE1: Format("Air, extended", dfe1.FormatE1, dfe1.decode, dfe1.encode, 0xFFFFFF),
-    0xF0: Format("Air prototype", dff0.FormatF0, dff0.decode, dff0.encode, 0x10),
+    known.number: known
+    for known in (
+        df2_4.FORMAT_2,
+        df2_4.FORMAT_4,
+        df3.FORMAT,
+        df5.FORMAT,
+        df6.FORMAT,
+        df7.FORMAT,
+        df8.FORMAT,
+        dfc5.FORMAT,
+        dfe0.FORMAT,
+        dfe1.FORMAT,
+        dff0.FORMAT,
+        dffa.FORMAT,
+    )
 }
-ENCRYPTED: dict[int, EncryptedFormat] = {
-    0x08: EncryptedFormat(
-        "encrypted environmental", df8.Format8, df8.decode, df8.encode, sequence_length=0xFFFF
-    ),
-    0xFA: EncryptedFormat(
-        "encrypted RAWv1", dffa.FormatFA, dffa.decode, dffa.encode, sequence_length=0x100
-    ),
-}
-URL = (2, 4)
-"""The data formats that travel in an Eddystone URL."""
+"""Every data format by its number."""
 
 
 @usual_first
@@ -98,8 +73,8 @@ def decode(
 
     advertising_data: complete, from the first length byte on; a scan response may follow.
     keys: for the encrypted formats.
-    without: numbers of data formats that are somebody else's here and count as unknown; those
-    from 0xF0 on may be used by private projects too.
+    without: numbers of data formats that count as unknown; those from 0xF0 on may be used by
+    private projects, for something else.
     Raises FormatError with one of its eight codes, and nothing else.
     """
     # The first structure of ours decides: when it is rejected, nothing else is tried.
@@ -128,15 +103,12 @@ def decode_payload(
     if not payload:
         raise FormatError("bad_length", "the Ruuvi payload is empty")
     data_format = payload[0]
-    if data_format in without:
-        raise _unknown(data_format)
     known = FORMATS.get(data_format)
-    if known:
-        return known.decode(payload)
-    encrypted = ENCRYPTED.get(data_format)
-    if encrypted:
-        return encrypted.decode(payload, keys)
-    raise _unknown(data_format)
+    if known is None or known.in_url or data_format in without:
+        raise _unknown(data_format)
+    if known.cipher:
+        payload = known.cipher.decrypt(payload, keys)
+    return known.decode(payload)
 
 
 def _unknown(data_format: int) -> FormatError:
@@ -151,25 +123,12 @@ def encode(measurement: Measurement, key: bytes | None = None) -> bytes:
     key: 16 bytes, for the encrypted formats.
     Raises FormatError: unknown_format, key_required.
     """
-    data_format = measurement.data_format
-    if data_format in FORMATS:
-        return FORMATS[data_format].encode(measurement)
-    if isinstance(measurement, df2_4.FormatUrl):
-        return df2_4.encode(measurement)
-    if data_format not in ENCRYPTED:
-        raise _unknown(data_format)
+    known = FORMATS.get(measurement.data_format)
+    if known is None:
+        raise _unknown(measurement.data_format)
+    payload = known.encode(measurement)
+    if known.cipher is None:
+        return payload
     if key is None:
-        raise FormatError("key_required", f"data format {data_format:X} needs a key")
-    return ENCRYPTED[data_format].encode(measurement, key)
-
-
-def sequence_length(data_format: int) -> int | None:
-    """How many numbers the measurement_sequence has before it starts over; None: there is none."""
-    known = FORMATS.get(data_format) or ENCRYPTED.get(data_format)
-    return known.sequence_length if known else None
-
-
-def name_of(data_format: int) -> str:
-    """A data format for people: 5 (RAWv2)."""
-    known = FORMATS.get(data_format) or ENCRYPTED.get(data_format)
-    return f"{data_format:X} ({known.name if known else 'URL'})"
+        raise FormatError("key_required", f"data format {known.number:X} needs a key")
+    return known.cipher.encrypt(payload, key)

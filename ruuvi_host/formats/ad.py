@@ -53,19 +53,23 @@ def parse(advertising_data: bytes) -> AdvertisingData:
 
 
 def find(advertising_data: bytes, type_: int, beginning: bytes) -> bytes | None:
-    """The data of the first structure of this type that begins so; None: there is none.
+    """The data of the first structure of this type that begins so; None: there is none."""
+    start = position(advertising_data, type_, beginning)
+    return advertising_data[start : start + advertising_data[start - 2] - 1] if start > 0 else None
+
+
+def position(advertising_data: bytes, type_: int, beginning: bytes) -> int:
+    """Where the data of the first structure of this type that begins so stands; 0: there is none.
 
     The same walk as that of `parse`, without collecting what it passes: in a third of the time.
     """
-    position, end = 0, len(advertising_data)
-    while position < end:
-        length = advertising_data[position]
-        data = position + 2
-        position += 1 + length
-        if length == 0 or position > end:
+    at, end = 0, len(advertising_data)
+    while at < end:
+        length = advertising_data[at]
+        data = at + 2
+        at += 1 + length
+        if length == 0 or at > end:
             break
-        if advertising_data[data - 1] == type_ and advertising_data.startswith(
-            beginning, data, position
-        ):
-            return advertising_data[data:position]
-    return None
+        if advertising_data[data - 1] == type_ and advertising_data.startswith(beginning, data, at):
+            return data
+    return 0

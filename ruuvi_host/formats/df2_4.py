@@ -14,6 +14,7 @@ from ruuvi_host.formats.coding import (
     decode_sign_magnitude,
     encode_sign_magnitude,
 )
+from ruuvi_host.formats.format import Format
 
 _EDDYSTONE = b"\xaa\xfe"  # the service UUID, as on the air
 _URL_FRAME = 0x10
@@ -88,3 +89,20 @@ def encode(measurement: FormatUrl) -> bytes:
         _PRESSURE.encode(m.pressure),
     )
     return b2a_base64(payload, newline=False).translate(_TO_URL_SAFE) + tag_id.encode()
+
+
+FORMAT_2, FORMAT_4 = (
+    Format(
+        number=number,
+        name="URL",
+        reading=FormatUrl,
+        decode=decode,
+        encode=encode,
+        length=_LAYOUT.size,
+        sequence=None,
+        address=None,
+        movements=None,
+        in_url=True,
+    )
+    for number in (2, 4)
+)

@@ -13,6 +13,7 @@ from ruuvi_host.formats.coding import (
     encode_sign_magnitude,
     wrong_length,
 )
+from ruuvi_host.formats.format import Format
 
 _LAYOUT = Struct(">BBBBHhhhH")
 
@@ -71,3 +72,17 @@ def encode(measurement: Format3) -> bytes:
         _ACCELERATION.encode(m.acceleration_z),
         _VOLTAGE.encode(m.battery_voltage),
     )
+
+
+FORMAT = Format(
+    number=3,
+    name="RAWv1",
+    reading=Format3,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    may_be_padded=True,
+    sequence=None,
+    address=None,
+    movements=None,
+)

@@ -24,10 +24,15 @@ from ruuvi_host.formats.coding import (
     wrong_length,
 )
 from ruuvi_host.formats.encryption import NO_KEYS, Keys
+from ruuvi_host.formats.format import Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
 LENGTH = 24
-_HEADER = bytes.fromhex("020106 1BFF9904 05")
+HEADER = bytes.fromhex("020106 1BFF9904 05")
 """How a RuuviTag's advertising data begins: flags, manufacturer specific data, the format byte."""
+PAYLOAD = len(HEADER) - 1
+"""Where the payload stands in it."""
+SEQUENCE = MeasurementSequence(16, 18, length=0xFFFF)
 
 _ADVERT = Struct(">8shHHhhhHBH6s")
 _unpack = _ADVERT.unpack_from  # whatever follows the first structures is not looked at
@@ -73,7 +78,7 @@ def usual_first(otherwise: Decoder) -> Decoder:
             header, t, h, p, x, y, z, power, movements, sequence, mac = _unpack(advertising_data)
         except error:  # too short; asking for the length first would take longer
             return otherwise(advertising_data, keys, without)
-        if header != _HEADER or without:
+        if header != HEADER or without:
             return otherwise(advertising_data, keys, without)
         try:
             address = MAC_TEXTS[mac]
@@ -114,7 +119,7 @@ def decode(payload: bytes) -> Format5:
     payload: 24 bytes from the format byte (0x05) on.
     Raises FormatError: bad_length.
     """
-    reading = decode_advert(_HEADER + payload[1:])
+    reading = decode_advert(HEADER + payload[1:])
     if reading is None or len(payload) != LENGTH:
         raise wrong_length(payload, LENGTH)
     return reading
@@ -124,7 +129,7 @@ def encode(measurement: Format5) -> bytes:
     """The 24 bytes of a reading; values outside the range are clipped."""
     m = measurement
     return _ADVERT.pack(
-        _HEADER,
+        HEADER,
         TEMPERATURE.encode(m.temperature),
         HUMIDITY.encode(m.humidity),
         PRESSURE.encode(m.pressure),
@@ -136,3 +141,16 @@ def encode(measurement: Format5) -> bytes:
         U16.encode(m.measurement_sequence),
         encode_mac(m.mac, 6),
     )[-LENGTH:]
+
+
+FORMAT = Format(
+    number=5,
+    name="RAWv2",
+    reading=Format5,
+    decode=decode,
+    encode=encode,
+    length=LENGTH,
+    sequence=SEQUENCE,
+    address=slice(18, 24),
+    movements=slice(15, 16),
+)

@@ -22,6 +22,8 @@ from ruuvi_host.formats.coding import (
     mac_text,
     wrong_length,
 )
+from ruuvi_host.formats.format import Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
 _LAYOUT = Struct(">BhHHHHBBBBBB3s")
 _LUMINOSITY = Logarithmic(65536, minus=1)
@@ -98,3 +100,17 @@ def encode(measurement: Format6) -> bytes:
         encode_bits(*flags, 0, sound, 0, voc, nox),
         encode_mac(m.mac_suffix, 3),
     )
+
+
+FORMAT = Format(
+    number=6,
+    name="Air",
+    reading=Format6,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    sequence=MeasurementSequence(15, 16, length=0x100),
+    address=slice(17, 20),
+    movements=None,
+    superseded_by=0xE1,
+)

@@ -21,6 +21,8 @@ from ruuvi_host.formats.coding import (
     mac_text,
     wrong_length,
 )
+from ruuvi_host.formats.format import Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
 _LAYOUT = Struct(">BBBhHHbbHBBBB3s")
 _CHECKED = 16
@@ -105,3 +107,16 @@ def encode(measurement: Format7) -> bytes:
     )
     checked, behind = payload[:_CHECKED], payload[_CHECKED + 1 :]
     return checked + bytes([crc8(checked)]) + behind
+
+
+FORMAT = Format(
+    number=7,
+    name="motion and presence",
+    reading=Format7,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    sequence=MeasurementSequence(1, 2, length=0xFF),
+    address=slice(17, 20),
+    movements=slice(15, 16),
+)

@@ -6,7 +6,6 @@ Source: docs.ruuvi.com "Data format 8"; ruuvi.endpoints.c ruuvi_endpoint_8.c.
 from struct import Struct
 from typing import Literal, NamedTuple
 
-from ruuvi_host.errors import FormatError
 from ruuvi_host.formats.coding import (
     HUMIDITY,
     PRESSURE,
@@ -20,10 +19,13 @@ from ruuvi_host.formats.coding import (
     mac_text,
     wrong_length,
 )
-from ruuvi_host.formats.encryption import Keys, encrypt, plaintexts
+from ruuvi_host.formats.encryption import BLOCK, Keys, decrypt_block, encrypt_block
+from ruuvi_host.formats.format import Cipher, Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
-_LAYOUT = Struct(">B16sB6s")
-_PLAIN = Struct(">hHHHHH4x")
+_LAYOUT = Struct(">BhHHHHH4xB6s")
+_CHECKSUM = 17
+"""Byte with the CRC-8 of the block in clear."""
 
 
 class Format8(NamedTuple):
@@ -40,8 +42,8 @@ class Format8(NamedTuple):
     mac: str | None = None
 
 
-def decode(payload: bytes, keys: Keys) -> Format8:
-    """Decrypt and decode data format 8.
+def decrypt(payload: bytes, keys: Keys) -> bytes:
+    """The payload in clear.
 
     payload: 24 bytes from the format byte (0x08) on. keys: tried in their order.
     Raises FormatError: bad_length, key_required, decrypt_failed.
@@ -51,35 +53,59 @@ def decode(payload: bytes, keys: Keys) -> Format8:
     """
     if len(payload) != _LAYOUT.size:
         raise wrong_length(payload, _LAYOUT.size)
-    _, ciphertext, checksum, address = _LAYOUT.unpack(payload)
-    for plaintext in plaintexts(ciphertext, address, keys):
-        if crc8(plaintext) == checksum:
-            t, h, p, power, movements, sequence = _PLAIN.unpack(plaintext)
-            return Format8(
-                temperature=TEMPERATURE.decode(t),
-                humidity=HUMIDITY.decode(h),
-                pressure=PRESSURE.decode(p),
-                battery_voltage=VOLTAGES[power >> 5],
-                tx_power=TX_POWERS[power & 31],
-                movement_counter=U16.decode(movements),
-                measurement_sequence=U16.decode(sequence),
-                mac=mac_text(address),
-            )
-    raise FormatError("decrypt_failed", "encrypted, and no key of this device fits")
+    return decrypt_block(payload, keys, lambda block: crc8(block) == payload[_CHECKSUM])
 
 
-def encode(measurement: Format8, key: bytes) -> bytes:
-    """The 24 bytes of a reading; values outside the range are clipped.
+def encrypt(payload: bytes, key: bytes) -> bytes:
+    """The payload on the air, with its checksum, of one in clear."""
+    checked = payload[:_CHECKSUM] + bytes([crc8(payload[BLOCK])]) + payload[_CHECKSUM + 1 :]
+    return encrypt_block(checked, key)
 
-    Raises FormatError: key_required, when the extra for encryption is not installed.
-    """
+
+def decode(payload: bytes) -> Format8:
+    """Decode data format 8, in clear. Raises FormatError: bad_length."""
+    if len(payload) != _LAYOUT.size:
+        raise wrong_length(payload, _LAYOUT.size)
+    _, t, h, p, power, movements, sequence, _, address = _LAYOUT.unpack(payload)
+    return Format8(
+        8,
+        TEMPERATURE.decode(t),
+        HUMIDITY.decode(h),
+        PRESSURE.decode(p),
+        VOLTAGES[power >> 5],
+        TX_POWERS[power & 31],
+        U16.decode(movements),
+        U16.decode(sequence),
+        mac_text(address),
+    )
+
+
+def encode(measurement: Format8) -> bytes:
+    """The 24 bytes of a reading, in clear; values outside the range are clipped."""
     m = measurement
-    plaintext = _PLAIN.pack(
+    return _LAYOUT.pack(
+        8,
         TEMPERATURE.encode(m.temperature),
         HUMIDITY.encode(m.humidity),
         PRESSURE.encode(m.pressure),
         encode_power(m.battery_voltage, m.tx_power),
         U16.encode(m.movement_counter),
         U16.encode(m.measurement_sequence),
+        0,
+        encode_mac(m.mac, 6),
     )
-    return _LAYOUT.pack(8, encrypt(plaintext, key), crc8(plaintext), encode_mac(m.mac, 6))
+
+
+FORMAT = Format(
+    number=8,
+    name="encrypted environmental",
+    reading=Format8,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    sequence=MeasurementSequence(11, 13, length=0xFFFF),
+    address=slice(18, 24),
+    movements=slice(9, 11),
+    opaque=BLOCK,
+    cipher=Cipher(decrypt, encrypt),
+)

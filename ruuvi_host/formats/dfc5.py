@@ -19,6 +19,8 @@ from ruuvi_host.formats.coding import (
     mac_text,
     wrong_length,
 )
+from ruuvi_host.formats.format import Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
 _LAYOUT = Struct(">BhHHHBH6s")
 
@@ -72,3 +74,16 @@ def encode(measurement: FormatC5) -> bytes:
         U16.encode(m.measurement_sequence),
         encode_mac(m.mac, 6),
     )
+
+
+FORMAT = Format(
+    number=0xC5,
+    name="cut RAWv2",
+    reading=FormatC5,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    sequence=MeasurementSequence(10, 12, length=0xFFFF),
+    address=slice(12, 18),
+    movements=slice(9, 10),
+)

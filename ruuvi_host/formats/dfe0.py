@@ -19,6 +19,8 @@ from ruuvi_host.formats.coding import (
     mac_text,
     wrong_length,
 )
+from ruuvi_host.formats.format import Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
 _LAYOUT = Struct(">BhHHHHHHHHHHBBHBB5s6s")
 _SOUND = Number(2, 0, 254, missing=255)
@@ -109,3 +111,17 @@ def encode(measurement: FormatE0) -> bytes:
         _RESERVED,
         encode_mac(m.mac, 6),
     )
+
+
+FORMAT = Format(
+    number=0xE0,
+    name="Air prototype, extended",
+    reading=FormatE0,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    sequence=MeasurementSequence(25, 27, length=0xFFFF),
+    address=slice(34, 40),
+    movements=None,
+    opaque=slice(29, 34),
+)

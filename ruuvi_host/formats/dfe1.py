@@ -22,6 +22,8 @@ from ruuvi_host.formats.coding import (
     mac_text,
     wrong_length,
 )
+from ruuvi_host.formats.format import Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
 _LAYOUT = Struct(">BhHHHHHHHBB3sBBB3sB5s6s")
 _LUMINOSITY = Number(100, 0, 0xFFFFFE, missing=0xFFFFFF)
@@ -111,3 +113,17 @@ def encode(measurement: FormatE1) -> bytes:
         _RESERVED,
         encode_mac(m.mac, 6),
     )
+
+
+FORMAT = Format(
+    number=0xE1,
+    name="Air, extended",
+    reading=FormatE1,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    sequence=MeasurementSequence(25, 28, length=0xFFFFFF),
+    address=slice(34, 40),
+    movements=None,
+    opaque=slice(29, 34),
+)

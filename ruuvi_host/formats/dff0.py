@@ -15,6 +15,8 @@ from ruuvi_host.formats.coding import (
     mac_text,
     wrong_length,
 )
+from ruuvi_host.formats.format import Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
 _LAYOUT = Struct(">BbBBBBBBBBBBBB6s")
 _TEMPERATURE = Number(1, -127, 127, missing=-128)
@@ -104,3 +106,16 @@ def encode(measurement: FormatF0) -> bytes:
         _SEQUENCE.encode(m.measurement_sequence) << 4 | flags,
         encode_mac(m.mac, 6),
     )
+
+
+FORMAT = Format(
+    number=0xF0,
+    name="Air prototype",
+    reading=FormatF0,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    sequence=MeasurementSequence(13, 14, length=0x10, shift=4),
+    address=slice(14, 20),
+    movements=None,
+)

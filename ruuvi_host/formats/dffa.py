@@ -6,13 +6,13 @@ Source: ruuvi.endpoints.c ruuvi_endpoint_fa.c.
 from struct import Struct
 from typing import Literal, NamedTuple
 
-from ruuvi_host.errors import FormatError
 from ruuvi_host.formats import df3
 from ruuvi_host.formats.coding import Whole, encode_mac, mac_text, wrong_length
-from ruuvi_host.formats.encryption import Keys, encrypt, plaintexts
+from ruuvi_host.formats.encryption import BLOCK, Keys, decrypt_block, encrypt_block
+from ruuvi_host.formats.format import Cipher, Format
+from ruuvi_host.formats.sequence import MeasurementSequence
 
-_LAYOUT = Struct(">B16s6s")
-_PLAIN = Struct(">13sBH")
+_LAYOUT = Struct(">B13sB2x6s")
 _SEQUENCE = Whole(0, 255)
 
 
@@ -32,38 +32,38 @@ class FormatFA(NamedTuple):
     mac: str | None = None
 
 
-def decode(payload: bytes, keys: Keys) -> FormatFA:
-    """Decrypt and decode data format FA.
+def decrypt(payload: bytes, keys: Keys) -> bytes:
+    """The payload in clear.
 
     payload: 23 bytes from the format byte (0xFA) on. keys: tried in their order.
     Raises FormatError: bad_length, key_required, decrypt_failed.
     """
     if len(payload) != _LAYOUT.size:
         raise wrong_length(payload, _LAYOUT.size)
-    _, ciphertext, address = _LAYOUT.unpack(payload)
-    for plaintext in plaintexts(ciphertext, address, keys):
-        body, counter, zero = _PLAIN.unpack(plaintext)
-        if zero == 0:
-            reading = df3.decode(b"\x03" + body)
-            return FormatFA(
-                temperature=reading.temperature,
-                humidity=reading.humidity,
-                pressure=reading.pressure,
-                acceleration_x=reading.acceleration_x,
-                acceleration_y=reading.acceleration_y,
-                acceleration_z=reading.acceleration_z,
-                battery_voltage=reading.battery_voltage,
-                measurement_sequence=counter,
-                mac=mac_text(address),
-            )
-    raise FormatError("decrypt_failed", "encrypted, and no key of this device fits")
+    return decrypt_block(payload, keys, lambda block: block.endswith(b"\0\0"))
 
 
-def encode(measurement: FormatFA, key: bytes) -> bytes:
-    """The 23 bytes of a reading; values outside the range are clipped.
+def decode(payload: bytes) -> FormatFA:
+    """Decode data format FA, in clear. Raises FormatError: bad_length."""
+    if len(payload) != _LAYOUT.size:
+        raise wrong_length(payload, _LAYOUT.size)
+    _, body, sequence, mac = _LAYOUT.unpack(payload)
+    reading = df3.decode(b"\x03" + body)
+    return FormatFA(
+        temperature=reading.temperature,
+        humidity=reading.humidity,
+        pressure=reading.pressure,
+        acceleration_x=reading.acceleration_x,
+        acceleration_y=reading.acceleration_y,
+        acceleration_z=reading.acceleration_z,
+        battery_voltage=reading.battery_voltage,
+        measurement_sequence=sequence,
+        mac=mac_text(mac),
+    )
 
-    Raises FormatError: key_required, when the extra for encryption is not installed.
-    """
+
+def encode(measurement: FormatFA) -> bytes:
+    """The 23 bytes of a reading, in clear; values outside the range are clipped."""
     m = measurement
     reading = df3.Format3(
         temperature=m.temperature,
@@ -75,5 +75,19 @@ def encode(measurement: FormatFA, key: bytes) -> bytes:
         battery_voltage=m.battery_voltage,
     )
     body = df3.encode(reading)[1:]
-    plaintext = _PLAIN.pack(body, _SEQUENCE.encode(m.measurement_sequence), 0)
-    return _LAYOUT.pack(0xFA, encrypt(plaintext, key), encode_mac(m.mac, 6))
+    return _LAYOUT.pack(0xFA, body, _SEQUENCE.encode(m.measurement_sequence), encode_mac(m.mac, 6))
+
+
+FORMAT = Format(
+    number=0xFA,
+    name="encrypted RAWv1",
+    reading=FormatFA,
+    decode=decode,
+    encode=encode,
+    length=_LAYOUT.size,
+    sequence=MeasurementSequence(14, 15, length=0x100),
+    address=slice(17, 23),
+    movements=None,
+    opaque=BLOCK,
+    cipher=Cipher(decrypt, encrypt_block),
+)

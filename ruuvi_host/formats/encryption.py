@@ -1,4 +1,4 @@
-"""Keys of the encrypted data formats 8 and FA: whose they are, and how they open one AES block.
+"""Keys of the encrypted data formats 8 and FA: which device they belong to, and one AES block.
 
 AES comes from the package `cryptography`, an extra; it is imported when a key is first used.
 Source: docs.ruuvi.com "Data format 8"; ruuvi.endpoints.c ruuvi_endpoint_8.c, ruuvi_endpoint_fa.c.
@@ -6,7 +6,7 @@ Source: docs.ruuvi.com "Data format 8"; ruuvi.endpoints.c ruuvi_endpoint_8.c, ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 KEY_LENGTH = 16
+BLOCK = slice(1, 17)
+"""Of the payload: the one AES block in it."""
 EXTRA = "ruuvi-host[encrypted]"
 
 
@@ -110,12 +112,14 @@ def _warn_once() -> None:
     )
 
 
-def plaintexts(ciphertext: bytes, address: bytes, keys: Keys) -> Iterator[bytes]:
-    """The block (16 bytes) as each key of the device opens it; which is right, its check tells.
+def decrypt_block(payload: bytes, keys: Keys, is_right: Callable[[bytes], bool]) -> bytes:
+    """The payload in clear: bytes 1 to 16 are decrypted, the last six are the device's address.
 
-    Raises FormatError: key_required, when the device has no key or the extra is not installed.
+    is_right: tells by the block in clear (16 bytes) whether the key fits.
+    Raises FormatError: key_required, when the device has no key or the extra is not installed;
+    decrypt_failed.
     """
-    candidates = keys.of(address)
+    candidates = keys.of(payload[-6:])
     if not candidates:
         raise FormatError("key_required", "encrypted, and there is no key for this device")
     aes = _aes()
@@ -123,15 +127,19 @@ def plaintexts(ciphertext: bytes, address: bytes, keys: Keys) -> Iterator[bytes]
         _warn_once()
         raise FormatError("key_required", f"encrypted; opening it needs the extra {EXTRA}")
     for key in candidates:
-        yield aes(key).decryptor().update(ciphertext)
+        block = aes(key).decryptor().update(payload[BLOCK])
+        if is_right(block):
+            return payload[: BLOCK.start] + block + payload[BLOCK.stop :]
+    raise FormatError("decrypt_failed", "encrypted, and no key of this device fits")
 
 
-def encrypt(plaintext: bytes, key: bytes) -> bytes:
-    """The ciphertext of one block (16 bytes).
+def encrypt_block(payload: bytes, key: bytes) -> bytes:
+    """The payload with bytes 1 to 16 encrypted.
 
     Raises FormatError: key_required, when the extra is not installed.
     """
     aes = _aes()
     if aes is None:
         raise FormatError("key_required", f"encrypting needs the extra {EXTRA}")
-    return aes(key).encryptor().update(plaintext)
+    ciphertext = aes(key).encryptor().update(payload[BLOCK])
+    return payload[: BLOCK.start] + ciphertext + payload[BLOCK.stop :]

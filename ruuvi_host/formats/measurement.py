@@ -13,20 +13,11 @@ Value = bool | int | float | str | None
 class Measurement(Protocol):
     """One decoded reading: immutable, with fixed units, None for "not available".
 
-    These four are in every format. `fields` gives all that a reading has, by name.
+    Only data_format is in every format. `fields` gives all that a reading has, by name.
     """
 
     @property
     def data_format(self) -> int: ...
-
-    @property
-    def temperature(self) -> float | None: ...
-
-    @property
-    def humidity(self) -> float | None: ...
-
-    @property
-    def pressure(self) -> int | None: ...
 
     def __iter__(self) -> Iterator[Any]: ...
 

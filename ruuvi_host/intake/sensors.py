@@ -1,29 +1,20 @@
 """Receiving without relaying: one reading per report, and what each sensor last said."""
 
 from collections.abc import Container
-from dataclasses import dataclass
-from math import inf
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from firmware_protocol.messages import Report
 from ruuvi_host.errors import FormatError
-from ruuvi_host.formats import ENCRYPTED, Keys, Measurement, decode, sequence_length
+from ruuvi_host.formats import FORMATS, Keys, Measurement, decode
 from ruuvi_host.formats.ad import parse
 from ruuvi_host.formats.encryption import NO_KEYS
+from ruuvi_host.formats.format import Format
+from ruuvi_host.intake.replays import Replays
 from ruuvi_host.monitoring.counters import ListeningCounters
 
-LONGEST_GAP = 1000
-"""A larger jump in the sequence is a tag that was restarted, not a loss."""
-
-AIR_EXTENDED, AIR_LEGACY = 0xE1, 0x06
-EXTENDED_WINS = 60.0
-"""Seconds after a format E1 in which format 6 of the same address is dropped: an Air sends both,
-and they are the same samples, with less in the latter."""
-
-RESTART_SILENCE = 60.0
-RESTART_BELOW = 100
-"""An encrypted reading must have a later sequence number than the one before, or somebody replays
-it. A tag that was silent for so long may have been restarted, and then begins with low numbers."""
+SUPERSEDED_FOR = 60.0
+"""Seconds after a reading in the better format in which the other format of the same address is
+dropped: an Air sends E1 and 6, of the same samples, with less in the latter."""
 
 
 @dataclass(slots=True)
@@ -43,8 +34,15 @@ class Sensor:
     """Different ones that were received."""
     missed: int = 0
     """Missing in the sequence between them."""
-    extended: float = -inf
-    """Monotonic seconds of the last reading of an Air in extended advertising."""
+    measured: float = 0.0
+    """Monotonic seconds of the newest report of the measurement."""
+    last: dict[int, float] = field(default_factory=dict)
+    """Data format → monotonic seconds of its newest report."""
+
+    def is_superseded(self, known: Format, now: float) -> bool:
+        """Does the sensor send the same measurements in a better format, too?"""
+        better = self.last.get(known.superseded_by) if known.superseded_by else None
+        return better is not None and now - better <= SUPERSEDED_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +60,6 @@ class Reading:
     """The same measurement as the one before, advertised again."""
 
 
-class _Newest(NamedTuple):
-    """The newest encrypted reading of a device."""
-
-    measurement: Measurement
-    address: bytes
-    at: float
-    """Monotonic seconds."""
-
-
 class Sensors:
     """All advertisers that were received, in order of their first report.
 
@@ -85,7 +74,7 @@ class Sensors:
         self.counters = ListeningCounters()
         self._keys = keys
         self._without = without
-        self._newest: dict[tuple[int, str | None], _Newest] = {}
+        self._replays = Replays(max_sensors)
         self._max_sensors = max_sensors
 
     def receive(self, report: Report, now: float) -> Reading:
@@ -103,44 +92,35 @@ class Sensors:
             sensor.error = error.code if sensor.measurement is None else None
             return Reading(report, None, error.code)
         sensor.error = None
-        if measurement.data_format == AIR_EXTENDED:
-            sensor.extended = now
-        elif measurement.data_format == AIR_LEGACY and now - sensor.extended <= EXTENDED_WINS:
+        known = FORMATS[measurement.data_format]
+        sensor.last[known.number] = now
+        if sensor.is_superseded(known, now):
             self.counters.superseded += 1
             return Reading(report, None, "superseded")
-        if measurement.data_format in ENCRYPTED and self._is_replay(measurement, report, now):
-            self.counters.replayed += 1
-            return Reading(report, None, "replayed")
-        step = _step(sensor.measurement, measurement)
-        sensor.measurement = measurement
-        if step == 0:
-            self.counters.duplicates += 1
-            return Reading(report, measurement, duplicate=True)
+        if known.cipher:
+            mac: str | None = getattr(measurement, "mac", None)
+            number = _sequence(measurement)
+            if self._replays.is_replay(known, mac, number, report.address, now):
+                self.counters.replayed += 1
+                return Reading(report, None, "replayed")
+        return Reading(report, measurement, duplicate=self._is_duplicate(sensor, measurement, now))
+
+    def _is_duplicate(self, sensor: Sensor, measurement: Measurement, now: float) -> bool:
+        """Is this the measurement that the sensor's report before gave? If not, it is counted."""
+        before, seconds = sensor.measurement, now - sensor.measured
+        sensor.measurement, sensor.measured = measurement, now
+        sequence = FORMATS[measurement.data_format].sequence
+        missed = None
+        if before and before.data_format == measurement.data_format and sequence:
+            old, new = _sequence(before), _sequence(measurement)
+            if sequence.step(old, new) == 0:
+                self.counters.duplicates += 1
+                return True
+            missed = sequence.missed(old, new, seconds)
         sensor.measurements += 1
         self.counters.measurements += 1
-        if step is not None and 0 < step <= LONGEST_GAP:
-            sensor.missed += step - 1
-            self.counters.missed += step - 1
-        return Reading(report, measurement)
-
-    def _is_replay(self, measurement: Measurement, report: Report, now: float) -> bool:
-        """Does this encrypted reading not come after the newest one of its device?
-
-        The device is the one that the payload names, to which the key belongs: somebody who
-        repeats a payload can do that under any address.
-        """
-        device = measurement.data_format, getattr(measurement, "mac", None)
-        newest = self._newest.get(device)
-        step = _step(newest.measurement, measurement) if newest else None
-        if newest and step is not None:
-            if step == 0:
-                return report.address != newest.address
-            silent = now - newest.at >= RESTART_SILENCE
-            if step < 0 and not (silent and _sequence(measurement) < RESTART_BELOW):
-                return True
-        elif len(self._newest) >= self._max_sensors:
-            del self._newest[min(self._newest, key=lambda device: self._newest[device].at)]
-        self._newest[device] = _Newest(measurement, report.address, now)
+        sensor.missed += missed or 0
+        self.counters.missed += missed or 0
         return False
 
     def summary(self) -> str:
@@ -158,21 +138,6 @@ class Sensors:
         return sensor
 
 
-def _sequence(measurement: Measurement) -> int:
+def _sequence(measurement: Measurement) -> int | None:
     number: int | None = getattr(measurement, "measurement_sequence", None)
-    return -1 if number is None else number
-
-
-def _step(last: Measurement | None, measurement: Measurement) -> int | None:
-    """How far the sequence has moved since the last measurement of the same format: forward, 0,
-    or backward (negative), whichever is shorter. None: it cannot be told."""
-    if last is None or last.data_format != measurement.data_format:
-        return None
-    length = sequence_length(measurement.data_format)
-    if length is None:
-        return None
-    old, new = _sequence(last), _sequence(measurement)
-    if old < 0 or new < 0:
-        return None
-    step = (new - old) % length
-    return step if step <= length // 2 else step - length
+    return number

@@ -7,12 +7,17 @@ their effect as the order and the content of batches.
 from collections.abc import Iterable, Iterator
 from heapq import nlargest
 
+from ruuvi_host.formats import df5
 from ruuvi_host.intake.advertisement import Advertisement, AdvertisementFields
 from ruuvi_host.intake.gaps import missed
 from ruuvi_host.monitoring.counters import IntakeCounters, QueueCounters
 
 LONGEST_LEGACY = 31
 """Bytes of legacy advertising data; what is longer came by extended advertising."""
+
+# Bytes of a RuuviTag's advertising data: the format, and its measurement sequence.
+_FORMAT = df5.PAYLOAD
+_HIGH, _LOW = df5.PAYLOAD + df5.SEQUENCE.start, df5.PAYLOAD + df5.SEQUENCE.end - 1
 
 LONGER_GIVES_WAY = 60.0
 """Seconds after which legacy data may replace an extended advertisement. The gateway never lets
@@ -66,6 +71,7 @@ class AdvertisementTable:
         queues = self._queues
         counters = self.counters
         new = tuple.__new__
+        first, high, low = _FORMAT, _HIGH, _LOW
         for values in advertisements:
             address, data = values[0], values[1]
             entry = entries.get(address)
@@ -90,8 +96,9 @@ class AdvertisementTable:
                 # Nearly always the next format 5, which need not be looked at more closely.
                 if not (
                     len(data) == LONGEST_LEGACY == len(old_data)
-                    and data[24] - old_data[24] == 1
-                    and data[23] == old_data[23]
+                    and data[low] - old_data[low] == 1
+                    and data[high] == old_data[high]
+                    and data[first] == 5
                 ):
                     self._count_missed(entry, old, advertisement)
                 for queue, counted in queues:
@@ -160,11 +167,11 @@ class AdvertisementTable:
 
     def _count_missed(self, entry: _Entry, old: Advertisement, new: Advertisement) -> None:
         between = missed(old.data, new.data, new.received - old.received)
-        if between > 0:
+        if between is None:
+            self.counters.missed_unknown += 1
+        else:
             self.counters.missed += between
             entry.missed += between
-        elif between < 0:
-            self.counters.missed_unknown += 1
 
     def _new_entry(self, advertisement: Advertisement) -> _Entry:
         samples = 1 if advertisement.address in self._known else 0

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ruuvi_host.errors import ConfigError
-from ruuvi_host.formats import COMPANY, ENCRYPTED, FORMATS, URL, encode, sequence_length
+from ruuvi_host.formats import COMPANY, FORMATS, encode
 from ruuvi_host.formats.ad import MANUFACTURER_SPECIFIC, SERVICE_DATA_16
-from ruuvi_host.formats.df2_4 import FormatUrl
 
 KEY = b"RuuviComRuuviTag"
 """Of all simulated tags that encrypt: the firmware's default password, with no identifier mixed
@@ -49,7 +48,7 @@ class Kind(NamedTuple):
 _NO_MICROPHONE = ("sound_instant", "sound_average", "sound_peak")
 
 KINDS: dict[str, Kind] = {
-    **{f"{number:x}": Kind((number,)) for number in sorted((*URL, *FORMATS, *ENCRYPTED))},
+    **{f"{number:x}": Kind((number,)) for number in sorted(FORMATS)},
     # Ruuvi Air as it is sold: both at once, and without a microphone.
     "air": Kind((0x06, 0xE1), _NO_MICROPHONE),
     # RuuviTag Pro with two sensors (temperature, motion), and with three (humidity).
@@ -82,11 +81,10 @@ def advert(number: int, values: Mapping[str, Any], missing: tuple[str, ...] = ()
     known = {
         name: values[name] for name in reading._fields if name in values and name not in missing
     }
-    length = sequence_length(number)
-    if length:
-        known["measurement_sequence"] = values["measurement_sequence"] % length
+    if sequence := FORMATS[number].sequence:
+        known["measurement_sequence"] = values["measurement_sequence"] % sequence.length
     payload = encode(reading(**known | {"data_format": number}), KEY)
-    if number in URL:
+    if FORMATS[number].in_url:
         services = _structure(COMPLETE, EDDYSTONE_SERVICE)
         return Advert(
             FLAGS + services + _structure(SERVICE_DATA_16, EDDYSTONE_URL + payload), False
@@ -101,8 +99,7 @@ def advert(number: int, values: Mapping[str, Any], missing: tuple[str, ...] = ()
 
 def _reading(number: int) -> Any:
     """The type of a data format's readings."""
-    known = FORMATS.get(number) or ENCRYPTED.get(number)
-    return known.reading if known else FormatUrl
+    return FORMATS[number].reading
 
 
 def _structure(type_: int, data: bytes) -> bytes:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from programs import COMMAND
 
-from ruuvi_host.formats import ENCRYPTED, FORMATS, URL
+from ruuvi_host.formats import FORMATS
 from ruuvi_host.formats.derived import QUANTITIES as DERIVED
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "pages"
 TEXT = (PAGES / "formats.md").read_text("utf-8")
-NUMBERS = {f"{number:X}" for number in (*URL, *FORMATS, *ENCRYPTED)}
+NUMBERS = {f"{number:X}" for number in FORMATS}
 
 
 def blocks(kind: str) -> list[str]:

@@ -11,7 +11,6 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ruuvi_host.formats import (
-    ENCRYPTED,
     FORMATS,
     FormatError,
     Keys,
@@ -31,7 +30,7 @@ from ruuvi_host.formats.df5 import usual_first
 from ruuvi_host.formats.df7 import Format7
 from ruuvi_host.formats.dfe0 import FormatE0
 from ruuvi_host.formats.dffa import FormatFA
-from ruuvi_host.formats.encryption import encrypt
+from ruuvi_host.formats.encryption import encrypt_block
 from ruuvi_host.formats.json_text import json_members
 
 CODES = {
@@ -43,7 +42,9 @@ CASES = load_vectors("formats.json")["cases"]
 ADVERTS = [bytes.fromhex(case["adv_hex"]) for case in CASES]
 KEY = bytes(range(16))
 LENGTHS = {
-    number: len(encode(known.reading(), KEY)) for number, known in (FORMATS | ENCRYPTED).items()
+    number: len(encode(known.reading(), KEY))
+    for number, known in FORMATS.items()
+    if not known.in_url
 }
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 TEXT = st.text("ruvi./#QAw-_+=\x00\u00e5", max_size=20).map(str.encode)
@@ -192,9 +193,10 @@ def test_round_trip(payload: bytes) -> None:
         payload = payload[:16] + bytes([crc8(payload[:16])]) + payload[17:]
     if payload[0] == 8:
         block = payload[1:13] + bytes(4)  # the last four are reserved
-        payload = b"\x08" + encrypt(block, KEY) + bytes([crc8(block)]) + payload[18:]
+        clear = b"\x08" + block + bytes([crc8(block)]) + payload[18:]
+        payload = encrypt_block(clear, KEY)
     if payload[0] == 0xFA:
-        payload = b"\xfa" + encrypt(payload[1:15] + bytes(2), KEY) + payload[17:]
+        payload = encrypt_block(payload[:15] + bytes(2) + payload[17:], KEY)
     keys = Keys([(None, KEY)])
     reading = decode_payload(payload, keys)
     if isinstance(reading, FormatE0):  # two bytes for an index, of which 0..510 make sense

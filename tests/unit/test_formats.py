@@ -1,14 +1,13 @@
 """Every known advertisement decodes to its known reading, and encodes back to its bytes."""
 
+from random import Random
 from typing import Any
 
 import pytest
 from conftest import load_vectors
 
 from ruuvi_host.formats import (
-    ENCRYPTED,
     FORMATS,
-    URL,
     FormatError,
     Keys,
     Measurement,
@@ -17,13 +16,13 @@ from ruuvi_host.formats import (
     df2_4,
     encode,
     fields,
-    name_of,
-    sequence_length,
 )
 from ruuvi_host.formats.ad import parse
+from ruuvi_host.formats.coding import crc8
 from ruuvi_host.formats.df2_4 import find_fragment
 from ruuvi_host.formats.df5 import Format5
 from ruuvi_host.formats.df8 import Format8
+from ruuvi_host.formats.format import Format
 from ruuvi_host.formats.measurement import QUANTITIES
 
 VECTORS = load_vectors("formats.json")
@@ -175,23 +174,98 @@ def test_another_url_may_stand_before_ours() -> None:
 
 
 def test_every_field_is_explained() -> None:
-    formats = (FORMATS | ENCRYPTED).values()
-    names = {name for known in formats for name in fields(known.reading())}
-    assert names | {"tag_id"} == QUANTITIES.keys()
+    names = {name for known in FORMATS.values() for name in fields(known.reading())}
+    assert names == QUANTITIES.keys()
 
 
-def test_the_registry_knows_what_it_decodes() -> None:
+# -- what every format must have: a test that fails says what was forgotten ----------------------
+
+
+def test_every_format_has_a_vector() -> None:
     decoded = {CASES[name]["fields"]["data_format"] for name in READINGS}
-    assert decoded == {*URL, *FORMATS, *ENCRYPTED}
-    for name in READINGS:
-        reading = decode(bytes.fromhex(CASES[name]["adv_hex"]), keys_of(CASES[name]))
-        number = reading.data_format
-        known = FORMATS.get(number) or ENCRYPTED.get(number)
-        assert type(reading) is (known.reading if known else df2_4.FormatUrl)
-        assert (sequence_length(number) is None) is ("measurement_sequence" not in fields(reading))
-    assert name_of(0xC5).startswith("C5 (")
-    assert name_of(4) == "4 (URL)"
-    assert name_of(8) == "8 (encrypted environmental)"
+    assert decoded == set(FORMATS), "a reading in formats.json, and a line in FORMATS"
+
+
+@pytest.mark.parametrize("known", FORMATS.values(), ids=lambda known: str(known.title))
+def test_every_format_knows_itself(known: Format) -> None:
+    assert FORMATS[known.number] is known
+    assert known.superseded_by is None or known.superseded_by in FORMATS
+    make: Any = known.reading
+    reading: Measurement = make(data_format=known.number)  # each other field has a default
+    assert next(iter(fields(reading))) == "data_format"
+    cases = [CASES[n] for n in READINGS if CASES[n]["fields"]["data_format"] == known.number]
+    for case in cases:
+        found = decode(bytes.fromhex(case["adv_hex"]), keys_of(case))
+        assert type(found) is known.reading
+        if not known.in_url:
+            assert known.has_length_of(bytes.fromhex(case["payload_hex"]))
+    payload = known.encode(reading)
+    if not known.in_url:
+        assert (len(payload), payload[0]) == (known.length, known.number)
+
+
+def depends_on(known: Format, name: str) -> set[int]:
+    """The bits of the payload that a field depends on. Bit 0 is the highest one of byte 0."""
+    random, found = Random(known.number), set()
+    for _ in range(8):
+        payload = bytes([known.number]) + random.randbytes(known.length - 1)
+        value = read(known, payload)[name]
+        for bit in range(8, 8 * known.length):
+            flipped = int.from_bytes(payload) ^ 1 << (8 * known.length - 1 - bit)
+            if read(known, flipped.to_bytes(known.length))[name] != value:
+                found.add(bit)
+    return found
+
+
+def read(known: Format, payload: bytes) -> dict[str, Any]:
+    if known.number == 7:
+        payload = payload[:16] + bytes([crc8(payload[:16])]) + payload[17:]
+    return dict(fields(known.decode(payload)))
+
+
+def bits_of(place: slice | None, shift: int = 0) -> set[int]:
+    return set(range(8 * place.start, 8 * place.stop - shift)) if place else set()
+
+
+@pytest.mark.parametrize(
+    "known", [k for k in FORMATS.values() if not k.in_url], ids=lambda known: str(known.title)
+)
+def test_places_are_those_that_the_decoder_reads(known: Format) -> None:
+    names = fields(known.reading())
+    sequence = known.sequence
+    declared = {
+        "measurement_sequence": (
+            bits_of(slice(sequence.start, sequence.end), sequence.shift) if sequence else set()
+        ),
+        "mac" if "mac" in names else "mac_suffix": bits_of(known.address),
+        "movement_counter": bits_of(known.movements),
+    }
+    for name, bits in declared.items():
+        expected = depends_on(known, name) if name in names else set()
+        assert bits == expected, f"{known.title}: where is {name}?"
+
+
+@pytest.mark.parametrize(
+    "known", [k for k in FORMATS.values() if k.sequence], ids=lambda k: str(k.title)
+)
+def test_numbers_of_the_sequence_are_those_that_the_decoder_reads(known: Format) -> None:
+    sequence = known.sequence
+    assert sequence
+    bits = 8 * (sequence.end - sequence.start) - sequence.shift
+    for raw in (0, 1, sequence.length - 1, *range(sequence.length, 1 << bits)):
+        payload = bytearray(known.encode(known.reading()))
+        placed = (raw << sequence.shift).to_bytes(sequence.end - sequence.start)
+        payload[sequence.start : sequence.end] = placed
+        expected = raw if raw < sequence.length else None
+        assert read(known, bytes(payload))["measurement_sequence"] == expected
+        assert sequence.number(bytes(payload)) == expected
+        assert sequence.number(bytes(b"xyz" + payload), 3) == expected
+        assert sequence.number(bytes(payload[: sequence.end - 1])) is None
+
+
+def test_titles() -> None:
+    assert FORMATS[0xC5].title == "C5 (cut RAWv2)"
+    assert FORMATS[4].title == "4 (URL)"
 
 
 LOSSY = {
@@ -240,7 +314,7 @@ def test_a_format_that_is_switched_off(name: str) -> None:
     with pytest.raises(FormatError) as caught:
         decode(adv, keys, {number})
     assert caught.value.code == "unknown_format"
-    assert decode(adv, keys, {2, 3, 4, 5, 6, 7, 8, 0xC5, 0xE0, 0xE1, 0xF0, 0xFA} - {number})
+    assert decode(adv, keys, FORMATS.keys() - {number})
 
 
 def test_what_is_switched_off_needs_no_length_and_no_key() -> None:

@@ -29,7 +29,8 @@ def receive(sensors: Sensors, *reports: tuple[bytes, float]) -> list[Reading]:
 
 def test_duplicates_and_losses_are_told_by_the_sequence() -> None:
     sensors = Sensors()
-    readings = receive(sensors, *((tag(n), 0.0) for n in (65533, 65533, 65534, 0, 3)))
+    numbers = 65533, 65533, 65534, 0, 3
+    readings = receive(sensors, *((tag(n), float(now)) for now, n in enumerate(numbers)))
     assert [r.duplicate for r in readings] == [False, True, False, False, False]
     (sensor,) = sensors.by_address.values()
     assert (sensor.reports, sensor.measurements, sensor.missed) == (5, 4, 2)
@@ -45,6 +46,12 @@ def test_a_restarted_tag_has_lost_nothing() -> None:
     sensors = Sensors()
     receive(sensors, (tag(30000), 0.0), (tag(1), 1.0), (tag(5000), 2.0))
     assert sensors.counters.missed == 0
+
+
+def test_what_was_missed_in_a_long_silence() -> None:
+    sensors = Sensors()
+    receive(sensors, (tag(1), 0.0), (tag(2802), 3600.0))
+    assert sensors.counters.missed == 2800
 
 
 def test_a_sequence_that_is_not_available_says_nothing() -> None:
