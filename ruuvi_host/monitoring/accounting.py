@@ -72,17 +72,17 @@ SUMS: Mapping[type[Counters], Sequence[Sum]] = {
 """Each counter is in one of these, or in IN_NO_SUM."""
 
 IN_NO_SUM: Mapping[type[Counters], str] = {
-    LinkCounters: "opened open_failures disconnects given_up resets resets_failed uart_overruns "
-    "uart_framing_errors crc_errors etx_errors delimiter_errors length_errors unknown_commands "
-    "idle_rescans lost_acks probes resends recoveries reboots reboots_quiet unmatched_replies "
-    "unexpected_messages",
+    LinkCounters: "opened open_failures disconnects reboots reboots_quiet probes lost_acks resends "
+    "recoveries given_up resets resets_failed unmatched_replies unexpected_messages crc_errors "
+    "etx_errors delimiter_errors length_errors unknown_commands idle_rescans uart_overruns "
+    "uart_framing_errors",
     IntakeCounters: "stronger legacy extended_2m coded evicted missed missed_unknown",
     TargetCounters: "posts failed spooled kept kept_reports",
     StatisticsCounters: "posts accepted failed",
     ListeningCounters: "missed",
     CaptureCounters: "records bytes_received bytes_sent records_lost bytes_lost",
 }
-"""Counters of events, and those that say more about a part of a sum."""
+"""Counters of events, and those that say more about a part of a sum, in the order of showing."""
 
 
 @dataclass(frozen=True, slots=True)

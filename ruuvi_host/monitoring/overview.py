@@ -4,13 +4,15 @@ Pure. The document is what `ruuvi-host status --json` prints; the lines are made
 Its keys are an interface: docs/pages/status.md lists them, and a test compares the two.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ruuvi_host.monitoring.accounting import Account, accounts, unknown
+from ruuvi_host.monitoring.accounting import IN_NO_SUM, Account, accounts, unknown
 from ruuvi_host.monitoring.counters import (
+    Counters,
     IntakeCounters,
+    LinkCounters,
     LinkStatus,
     StatisticsCounters,
     TargetCounters,
@@ -18,6 +20,8 @@ from ruuvi_host.monitoring.counters import (
 )
 from ruuvi_host.monitoring.health import Health
 
+ALWAYS_SHOWN = frozenset("opened disconnects reboots lost_acks crc_errors uart_overruns".split())
+"""Counters of a coprocessor of which people want to see that they are zero."""
 MOST_MISSED = 20
 """Sensors that are listed with the number of their missed measurements."""
 
@@ -114,16 +118,18 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
     for link in document["coprocessors"]:
         yield from _link_lines(link)
     yield f"sensors in the table: {document['sensors']}"
+    yield from _events(IntakeCounters, document["intake"])
     for target in document["targets"]:
         counters = target["counters"]
         state = f"failing ({target['problem']})" if target["problem"] else "accepted"
         yield (
-            f"{target['name']}: {state}; posts {counters['posts']}, accepted "
-            f"{counters['accepted']}; waiting: batches {counters['waiting_batches']}, reports "
-            f"{counters['waiting_reports']}"
+            f"{target['name']}: {state}; waiting: batches {counters['waiting_batches']}, "
+            f"reports {counters['waiting_reports']}"
         )
-    if posts := document["statistics"]["posts"]:
-        yield f"statistics: posts {posts}, accepted {document['statistics']['accepted']}"
+        yield from _events(TargetCounters, counters)
+    if document["statistics"]["posts"]:
+        yield "statistics:"
+        yield from _events(StatisticsCounters, document["statistics"])
     yield "accounting:"
     for account in document["accounting"]:
         yield f"  {Account(account['name'], account['total'], account['parts'])}"
@@ -143,14 +149,20 @@ def _link_lines(link: dict[str, Any]) -> Iterator[str]:
     if link["problem"]:
         words.append(link["problem"])
     yield "; ".join(words)
-    shown = (
-        "opened disconnects reboots lost_acks crc_errors etx_errors resets uart_overruns".split()
-    )
-    counters = link["counters"]
-    yield "  " + ", ".join(
+    yield from _events(LinkCounters, link["counters"], ALWAYS_SHOWN)
+
+
+def _events(
+    kind: type[Counters], counters: dict[str, int | None], always: Container[str] = ()
+) -> Iterator[str]:
+    """The counters that are not zero and in no sum; the others are in the accounting."""
+    counted = [
         f"{name.replace('_', ' ')} {'unknown' if counters[name] is None else counters[name]}"
-        for name in shown
-    )
+        for name in IN_NO_SUM[kind].split()
+        if counters[name] or name in always
+    ]
+    if counted:
+        yield f"  {', '.join(counted)}"
 
 
 def _duration(seconds: float) -> str:

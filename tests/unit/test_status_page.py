@@ -33,6 +33,7 @@ SCANNER = ScannerCounters(
     bytes_received=1823115,
     bytes_in_frames=1823100,
     bytes_skipped=15,
+    crc_errors=2,
     frames=[35747 * (number == Command.ADV_RPRT2) for number in range(256)],
 )
 SESSION = SessionCounters(SCANNER, reports=35746, reports_unconfigured=1, reboots=1)
@@ -47,6 +48,8 @@ RELAY = RelayCounters(
     posts=1105,
     accepted=1080,
     accepted_reports=10052,
+    failed=25,
+    spooled=73,
 )
 QUEUE = QueueCounters(replaced=10085, taken=10755)
 PROBLEM = "Connection refused"
@@ -58,7 +61,7 @@ OVERVIEW = Overview(
     health=Health((Finding(Level.DEGRADED, SENTENCE),)),
     links=[LINK],
     intake=IntakeCounters(
-        reports=35746, repeats=14903, changed=20843, missed=212, missed_unknown=4
+        reports=35746, repeats=14903, changed=20843, legacy=35746, missed=212, missed_unknown=4
     ),
     sensors=10,
     missed_most=[("CB:B8:33:4C:88:4F", 200)],
