@@ -17,6 +17,7 @@ from string import Template
 
 SOURCES = Path(__file__).parent
 DEVICE = ("codec.c", "generator.c", "tx.c", "device.c")
+BARE_METAL = ("start.c", "nrf.c", "memory.c")
 ARM_GCC = "arm-none-eabi-gcc"
 OBJCOPY = "arm-none-eabi-objcopy"
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wno-sign-conversion")
@@ -105,7 +106,7 @@ def build_chip(board: str, options: Options, output: Path, *, paced: bool = Fals
         *(f"-DBOARD_{board.upper()}", f"-DHAS_CODED_PHY={int(chip.has_coded_phy)}"),
         *(("-DPACED=1",) if paced else ()),
         *options.defines(),
-        *(str(SOURCES / name) for name in (*DEVICE, "nrf.c")),
+        *(str(SOURCES / name) for name in (*DEVICE, *BARE_METAL)),
         *("-lgcc", "-T", str(script), "-o", str(elf)),
     )
     return elf

@@ -7,6 +7,7 @@
  */
 #include "hal.h"
 #include "memory.h"
+#include "nrf.h"
 #include "pace.h"
 #include "tx.h"
 
@@ -84,8 +85,6 @@ enum { CC_WAKE, CC_PACE, CC_NOW };
 #define AIRCR_RESET 0x05FA0004
 #define APPROTECT_DISABLE REGISTER(0x40000558)
 #define UICR_APPROTECT REGISTER(0x10001208)
-#define IRQ_UART 2
-#define IRQ_TIMER 8
 
 #define LONGEST_SLEEP 1000000 /* microseconds; far less than after which the timer wraps */
 
@@ -167,7 +166,7 @@ void hal_transmit(void)
     hal_unlock();
 }
 
-static void on_uart(void)
+void nrf_on_uart(void)
 {
     while (UART_RXDRDY) {
         UART_RXDRDY = 0;
@@ -181,7 +180,7 @@ static void on_uart(void)
     if (!PACED) pump(); /* else the timer does it */
 }
 
-static void on_timer(void)
+void nrf_on_timer(void)
 {
     TIMER_COMPARE(CC_WAKE) = 0;
     if (TIMER_COMPARE(CC_PACE)) {
@@ -190,7 +189,7 @@ static void on_timer(void)
     }
 }
 
-static bool take(uint8_t *byte)
+bool nrf_receive(uint8_t *byte)
 {
     hal_lock();
     bool any = rx_count > 0;
@@ -233,7 +232,7 @@ void hal_reset(void)
 
 /* Until an interrupt, at most until `until`; not at all if a frame has left since `times_sent` was
  * read. What happens before WFI keeps it from sleeping: with interrupts locked it still wakes up. */
-static void sleep(uint64_t until, unsigned times_sent)
+void nrf_sleep(uint64_t until, unsigned times_sent)
 {
     hal_lock();
     uint64_t now = now_locked();
@@ -244,7 +243,7 @@ static void sleep(uint64_t until, unsigned times_sent)
     hal_unlock();
 }
 
-static void set_up(void)
+void nrf_set_up(void)
 {
 #ifndef BOARD_MICROBIT
     /* Since 2021 the debugger's port is shut at each reset until the program agrees with what
@@ -277,49 +276,4 @@ static void set_up(void)
     UART_START_RX = 1;
     UART_START_TX = 1;
     NVIC_ENABLE = 1u << IRQ_UART | 1u << IRQ_TIMER;
-}
-
-extern uint32_t stack_top[], data_load[], data_begin[], data_end[], bss_begin[], bss_end[];
-
-_Noreturn static void on_reset(void)
-{
-    const uint32_t *from = data_load;
-    for (uint32_t *to = data_begin; to < data_end;) *to++ = *from++;
-    for (uint32_t *at = bss_begin; at < bss_end;) *at++ = 0;
-    set_up();
-    hal_unlock();
-    device_boot();
-    for (;;) {
-        uint8_t byte;
-        while (take(&byte)) device_receive(byte);
-        unsigned times_sent = tx_times_sent();
-        sleep(device_run(), times_sent);
-    }
-}
-
-typedef void (*handler)(void);
-
-__attribute__((section(".vectors"), used)) static const handler vectors[16 + 32] = {
-    [0] = (handler)(void *)stack_top,
-    [1] = on_reset,
-    [2 ... 15 + IRQ_UART] = hal_reset, /* a fault, or an interrupt that nobody has asked for */
-    [16 + IRQ_UART] = on_uart,
-    [17 + IRQ_UART ... 15 + IRQ_TIMER] = hal_reset,
-    [16 + IRQ_TIMER] = on_timer,
-    [17 + IRQ_TIMER ... 47] = hal_reset,
-};
-
-void *memcpy(void *to, const void *from, size_t count)
-{
-    uint8_t *out = to;
-    const uint8_t *in = from;
-    while (count--) *out++ = *in++;
-    return to;
-}
-
-void *memset(void *at, int value, size_t count)
-{
-    uint8_t *out = at;
-    while (count--) *out++ = (uint8_t)value;
-    return at;
 }
