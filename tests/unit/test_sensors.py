@@ -7,6 +7,7 @@ from ruuvi_host.formats import Keys, encode
 from ruuvi_host.formats.df8 import Format8
 from ruuvi_host.formats.dfe1 import FormatE1
 from ruuvi_host.intake.sensors import Reading, Sensors
+from ruuvi_host.monitoring.accounting import accounts_of, unaccounted
 
 CASES = {case["name"]: case for case in load_vectors("formats.json")["cases"]}
 TAG = bytes.fromhex(CASES["df5-captured-1"]["adv_hex"])
@@ -24,7 +25,9 @@ def tag(sequence: int) -> bytes:
 
 
 def receive(sensors: Sensors, *reports: tuple[bytes, float]) -> list[Reading]:
-    return [sensors.receive(report(data), now) for data, now in reports]
+    readings = [sensors.receive(report(data), now) for data, now in reports]
+    assert unaccounted([*accounts_of(sensors.counters)]) == []
+    return readings
 
 
 def test_duplicates_and_losses_are_told_by_the_sequence() -> None:
@@ -34,12 +37,8 @@ def test_duplicates_and_losses_are_told_by_the_sequence() -> None:
     assert [r.duplicate for r in readings] == [False, True, False, False, False]
     (sensor,) = sensors.by_address.values()
     assert (sensor.reports, sensor.measurements, sensor.missed) == (5, 4, 2)
-    assert sensors.counters.nonzero() == {
-        "reports": 5,
-        "measurements": 4,
-        "duplicates": 1,
-        "missed": 2,
-    }
+    c = sensors.counters
+    assert (c.reports, c.measurements, c.duplicates, c.missed) == (5, 4, 1, 2)
 
 
 def test_a_restarted_tag_has_lost_nothing() -> None:
