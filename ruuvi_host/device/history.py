@@ -47,7 +47,7 @@ class LinkHistory:
             state=state,
             address=address_text(self.device.addr) if self.device else "",
             firmware=self._known_generation(link).value,
-            heard=self.received_at,
+            reported=self.received_at,
             answered=session.answered_at or None if session else None,
             problem="" if session and session.state is State.READY else self.problem,
             counters=self.counters(link),

@@ -118,7 +118,7 @@ class Receiving:
             self._answered[status.name] = now
         answered = self._answered.setdefault(status.name, now)
         present = "://" not in status.path and os.path.exists(status.path)
-        return LinkFacts(status.name, answers, present, answered, status.heard)
+        return LinkFacts(status.name, answers, present, answered, status.reported)
 
     def _on_event(self, source: int, event: Event, now: float) -> None:
         """What a coprocessor tells. Called inside the reader: must not wait."""

@@ -54,7 +54,7 @@ async def run(
     """
     notifier = Notifier.from_environment()
     starts = Starts.begin(state.path, boot_id(), watched=notifier.interval is not None)
-    starts.keep_last_words()
+    starts.enable_crash_report()
     stood_still = partial(starts.ended, ResetReason.TASK_WDT)
     with (
         starts.life(),

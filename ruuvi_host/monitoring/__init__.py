@@ -1,1 +1,1 @@
-"""What the host knows about itself, and whom it tells."""
+"""What the host knows about itself: counters, health, status; and systemd, which watches it."""

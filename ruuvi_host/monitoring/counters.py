@@ -146,13 +146,13 @@ class LinkState(Enum):
     """The serial side of one coprocessor."""
 
     CLOSED = "closed"
-    """Not open: before the first time, or lost and looked for."""
+    """Not open yet, or lost; the host tries to open it."""
     CONNECTING = "connecting"
-    """Open; being identified and configured."""
+    """Open; the coprocessor is being identified and configured."""
     READY = "ready"
-    """Configured; reports come in."""
+    """Configured; reports arrive."""
     QUIET = "quiet"
-    """Configured, and it answers, but there was no report for 50 s. No fault of the link."""
+    """Configured, and it answers, but no report came for 50 s. Not a fault of the link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +160,17 @@ class LinkStatus:
     """One coprocessor, as of now."""
 
     name: str
-    """The port as the user named it."""
+    """The port as configured."""
     path: str
-    """Where it is now, or was last."""
+    """The device that it is now, or was last."""
     state: LinkState
     address: str
-    """Of the coprocessor; empty: never heard."""
+    """Of the coprocessor; empty: unknown."""
     firmware: str
-    heard: float | None
+    reported: float | None
     """Monotonic seconds of the last report."""
     answered: float | None
-    """Monotonic seconds at which it last was ready or answered a probe."""
+    """Monotonic seconds of its last answer: it was configured, or answered a probe."""
     problem: str
     """Why it is not ready; empty: it is."""
     counters: LinkCounters

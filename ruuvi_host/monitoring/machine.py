@@ -1,7 +1,7 @@
-"""What Linux tells about this machine, for the statistics that a gateway posts.
+"""Facts about this machine from /proc and /sys, for the statistics that a gateway posts.
 
-Everything is read from /proc and /sys at the moment of the question; what cannot be read has a
-plain stand-in, because statistics with a hole are better than none.
+They are read at each call. What cannot be read has a default value: incomplete statistics are
+better than none.
 """
 
 import ctypes
@@ -14,11 +14,11 @@ _ROUTE_UP = 0x1
 _NO_ADDRESS_V4, _NO_ADDRESS_V6 = "00000000", "0" * 32
 
 MAX_FREE = 0xFFFFFFFF
-"""The most that the gateway's 32-bit figures can tell."""
+"""The maximum of the gateway's 32-bit numbers."""
 
 
 def memory_available(root: Path = _ROOT) -> int:
-    """Bytes that programs can still have (MemAvailable), at most 4294967295; 0: not told."""
+    """Bytes that programs can still allocate (MemAvailable), at most 4294967295; 0: unknown."""
     for line in _lines(root / "proc/meminfo"):
         name, _, rest = line.partition(":")
         if name == "MemAvailable" and (words := rest.split()) and words[0].isdecimal():
@@ -27,12 +27,12 @@ def memory_available(root: Path = _ROOT) -> int:
 
 
 def boot_id(root: Path = _ROOT) -> str:
-    """Another text after each boot; empty: not told."""
+    """An id that changes at each boot; empty: unknown."""
     return "".join(_lines(root / "proc/sys/kernel/random/boot_id")[:1]).strip()
 
 
 def default_route(root: Path = _ROOT) -> str | None:
-    """The network device on which strangers are reached; None: there is no way out."""
+    """The network device of the default route; None: there is no default route."""
     routes = [*_routes_v4(root), *_routes_v6(root)]
     return min(routes)[1] if routes else None
 
@@ -43,13 +43,13 @@ def is_wireless(device: str, root: Path = _ROOT) -> bool:
 
 
 def give_back_memory() -> None:
-    """Let the C library return what is free to the system: a megabyte after all is imported."""
+    """Let the C library return free memory to the system: a megabyte after all imports."""
     with suppress(OSError, AttributeError):  # musl has no such call
         ctypes.CDLL(None).malloc_trim(0)
 
 
 class RouteWatch:
-    """Counts losses of the default route, as far as they last until somebody looks."""
+    """Counts losses of the default route. One that is over before the next `look` is not seen."""
 
     def __init__(self, root: Path = _ROOT) -> None:
         self._root = root

@@ -97,7 +97,7 @@ def link_document(link: LinkStatus, now: float) -> dict[str, Any]:
         "address": link.address,
         "firmware": link.firmware,
         "problem": link.problem,
-        "seconds_since_report": _age(link.heard, now),
+        "seconds_since_report": _age(link.reported, now),
         "seconds_since_answer": _age(link.answered, now),
         "counters": flat(link.counters),
     }

@@ -1,8 +1,8 @@
-"""The Unix socket in the state directory at which a running host tells how it is.
+"""The Unix socket in the state directory over which a running host tells its status.
 
-Whoever connects gets one JSON document and the end of the stream. Nothing is asked and nothing can
-be told. The socket is for the owner alone (0600). The host waits for nobody: what a visitor does
-not read within a few seconds is thrown away, and so is the visitor.
+A client that connects gets one JSON document, then the connection is closed. The host reads nothing
+from it. Only the owner may connect (mode 0600). A client that does not read the document within a
+few seconds is disconnected: the host does not wait.
 """
 
 import asyncio
@@ -17,52 +17,52 @@ from typing import Any
 
 NAME = "status.sock"
 PATIENCE = 5.0
-"""Seconds that a visitor has for reading."""
-MAX_VISITORS = 16
-"""At the same time; more are turned away."""
+"""Seconds that a client has for reading."""
+MAX_CLIENTS = 16
+"""At the same time; more are refused."""
 MAX_DOCUMENT = 16 << 20
-"""Bytes that a client takes."""
+"""Bytes that `ask` accepts."""
 
 
 class StatusSocket:
-    """Serves what `tell` returns as long as `run` runs."""
+    """Serves the document that `status` returns, as long as `run` runs."""
 
     def __init__(
-        self, directory: Path, tell: Callable[[], dict[str, Any]], patience: float = PATIENCE
+        self, directory: Path, status: Callable[[], dict[str, Any]], patience: float = PATIENCE
     ) -> None:
         self._directory = directory
-        self._tell = tell
+        self._status = status
         self._patience = patience
-        self._visitors: set[_Visitor] = set()
+        self._clients: set[_Client] = set()
 
     async def run(self) -> None:
         """Until cancelled. Raises OSError when there can be no socket."""
         loop = asyncio.get_running_loop()
         listening = _listen(self._directory)
         try:
-            server = await loop.create_unix_server(self._visitor, sock=listening)
+            server = await loop.create_unix_server(self._client, sock=listening)
             try:
                 await loop.create_future()
             finally:
                 server.close()
-                for visitor in list(self._visitors):
-                    visitor.drop()
+                for client in list(self._clients):
+                    client.drop()
         finally:
             with suppress(OSError):
                 (self._directory / NAME).unlink()
 
-    def _visitor(self) -> asyncio.Protocol:
-        return _Visitor(self._tell, self._visitors, self._patience)
+    def _client(self) -> asyncio.Protocol:
+        return _Client(self._status, self._clients, self._patience)
 
 
-class _Visitor(asyncio.Protocol):
-    """A connection. No task: the transport writes by itself, and a timer ends it."""
+class _Client(asyncio.Protocol):
+    """A connection. It needs no task: the transport writes by itself, and a timer ends it."""
 
     def __init__(
-        self, tell: Callable[[], dict[str, Any]], all_of_them: "set[_Visitor]", patience: float
+        self, status: Callable[[], dict[str, Any]], clients: "set[_Client]", patience: float
     ) -> None:
-        self._tell = tell
-        self._all = all_of_them
+        self._status = status
+        self._clients = clients
         self._patience = patience
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -70,16 +70,16 @@ class _Visitor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if len(self._all) >= MAX_VISITORS:
+        if len(self._clients) >= MAX_CLIENTS:
             transport.abort()
             return
-        self._all.add(self)
+        self._clients.add(self)
         self._timer = asyncio.get_running_loop().call_later(self._patience, transport.abort)
-        transport.write(json.dumps(self._tell()).encode() + b"\n")
+        transport.write(json.dumps(self._status()).encode() + b"\n")
         transport.close()  # when all of it is written
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._all.discard(self)
+        self._clients.discard(self)
         if self._timer:
             self._timer.cancel()
 
@@ -89,9 +89,9 @@ class _Visitor(asyncio.Protocol):
 
 
 def ask(directory: Path) -> dict[str, Any] | None:
-    """What the host that uses `directory` tells; None: no host does.
+    """The status of the host that uses `directory`; None: no host runs there.
 
-    Raises OSError or ValueError when it cannot be understood.
+    Raises OSError when it cannot be asked, and ValueError when its answer is no status.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(PATIENCE)
@@ -110,7 +110,7 @@ def ask(directory: Path) -> dict[str, Any] | None:
 
 
 def _listen(directory: Path) -> socket.socket:
-    """A socket at NAME. One that is there is from a process that has ended: we have the lock."""
+    """A socket at NAME. An old one is from a process that has ended, because we have the lock."""
     path = directory / NAME
     with suppress(FileNotFoundError):
         if stat.S_ISSOCK(path.lstat().st_mode):
@@ -119,7 +119,7 @@ def _listen(directory: Path) -> socket.socket:
     try:
         with _short(directory) as short:
             listening.bind(short)
-        path.chmod(0o600)  # until we listen nobody can connect
+        path.chmod(0o600)  # before `listen`: until then no client can connect
         listening.listen()
         listening.setblocking(False)
     except BaseException:
@@ -130,7 +130,7 @@ def _listen(directory: Path) -> socket.socket:
 
 @contextmanager
 def _short(directory: Path) -> Iterator[str]:
-    """A short way to the socket: the system takes no more than 107 bytes."""
+    """A short path of the socket: the system limits it to 107 bytes."""
     folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{NAME}"

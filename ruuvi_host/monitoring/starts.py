@@ -1,9 +1,9 @@
-"""How often this instance has been started since the machine was, and how the life before ended.
+"""How often this instance was started since the machine booted, and how the previous run ended.
 
-A file in the state directory remembers it: `starts.json` is written at each start, and once more
-when the process ends as it should. A start that finds no such last word knows that there was a
-crash, or a `kill -9`. What Python itself says when it dies of a signal stands in `crash.txt`.
-A gateway tells the same of its ESP32, and its words are used here.
+The file `starts.json` in the state directory is written at each start, and again when the process
+ends as it should. A start after which that second entry is missing was followed by a crash or a
+`kill -9`. When a signal ends the process, Python writes its stack to `crash.txt`. A gateway reports
+the same of its ESP32; the reasons have its names.
 """
 
 import faulthandler
@@ -24,9 +24,9 @@ from ruuvi_host.errors import RuuviHostError
 log = logging.getLogger(__name__)
 
 LONGEST_INFO = 2000
-"""Characters of the last words of a crash that are passed on."""
+"""Characters of a crash report that are sent with the statistics."""
 
-_STARTS, _LAST_WORDS = "starts.json", "crash.txt"
+_STARTS, _CRASH = "starts.json", "crash.txt"
 
 _FOLDERS = re.compile(r'(?<=File ")/(?:[^/"\n]*/)*(?=[^/"\n]+/[^/"\n]+")')
 
@@ -34,66 +34,65 @@ _ABORTED = "Fatal Python error: Aborted"
 
 
 class ResetReason(StrEnum):
-    """Those of the gateway's reasons that can be true here."""
+    """The reasons of the gateway that are possible here."""
 
     UNKNOWN = "UNKNOWN"
     """The file could not be read."""
     POWER_ON = "POWER_ON"
-    """The first start since the machine's."""
+    """The first start since the boot of the machine."""
     SW = "SW"
-    """The process before ended as it should, or was ended by its own decision."""
+    """The previous run ended as it should, or because the host decided to end."""
     PANIC = "PANIC"
     """It crashed, or was killed."""
     TASK_WDT = "TASK_WDT"
-    """It stood still, and a watchdog ended it: systemd's or our own."""
+    """It was blocked, and a watchdog ended it: systemd's or our own."""
 
 
 @dataclass(slots=True)
 class Start:
-    """This start. `info` is "" after it has been told once."""
+    """This start. `info` is "" after it was sent once."""
 
     count: int
-    """Starts since the machine's, this one included."""
+    """Starts since the boot of the machine, this one included."""
     reason: ResetReason
     info: str
 
 
 class Starts:
-    """Remembers starts in `directory`, which its owner has locked. Never fails for a full disk.
+    """Records starts in `directory`, which is locked by this process. A full disk is no error.
 
-    `begin` at the start; `ended` as the last thing.
+    Call `begin` at the start and `ended` at the end.
     """
 
     def __init__(self, directory: Path, boot: str, this: Start) -> None:
         self.this = this
         self._directory = directory
         self._boot = boot
-        self._last_words: TextIOWrapper | None = None
+        self._crash_report: TextIOWrapper | None = None
 
     @classmethod
     def begin(cls, directory: Path, boot: str, *, watched: bool = False) -> Self:
-        """boot: the kernel's name for this boot of the machine. watched: systemd's watchdog looks
-        after this process."""
+        """boot: the kernel's id of this boot. watched: systemd's watchdog watches this process."""
         before = _load(directory / _STARTS)
-        starts = cls(directory, boot, _judge(before, boot, _read_last_words(directory)))
+        starts = cls(directory, boot, _judge(before, boot, _read_crash_report(directory)))
         starts._write({"running": True, "watched": watched})
         return starts
 
-    def keep_last_words(self) -> None:
-        """From now on Python writes into a file what it was doing when a signal such as SIGSEGV
-        or SIGABRT ends it: in C, so also while Python itself stands still."""
-        path = self._directory / _LAST_WORDS
+    def enable_crash_report(self) -> None:
+        """From now on Python writes its stack into a file when a signal such as SIGSEGV or SIGABRT
+        ends it. This is done in C, so also while Python itself is blocked."""
+        path = self._directory / _CRASH
         try:
             file = open(path, "w", encoding="utf-8", opener=_private)  # noqa: SIM115 - until the end
         except OSError as error:
             log.warning("%s: cannot be written: %s", path, error.strerror)
         else:
-            self._last_words = file
+            self._crash_report = file
             faulthandler.enable(file)
 
     @contextmanager
     def life(self) -> Iterator[None]:
-        """Remembers how what is inside ends."""
+        """Records how the block ends."""
         reason, why = ResetReason.SW, "told to stop"
         try:
             yield
@@ -107,12 +106,12 @@ class Starts:
             self.ended(reason, why)
 
     def ended(self, reason: ResetReason, why: str) -> None:
-        """The last word of this process: `why` is told after the next start."""
+        """The process ends now. `why` is sent after the next start."""
         self._write({"running": False, "reason": reason, "why": why[:LONGEST_INFO]})
-        if self._last_words:
+        if self._crash_report:
             faulthandler.disable()
-            self._last_words.close()
-            self._last_words = None
+            self._crash_report.close()
+            self._crash_report = None
 
     def _write(self, how: dict[str, Any]) -> None:
         path = self._directory / _STARTS
@@ -128,29 +127,29 @@ class Starts:
             log.warning("%s: cannot be written: %s", path, error.strerror)
 
 
-def _judge(before: dict[str, Any] | None, boot: str, last_words: str) -> Start:
-    """What this start is, from what the last one wrote. None: what it wrote cannot be read."""
+def _judge(before: dict[str, Any] | None, boot: str, crash: str) -> Start:
+    """This start, judged by what the previous one wrote. None: that cannot be read."""
     if before is None:
         return Start(1, ResetReason.UNKNOWN, "")
     if not before or before["boot"] != boot:
         return Start(1, ResetReason.POWER_ON, "")
     count = before["count"] + 1
     if before["running"]:
-        if before["watched"] and last_words.startswith(_ABORTED):  # so systemd's watchdog ends us
-            return Start(count, ResetReason.TASK_WDT, _panic(last_words))
-        return Start(count, ResetReason.PANIC, _panic(last_words or "killed, without a last word"))
+        if before["watched"] and crash.startswith(_ABORTED):  # systemd's watchdog sends SIGABRT
+            return Start(count, ResetReason.TASK_WDT, _panic(crash))
+        return Start(count, ResetReason.PANIC, _panic(crash or "killed, without a crash report"))
     reason = ResetReason(before["reason"])
     said = f"Reset by software: {before['why']}"
     return Start(count, reason, said if reason is ResetReason.SW else _panic(before["why"]))
 
 
 def _panic(text: str) -> str:
-    # Where files lie on this machine is nobody's business: package and module are enough.
+    # The paths of this machine stay private: package and module are enough.
     return f"Reset by panic: {_FOLDERS.sub('', text)}"
 
 
 def _load(path: Path) -> dict[str, Any] | None:
-    """What the last start wrote; empty: there was none; None: it cannot be read."""
+    """What the previous start wrote; empty: there was none; None: it cannot be read."""
     try:
         stored = json.loads(path.read_bytes())
         running = stored["running"]
@@ -163,14 +162,14 @@ def _load(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        log.warning("%s: cannot be used (%s); it is made anew", path, error)
+        log.warning("%s: cannot be used (%s); a new one is written", path, error)
         return None
     return dict(stored)
 
 
-def _read_last_words(directory: Path) -> str:
+def _read_crash_report(directory: Path) -> str:
     try:
-        with open(directory / _LAST_WORDS, encoding="utf-8", errors="replace") as file:
+        with open(directory / _CRASH, encoding="utf-8", errors="replace") as file:
             return file.read(LONGEST_INFO).strip()
     except OSError:
         return ""

@@ -1,8 +1,8 @@
-"""What systemd is told: that we are ready, how we are, that we are alive.
+"""Notifications to systemd: ready, status, watchdog keep-alive, reloading, stopping.
 
-The protocol is a datagram of NAME=VALUE lines to the Unix socket that $NOTIFY_SOCKET names
-(sd_notify(3)). Without one, nothing happens. Telling never waits and never fails: a systemd that
-does not listen is no reason not to relay.
+The protocol (sd_notify(3)) is a datagram of NAME=VALUE lines to the Unix socket that $NOTIFY_SOCKET
+names. Without it, nothing is sent. Sending never waits and never fails: the host works without
+systemd, too.
 """
 
 import os
@@ -13,9 +13,9 @@ from contextlib import suppress
 
 
 class Notifier:
-    """Tells whoever is at `address`; empty: nobody is.
+    """Sends notifications to `address`; empty: sends none.
 
-    interval: seconds within which `alive` must be called again and again; None: nobody watches.
+    interval: seconds, the watchdog's time limit between two calls of `alive`; None: no watchdog.
     """
 
     def __init__(self, address: str = "", interval: float | None = None) -> None:
@@ -27,7 +27,7 @@ class Notifier:
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> "Notifier":
-        """Takes the variables out: a program that we start must not speak for us."""
+        """Removes the variables, so that a program that we start does not send in our name."""
         address = environment.pop("NOTIFY_SOCKET", "")
         microseconds = environment.pop("WATCHDOG_USEC", "")
         pid = environment.pop("WATCHDOG_PID", "")
@@ -36,32 +36,32 @@ class Notifier:
         return cls(address, int(microseconds) / 1e6 if watched else None)
 
     def ready(self) -> None:
-        self._tell("READY=1")
+        self._send("READY=1")
 
     def alive(self) -> None:
         if self.interval is not None:
-            self._tell("WATCHDOG=1")
+            self._send("WATCHDOG=1")
 
     def status(self, sentence: str) -> None:
-        """One line, shown by `systemctl status`. Said again only when it has changed."""
+        """One line, shown by `systemctl status`. Sent only when it has changed."""
         if sentence != self._status:
             self._status = sentence
-            self._tell(f"STATUS={sentence.replace(chr(10), ' ')}")
+            self._send(f"STATUS={sentence.replace(chr(10), ' ')}")
 
     def reloading(self) -> None:
-        """The configuration is being read again; `ready` tells the end of it."""
+        """The configuration is being read again; `ready` ends this state."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
     def stopping(self) -> None:
-        self._tell("STOPPING=1")
+        self._send("STOPPING=1")
 
     def close(self) -> None:
         if self._socket:
             self._socket.close()
             self._socket = None
 
-    def _tell(self, text: str) -> None:
+    def _send(self, text: str) -> None:
         if not self._address:
             return
         with suppress(OSError):

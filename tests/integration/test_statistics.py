@@ -33,7 +33,7 @@ class World:
     def __init__(self, url: str, period: float = NEVER, again: float = NEVER) -> None:
         self.table = AdvertisementTable()
         self.answers = True
-        self.start = Start(3, ResetReason.PANIC, "Reset by panic: killed, without a last word")
+        self.start = Start(3, ResetReason.PANIC, "Reset by panic: killed, without a crash report")
         self.clock = SystemClock()
         self.url = url
         self.statistics = Statistics(
@@ -80,7 +80,7 @@ def test_a_post_when_it_is_ready_and_each_hour() -> None:
             assert second["INACTIVE_SENSORS"] == ["00:00:00:00:00:00"]
             assert int(second["NONCE"]) == (int(first["NONCE"]) + 1) % 2**32
             # How the life before ended is told once.
-            assert first["RESET_INFO"] == "Reset by panic: killed, without a last word"
+            assert first["RESET_INFO"] == "Reset by panic: killed, without a crash report"
             assert second["RESET_INFO"] == ""
             assert second["RESET_REASON"] == "PANIC"
 

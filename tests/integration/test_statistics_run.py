@@ -48,7 +48,7 @@ def test_starts_stops_and_a_kill(tmp_path: Path) -> None:
     assert [[each[name] for name in told] for each in (first, second, third)] == [
         ["POWER_ON", "1", "", "v2.0.0"],
         ["SW", "2", "Reset by software: told to stop", "v2.1.0"],
-        ["PANIC", "3", "Reset by panic: killed, without a last word", "v2.0.0"],
+        ["PANIC", "3", "Reset by panic: killed, without a crash report", "v2.0.0"],
     ]
     assert first["NRF_STATUS"] is True
     assert int(first["TOTAL_FREE_BYTES_DEFAULT"]) > 0

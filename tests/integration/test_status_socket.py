@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from lines import run
 
-from ruuvi_host.monitoring.socket import MAX_VISITORS, NAME, StatusSocket, ask
+from ruuvi_host.monitoring.socket import MAX_CLIENTS, NAME, StatusSocket, ask
 
 SMALL = {"version": "0.1.0"}
 PATIENCE = 0.2
@@ -94,16 +94,16 @@ def test_another_file_is_not_removed(tmp_path: Path) -> None:
     assert (tmp_path / NAME).read_text() == "mine"
 
 
-def visitor(directory: Path) -> socket.socket:
+def client(directory: Path) -> socket.socket:
     one = socket.socket(socket.AF_UNIX)
     one.connect(str(directory / NAME))
     one.setblocking(False)
     return one
 
 
-def test_a_visitor_that_does_not_read_is_dropped(tmp_path: Path) -> None:
+def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
     async def visit() -> None:
-        with visitor(tmp_path) as idle:
+        with client(tmp_path) as idle:
             loop = asyncio.get_running_loop()
             received = bytearray()
             await asyncio.sleep(3 * PATIENCE)  # not to wait for anything: this is the fault
@@ -114,12 +114,12 @@ def test_a_visitor_that_does_not_read_is_dropped(tmp_path: Path) -> None:
     served(tmp_path, LARGE, visit, patience=PATIENCE)
 
 
-def test_many_visitors_that_do_not_read(tmp_path: Path) -> None:
+def test_many_clients_that_do_not_read(tmp_path: Path) -> None:
     """The first ones are served for as long as they may stay; more are turned away."""
 
     async def visit() -> None:
-        idle = [visitor(tmp_path) for _ in range(MAX_VISITORS)]
-        more = visitor(tmp_path)
+        idle = [client(tmp_path) for _ in range(MAX_CLIENTS)]
+        more = client(tmp_path)
         loop = asyncio.get_running_loop()
         with more:
             assert await loop.sock_recv(more, 1000) == b""

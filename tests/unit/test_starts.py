@@ -67,7 +67,7 @@ import sys, time
 from pathlib import Path
 from ruuvi_host.monitoring.starts import Starts
 starts = Starts.begin(Path(sys.argv[1]), "c34877b8", watched=sys.argv[2] == "watched")
-starts.keep_last_words()
+starts.enable_crash_report()
 def standing_still():
     print("alive", flush=True)
     sys.stdin.read()
@@ -88,7 +88,7 @@ def live_and_die(path: Path, of: int, *, watched: bool = False) -> Start:
 
 def test_kill_9(tmp_path: Path) -> None:
     assert live_and_die(tmp_path, signal.SIGKILL) == (
-        Start(2, ResetReason.PANIC, "Reset by panic: killed, without a last word")
+        Start(2, ResetReason.PANIC, "Reset by panic: killed, without a crash report")
     )
 
 
@@ -99,7 +99,7 @@ def test_a_crash_tells_where_it_was(tmp_path: Path) -> None:
     assert "in standing_still" in this.info
     # It is told once: the next crash without a word does not repeat it.
     assert live_and_die(tmp_path, signal.SIGKILL).info == (
-        "Reset by panic: killed, without a last word"
+        "Reset by panic: killed, without a crash report"
     )
 
 
@@ -145,6 +145,6 @@ def test_a_disk_that_is_full_stops_nobody(tmp_path: Path, caplog: pytest.LogCapt
     )
 
 
-def test_last_words_are_cut(tmp_path: Path) -> None:
+def test_a_crash_report_is_cut(tmp_path: Path) -> None:
     Starts.begin(tmp_path, BOOT).ended(ResetReason.PANIC, "x" * 10_000)
     assert len(json.loads((tmp_path / "starts.json").read_text())["why"]) == 2000
