@@ -12,14 +12,11 @@ import tty
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from random import Random
 
 from ruuvi_host.simulator.pty import make_link, remove_link
 
 READ_SIZE = 4096
-ALOOF = 48
-"""Pseudo-terminals that are passed over."""
 KEPT = 1 << 20
 """Bytes that wait for a host that does not read. A kernel keeps 4 KiB, which a busy machine lets
 run full in a third of a second; that would be the machine's loss, and not what is looked for."""
@@ -103,12 +100,7 @@ class Cable:
 
     def plug(self) -> None:
         """Make the port; another one, if there is one."""
-        # Numbers of pseudo-terminals are used again at once, the lowest first. Hosts that have lost
-        # theirs look for it for ever, and would take ours.
-        ends = [os.openpty() for _ in range(ALOOF)]
-        master, slave = ends.pop()
-        for fd in chain.from_iterable(ends):
-            os.close(fd)
+        master, slave = os.openpty()
         tty.setraw(slave)
         os.set_blocking(master, False)
         self.unplug()

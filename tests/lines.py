@@ -6,6 +6,8 @@ import termios
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Self
 
 PATIENCE = 20.0
@@ -15,12 +17,24 @@ PATIENCE = 20.0
 class Pty:
     """The board's end of a serial line. A host opens `path`; nobody has it open before.
 
-    All waiting is done by the event loop, as little as possible.
+    `path` is a symbolic link of this line's own, gone before its pty is: the system gives the
+    number of a pty to the next one at once, and a host that looks for a lost port would take that
+    one. All waiting is done by the event loop, as little as possible.
+
+    link: where it is to be; else in a folder of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, link: Path | None = None) -> None:
+        self._folder = None if link else mkdtemp(prefix="line-")
+        self.path = str(link) if link else f"{self._folder}/port"
+        self.plug_in()
+
+    def plug_in(self) -> None:
+        """Also again, after `unplug`: on a new pty."""
         self.master, slave = os.openpty()
-        self.path = os.ttyname(slave)
+        self.pty = os.ttyname(slave)
+        """To compare with, not to be opened."""
+        os.symlink(self.pty, self.path)
         os.close(slave)
         os.set_blocking(self.master, False)
 
@@ -29,6 +43,8 @@ class Pty:
 
     def __exit__(self, *_: object) -> None:
         self.unplug()
+        if self._folder:
+            os.rmdir(self._folder)
 
     def send(self, data: bytes) -> None:
         assert os.write(self.master, data) == len(data), "the host does not read"
@@ -66,6 +82,7 @@ class Pty:
 
     def unplug(self) -> None:
         if self.master >= 0:
+            os.unlink(self.path)
             os.close(self.master)
             self.master = -1
 

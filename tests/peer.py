@@ -64,26 +64,20 @@ def silent(command: int, payload: bytes) -> bytes:
 
 
 class Peer(Pty):
-    """On a pty, served by the event loop. `path` is where a host finds it.
-
-    link: a symbolic link to follow it when it is plugged in again.
-    """
+    """On a pty, served by the event loop. `path` is where a host finds it, also when it is plugged
+    in again."""
 
     def __init__(self, link: Path | None = None, answers: Answers = obliging) -> None:
-        self.link = link
         self.answers = answers
         self.commands: list[tuple[int, bytes]] = []
         """Received intact: (command, payload)."""
         self.noise = 0
         """Bytes received that belong to no frame."""
         self._received = b""
-        self.plug_in()
+        super().__init__(link)
 
     def plug_in(self) -> None:
-        """Also again, after `unplug`: on a new pty."""
-        super().__init__()
-        if self.link:
-            self.link.symlink_to(self.path)
+        super().plug_in()
         # Without anybody on the other end a pty is always readable, with an error.
         self._slave = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._slave)
@@ -93,8 +87,6 @@ class Peer(Pty):
         if self.master >= 0:
             asyncio.get_running_loop().remove_reader(self.master)
             os.close(self._slave)
-            if self.link:
-                self.link.unlink()
         super().unplug()
 
     def unread(self) -> int:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import IO, Self
 
@@ -20,8 +21,7 @@ PATIENCE = 30.0
 
 _SETPRIV = shutil.which("setpriv")
 _DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL") if _SETPRIV else ()
-"""A test that is ended from outside must not leave a host behind, which would open the next
-pseudo-terminal of that number."""
+"""A test that is ended from outside must leave nothing behind."""
 
 
 class Program:
@@ -33,6 +33,7 @@ class Program:
         env: Mapping[str, str] | None = None,
         stdin: int = subprocess.DEVNULL,
     ) -> None:
+        assert not [a for a in arguments if a.startswith("/dev/pts/")], "see OnLine"
         self.arguments = arguments
         self.out: list[str] = []
         self.err: list[str] = []
@@ -120,3 +121,42 @@ class Program:
 def ruuvi_host(*arguments: str, env: Mapping[str, str] | None = None) -> Program:
     """The real command."""
     return Program(COMMAND, *arguments, env=env)
+
+
+class OnLine(Program):
+    """A command that plays a coprocessor on a pseudo-terminal. A context manager, like all.
+
+    A host is given `port`, a symbolic link of its own: the system gives the number of a pty to the
+    next one at once, and a host that looks for a lost port would take that one.
+    """
+
+    def __init__(self, *arguments: str, link: Path | None = None) -> None:
+        self._folder = TemporaryDirectory(prefix="line-")
+        self._link = link or Path(self._folder.name, "port")
+        super().__init__(COMMAND, *arguments, "--link", str(self._link))
+
+    @property
+    def port(self) -> str:
+        """Where to open it; waits until it is there."""
+        self.wait_for("^/dev/")
+        return str(self._link)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._link.unlink(missing_ok=True)  # it is killed, and cannot do that
+        super().__exit__(kind, error, trace)
+        self._folder.cleanup()
+
+
+def simulated(*options: str, link: Path | None = None) -> OnLine:
+    """`ruuvi-host simulate`: a simulated board."""
+    return OnLine("simulate", *options, link=link)
+
+
+def replayed(capture: Path, *options: str, link: Path | None = None) -> OnLine:
+    """`ruuvi-host replay`: a capture that is played."""
+    return OnLine("replay", str(capture), *options, link=link)

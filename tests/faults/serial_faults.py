@@ -292,9 +292,8 @@ async def taken(seconds: float, folder: Path) -> Figures:
         await host.read_by_host()
         host.peer.unplug()
         await host.said("lost: unplugged")
-        link = host.peer.link
-        assert link
-        host.peer.link = None  # not yet to be found by its name
+        known = host.peer.path
+        host.peer.path += "-aside"  # not yet to be found by its name
         host.peer.plug_in()
         holder = subprocess.Popen(  # noqa: ASYNC220
             [sys.executable, "-c", hold, host.peer.path],
@@ -305,8 +304,8 @@ async def taken(seconds: float, folder: Path) -> Figures:
             assert holder.stdin
             assert holder.stdout
             await asyncio.to_thread(holder.stdout.readline)
-            host.peer.link = link
-            link.symlink_to(host.peer.path)
+            os.rename(host.peer.path, known)
+            host.peer.path = known
             await asyncio.sleep(1)
             holder.stdin.close()
         await host.ready(2)

@@ -134,7 +134,7 @@ class Bench:
         again has another time, so that it can be told from the one before."""
         for fd in Path(f"/proc/{self.host.pid}/fd").iterdir():
             with suppress(OSError):
-                if os.readlink(fd) == self.peer.path:
+                if os.readlink(fd) == self.peer.pty:
                     return f"{fd.name} {fd.lstat().st_ctime_ns}"
         return ""
 
@@ -193,7 +193,7 @@ async def bench(
         peer or Peer(folder / "tty") as peer,
     ):
         url = await asyncio.to_thread(receiver.wait_for, r'"listening": "(.*?)"')
-        keys = {"port": str(peer.link or peer.path), **coprocessor}
+        keys = {"port": peer.path, **coprocessor}
         settings = folder / "ruuvi-host.toml"
         settings.write_text(
             f"trust_clock = true\nmax_sensors = {SENSORS}\n[[coprocessor]]\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fault_server import FaultServer
-from programs import COMMAND, Program, ruuvi_host
+from programs import COMMAND, Program, simulated
 from soak_figures import tell
 from told_counters import assert_accounted_for, counted
 
@@ -64,9 +64,9 @@ def test_the_real_program_on_a_full_disk(folder: Path) -> None:
     """The server wants to be left alone for a while, and the disk has room for a few batches."""
     with (
         FaultServer(lambda n: "ok" if n < 2 else "429") as server,
-        ruuvi_host("simulate", "--tags", "50", "--rate", "200") as board,
+        simulated("--tags", "50", "--rate", "200") as board,
     ):
-        port = board.wait_for("^/dev/.*")[0]
+        port = board.port
         options = ("--interval", "1", "--trust-clock", "--state-dir", str(folder))
         command = (COMMAND, "run", "--port", port, "--url", server.url, *options)
         with Program(*mounting(folder, "300k"), *command) as program:

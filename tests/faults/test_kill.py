@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from fault_server import FaultServer
-from programs import Program, ruuvi_host
+from programs import Program, ruuvi_host, simulated
 from soak_figures import tell, times
 
 MISBEHAVING = (
@@ -62,9 +62,9 @@ def test_kill_nine(tmp_path: Path, sync: str, seed: int) -> None:
     lost_under_way = never_tried = 0
     with (
         FaultServer(lambda number: behaviours[number % 10_000]) as server,
-        ruuvi_host("simulate", "--rate", "100") as board,
+        simulated("--rate", "100") as board,
     ):
-        port = board.wait_for("^/dev/.*")[0]
+        port = board.port
         lives: list[set[int]] = []
         for _ in range(kills):
             posts = len(server.posts)
@@ -119,8 +119,8 @@ def test_a_kill_during_the_first_attempt(tmp_path: Path, sync: str) -> None:
     """It costs that one batch, or nothing when it was written ahead."""
     with (
         FaultServer(lambda n: "ok" if n < 2 else "hang") as server,
-        ruuvi_host("simulate", "--rate", "100") as board,
-        host(tmp_path, board.wait_for("^/dev/.*")[0], server.url, sync) as victim,
+        simulated("--rate", "100") as board,
+        host(tmp_path, board.port, server.url, sync) as victim,
     ):
         server.wait_for(server.failed)
         under_way = server.failed()[0].nonce

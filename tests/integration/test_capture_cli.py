@@ -14,7 +14,7 @@ from pathlib import Path
 from stat import S_IMODE
 
 import pytest
-from programs import COMMAND, Program, ruuvi_host
+from programs import COMMAND, Program, replayed, ruuvi_host, simulated
 
 from firmware_protocol.messages import AdvRprt2, DeviceId, GetAll, SetAll
 from ruuvi_host.capture.pcapng import Reader, Record, packet, section
@@ -50,8 +50,8 @@ def grown(program: Program, path: Path, records: int) -> None:
 def test_capture_of_a_simulated_board(tmp_path: Path) -> None:
     path = tmp_path / "air.pcapng"
     with (
-        ruuvi_host("simulate", "--rate", "200", "--seed", "9") as board,
-        ruuvi_host("capture", str(path), "--port", board.wait_for("^/dev/.*")[0]) as program,
+        simulated("--rate", "200", "--seed", "9") as board,
+        ruuvi_host("capture", str(path), "--port", board.port) as program,
     ):
         grown(program, path, 50)
         assert S_IMODE(path.stat().st_mode) == 0o600
@@ -92,10 +92,8 @@ def test_killed_in_the_midst_it_can_be_read(tmp_path: Path) -> None:
 def test_passive_says_nothing(tmp_path: Path) -> None:
     path = tmp_path / "air.pcapng"
     with (
-        ruuvi_host("replay", str(CAPTURES / "begun-late.pcapng"), "--speed", "max") as player,
-        ruuvi_host(
-            "capture", str(path), "--passive", "--port", player.wait_for("^/dev/.*")[0]
-        ) as program,
+        replayed(CAPTURES / "begun-late.pcapng", "--speed", "max") as player,
+        ruuvi_host("capture", str(path), "--passive", "--port", player.port) as program,
     ):
         assert player.wait() == 0
         assert program.wait() == 3
@@ -119,8 +117,8 @@ def test_run_records_too(tmp_path: Path) -> None:
 
 def test_run_records_each_of_several_coprocessors(tmp_path: Path) -> None:
     path, config = tmp_path / "air.pcapng", tmp_path / "host.toml"
-    with ruuvi_host("simulate", "--seed", "1") as one, ruuvi_host("simulate", "--seed", "2") as two:
-        ports = [board.wait_for("^/dev/.*")[0] for board in (one, two)]
+    with simulated("--seed", "1") as one, simulated("--seed", "2") as two:
+        ports = [board.port for board in (one, two)]
         config.write_text("".join(f'[[coprocessor]]\nport = "{port}"\n' for port in ports))
         with ruuvi_host(
             *("run", "--config", str(config), "--url", "http://127.0.0.1:1/", "--trust-clock"),
@@ -274,7 +272,7 @@ def test_nothing_is_left_of_what_cannot_be_written_or_read(tmp_path: Path) -> No
 def test_replay_ends_with_its_host_told_what_it_sent(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to("/dev/null")
-    with ruuvi_host("replay", str(BOOT), "--speed", "100", "--link", str(link)) as player:
+    with replayed(BOOT, "--speed", "100", link=link) as player:
         player.wait_for("^/dev/")
         with ruuvi_host("listen", "--port", str(link), "--json") as host:
             assert player.wait() == 0
@@ -289,8 +287,8 @@ def test_replay_ends_with_its_host_told_what_it_sent(tmp_path: Path) -> None:
 def test_replay_does_not_tell_the_key_that_comes_back() -> None:
     """A terminal that echoes sends the coprocessor's answers back."""
     device = DeviceId(bytes(range(8)), bytes(range(0xC0, 0xC6)))
-    with ruuvi_host("replay", str(BOOT)) as player:
-        port = os.open(player.wait_for("^/dev/.*")[0], os.O_RDWR | os.O_NOCTTY)
+    with replayed(BOOT) as player:
+        port = os.open(player.port, os.O_RDWR | os.O_NOCTTY)
         try:
             os.write(port, device.to_frame())
             player.wait_for("^host: DEVICE_ID")
@@ -301,7 +299,7 @@ def test_replay_does_not_tell_the_key_that_comes_back() -> None:
 
 
 def test_replay_without_a_host_waits_until_it_is_stopped() -> None:
-    with ruuvi_host("replay", str(BOOT)) as player:
+    with replayed(BOOT) as player:
         player.wait_for("^/dev/")
         assert player.stop(signal.SIGINT) == 0
     assert player.err[-1].startswith("played 0 of 1278 bytes; the host sent 0 bytes")
@@ -316,8 +314,8 @@ def test_replay_loses_nothing_to_a_slow_reader(tmp_path: Path) -> None:
     path = tmp_path / "long.pcapng"
     report = AdvRprt2(bytes(6), bytes(31), -60, 1, 15, 37, False, -64).to_frame()
     path.write_bytes(section("x") + packet(Record(False, 0, 0, report)) * 4000)
-    with ruuvi_host("replay", str(path), "--speed", "max") as player:
-        port = os.open(player.wait_for("^/dev/.*")[0], os.O_RDWR | os.O_NOCTTY)
+    with replayed(path, "--speed", "max") as player:
+        port = os.open(player.port, os.O_RDWR | os.O_NOCTTY)
         try:
             os.write(port, SetAll().to_frame())
             before, waiting = -1, 0
@@ -335,8 +333,8 @@ def test_replay_loses_nothing_to_a_slow_reader(tmp_path: Path) -> None:
 
 
 def test_replay_goes_on_when_the_host_comes_back() -> None:
-    with ruuvi_host("replay", str(CAPTURES / "begun-late.pcapng"), "--speed", "0.5") as player:
-        port = player.wait_for("^/dev/.*")[0]
+    with replayed(CAPTURES / "begun-late.pcapng", "--speed", "0.5") as player:
+        port = player.port
         with ruuvi_host("listen", "--port", port, "--json") as host:
             host.wait_for("^{", 3)
             host.stop()
@@ -353,8 +351,8 @@ def test_a_bare_recording_is_played_at_the_speed_of_the_line(tmp_path: Path) -> 
     recording = tmp_path / "recording"
     reports = b"".join(r.data for r in read(CAPTURES / "begun-late.pcapng")[0])
     recording.write_bytes(reports)
-    with ruuvi_host("replay", str(recording)) as player:
-        port = player.wait_for("^/dev/.*")[0]
+    with replayed(recording) as player:
+        port = player.port
         with ruuvi_host("listen", "--port", port, "--json") as host:
             assert player.wait() == 0
             host.wait_for("^{", 15)
@@ -363,7 +361,7 @@ def test_a_bare_recording_is_played_at_the_speed_of_the_line(tmp_path: Path) -> 
 
 
 def test_a_cut_capture_is_played_and_that_is_told() -> None:
-    with ruuvi_host("replay", str(CAPTURES / "crash.pcapng")) as player:
+    with replayed(CAPTURES / "crash.pcapng") as player:
         player.wait_for("cut off: the last block is not whole")
         player.wait_for("^/dev/")
         assert player.stop() == 0

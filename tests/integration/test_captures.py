@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import Program, ruuvi_host
+from programs import Program, replayed, ruuvi_host
 
 from firmware_protocol.commands import Command
 from firmware_protocol.framing import Frame, FrameScanner, frames
@@ -161,8 +161,8 @@ def heard_when_played(path: Path, port: int) -> list[Report]:
 def played(path: Path, port_number: int) -> tuple[Program, list[dict[str, Any]]]:
     expected = len(heard_when_played(path, port_number))
     options = ("--speed", "max", "--coprocessor", str(port_number + 1))
-    with ruuvi_host("replay", str(path), *options) as player:
-        port = player.wait_for("^/dev/.*")[0]
+    with replayed(path, *options) as player:
+        port = player.port
         with ruuvi_host("listen", "--port", port, "--json", "--all") as host:
             assert player.wait() == 0
             if expected:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import COMMAND, Program, ruuvi_host
+from programs import COMMAND, Program, ruuvi_host, simulated
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_delivered(receiver: tuple[Program, str]) -> None:
 
 def test_the_coprocessor_is_asked_who_it_is(receiver: tuple[Program, str]) -> None:
     program, url = receiver
-    with ruuvi_host("simulate") as board:
-        port = board.wait_for("^/dev/.*")[0]
+    with simulated() as board:
+        port = board.port
         check("custom", "--url", url, "--port", port)
         assert board.stop() == 0
     assert json.loads(program.wait_for('.*"nonce".*').string)["signature"] == "ok"

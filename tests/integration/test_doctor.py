@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lines import Pty
-from programs import Program, ruuvi_host
+from programs import OnLine, Program, ruuvi_host, simulated
 
 
 def receiver() -> Program:
@@ -20,12 +20,8 @@ def url_of(server: Program) -> str:
     return server.wait_for(r'"listening": "(.*?)"')[1]
 
 
-def board() -> Program:
-    return ruuvi_host("simulate", "--rate", "50")
-
-
-def port_of(simulated: Program) -> str:
-    return simulated.wait_for("^/dev/.*")[0]
+def board() -> OnLine:
+    return simulated("--rate", "50")
 
 
 def doctor(port: str, url: str, state: Path, *options: str) -> tuple[int, dict[str, Any]]:
@@ -38,8 +34,8 @@ def doctor(port: str, url: str, state: Path, *options: str) -> tuple[int, dict[s
 
 
 def test_all_is_well(tmp_path: Path) -> None:
-    with receiver() as server, board() as simulated:
-        port = port_of(simulated)
+    with receiver() as server, board() as coprocessor:
+        port = coprocessor.port
         code, told = doctor(port, url_of(server), tmp_path)
         assert code == 0, told
         assert told[f"coprocessor {port}"]["sentence"].endswith("firmware 2.0.0 or newer")
@@ -49,8 +45,8 @@ def test_all_is_well(tmp_path: Path) -> None:
 
 
 def test_while_a_host_runs_its_port_is_left_alone(tmp_path: Path) -> None:
-    with receiver() as server, board() as simulated:
-        port, url = port_of(simulated), url_of(server)
+    with receiver() as server, board() as coprocessor:
+        port, url = coprocessor.port, url_of(server)
         options = ["--port", port, "--url", url, "--interval", "1", "--trust-clock"]
         with ruuvi_host("run", *options, "--state-dir", str(tmp_path / "state")) as host:
             server.wait_for('"tags": [1-9]')
@@ -67,8 +63,8 @@ def test_while_a_host_runs_its_port_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_host_that_does_not_answer_is_not_taken_for_none(tmp_path: Path) -> None:
-    with receiver() as server, board() as simulated:
-        port, url = port_of(simulated), url_of(server)
+    with receiver() as server, board() as coprocessor:
+        port, url = coprocessor.port, url_of(server)
         with (
             socket.socket(socket.AF_UNIX) as deaf,  # listens, and never answers
             contextlib.chdir(tmp_path),
@@ -85,13 +81,13 @@ def test_a_host_that_does_not_answer_is_not_taken_for_none(tmp_path: Path) -> No
 def test_a_server_that_is_away(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/"
-    with board() as simulated:
-        code, told = doctor(port_of(simulated), url, tmp_path)
+    with board() as coprocessor:
+        code, told = doctor(coprocessor.port, url, tmp_path)
     assert code == 3
     assert told["custom"]["sentence"].startswith("not delivered: connect: ")
     assert told["custom"]["remedy"]
-    with board() as simulated:
-        code, told = doctor(port_of(simulated), url, tmp_path, "--no-post")
+    with board() as coprocessor:
+        code, told = doctor(coprocessor.port, url, tmp_path, "--no-post")
     assert code == 0
     assert told["custom"]["sentence"] == "its settings are in order; it was not tried"
 
@@ -100,8 +96,8 @@ def test_what_waits_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/"
     state = tmp_path / "state"
-    with board() as simulated:
-        port = port_of(simulated)
+    with board() as coprocessor:
+        port = coprocessor.port
         options = ["--port", port, "--url", url, "--interval", "1", "--trust-clock"]
         with ruuvi_host("run", *options, "--state-dir", str(state)) as host:
             host.wait_for("post failed")

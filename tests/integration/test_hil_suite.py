@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from lines import Pty
-from programs import COMMAND, ruuvi_host
+from programs import COMMAND, simulated
 
 from hil.emulated import NativeRig, QemuRig
 from hil.firmware.build import missing
@@ -104,8 +104,8 @@ def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], said: str)
 
 def test_a_simulated_coprocessor_as_somebody_elses_board(tmp_path: Path) -> None:
     """What answers on a pty is tested, and not taken for a board."""
-    with ruuvi_host("simulate", "--tags", "5") as board:
-        port = board.wait_for("^/dev/.*")[0]
+    with simulated("--tags", "5") as board:
+        port = board.port
         done = hil(
             tmp_path,
             *("--rig", "serial", "--port", port),

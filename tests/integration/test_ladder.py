@@ -100,7 +100,7 @@ def test_a_deaf_coprocessor_is_found_opened_again_and_reset(
 
         with Peer(tmp_path / "tty", answer) as peer:
             reset = ResetCommand(("touch", str(pulled)))
-            async with hosting(peer.link or "", reset=reset, **QUICK) as host:
+            async with hosting(peer.path, reset=reset, **QUICK) as host:
                 await host.ready()
                 deaf = True
                 number = 0

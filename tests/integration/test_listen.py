@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import COMMAND, PATIENCE, Program, ruuvi_host
+from programs import COMMAND, PATIENCE, Program, ruuvi_host, simulated
 
 from ruuvi_host.simulator.kinds import KEY
 
@@ -29,8 +29,8 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 @contextmanager
 def listening(*options: str, board: tuple[str, ...] = ()) -> Iterator[Program]:
     with (
-        ruuvi_host("simulate", "--rate", "100", *board) as simulated,
-        ruuvi_host("listen", "--port", simulated.wait_for("^/dev/.*")[0], *options) as host,
+        simulated("--rate", "100", *board) as coprocessor,
+        ruuvi_host("listen", "--port", coprocessor.port, *options) as host,
     ):
         yield host
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import COMMAND, Program, ruuvi_host
+from programs import COMMAND, Program, ruuvi_host, simulated
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
@@ -97,37 +97,30 @@ def test_a_closed_terminal_is_no_reason_with_nohup(state: str) -> None:
 
 def test_the_last_batch_is_delivered_at_the_stop(state: str) -> None:
     with (
-        ruuvi_host("simulate", "--rate", "200") as board,
+        simulated("--rate", "200") as board,
         receiver() as (server, url),
         run(
-            state, "--port", pty_of(board), "--trust-clock", "--url", url, "--interval", "3600"
+            state, "--port", board.port, "--trust-clock", "--url", url, "--interval", "3600"
         ) as host,
     ):
         server.wait_for('"accepted"')
         host.wait_for("coprocessor configured")
         # An hour until the next beat: what comes now comes because of the stop.
         board.wait_for("configured")
-        wait_until_heard(host)
+        wait_until_received(state)
         assert host.stop() == 0
         _, last = batches(server)
         assert last["tags"] > 0
         assert not list(Path(state).glob("custom*")), "nothing is left to be delivered"
 
 
-def pty_of(board: Program) -> str:
-    return board.wait_for("^/dev/.*")[0]
-
-
-def wait_until_heard(host: Program) -> None:
-    """Until the host has read something: there is no log line for that, but the kernel knows."""
-    before = read_bytes(host)
-    while read_bytes(host) < before + 1000:
-        assert host.pid
-
-
-def read_bytes(host: Program) -> int:
-    text = Path(f"/proc/{host.pid}/io").read_text()
-    return int(text.split("rchar: ")[1].split()[0])
+def wait_until_received(state: str) -> None:
+    """Until the host has received a report: there is no log line for that, but it can be asked."""
+    document = {"intake": {"reports": 0}}
+    while not document["intake"]["reports"]:
+        with ruuvi_host("status", "--json", "--state-dir", state) as asked:
+            assert asked.wait() == 0, str(asked)
+            document = json.loads(asked.out[0])
 
 
 def test_a_server_that_is_down_costs_nothing(state: str) -> None:
@@ -137,7 +130,7 @@ def test_a_server_that_is_down_costs_nothing(state: str) -> None:
     url = f"http://127.0.0.1:{port}/"
     with run(state, "--simulate", "--url", url, "--interval", "1") as host:
         host.wait_for("post failed")
-        wait_until_heard(host)
+        wait_until_received(state)
         assert host.stop() == 0
         host.wait_for("kept for next time: batches [1-9]")
     kept = Path(state) / "custom.spool"
@@ -183,19 +176,18 @@ def test_two_signals_end_it_at_once(state: str) -> None:
 
 
 def test_unplug_and_plug_in_again(state: str, tmp_path: Path) -> None:
-    link = str(tmp_path / "board")
+    link = tmp_path / "board"
     with (
         receiver() as (server, url),
-        ruuvi_host("simulate", "--link", link) as board,
-        ruuvi_host("simulate") as spare,
+        simulated(link=link) as board,
+        simulated() as spare,
     ):
-        pty_of(board)
-        options = ("--port", link, "--url", url, "--interval", "1", "--trust-clock")
+        options = ("--port", board.port, "--url", url, "--interval", "1", "--trust-clock")
         with run(state, *options) as host:
             server.wait_for('"accepted".*"tags": [1-9]')
             assert board.stop() == 0
             host.wait_for("lost")
-            Path(link).symlink_to(pty_of(spare))
+            link.symlink_to(spare.port)
             host.wait_for("coprocessor configured", count=2)
             server.wait_for('"accepted".*"tags": [1-9]', count=3)
             assert host.stop() == 0
@@ -215,11 +207,9 @@ def test_a_second_instance_needs_a_state_directory_of_its_own(state: str, tmp_pa
 
 def test_old_firmware(state: str) -> None:
     with (
-        ruuvi_host("simulate", "--firmware", "1.0.0", "--rate", "50") as board,
+        simulated("--firmware", "1.0.0", "--rate", "50") as board,
         receiver() as (server, url),
-        run(
-            state, "--port", pty_of(board), "--trust-clock", "--url", url, "--interval", "1"
-        ) as host,
+        run(state, "--port", board.port, "--trust-clock", "--url", url, "--interval", "1") as host,
     ):
         server.wait_for('"accepted".*"tags": [1-9]')
         assert host.stop() == 0
@@ -311,13 +301,11 @@ def test_wrong_options(state: str, options: list[str], code: int, sentence: str)
 
 def test_a_port_in_use_names_who_has_it(state: str) -> None:
     with (
-        ruuvi_host("simulate") as board,
-        run(
-            state, "--port", pty_of(board), "--url", "http://127.0.0.1:9/", "--trust-clock"
-        ) as host,
+        simulated() as board,
+        run(state, "--port", board.port, "--url", "http://127.0.0.1:9/", "--trust-clock") as host,
     ):
         host.wait_for("coprocessor configured")
-        with ruuvi_host("listen", "--port", pty_of(board)) as second:
+        with ruuvi_host("listen", "--port", board.port) as second:
             assert second.wait() == 3
             assert f"(process {host.pid})" in second.err[-1]
         assert host.stop() == 0
@@ -370,15 +358,14 @@ def test_a_gateways_configuration(state: str, tmp_path: Path, data_format: str) 
 
 
 def test_what_waits_is_delivered_with_the_coprocessor_unplugged(state: str, tmp_path: Path) -> None:
-    link = str(tmp_path / "port")
-    with ruuvi_host("simulate", "--link", link, "--rate", "50") as board:
-        board.wait_for("^/dev/.*")
+    with simulated("--rate", "50") as board:
+        link = board.port
         with run(
             *(state, "--port", link, "--url", "http://127.0.0.1:9/", "--trust-clock"),
             *("--interval", "1"),
         ) as host:
             host.wait_for("coprocessor configured")
-            wait_until_heard(host)
+            wait_until_received(state)
             assert host.stop() == 0
         assert board.stop() == 0  # and the link is gone
     with (

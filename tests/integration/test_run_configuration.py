@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lines import run as run_async
 from peer import GET_ALL, SET_ALL, Peer, frame, obliging, report, silent
-from programs import Program, ruuvi_host
+from programs import Program, ruuvi_host, simulated
 
 
 class Server(ThreadingHTTPServer):
@@ -112,8 +112,8 @@ def hang_up(host: Program) -> None:
 def test_without_the_first_of_several_coprocessors_nothing_is_relayed(tmp_path: Path) -> None:
     """It names the gateway. Which one it is that is waited for is told."""
     own = tmp_path / "host.toml"
-    with ruuvi_host("simulate") as board, serving() as server:
-        ports = "/dev/absent", board.wait_for("^/dev/.*")[0]
+    with simulated() as board, serving() as server:
+        ports = "/dev/absent", board.port
         own.write_text("".join(f'[[coprocessor]]\nport = "{port}"\n' for port in ports))
         with ruuvi_host(
             *("run", "--config", str(own), "--url", server.url, "--trust-clock"),
@@ -331,9 +331,8 @@ def test_a_new_configuration_and_the_end_at_once(configured: Configured, turn: i
 
 def test_settings_that_wait_for_the_next_start_are_told(configured: Configured) -> None:
     own = configured.path.with_name("ruuvi-host.toml")
-    with serving() as server, ruuvi_host("simulate") as board:
-        pty = board.wait_for("(/dev/pts/[0-9]+)")[1]
-        own.write_text(f'trust_clock = true\n[[coprocessor]]\nport = "{pty}"\n')
+    with serving() as server, simulated() as board:
+        own.write_text(f'trust_clock = true\n[[coprocessor]]\nport = "{board.port}"\n')
         configured.write(custom(server.url))
         with configured.run() as host:
             until(lambda: server.tags, host)
