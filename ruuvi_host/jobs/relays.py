@@ -72,7 +72,7 @@ class Relays:
             await relay.retire()
         for name in self._spools.keys() - {relay.name for relay in self._relays}:
             spool = self._spools.pop(name)
-            log.info("%s: %s", name, spool.counters)
+            log.info("%s: %s", name, spool.counters, extra={"counters": spool.counters.nonzero()})
             await spool.close()
 
     async def run(self) -> None:

@@ -41,18 +41,18 @@ class Reporting:
 
     def log_end(self) -> None:
         """All counters and the accounting, at the end of a run."""
-        counted: list[tuple[str, Counters]] = [
+        ours: list[tuple[str, Counters]] = [
             *((f"coprocessor {link.name}", link.counters) for link in self._receiving.statuses),
             ("intake", self._receiving.table.counters),
             *((name, each.relay) for name, each in self._relaying.relays.counters()),
             ("statistics", self._relaying.statistics.counters),
         ]
-        for name, counters in counted:
-            if counters.nonzero():
-                log.info("%s: %s", name, counters)
+        for name, counters in ours:
+            if counted := counters.nonzero():
+                log.info("%s: %s", name, counters, extra={"counters": counted})
         for account in self.accounts():
             level = logging.ERROR if account.unaccounted else logging.INFO
-            log.log(level, "accounting: %s", account)
+            log.log(level, "accounting: %s", account, extra={"account": account.document()})
 
     def _overview(self, now: float) -> Overview:
         table, facts = self._receiving.table, self.facts()

@@ -7,6 +7,7 @@ lost without a count.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ruuvi_host.monitoring.counters import (
     CaptureCounters,
@@ -97,6 +98,15 @@ class Account:
     def unaccounted(self) -> int:
         """0, if all is well; negative: counted twice."""
         return self.total - sum(self.parts.values())
+
+    def document(self) -> dict[str, Any]:
+        """As `status --json` and the log show it."""
+        return {
+            "name": self.name,
+            "total": self.total,
+            "parts": self.parts,
+            "unaccounted": self.unaccounted,
+        }
 
     def __str__(self) -> str:
         counted = [f"{name.replace('_', ' ')} {n}" for name, n in self.parts.items() if n]

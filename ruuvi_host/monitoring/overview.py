@@ -75,15 +75,7 @@ class Overview:
                 for name, counters in self.targets
             ],
             "statistics": flat(self.statistics),
-            "accounting": [
-                {
-                    "name": account.name,
-                    "total": account.total,
-                    "parts": account.parts,
-                    "unaccounted": account.unaccounted,
-                }
-                for account in self.accounts()
-            ],
+            "accounting": [account.document() for account in self.accounts()],
             "unknown": list(unknown([(li.name, li.counters) for li in self.links], self.intake)),
         }
 

@@ -100,6 +100,18 @@ def test_a_second_life_counts_what_the_first_left(state: str) -> None:
     assert told["total"] == sum(count for name, count in told.items() if name != "total")
 
 
+def test_the_end_as_json_lines(state: str) -> None:
+    with receiver() as server, run(state, url_of(server), "--set", "log.format=json") as host:
+        server.wait_for('"tags": [1-9].*"accepted"|"accepted".*"tags": [1-9]')
+        assert host.stop() == 0
+    told = [json.loads(line) for line in host.err if line.startswith("{")]
+    accounts = {line["account"]["name"]: line["account"] for line in told if "account" in line}
+    counters = [line["counters"] for line in told if "counters" in line]
+    assert [account["unaccounted"] for account in accounts.values()] == [0] * 8
+    assert accounts["reports"]["parts"]["changed"] > 0
+    assert any(each.get("accepted_reports") for each in counters)
+
+
 def test_nobody_is_there(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path / "nothing"):
         with ruuvi_host("status", "--state-dir", str(directory)) as asked:
