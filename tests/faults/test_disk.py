@@ -84,3 +84,19 @@ def test_the_real_program_on_a_full_disk(folder: Path) -> None:
             accepted=counted(program, "accepted"),
             left_for_want_of_room=counted(program, "overflowed"),
         )
+
+
+def test_a_target_on_a_full_disk(folder: Path) -> None:
+    """It waits in the spool, which is elsewhere, and is written when there is room: once."""
+    state, data = folder.with_name("state"), folder / "data"
+    filled = f'dd if=/dev/zero of={folder}/other bs=1024 2>/dev/null; exec "$0" "$@"'
+    settings = ("target.log.kind=file", f"target.log.folder={data}", "target.log.interval=1")
+    options = [word for pair in settings for word in ("--set", pair)]
+    command = (COMMAND, "run", "--simulate", "--state-dir", str(state), *options)
+    with Program(*mounting(folder, "100k"), "sh", "-c", filled, *command) as program:
+        program.wait_for("post failed .*the disk is full: make room for .*/data")
+        root = Path(f"/proc/{program.pid}/root")  # as the program sees it
+        (root / str(folder / "other")[1:]).unlink()
+        program.wait_for("batches are accepted after")
+        assert program.stop() == 0
+        assert_accounted_for(program, "log")
