@@ -317,7 +317,7 @@ def test_formats_that_are_somebody_elses() -> None:
     off = [{"adv": adv, "error": "unknown_format"} for adv in hexes]
     assert adv_json("--without", "c5", "--without", "5", *hexes) == off
     assert adv_json("--without", "C5", *hexes)[1:] == off[1:]
-    for wrong in ("9", "", "0xF0", "FAFA"):
+    for wrong in ("FF", "", "0xF0", "FAFA"):
         _, err = decode("adv", "--without", wrong, "00", code=2)
         assert err.startswith(f"Error: --without: {wrong!r} is none of 2, 3, 4, 5, ")
         assert err.count("\n") == 1

@@ -95,7 +95,7 @@ def test_in_a_pipe_for_people() -> None:
         (["--port", "x", "--simulate"], "--port: name the port"),
         (["--simulate", "--key", "12"], "--key: a key has 32 hexadecimal digits"),
         (["--simulate", "--key", "@/nowhere"], "/nowhere: No such file"),
-        (["--simulate", "--without", "9"], "--without: '9' is none of 2, 3, 4"),
+        (["--simulate", "--without", "FF"], "--without: 'FF' is none of 2, 3, 4"),
     ],
 )
 def test_wrong_options(options: list[str], sentence: str) -> None:

@@ -24,6 +24,7 @@ from ruuvi_host.formats.df5 import Format5
 from ruuvi_host.formats.df8 import Format8
 from ruuvi_host.formats.format import Format
 from ruuvi_host.formats.measurement import QUANTITIES
+from ruuvi_host.formats.summary import summary
 
 VECTORS = load_vectors("formats.json")
 CASES = {case["name"]: case for case in VECTORS["cases"]}
@@ -175,7 +176,8 @@ def test_another_url_may_stand_before_ours() -> None:
 
 def test_every_field_is_explained() -> None:
     names = {name for known in FORMATS.values() for name in fields(known.reading())}
-    assert names == QUANTITIES.keys()
+    assert names - QUANTITIES.keys() == set(), "these have no line in QUANTITIES"
+    assert QUANTITIES.keys() - names == set(), "no format has these"
 
 
 # -- what every format must have: a test that fails says what was forgotten ----------------------
@@ -183,7 +185,8 @@ def test_every_field_is_explained() -> None:
 
 def test_every_format_has_a_vector() -> None:
     decoded = {CASES[name]["fields"]["data_format"] for name in READINGS}
-    assert decoded == set(FORMATS), "a reading in formats.json, and a line in FORMATS"
+    assert FORMATS.keys() - decoded == set(), "these have no reading in tests/vectors/formats.json"
+    assert decoded - FORMATS.keys() == set(), "these have no line in FORMATS"
 
 
 @pytest.mark.parametrize("known", FORMATS.values(), ids=lambda known: str(known.title))
@@ -263,6 +266,14 @@ def test_numbers_of_the_sequence_are_those_that_the_decoder_reads(known: Format)
         assert sequence.number(bytes(payload[: sequence.end - 1])) is None
 
 
+def test_every_format_has_a_summary() -> None:
+    """In the live table, and in the lines of `listen`."""
+    for known in FORMATS.values():
+        cases = [CASES[n] for n in READINGS if CASES[n]["fields"]["data_format"] == known.number]
+        readings = [decode(bytes.fromhex(case["adv_hex"]), keys_of(case)) for case in cases]
+        assert any(map(summary, readings)), f"summary.py shows no field of {known.title}"
+
+
 def test_titles() -> None:
     assert FORMATS[0xC5].title == "C5 (cut RAWv2)"
     assert FORMATS[4].title == "4 (URL)"
@@ -302,7 +313,7 @@ def test_what_cannot_be_encoded() -> None:
         encode(Format8())
     assert caught.value.code == "key_required"
     with pytest.raises(FormatError) as caught:
-        encode(Format5(data_format=9))  # type: ignore[arg-type]
+        encode(Format5(data_format=0xFF))  # type: ignore[arg-type]
     assert caught.value.code == "unknown_format"
 
 

@@ -46,11 +46,13 @@ def test_what_a_kind_sends_decodes(name: str) -> None:
     [number] = kind_of(name).formats
     for event, reading in zip(events(name, 200), readings(name, 200), strict=True):
         assert reading.data_format == number
-        assert fields(reading)["temperature"] == pytest.approx(21.5, abs=3)
+        if "temperature" in fields(reading):
+            assert fields(reading)["temperature"] == pytest.approx(21.5, abs=3)
         assert len(event.data) == SIZES.get(name, len(event.data))
         assert not parse(event.data).malformed
         assert event.is_legacy is (len(event.data) <= 31)
-    assert len({event.data for event in events(name, 200)}) > 10
+    if kind_of(name).fields & {"temperature", "measurement_sequence"}:
+        assert len({event.data for event in events(name, 200)}) > 10
 
 
 @pytest.mark.parametrize("name", FORMAT_KINDS)
@@ -58,7 +60,8 @@ def test_nothing_is_missing_but_what_the_kind_lacks(name: str) -> None:
     kind = kind_of(name)
     unavailable = {"tag_id"} if name == "2" else set()
     for reading in readings(name, 50):
-        assert available(reading) | unavailable == kind.fields | unavailable
+        lacking = kind.fields - available(reading) - unavailable
+        assert lacking == set(), "the simulated tag has no value for these"
 
 
 @pytest.mark.parametrize(
