@@ -18,7 +18,7 @@ Examples:
 @click.option(
     "--passive",
     is_flag=True,
-    help="Say nothing: no configuration, no questions. For a line that another host talks on.",
+    help="Send nothing: no configuration, no commands. For a line that another host uses.",
 )
 @click.option(
     "--all",
@@ -29,14 +29,14 @@ Examples:
 @click.option(
     "--anonymize",
     is_flag=True,
-    help="Record nothing; FILE is two files: the capture to read, and the one to write, in which "
-    "addresses, names, identifiers and the key are masked.",
+    help="Record nothing. FILE is two files: the capture to read, and the one to write with masked "
+    "addresses, names, identifiers and key.",
 )
 @click.option(
     "--seed",
     metavar="TEXT",
-    help="With --anonymize: the same masks each time, for tests. Whoever knows it can find out "
-    "what is behind them.  [default: masks that nobody can repeat]",
+    help="With --anonymize: the same masks each time, for tests. With the seed the masks can be "
+    "undone.  [default: random masks, which cannot]",
 )
 def command(
     files: tuple[str, ...],
@@ -49,10 +49,10 @@ def command(
 ) -> None:
     """Record every byte between host and coprocessor into FILE, until Ctrl-C.
 
-    Configures the coprocessor as `run` does and listens. FILE is pcapng, which Wireshark opens
-    (with tools/ca_uart.lua it knows the frames); - is standard output. One that is there is
-    continued. Nobody else may read it: it holds the key that batches are signed with. See
-    --anonymize before you give it away.
+    Configures the coprocessor as `run` does and listens. FILE is pcapng, for Wireshark (which
+    decodes the frames with tools/ca_uart.lua); - is standard output. An existing file is
+    continued. It is readable for you only: it holds the key that signs batches. Before you give
+    it to others, see --anonymize.
     """
     from ruuvi_host import logs
     from ruuvi_host.errors import ConfigError
@@ -60,7 +60,7 @@ def command(
     logs.configure()
     if anonymize:
         if port or simulate or passive or every_company:
-            raise ConfigError("--anonymize", "records nothing: --seed alone goes with it")
+            raise ConfigError("--anonymize", "records nothing: only --seed may be given with it")
         if len(files) != 2:
             raise ConfigError("--anonymize", "name two files: the capture, and the one to write")
         _anonymize(*files, seed)
@@ -72,7 +72,7 @@ def command(
     if bool(port) is simulate:
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if passive and (simulate or every_company):
-        raise ConfigError("--passive", "says nothing, so nothing can be asked of the coprocessor")
+        raise ConfigError("--passive", "sends nothing, so the coprocessor cannot be configured")
     _record(files[0], port, passive=passive, every_company=every_company)
 
 
@@ -108,7 +108,7 @@ def _record(path: str, port: str | None, *, passive: bool, every_company: bool) 
     try:
         run_until_stopped(together(listening=listening, file=file_fails()))
     except BrokenPipeError:
-        pass  # whoever reads the pipe has seen enough
+        pass  # the reader of the pipe has ended
     except OSError as error:
         raise RuuviHostError(f"{path}: cannot be written: {error.strerror}") from error
     finally:

@@ -26,7 +26,9 @@ Examples:
 @click.argument("names", metavar="[ruuvi|custom|status|NAME]...", nargs=-1)
 @click.option("--url", metavar="URL", help="Your own server, in place of the configured one.")
 @click.option(
-    "--port", metavar="PORT", help="Ask this coprocessor who it is, in place of the last known."
+    "--port",
+    metavar="PORT",
+    help="Ask this coprocessor for its identity, in place of the last known one.",
 )
 @click.option("--simulate", is_flag=True, help="Sign as the simulated coprocessor does.")
 @configuration_options
@@ -44,13 +46,13 @@ def command(
     state_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Try each target that is configured, or the named ones: does it arrive?
+    """Try all configured targets, or the named ones: does a delivery arrive?
 
-    To a server it is the gateway's "check": a real, signed post, a batch without sensors (to
+    A server gets a real, signed post, as with the gateway's "check": a batch without sensors (for
     statistics: a status). A target of [[target]], by its NAME, is tried in its own way. One line
-    for each says whether it was taken; if not, which step failed, and what to do.
+    for each says whether it was accepted; if not, which step failed, and what to do.
 
-    Exit status 0: all delivered; 4: not all; 2: the configuration cannot be used.
+    Exit status 0: all were accepted; 4: not all; 2: the configuration cannot be used.
     """
     from dataclasses import replace
 

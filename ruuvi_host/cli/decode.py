@@ -1,8 +1,8 @@
 """`ruuvi-host decode`: advertising data, or a capture of the UART, as text or JSON lines.
 
-Both commands stream: input is read in blocks, as it comes, and what a block completes is written
-at once. Memory does not grow with the input. Everything goes through file descriptors: nothing is
-buffered that could fail a second time, loudly, when the interpreter shuts down.
+Both commands stream: input is read in blocks, and the output for a block is written at once, so
+memory does not grow with the input. Output goes through file descriptors: no buffer is left that
+could fail again when the interpreter shuts down.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 MAX_LINE = 4096
 """Characters that a line of hex may have; advertising data never needs as many."""
 SHOWN = 64
-"""Characters that are repeated of a line that has more."""
+"""Characters of a longer line that an answer repeats."""
 
 
 @click.group("decode")
@@ -44,8 +44,8 @@ def command() -> None:
 @click.option(
     "--gateway-json",
     is_flag=True,
-    help="One JSON object a line, with the names and digits of a Ruuvi Gateway. It decodes less: "
-    'everything else is answered with "error":"not_recognised".',
+    help="One JSON object a line, with the names and digits of a Ruuvi Gateway. A gateway decodes "
+    'fewer formats: for the others the answer is "error":"not_recognised".',
 )
 @key_option
 @without_option
@@ -59,7 +59,7 @@ def adv(
 ) -> None:
     """Decode advertising data: each HEX, each line of a file, or of standard input (-).
 
-    Encrypted readings are tried with the keys in their order.
+    The keys are tried on encrypted readings in the order in which they are given.
     """
     if not hexes:
         if os.isatty(STDIN):
@@ -68,15 +68,15 @@ def adv(
     if gateway_json:
         if derived or key_options or without:
             raise click.UsageError(
-                "--gateway-json is what a gateway makes of it: --derived, --key and --without "
-                "do not go with it."
+                "--gateway-json decodes as a gateway does: it cannot be combined with --derived, "
+                "--key or --without."
             )
         answers = _gateway_answers()
     else:
         make = _json_answers if as_json else _text_answers
         answers = make(derived, read_keys(key_options), read_without(without))
     read = _reader(answers)
-    with suppress(BrokenPipeError):  # whoever reads this has seen enough
+    with suppress(BrokenPipeError):  # the reader has ended
         for text in hexes:
             batches: Iterable[list[bytes]]
             if text == "-" or text.startswith("@"):
@@ -93,19 +93,19 @@ def adv(
     "--json",
     "as_json",
     is_flag=True,
-    help="One JSON object a line, with every byte of the frames; as secret as the capture.",
+    help="One JSON object a line, with every byte of the frames: keep it as secret as the capture.",
 )
 @click.option("--unknown", is_flag=True, help="Look for frames with unknown commands, too.")
 @click.option(
     "--show-device-id",
     is_flag=True,
-    help="Show it without --json, too: it is the key that batches are signed with.",
+    help="Also show it without --json: it is the key that signs batches.",
 )
 def uart(path: str, as_json: bool, unknown: bool, show_device_id: bool) -> None:
-    """Find the frames in a capture, or in a bare recording of the UART, and say what they mean.
+    """Find the frames in a capture, or in a raw recording of the UART, and decode them.
 
-    A capture is told by how it begins; it has times and both directions. What stands between the
-    frames is skipped. At the end, counters on standard error.
+    A capture is recognised by its first bytes; it has times and both directions. Bytes between
+    frames are skipped. At the end, counters on standard error.
     """
     from ruuvi_host.capture.source import open_source
     from ruuvi_host.cli.frames import FrameList
@@ -137,7 +137,7 @@ def _write(fd: int, text: str) -> None:
 def _lines(path: str) -> Iterator[list[bytes]]:
     """The lines that each read of a file, or of standard input (-), completes.
 
-    Of a line that is too long only so much is kept that it can be told: UTF-8 has up to four
+    Of a line that is too long only as much is kept as is needed to see that: UTF-8 has up to four
     bytes a character.
     """
     from ruuvi_host.capture.source import bytes_of
@@ -155,8 +155,8 @@ def _lines(path: str) -> Iterator[list[bytes]]:
 
 
 class Answers(NamedTuple):
-    """How to answer a line. To the codes of the formats come two for lines that are no bytes at
-    all, bad_hex and too_long, and one for what the gateway does not decode, not_recognised."""
+    """How to answer a line. Besides the error codes of the formats there are bad_hex and too_long,
+    for lines that are no bytes, and not_recognised, for what a gateway does not decode."""
 
     reading: Callable[[str, bytes], str]
     """(bytes as the answer repeats them, bytes) → text. Raises FormatError."""
@@ -175,7 +175,9 @@ def _reader(answers: Answers) -> Callable[[bytes], str]:
         try:
             data = bytes.fromhex(line)
         except ValueError:
-            return answers.error(line, FormatError("bad_hex", "not a row of hexadecimal bytes"))
+            return answers.error(
+                line, FormatError("bad_hex", "not a sequence of hexadecimal bytes")
+            )
         shown = data.hex().upper()
         try:
             return answers.reading(shown, data)
@@ -241,7 +243,7 @@ def _text_answers(derived: bool, keys: Keys, without: frozenset[int]) -> Answers
         return f"  {name:<28}{text:<20}{meaning}\n"
 
     def title(shown: str) -> str:
-        # Text from outside: nothing in it may steer the terminal.
+        # Text from outside: it must not control the terminal.
         return shown.encode("unicode_escape").decode() or "(empty)"
 
     def reading(shown: str, data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The options that the commands which decode have in common: --key and --without."""
+"""Options of all commands that decode: --key and --without."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ key_option = click.option(
     metavar="[MAC=]HEX|@FILE",
     multiple=True,
     help="A key for the encrypted formats 8 and FA: 32 hexadecimal digits, for one device or for "
-    "all. Or a file with one a line, which nobody sees on the command line. Repeatable.",
+    "all. Or a file with one key a line, which keeps them out of the list of processes. "
+    "Repeatable.",
 )
 
 without_option = click.option(
     "--without",
     metavar="FORMAT",
     multiple=True,
-    help="A data format that is somebody else's here, such as f0 or fa: it counts as unknown. "
+    help="A data format to treat as unknown, such as f0 or fa, which other devices use, too. "
     "Repeatable.",
 )
 
 
 def read_keys(options: tuple[str, ...]) -> Keys:
-    """The keys that the options name, in their order.
+    """The keys of the options, in their order.
 
-    Warns on stderr of a file that others can read. Raises ConfigError, which repeats no key.
+    Warns on stderr of a file that others can read. Raises ConfigError, which shows no key.
     """
     from ruuvi_host.formats import Keys
     from ruuvi_host.formats.encryption import parse_key

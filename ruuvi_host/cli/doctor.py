@@ -27,11 +27,11 @@ def command(
     as_json: bool,
     **configuration: object,
 ) -> None:
-    """Look at everything between the port and the server, and say what is wrong with it.
+    """Check everything between the port and the server, and say what is wrong.
 
-    One line for each thing that was looked at: ok, warning or fault, with the remedy. While a host
-    runs it is asked what it has counted; otherwise the port is opened for a few seconds. Each
-    server gets one real, signed post without sensors.
+    One line for each check: ok, warning or fault, and what to do. A running host is asked for its
+    counters; when none runs, the port is opened for a few seconds. Each server gets one real,
+    signed post without sensors.
 
     Exit status 0: all is well; 1: warnings; 3: a fault.
     """
@@ -46,7 +46,7 @@ def command(
     from ruuvi_host.lifetime import run_once
 
     logs.configure()
-    logs.adjust("critical", as_json=False)  # what there is to say is a finding
+    logs.adjust("critical", as_json=False)  # problems are shown as findings
     options = for_url(url) if url else []
     if port:
         options.append(("coprocessor.port", port, "--port"))

@@ -1,6 +1,6 @@
-"""The frames of a capture, or of a bare recording, as text or JSON lines, and what was counted.
+"""The frames of a capture, or of a raw recording, as text or JSON lines, and counters.
 
-In a capture the directions are told apart: a frame may be cut by what went the other way.
+In a capture each direction has its own scanner: bytes of the other one may stand within a frame.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _NAMES = {command.value: command.name for command in Command}
 _SECRET = frozenset({(Command.DEVICE_ID.value, "id")})
-"""Command and field. This is what people paste into bug reports, and that one is the key that
-batches are signed with."""
+"""Command and field that text does not show: people paste it into bug reports, and it is the key
+that signs batches."""
 _IDLE = 500_000_000
 """Nanoseconds without a byte after which an incomplete frame is given up, as tools/ca_uart.lua
 does: 50 ms are enough on a line, but not behind every network bridge."""
@@ -38,18 +38,18 @@ _to_json = JSONEncoder(separators=(",", ":")).encode
 
 
 class _Stream:
-    """What goes over one line, and when which of its bytes did."""
+    """The bytes of one direction, with their times."""
 
     def __init__(self, *, unknown: bool) -> None:
         self.scanner = FrameScanner(frames, unknown=unknown)
         self._records: deque[tuple[int, Record]] = deque()
-        """Those in which a frame may still be found to end, each with the offset behind it."""
+        """Those in which a frame may still end, each with the offset of its end."""
         self._offset = 0
         self._last: Record | None = None
 
     def feed(self, record: Record) -> Iterator[tuple[Frame, Record]]:
         """The frames that it completes, each with the record in which it ends. That may be an
-        earlier one: what only looks like the beginning of a frame holds back what is behind it."""
+        earlier one: a false beginning of a frame delays the frames after it."""
         if self._last and _pause(self._last, record) > _IDLE:
             yield from self.flush()
         self._last = record
@@ -75,8 +75,8 @@ class _Stream:
 
 
 class FrameList:
-    """Iterating gives the text for standard output, in pieces as the input comes; `counted()` is
-    what to say at the end."""
+    """Iterating gives the text for standard output, piece by piece; `counted()` gives the counters
+    at the end."""
 
     def __init__(
         self, source: Source, *, as_json: bool, unknown: bool, show_device_id: bool = False
@@ -86,7 +86,7 @@ class FrameList:
         self._unknown = unknown
         self._hidden = frozenset() if show_device_id else _SECRET
         self._streams: dict[Line, _Stream] = {}
-        for line in ((0, False), (0, True)):  # these are told of even when there is nothing
+        for line in ((0, False), (0, True)):  # shown even without any byte
             self._stream(line)
         self._records = self._lost = 0
         self._sections = set[int]()
@@ -101,7 +101,7 @@ class FrameList:
         yield self._recording(scanner.flush())
 
     def counted(self) -> str:
-        """Counters, and what is to be said about the file."""
+        """Counters, and remarks about the file."""
         if not self._source.is_capture:
             return _counters(self._stream((0, False)).scanner.counters)
         sections = len(self._sections)
@@ -145,7 +145,7 @@ class FrameList:
         yield self._flush()
 
     def _flush(self) -> str:
-        """Nothing of one life of a program belongs to a frame of the next."""
+        """No frame goes on from one run of a program to the next."""
         return "".join(self._lines(stream.flush()) for stream in self._streams.values())
 
     def _lines(self, found: Iterable[tuple[Frame, Record]]) -> str:
@@ -169,7 +169,7 @@ def _json_line(frame: Frame, record: Record) -> str:
 
 
 def _start(record: Record) -> str:
-    """Of a line for people: when it came, and from whom."""
+    """The beginning of a line for people: time and sender."""
     seconds, nanoseconds = divmod(record.wall, 10**9)
     try:
         time = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
@@ -179,7 +179,7 @@ def _start(record: Record) -> str:
 
 
 def _pause(before: Record, record: Record) -> int:
-    """Nanoseconds; of the clock that does not jump, if there is one."""
+    """Nanoseconds; by the monotonic clock, if it was recorded."""
     if before.monotonic is None or record.monotonic is None:
         return record.wall - before.wall
     return record.monotonic - before.monotonic
@@ -194,7 +194,7 @@ def _name(line: Line) -> str:
 
 def _members(frame: Frame) -> dict[str, object]:
     name = _NAMES.get(frame.command)
-    # What the fields of an unknown command are is not known either; the bytes are in "hex".
+    # The fields of an unknown command are unknown; its bytes are in "hex".
     fields: Fields = parse(frame).fields() if name else {}
     content = encode_frame(frame.command, frame.payload).hex()
     return {"hex": content, "command": name or f"0x{frame.command:02X}", "fields": fields}

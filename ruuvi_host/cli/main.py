@@ -1,7 +1,7 @@
 """The command group: a static table of commands, each imported only when it is called.
 
 So `ruuvi-host --help` imports click and nothing else, and `--version` not even that. A command
-module exports `command`; what it needs of the house it imports inside its function.
+module exports `command`, and imports other modules inside its function.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": ("ruuvi_host.cli.run", "Receive from a coprocessor and relay to a server."),
-    "listen": ("ruuvi_host.cli.listen", "Show what is heard, decoded."),
+    "listen": ("ruuvi_host.cli.listen", "Show received advertisements, decoded."),
     "config": ("ruuvi_host.cli.config", "Check, show, change and explain the configuration."),
-    "status": ("ruuvi_host.cli.status", "Tell how a running host is, and where everything went."),
-    "spool": ("ruuvi_host.cli.spool", "What waits for a server: list, show, export, drain, drop."),
-    "check": ("ruuvi_host.cli.check", "Post once to each server: does it arrive?"),
-    "doctor": ("ruuvi_host.cli.doctor", "Say what is wrong, and how to fix it."),
+    "status": ("ruuvi_host.cli.status", "Show the state of a running host, with all counters."),
+    "spool": ("ruuvi_host.cli.spool", "Undelivered batches: list, show, export, drain, drop."),
+    "check": ("ruuvi_host.cli.check", "Try one delivery to each target."),
+    "doctor": ("ruuvi_host.cli.doctor", "Find out what is wrong, and how to fix it."),
     "simulate": ("ruuvi_host.cli.simulate", "Serve a simulated coprocessor on a pseudo-terminal."),
     "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a capture of the UART."),
     "capture": ("ruuvi_host.cli.capture", "Record a port into a file, or anonymize such a file."),
     "replay": ("ruuvi_host.cli.replay", "Play a capture on a pseudo-terminal."),
-    "hil": ("ruuvi_host.cli.hil", "Test a board, or what stands in for one."),
+    "hil": ("ruuvi_host.cli.hil", "Test a board, or a simulation of one."),
     "receive": ("ruuvi_host.cli.receive", "Run a small server that accepts and checks batches."),
 }
 
@@ -68,7 +68,7 @@ def make_group() -> click.Group:
 
 
 def main() -> None:
-    """Entry point. Ends the process with the exit code of what happened."""
+    """Entry point. An error ends the process with its exit code."""
     if sys.argv[1:] == ["--version"]:
         print(f"ruuvi-host, version {__version__}")
         return
@@ -79,6 +79,6 @@ def main() -> None:
     except RuuviHostError as error:
         import logging
 
-        logging.shutdown()  # what was logged before stands before the error
+        logging.shutdown()  # so that earlier log lines are printed before the error
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from error

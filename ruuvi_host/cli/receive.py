@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     default=8080,
     show_default=True,
-    help="Port to listen on; 0 takes any free one.",
+    help="Port to listen on; 0: any free one.",
 )
 @click.option(
     "--key",
     "keys",
     metavar="TEXT|@FILE",
     multiple=True,
-    help="A key that may sign; by default a gateway's key is its device id, as XX:XX:XX:XX:XX:XX"
-    ":XX:XX. May be repeated. Without any, signatures cannot be verified.",
+    help="A key that signs batches; by default a gateway's key is its device id, as "
+    "XX:XX:XX:XX:XX:XX:XX:XX. Repeatable. Without a key, signatures cannot be verified.",
 )
 @click.option(
     "--simulated",
     metavar="SEED",
     type=int,
     multiple=True,
-    help="Take the key of the simulated gateway with this seed, too (1 unless it was told).",
+    help="Also accept the key of the simulated gateway with this seed (its default is 1).",
 )
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Serve HTTPS: PEM certificate.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key, if in another file.")
@@ -51,35 +51,35 @@ if TYPE_CHECKING:
     default=200,
     show_default=True,
     metavar="STATUS",
-    help="What to answer to a good batch; from 300 on it plays an outage.",
+    help="HTTP status that answers a good batch; from 300 on it simulates an outage.",
 )
-@click.option("--hang", is_flag=True, help="Play an outage by reading and never answering.")
+@click.option("--hang", is_flag=True, help="Simulate an outage: read, and never answer.")
 @click.option(
     "--fail-first",
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="The outage meets the first N good batches only (503 if --answer names no other).",
+    help="Only the first N good batches meet the outage (503, or the status of --answer).",
 )
 @click.option(
     "--fail-every",
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="The outage meets every Nth good batch only.",
+    help="Only every Nth good batch meets the outage.",
 )
 @click.option(
     "--delay",
     type=click.FloatRange(0, 3600),
     default=0,
     metavar="SECONDS",
-    help="Wait so long before answering a batch. It is accepted even if nobody waits.",
+    help="Wait so long before answering a batch. It is accepted even if the client has gone.",
 )
 @click.option("--rate", metavar="N", help="Send X-Ruuvi-Gateway-Rate with this value.")
 @click.option(
     "--new-key",
     metavar="TEXT",
-    help="Send Ruuvi-HMAC-KEY, and expect this key of a gateway from its next post on.",
+    help="Send Ruuvi-HMAC-KEY, and expect this key from the next post of a gateway on.",
 )
 @click.option("--decode", is_flag=True, help="Show the readings of each accepted batch.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -94,11 +94,11 @@ def command(
 ) -> None:
     """Run a small server that accepts and checks batches.
 
-    For trying out `ruuvi-host run`, or a gateway: it checks each body and its signature strictly,
-    and prints what it found, a line for each batch; likewise for each post of a gateway's
-    statistics, on any path. The first line is the address to post to.
+    To try out `ruuvi-host run`, or a gateway: it checks each body and its signature strictly, and
+    prints the result, a line for each batch and for each post of a gateway's statistics, on any
+    path. The first line is the address to post to.
 
-    A failing network can be played with --answer, --hang, --delay, --fail-first and --fail-every.
+    --answer, --hang, --delay, --fail-first and --fail-every simulate a failing network.
     """
     import asyncio
 
@@ -115,7 +115,7 @@ def command(
 
 
 async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
-    """Run until a signal, or until nobody reads what is printed."""
+    """Run until a signal, or until standard output cannot be written."""
     import asyncio
     import json
     import signal
@@ -125,10 +125,10 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     output = _Output(stop)
-    loop.set_exception_handler(_Complaints())
+    loop.set_exception_handler(_Warnings())
 
     def on_signal(number: int, frame: object) -> None:
-        # Not loop.add_signal_handler: this one also runs while a line waits for its reader, and
+        # Not loop.add_signal_handler: this handler runs also while a write to stdout blocks, and
         # a second signal then ends the program.
         for each in signals:
             signal.signal(each, signal.SIG_DFL)
@@ -144,18 +144,21 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
         url = receiver.url
         output.write(json.dumps({"listening": url}) if as_json else f"Listening on {url}")
         if receiver.is_public:
-            click.echo(f"Warning: any machine can post here that reaches {url}", err=True)
+            click.echo(f"Warning: any machine that reaches {url} can post here", err=True)
         if not settings.keys:
-            click.echo("Without --key it can only be checked that there is a signature.", err=True)
+            click.echo(
+                "Without --key, signatures cannot be verified; they only have to be there.",
+                err=True,
+            )
         await stop.wait()
     output.write(json_totals(receiver.totals) if as_json else text_totals(receiver.totals))
-    # That nobody reads any further (`| head`) is no error.
+    # A reader that has ended (`| head`) is no error.
     if output.error is not None and not isinstance(output.error, BrokenPipeError):
         raise RuuviHostError(f"standard output: {output.error.strerror}") from output.error
 
 
 class _Output:
-    """Standard output. When it cannot be written any more, that is the end of the program."""
+    """Standard output. When it cannot be written any more, the program ends."""
 
     def __init__(self, ended: asyncio.Event) -> None:
         self._ended = ended
@@ -167,22 +170,22 @@ class _Output:
         try:
             print(lines, flush=True)
         except OSError as error:
-            # What is still in the buffer would be written, and fail, again at exit.
+            # Else the rest of the buffer would be written, and fail, again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self.error = error
             self._ended.set()
 
 
-class _Complaints:
-    """What asyncio has to say, such as that there are no file descriptors left: once each."""
+class _Warnings:
+    """Errors that asyncio reports, such as too many open files: each is shown once."""
 
     def __init__(self) -> None:
-        self._said: set[str] = set()
+        self._shown: set[str] = set()
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         line = f"Warning: {context['message']}: {context.get('exception')!r}"
-        if line not in self._said and len(self._said) < 100:
-            self._said.add(line)
+        if line not in self._shown and len(self._shown) < 100:
+            self._shown.add(line)
             click.echo(line, err=True)
 
 

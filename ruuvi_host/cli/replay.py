@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ruuvi_host.simulator.pty import PtyLine
 
 LAST_READ = 5.0
-"""Seconds that the host has for reading what it was sent last."""
-LAST_WORDS = 0.3
+"""Seconds that the host has for reading the last bytes."""
+LAST_ANSWER = 0.3
 """Seconds that the pty stays open after that, so that the host can answer."""
 LOOK = 0.05
 
@@ -43,7 +43,7 @@ Example, in two terminals:
     default="1",
     show_default=True,
     metavar="N|max",
-    help="1: as it was recorded; 100: in a hundredth of the time; max: as fast as it is read.",
+    help="1: as recorded; 100: a hundred times faster; max: as fast as the host reads.",
 )
 @click.option(
     "--coprocessor",
@@ -52,7 +52,7 @@ Example, in two terminals:
     default=1,
     show_default=True,
     metavar="N",
-    help="Which one to play, in the capture of a host with several.",
+    help="Which one to play, if the capture is of a host with several.",
 )
 @click.option(
     "--link",
@@ -64,10 +64,10 @@ Example, in two terminals:
 def command(path: str, speed: float, number: int, link: str | None) -> None:
     """Play on a pseudo-terminal what the coprocessor sent in a capture.
 
-    Prints the path of the pseudo-terminal, and begins when a host opens it; then on stderr, a line
-    for each frame that the host sends. Up to its configuration it waits for what the recorded host
-    sent; what the capture does not answer is answered here, and said. Ends when all is played and
-    read.
+    Prints the path of the pseudo-terminal, and starts when a host opens it. Then prints on stderr a
+    line for each frame that the host sends. Until the host has configured it, replay waits for the
+    commands of the recorded host. A command that the capture does not answer is answered by replay,
+    which prints that. Ends when everything is played and read.
     """
     from ruuvi_host.capture.player import STAND_IN, Player, survey
     from ruuvi_host.capture.source import open_source
@@ -90,8 +90,8 @@ def command(path: str, speed: float, number: int, link: str | None) -> None:
         )
     if not known.configured:
         click.echo(
-            "it was begun after the handshake: the coprocessor's answers to it are made here"
-            + (", and who it is, too" if known.device == STAND_IN else ""),
+            "the recording starts after the handshake: replay makes the coprocessor's answers to it"
+            + (", and its identity" if known.device == STAND_IN else ""),
             err=True,
         )
     player = Player(open_source(path), known, speed, number - 1)
@@ -114,7 +114,7 @@ def _play(player: Player, link: str | None) -> None:
     from ruuvi_host.lifetime import run_until_stopped, together
     from ruuvi_host.simulator.pty import PtyLine
 
-    def told(event: PlayerEvent) -> None:
+    def on_event(event: PlayerEvent) -> None:
         if isinstance(event, Finished):
             finished.set()
         else:
@@ -126,7 +126,7 @@ def _play(player: Player, link: str | None) -> None:
         until = loop.time() + LAST_READ
         while server.unread() and loop.time() < until:  # noqa: ASYNC110 - nothing else tells
             await asyncio.sleep(LOOK)
-        await asyncio.sleep(LAST_WORDS)
+        await asyncio.sleep(LAST_ANSWER)
         raise _Done
 
     async def serve() -> None:
@@ -139,13 +139,13 @@ def _play(player: Player, link: str | None) -> None:
             await together(server=server.run(), end=end(server))
 
     finished = asyncio.Event()
-    server = PtyLine(player, link=link, on_event=told, patient=True)
+    server = PtyLine(player, link=link, on_event=on_event, patient=True)
     with suppress(_Done):
         run_until_stopped(serve())
     click.echo(
         f"played {player.size} of {player.known.size} bytes; the host sent "
-        f"{player.host_bytes} bytes, {player.host_frames} frames; {player.answered} answered "
-        f"here; {player.missed} recorded ones not sent; {server.bytes_lost} bytes not read by it",
+        f"{player.host_bytes} bytes, {player.host_frames} frames; {player.answered} answered by "
+        f"replay; {player.missed} recorded ones not sent; {server.bytes_lost} bytes not read by it",
         err=True,
     )
 
@@ -164,10 +164,10 @@ def _print_event(event: PlayerEvent) -> None:
         case HostNoise(size):
             line = f"host: {size} bytes that are no frame"
         case Answered(command):
-            line = f"answered {command.name}, which the capture does not"
+            line = f"answered {command.name}: there is no answer in the capture"
         case Missed(command):
-            line = f"the host has not sent {command.name}, as the recorded one did; played on"
+            line = f"the host has not sent {command.name}, as the recorded one did; going on"
         case _:
             return
-    with suppress(OSError):  # the replay goes on, whether anybody reads about it or not
+    with suppress(OSError):  # the replay goes on without a reader
         click.echo(line, err=True)

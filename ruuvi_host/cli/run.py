@@ -28,8 +28,8 @@ Examples:
   ruuvi-host run --port /dev/ttyACM0 --config gw_cfg.json
   ruuvi-host run --simulate --url http://127.0.0.1:8000/
 
-SIGHUP reads the configuration again; with one that cannot be used the old one stays. Closing the
-terminal stops it, unless it was started with nohup."""
+SIGHUP reads the configuration again; if it cannot be used, the old one stays. Closing the terminal
+stops the host, unless it was started with nohup."""
 )
 @click.option(
     "--port",
@@ -47,7 +47,7 @@ terminal stops it, unless it was started with nohup."""
 @click.option(
     "--url",
     metavar="URL",
-    help="Server to post to, in place of the one that is configured and all that belongs to it.",
+    help="Your own server. Replaces the configured one with all its settings.",
 )
 @click.option(
     "--interval",
@@ -59,19 +59,19 @@ terminal stops it, unless it was started with nohup."""
 @click.option(
     "--state-dir",
     metavar="DIR",
-    help="Where undelivered data is kept, for one "
-    "instance each. [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/ruuvi-host]",
+    help="Folder for undelivered data; each instance needs its own. "
+    "[default: $STATE_DIRECTORY, else $XDG_STATE_HOME/ruuvi-host]",
 )
 @click.option(
     "--capture",
     "capture_file",
     metavar="FILE",
-    help="Record every byte between host and coprocessors, too: see `capture`.",
+    help="Also record every byte between host and coprocessors: see `capture`.",
 )
 @click.option(
     "--debug",
     is_flag=True,
-    help="Log everything, and assert every few seconds that the accounting adds up (see `status`).",
+    help="Log everything, and check every few seconds that the accounting adds up (see `status`).",
 )
 def command(
     port: str | None,
@@ -89,8 +89,8 @@ def command(
     """Receive from a coprocessor and relay to a server.
 
     Keeps the newest report of every sensor and posts what has changed at each interval, as the
-    Ruuvi Gateway does. What a server does not take is kept and tried again. SIGTERM or Ctrl-C
-    stops within five seconds, with the last batch delivered or kept.
+    Ruuvi Gateway does. What a server does not accept is kept and sent again. SIGTERM or Ctrl-C
+    stops the host within five seconds; the last batch is delivered or kept.
     """
     from ruuvi_host import logs
     from ruuvi_host.config.addresses import check_url, refuse_ruuvi
@@ -102,7 +102,7 @@ def command(
     from ruuvi_host.lifetime import has_terminal, run_until_stopped
 
     logs.configure()
-    # Until there is something to read again, and the host listens; not a reason to end.
+    # Ignored until the host handles it: until then there is no configuration to read again.
     nohup = signal.signal(signal.SIGHUP, signal.SIG_IGN) is signal.SIG_IGN
     in_terminal = not nohup and has_terminal()
     if port and simulate:
@@ -158,7 +158,7 @@ def _recording(
 
 
 def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
-    """What makes no sense for this command. Raises ConfigError."""
+    """The configuration for this command. Raises ConfigError when it makes no sense for it."""
     from dataclasses import replace
 
     from ruuvi_host.config.addresses import refuse_ruuvi

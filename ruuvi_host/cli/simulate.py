@@ -38,7 +38,7 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
     type=click.IntRange(0, 10_000),
     default=10,
     show_default=True,
-    help="Tags in the air.",
+    help="Number of simulated tags.",
 )
 @click.option(
     "--tag",
@@ -63,14 +63,14 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
     type=int,
     default=1,
     show_default=True,
-    help="Decides the tags, their readings and who the board is.",
+    help="Determines the tags, their readings and the identity of the board.",
 )
 @click.option(
     "--firmware",
     type=click.Choice(["2.0.0", "1.0.0"]),
     default="2.0.0",
     show_default=True,
-    help="Generation to behave like.",
+    help="Firmware version to simulate.",
 )
 @click.option(
     "--link",
@@ -83,7 +83,7 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
     "--baud",
     type=click.IntRange(0, 12_000_000),
     callback=_checked_baud,
-    help="Speed of the line; 0 takes no time.  [default: 115200, or 0 with --rate when "
+    help="Speed of the line; 0: sending takes no time.  [default: 115200, or 0 with --rate when "
     "transmitting is ideal]",
 )
 @click.option(
@@ -91,9 +91,8 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
     type=click.Choice(["ideal", "drop-if-busy", "faithful"]),
     default="ideal",
     show_default=True,
-    help="When reports come faster than the line takes them: ideal lets them wait, so that "
-    "nothing is missed by accident; drop-if-busy loses those that collide; faithful loses as "
-    "many as the real firmware.",
+    help="When reports come faster than the line can send them: ideal queues them, so that none is "
+    "lost; drop-if-busy loses those that collide; faithful loses as many as the real firmware.",
 )
 def command(
     tags: int,
@@ -107,8 +106,8 @@ def command(
 ) -> None:
     """Serve a simulated coprocessor on a pseudo-terminal.
 
-    Prints the path of the pseudo-terminal, then on stderr a line whenever the board boots or is
-    configured. A host opens the path like a serial port. Ctrl-C ends it.
+    Prints the path of the pseudo-terminal, then on stderr a line each time the board boots or is
+    configured. A host opens the path like a serial port. Ctrl-C stops it.
     """
     from ruuvi_host.formats import FORMATS
     from ruuvi_host.simulator.board import Board
@@ -132,8 +131,8 @@ def command(
     _serve(server)
     counters = board.counters
     click.echo(
-        f"stopped: {counters.reports_sent} reports sent, {counters.reports_lost} lost for want "
-        f"of a free line, {server.bytes_lost} bytes not read by a host",
+        f"stopped: {counters.reports_sent} reports sent, {counters.reports_lost} lost because "
+        f"the line was busy, {server.bytes_lost} bytes not read by a host",
         err=True,
     )
 
@@ -164,15 +163,15 @@ def _print_event(event: CoprocessorEvent) -> None:
     if isinstance(event, Booted):
         what = {
             Cause.POWER_ON: "booted",
-            Cause.WATCHDOG: "reset by its watchdog: nothing to report for too long",
-            Cause.CRASH: "crashed and booted: it was sent what its buffers cannot hold",
+            Cause.WATCHDOG: "reset by its watchdog: no report for too long",
+            Cause.CRASH: "crashed and booted: it received more than its buffers hold",
         }[event.cause]
         line = f"{what}; waits for SET_ALL"
     else:
         line = f"configured: {_describe(event.settings)}"
         if event.refused:
-            line += "; answered with an error all the same"
-    with suppress(OSError):  # the board goes on, whether anybody reads about it or not
+            line += "; answered with an error"
+    with suppress(OSError):  # the board goes on without a reader
         click.echo(f"{event.at:10.3f} s  {line}", err=True)
 
 

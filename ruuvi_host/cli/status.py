@@ -1,4 +1,4 @@
-"""`ruuvi-host status`: how a running host is."""
+"""`ruuvi-host status`: the state of a running host, with all counters."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ruuvi_host.cli.configuration import configuration_options
 
 @click.command()
 @configuration_options
-@click.option("--state-dir", metavar="DIR", help="That of the running host. As for `run`.")
-@click.option("--simulate", is_flag=True, help="The host is one that was started with --simulate.")
+@click.option("--state-dir", metavar="DIR", help="The one of the running host. As for `run`.")
+@click.option("--simulate", is_flag=True, help="The host was started with --simulate.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with all counters.")
 def command(state_dir: str | None, simulate: bool, as_json: bool, **configuration: object) -> None:
-    """Tell how a running host is, and what became of all that it has heard.
+    """Show the state of a running host, and what happened to all that it received.
 
-    Asks it over a socket in its state directory, for which one has to be its user (or root).
-    Each byte and each report is in exactly one place of the accounting.
+    Asks the host over a socket in its state directory; only its user and root may. Each byte and
+    each report is in exactly one place of the accounting.
 
-    Exit status 0: it runs; 5: there is none, or it does not answer.
+    Exit status 0: the host answered; 5: no host runs, or it does not answer.
     """
     import json
     from pathlib import Path
@@ -44,7 +44,9 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
         problem = error.strerror or "it does not answer"
         raise HealthError(f"the host in {directory} cannot be asked: {problem}") from error
     except ValueError as error:
-        raise HealthError(f"the host in {directory} answers with what is no status") from error
+        raise HealthError(
+            f"the host in {directory} gives an answer that is not a status"
+        ) from error
     if document is None:
         raise HealthError(f"no host runs with the state directory {directory} (see --state-dir)")
     if as_json:

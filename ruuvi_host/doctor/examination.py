@@ -98,7 +98,7 @@ def _running(state: Path) -> tuple[dict[str, Any] | None, str]:
     except OSError as error:
         return None, error.strerror or "it does not answer"
     except ValueError:
-        return None, "it answers with what is no status"
+        return None, "its answer is not a status"
 
 
 async def _port(

@@ -186,7 +186,7 @@ def test_a_full_disk_ends_it_with_what_was_there(tmp_path: Path) -> None:
         ("capture x", "--port: name the port"),
         ("capture x y --simulate", "FILE: name one file"),
         ("capture x --simulate --port y", "--port: name the port"),
-        ("capture x --simulate --passive", "--passive: says nothing"),
+        ("capture x --simulate --passive", "--passive: sends nothing"),
         ("capture x --simulate --seed 1", "--seed: is for --anonymize"),
         ("capture x --anonymize", "--anonymize: name two files"),
         ("capture x y --anonymize --simulate", "--anonymize: records nothing"),
@@ -344,7 +344,7 @@ def test_replay_goes_on_when_the_host_comes_back() -> None:
     assert again.out
     # Nothing is played while nobody is configured; what is on its way when a host goes is lost.
     assert 10 <= len(host.out) + len(again.out) <= 15
-    assert player.err.count("answered SET_ALL, which the capture does not") >= 2
+    assert player.err.count("answered SET_ALL: there is no answer in the capture") >= 2
 
 
 def test_a_bare_recording_is_played_at_the_speed_of_the_line(tmp_path: Path) -> None:

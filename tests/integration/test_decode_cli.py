@@ -309,7 +309,7 @@ def test_digits_are_kept_for_a_gateway() -> None:
 def test_a_gateway_has_no_such_option(option: list[str]) -> None:
     out, err = decode("adv", "--gateway-json", *option, "00", code=2)
     assert out == ""
-    assert "do not go with it" in err
+    assert "cannot be combined" in err
 
 
 def test_formats_that_are_somebody_elses() -> None:

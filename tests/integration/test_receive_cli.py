@@ -22,7 +22,7 @@ from ruuvi_host.simulator.board import Board
 
 KEY = "40:98:A7:78:58:1A:E1:38"
 BODY = load_vectors("http.json")["batch"][0]["expected_body"].encode()
-NO_KEY = "Without --key it can only be checked that there is a signature.\n"
+NO_KEY = "Without --key, signatures cannot be verified; they only have to be there.\n"
 
 
 class Process:
@@ -198,7 +198,7 @@ def test_a_second_signal_ends_it_even_if_nobody_reads() -> None:
 def test_other_machines_are_warned_of() -> None:
     with receive("--host", "0.0.0.0", "--key", KEY) as process:
         _, errors = process.stop()
-    assert errors == f"Warning: any machine can post here that reaches {process.url}\n"
+    assert errors == f"Warning: any machine that reaches {process.url} can post here\n"
 
 
 def test_a_port_in_use() -> None:
