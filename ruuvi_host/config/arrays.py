@@ -147,7 +147,7 @@ class Tables:
         names = set()
         for table in self.found:
             name = table.values.get("name")
-            if name in names:
+            if name is not None and name in names:
                 why, where = f"{name} is the name of another {self.array.name}", table.where
                 problems.add(f"{where}.name", why, severity=Severity.ERROR, source=table.source)
             elif (settings := self.make(table, problems, path)) is not None:
