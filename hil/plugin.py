@@ -169,13 +169,13 @@ def _make(config: pytest.Config) -> Rig:
 def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
     """A board for this test: freshly booted where that can be."""
     marker = request.node.get_closest_marker("setup")
-    wishes = dict(marker.kwargs) if marker else {}
-    setup = Setup(**wishes)
+    inputs = dict(marker.kwargs) if marker else {}
+    setup = Setup(**inputs)
     if Ability.SETUP in rig.abilities:
         setup = replace(setup, firmware=request.param)
         request.config.stash[RUN].of(request.node).firmware = request.param
-    elif wishes:
-        wanted = ", ".join(f"{name} {value}" for name, value in wishes.items())
+    elif inputs:
+        wanted = ", ".join(f"{name} {value}" for name, value in inputs.items())
         pytest.skip(f"needs a board with {wanted}, which rig {rig.name} cannot make")
     _skip_unless_able(request, rig)
     with _dead_or_alive(request.config, rig):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
+from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
 
 if TYPE_CHECKING:
     from firmware_protocol.messages import DeviceId
@@ -69,7 +69,7 @@ def command(
     if state_dir is not None:
         options.append(("state_dir", state_dir, "--state-dir"))
     loaded = load_to_run(
-        wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
+        inputs(config_file, files, settings, trust_clock=trust_clock, options=options)
     )
     targets = _chosen(loaded, names, simulate=simulate)
     gateway = _identity(loaded, targets, asked=bool(port), simulate=simulate)

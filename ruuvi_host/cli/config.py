@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ruuvi_host.cli.configuration import configuration_options, key_and_value, wishes
+from ruuvi_host.cli.configuration import configuration_options, inputs, key_and_value
 
 if TYPE_CHECKING:
     from ruuvi_host.config.load import Loaded
@@ -75,7 +75,7 @@ def check(file: Path | None, as_json: bool, **options: Any) -> None:
 def show(file: Path | None, everything: bool, as_json: bool, **options: Any) -> None:
     """Show every key with its value, and where that comes from. Secrets are not shown.
 
-    Exit status 2: something could not be taken; it is told on stderr.
+    Exit status 2: a setting cannot be used; see stderr.
     """
     from ruuvi_host.config.problems import Severity
     from ruuvi_host.config.show import lines
@@ -167,7 +167,7 @@ def _load(file: Path | None, options: dict[str, Any]) -> Loaded:
         if options["config_file"] is not None:
             raise ConfigError("--config", "names a second file: give one of them")
         options["config_file"] = file
-    return load(wishes(**options))
+    return load(inputs(**options))
 
 
 def _pair(text: str) -> tuple[str, str]:

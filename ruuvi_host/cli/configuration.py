@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ruuvi_host.config.sources import Wishes
+    from ruuvi_host.config.sources import Inputs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +19,7 @@ _OPTIONS = (
         "config_file",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="A ruuvi-host.toml, or a gateway's gw_cfg.json; if the other one lies beside it, that "
+        help="A ruuvi-host.toml, or a gateway's gw_cfg.json; the other one in the same folder "
         "counts too. [default: $RUUVI_HOST_CONFIG]",
     ),
     click.option(
@@ -52,27 +52,27 @@ def configuration_options(function: F) -> F:
     return function
 
 
-def wishes(
+def inputs(
     config_file: Path | None,
     files: Path | None,
     settings: Iterable[str],
     *,
     trust_clock: bool = False,
     options: Iterable[tuple[str, str, str]] = (),
-) -> Wishes:
+) -> Inputs:
     """What the options and the environment say.
 
     options: (key, text, option) of options that stand for a key; `--set` counts more.
     """
     import os
 
-    from ruuvi_host.config.sources import Wishes
+    from ruuvi_host.config.sources import Inputs
 
     overrides = list(options)
     if trust_clock:
         overrides.append(("trust_clock", "true", "--trust-clock"))
     overrides += [(*key_and_value(text), "--set") for text in settings]
-    return Wishes(config_file, files, tuple(overrides), dict(os.environ))
+    return Inputs(config_file, files, tuple(overrides), dict(os.environ))
 
 
 def key_and_value(text: str) -> tuple[str, str]:

@@ -38,7 +38,7 @@ def command(
     import json
 
     from ruuvi_host import logs
-    from ruuvi_host.cli.configuration import for_url, wishes
+    from ruuvi_host.cli.configuration import for_url, inputs
     from ruuvi_host.config.load import load
     from ruuvi_host.config.model import state_directory
     from ruuvi_host.doctor.examination import examine
@@ -52,7 +52,7 @@ def command(
         options.append(("coprocessor.port", port, "--port"))
     if state_dir is not None:
         options.append(("state_dir", state_dir, "--state-dir"))
-    loaded = load(wishes(**configuration, options=options))  # type: ignore[arg-type]
+    loaded = load(inputs(**configuration, options=options))  # type: ignore[arg-type]
     state = state_directory(loaded.sources.path_of("state_dir"), simulated=False)
     findings: list[Finding] = []
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
+from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +118,7 @@ def command(
         options.append(("state_dir", state_dir, "--state-dir"))
     if debug:
         options.append(("log.level", "debug", "--debug"))
-    what = wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
+    what = inputs(config_file, files, settings, trust_clock=trust_clock, options=options)
 
     def load() -> Loaded:
         loaded = load_to_run(what)

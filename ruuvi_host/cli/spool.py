@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ruuvi_host.cli.configuration import configuration_options, for_url, wishes
+from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
 
 if TYPE_CHECKING:
     from ruuvi_host.jobs.state import StateDirectory
@@ -203,7 +203,7 @@ def drain(
     logs.configure()
     options = for_url(url) if url else []
     loaded = load_to_run(
-        wishes(config_file, files, settings, trust_clock=trust_clock, options=options)
+        inputs(config_file, files, settings, trust_clock=trust_clock, options=options)
     )
     wanted = CUSTOM if url else target
     server = next((t for t in loaded.config.targets if t.name == wanted), None)

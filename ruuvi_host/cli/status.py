@@ -23,7 +23,7 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
     import json
     from pathlib import Path
 
-    from ruuvi_host.cli.configuration import wishes
+    from ruuvi_host.cli.configuration import inputs
     from ruuvi_host.config.load import load
     from ruuvi_host.config.model import state_directory
     from ruuvi_host.errors import HealthError
@@ -31,7 +31,7 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
     from ruuvi_host.monitoring.socket import ask
 
     if state_dir is None:
-        what = wishes(**configuration)  # type: ignore[arg-type]  # as click has made them
+        what = inputs(**configuration)  # type: ignore[arg-type]  # as click has made them
         named = load(what).sources.path_of("state_dir")
     else:
         named = Path(state_dir)

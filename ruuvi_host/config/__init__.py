@@ -1,1 +1,1 @@
-"""What the host is told to do: values, the keys they come from, and where those are found."""
+"""The configuration: values, the keys they come from, and the files that have those."""

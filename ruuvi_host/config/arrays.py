@@ -155,7 +155,7 @@ class Tables:
                 yield settings
 
     def make(self, table: Table, problems: Problems, path: Callable[[str], Path] = Path) -> Any:
-        """What one table comes down to; None if it cannot be used, which `problems` tells."""
+        """What one table comes down to; None if it cannot be used; `problems` has the reason."""
         if not self._is_complete(table, problems):
             return None
         values = dict(table.values)
@@ -205,7 +205,7 @@ class Tables:
         keys = {key.name: key for key in self.keys(table)}
         where = f"{table.where}.{name}"
         if not keys:
-            return  # its kind is not known, which is told
+            return  # its kind is not known; that is a problem of its own
         if name not in keys:
             why = "unknown key" + meant(name, keys)
             problems.add(where, why, severity=Severity.ERROR)

@@ -1,4 +1,4 @@
-"""From the keys to the values that the rooms of the house are told."""
+"""From the keys to the values that the rest of the program uses."""
 
 import os
 import re
@@ -91,13 +91,14 @@ def _scan(gateway: GatewayConfig, problems: Problems) -> SetAll:
         ch_39=gateway["scan_channel_39"],
     )
     if not (scan.use_1m_phy or scan.use_2m_phy or scan.use_coded_phy):
-        problems.add("scan_1mbit_phy", "no PHY is enabled; nothing will be heard")
+        problems.add("scan_1mbit_phy", "no PHY is enabled; nothing will be received")
     elif not scan.use_1m_phy:
         problems.add(
-            "scan_1mbit_phy", "off, so legacy advertisements, what most tags send, are not heard"
+            "scan_1mbit_phy",
+            "off, so legacy advertisements, as of most sensors, are not received",
         )
     if not (scan.ch_37 or scan.ch_38 or scan.ch_39):
-        problems.add("scan_channel_37", "no channel is enabled; nothing will be heard")
+        problems.add("scan_channel_37", "no channel is enabled; nothing will be received")
     if scan.fltr_tags and scan.fltr_id != SetAll().fltr_id:
         problems.add(
             "company_id", "not Ruuvi's, so RuuviTags do not pass the filter", value=scan.fltr_id

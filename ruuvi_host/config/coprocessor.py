@@ -122,7 +122,7 @@ class CoprocessorSettings:
     """Commands in a row without an answer: the link is down. As on the ESP32. While reports come in
     three times as many."""
     quiet: float = 50.0
-    """Seconds without a report until that is told, once. As on the ESP32. inf: never."""
+    """Seconds without a report until that is logged, once. As on the ESP32. inf: never."""
 
     @property
     def led_time_ms(self) -> int:

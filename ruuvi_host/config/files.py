@@ -22,7 +22,7 @@ MAX_DEPTH = 50
 """Of objects, lists and tables inside each other. A gateway's file has two."""
 
 PIPE_PATIENCE = 3.0
-"""Seconds that whoever writes to a pipe has for it."""
+"""Timeout in seconds for a pipe."""
 
 GATEWAY_FILE, HOST_FILE = "gw_cfg.json", "ruuvi-host.toml"
 GATEWAY_DEFAULTS = ("gw_cfg_default", "gw_cfg_default.json")

@@ -53,7 +53,7 @@ _READ_ONLY_WITH: dict[str, Callable[[Values], bool]] = {
 
 
 class GatewayConfig:
-    """The keys and their values; `origins` tells where each value comes from."""
+    """The keys and their values; `origins` has the source of each value."""
 
     def __init__(self) -> None:
         self.values: Values = {key.name: deepcopy(key.default) for key in GATEWAY_KEYS}

@@ -229,13 +229,13 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
 BY_NAME = {key.name: key for key in GATEWAY_KEYS}
 
 FACTS = frozenset({"fw_ver", "nrf52_fw_ver", "gw_mac", "storage"})
-"""What a gateway tells of itself, at the front of its output; ignored when read."""
+"""What a gateway says about itself at the beginning of its output; ignored when read."""
 
 SHOWN_ONLY = {
     "lan_auth_api_key_use": "lan_auth_api_key",
     "lan_auth_api_key_rw_use": "lan_auth_api_key_rw",
 }
-"""Stands in a gateway's answer in place of a secret: is there one?"""
+"""In a gateway's answer, in place of a secret: is it set?"""
 
 OLD_NAME = "scan_extended_payload"
 """Of `scan_2mbit_phy`, up to v1.15."""

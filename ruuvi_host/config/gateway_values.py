@@ -16,7 +16,7 @@ _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 
 
 def read_value(key: GatewayKey, value: Any, problems: Problems, severity: Severity) -> Any:
-    """What is kept of a JSON value; MISSING if it cannot be used, which `problems` then tells.
+    """What is kept of a JSON value; MISSING if it cannot be used; `problems` then has the reason.
 
     severity: of a value that cannot be used.
     """
@@ -38,7 +38,7 @@ def read_value(key: GatewayKey, value: Any, problems: Problems, severity: Severi
                 return number
         case Kind.SIGNED if type(value) in (int, float) and value in range(-128, 128):
             return int(value)
-    # An address may hold a password, and so may what stands in place of an object.
+    # An address may hold a password, and so may a value in place of an object.
     shown = None if key.secret or key.refuse or key.kind is Kind.OBJECT else value
     instead = "ignored" if severity is Severity.WARNING else ""
     problems.add(key.name, f"must be {key.kind.value}", instead, severity=severity, value=shown)

@@ -42,8 +42,8 @@ HOST_KEYS: tuple[HostKey, ...] = (
     text(
         "nrf_firmware",
         "",
-        "Version of the coprocessor's firmware for statistics, as v2.0.0; by default what its "
-        "behaviour tells.",
+        "Version of the coprocessor's firmware for statistics, as v2.0.0; by default it is "
+        "guessed from its behaviour.",
     ),
     flag(
         "http.keep_alive",

@@ -14,7 +14,7 @@ GATEWAY = "gateway"
 
 
 class HostValues:
-    """The keys and their values; `origins` tells where each value comes from."""
+    """The keys and their values; `origins` has the source of each value."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {key.name: key.default for key in HOST_KEYS}
@@ -41,7 +41,7 @@ class HostValues:
 
 
 def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Tables → dotted names. What stands in double brackets stays as it is."""
+    """Tables → dotted names. Tables in double brackets stay as they are."""
     for name, value in document.items():
         if isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{name}.")
@@ -52,5 +52,5 @@ def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[s
 def unknown(name: str, known: Iterable[str]) -> str:
     """Half a sentence about a key that is not there, with the one that may have been meant."""
     if name in BY_NAME:
-        return "is a gateway's key: it stands in gw_cfg.json, or in the table [gateway]"
+        return "is a gateway's key: it belongs in gw_cfg.json, or in the table [gateway]"
     return "unknown key" + meant(name, known)

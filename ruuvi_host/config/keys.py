@@ -68,9 +68,9 @@ _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 
 
 def checked(key: HostKey, value: Any, problems: Problems, name: str = "") -> Any:
-    """`value` as it is kept, or None if it cannot be used, which `problems` then tells.
+    """`value` as it is kept, or None if it cannot be used; `problems` then has the reason.
 
-    name: of the key with the table that it stands in.
+    name: of the key, with its table.
     """
     why = _why_not(key, value)
     if why:

@@ -1,4 +1,4 @@
-"""A configuration to run with: gathered, built, and its problems told."""
+"""A configuration to run with: read, built, and its problems logged."""
 
 import logging
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ruuvi_host.config.build import build
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.problems import Problem, Severity
-from ruuvi_host.config.sources import Sources, Wishes
+from ruuvi_host.config.sources import Inputs, Sources
 from ruuvi_host.errors import ConfigProblemsError
 
 log = logging.getLogger(__name__)
@@ -24,18 +24,18 @@ class Loaded:
         return self.sources.problems.found
 
 
-def load(wishes: Wishes) -> Loaded:
-    """All that the wishes come down to, with all its problems."""
-    sources = Sources(wishes)
+def load(inputs: Inputs) -> Loaded:
+    """The configuration of these inputs, with all its problems."""
+    sources = Sources(inputs)
     return Loaded(build(sources), sources)
 
 
-def load_to_run(wishes: Wishes) -> Loaded:
+def load_to_run(inputs: Inputs) -> Loaded:
     """The same, its problems logged.
 
     Raises ConfigProblemsError if the host must not start with it.
     """
-    loaded = load(wishes)
+    loaded = load(inputs)
     errors = [p for p in loaded.problems if p.severity is Severity.ERROR]
     if errors:
         raise ConfigProblemsError([(_named(p), str(p).partition(": ")[2]) for p in errors])

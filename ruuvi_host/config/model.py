@@ -1,4 +1,4 @@
-"""The values that a configuration comes down to: what the rooms of the house are told.
+"""The values of a configuration, as the rest of the program uses them.
 
 Where they come from (a gateway's file, the host's own, environment, options) is not known here.
 """
@@ -45,7 +45,7 @@ class Config:
     trust_clock: bool = False
     signed_tx_power: bool = False
     nrf_firmware: str = ""
-    """For statistics; empty: what the coprocessor's behaviour tells."""
+    """For statistics; empty: guessed from the coprocessor's behaviour."""
     network_watchdog: float = 3600.0
     """Seconds without any answer to a batch that are an error."""
     exit_by_watchdog: bool = False
@@ -53,7 +53,7 @@ class Config:
     """The first one's address names the gateway."""
 
     def without_ruuvi(self) -> "Config":
-        """For simulated data, which nobody at Ruuvi wants."""
+        """For simulated data, which must not be sent to Ruuvi."""
         statistics = self.statistics
         if statistics:
             try:

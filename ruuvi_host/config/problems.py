@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, collected, so that all of it can be told at once."""
+"""The problems of a configuration, collected, so that all are reported at once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Problem:
         return f"{what}: {self.why}" + (f"; {self.instead}" if self.instead else "")
 
 
-MOST_TOLD = 100
+MOST_SHOWN = 100
 """Of each severity. Nobody reads more, and a file has room for a hundred thousand."""
 
 
@@ -76,12 +76,12 @@ class Problems:
         self.found.append(problem)
         self._counts[severity] += 1
         if self.is_full(severity):
-            more = f"{severity.value}s that may follow are not told"
+            more = f"{severity.value}s after these are not shown"
             self.found.append(Problem(where or problem.key, more, "", severity, where))
 
     def is_full(self, severity: Severity) -> bool:
         """No more of them are taken; `worst` knows all that it has to."""
-        return self._counts[severity] >= MOST_TOLD
+        return self._counts[severity] >= MOST_SHOWN
 
     def worst(self) -> Severity | None:
         """None: nothing is wrong."""

@@ -65,7 +65,7 @@ def _public(address: str) -> str:
         return ""
     try:
         parts = urlsplit(check_url("", address))
-    except ConfigError:  # a / in a password, say: what is what cannot be told
+    except ConfigError:  # perhaps a / in a password: the parts are not known
         return "(cannot be used)"
     user = "…@" if "@" in parts.netloc else ""
     netloc = user + parts.netloc.rpartition("@")[2]

@@ -2,7 +2,7 @@
 
     defaults · gw_cfg_default · gw_cfg.json · ruuvi-host.toml · RUUVI_HOST_… · options
 
-and tells everything that is wrong with them at once.
+and reports all of their problems at once.
 """
 
 import os
@@ -39,11 +39,11 @@ CONFIG_VARIABLE = "RUUVI_HOST_CONFIG"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Inputs:
     """What the command line and the environment say."""
 
     config: Path | None = None
-    """A ruuvi-host.toml or a gateway's JSON, told apart by content."""
+    """A ruuvi-host.toml or a gateway's JSON, recognised by its content."""
     files: Path | None = None
     overrides: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
     """(key, text, source): from `--set`, and from the options that stand for a key."""
@@ -53,13 +53,13 @@ class Wishes:
 class Sources:
     """All that was gathered. `problems` has what was wrong with it."""
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, inputs: Inputs) -> None:
         self.gateway = GatewayConfig()
         self.host = HostValues()
         self.problems = Problems()
         self._texts: dict[Path, str] = {}
-        path = wishes.config
-        if path is None and (variable := wishes.environment.get(CONFIG_VARIABLE)):
+        path = inputs.config
+        if path is None and (variable := inputs.environment.get(CONFIG_VARIABLE)):
             path = Path(variable)
         self.folder = path.parent if path else Path()
         """What relative paths in the files mean."""
@@ -69,21 +69,21 @@ class Sources:
             files = own.get("files")
             named = self.path(files) if isinstance(files, str) and files else None
             self._read_gateway_file(
-                self.gateway_path, wishes.files or named or self.gateway_path.parent
+                self.gateway_path, inputs.files or named or self.gateway_path.parent
             )
         else:
             self.gateway.switch_off()
         self.problems.source = str(self.host_path or "")
         self._overlay(own)
-        self._take_environment(wishes.environment)
+        self._take_environment(inputs.environment)
         # Those of one option are taken together, and those of the next one on top: a secret for
         # the server that --url replaces must not come back with the authentication of --set.
-        for _, group in groupby(wishes.overrides, key=lambda override: override[2]):
+        for _, group in groupby(inputs.overrides, key=lambda override: override[2]):
             self._take_overrides(group)
         if self.gateway.lacks_address:
             why = "there is no address of your own server, so Ruuvi Cloud gets the data"
             self.problems.add("http_url", why)
-        files = wishes.files or self.path_of("files") or self.folder
+        files = inputs.files or self.path_of("files") or self.folder
         self.files = Path(os.path.abspath(files))
         """The folder of certificates and extra parts."""
         self.problems.source = ""

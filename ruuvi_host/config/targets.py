@@ -23,11 +23,11 @@ MAX_PERIOD = 3600
 
 _RESERVED = (RUUVI, CUSTOM, STATISTICS, "status")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-"""It names the files of its spool, and stands in `target.NAME.KEY`."""
+"""It is used in the names of its spool's files, and in `target.NAME.KEY`."""
 
 
 class DataFormat(Enum):
-    """What a batch tells of each tag. The values are those of `http_data_format`."""
+    """What a batch contains of each sensor. The values are those of `http_data_format`."""
 
     RAW = "ruuvi"
     """The advertising data, in hex."""
@@ -91,7 +91,7 @@ class HttpTarget:
 
     @property
     def address(self) -> str:
-        """URL of whoever gets the data; empty: it stays on this machine."""
+        """URL of the receiver; empty: the data stays on this machine."""
         return self.url
 
 
@@ -121,7 +121,7 @@ def checked_name(name: str) -> str:
 
 
 class Content(Enum):
-    """What a file tells of each batch."""
+    """What a file contains of each batch."""
 
     READINGS = "readings"
     """A line for each reading, decoded."""
@@ -178,7 +178,7 @@ class FileTarget:
 
     @property
     def address(self) -> str:
-        """URL of whoever gets the data; empty: it stays on this machine."""
+        """URL of the receiver; empty: the data stays on this machine."""
         return ""
 
 

@@ -92,7 +92,7 @@ def _disk(state: Path) -> Finding:
 
 
 def _running(state: Path) -> tuple[dict[str, Any] | None, str]:
-    """What a running host tells; None and why, when there is one that cannot be asked."""
+    """The status of a running host; None and why, when there is one that cannot be asked."""
     try:
         return ask(state), ""
     except OSError as error:
@@ -151,7 +151,7 @@ async def _run(supervisor: Supervisor) -> DeviceError | None:
 
 
 class _Seen:
-    """What a coprocessor has told so far."""
+    """What a coprocessor has answered so far."""
 
     def __init__(self) -> None:
         self.enough = asyncio.Event()

@@ -54,11 +54,11 @@ def configuration(problems: Sequence[Problem]) -> Iterator[Finding]:
         level = Level.WARNING if problem.severity is Severity.WARNING else Level.FAULT
         yield Finding("configuration", level, str(problem), "see `ruuvi-host config check`")
     if not problems:
-        yield Finding("configuration", Level.OK, "nothing is amiss")
+        yield Finding("configuration", Level.OK, "no problem found")
 
 
 def scan(settings: SetAll) -> Iterator[Finding]:
-    """Settings with which little or nothing is heard."""
+    """Settings with which little or nothing is received."""
     topic, silent = "scan settings", "the coprocessor hears nothing at all"
     fine = True
     if not (settings.ch_37 or settings.ch_38 or settings.ch_39):
@@ -81,16 +81,16 @@ def scan(settings: SetAll) -> Iterator[Finding]:
         )
     if settings.use_coded_phy and not settings.use_1m_phy:
         fine = False
-        sentence = "only the coded PHY is listened on: tags that advertise as usual are not heard"
+        sentence = "only the coded PHY is scanned: usual advertisements are not received"
         yield Finding(topic, Level.WARNING, sentence, "switch on scan_1mbit_phy")
     if fine:
-        yield Finding(topic, Level.OK, "sensors of Ruuvi are heard with these settings")
+        yield Finding(topic, Level.OK, "Ruuvi's sensors are received with these settings")
 
 
 def clock(
     utc: float, *, synchronised: bool, used: bool, trusted: bool, taken_as_right: bool
 ) -> Finding:
-    """used: reports are stamped with the time. trusted: the user says so. taken_as_right: `run`
+    """used: reports get a timestamp. trusted: the user says so. taken_as_right: `run`
     would trust it now."""
     if not used:
         return Finding("clock", Level.OK, "is not used (ntp_use is off)")
@@ -110,7 +110,7 @@ def clock(
 
 
 def link(told: dict[str, Any], looked: float | None = None) -> Iterator[Finding]:
-    """The serial side of one coprocessor, as `status --json` tells it.
+    """The serial side of one coprocessor, as in `status --json`.
 
     looked: seconds for which it was listened to for this; None: a host runs and has counted.
     """
@@ -196,7 +196,7 @@ def running(document: dict[str, Any] | None, problem: str = "") -> Finding:
     """What a running host says of itself. None: there is none, or, with a problem, one that cannot
     be asked."""
     if problem:
-        remedy = "run doctor as its user or with sudo; if it does not answer then, start it anew"
+        remedy = "run doctor as its user or with sudo; if it does not answer then, restart it"
         return Finding("host", Level.FAULT, f"runs and cannot be asked: {problem}", remedy)
     if document is None:
         return Finding("host", Level.OK, "does not run; the port is opened for this examination")

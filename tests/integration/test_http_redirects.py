@@ -64,8 +64,8 @@ def test_authorization_does_not_go_to_another_port_and_that_one_has_no_say() -> 
 def test_the_target_has_its_say_also_when_it_redirects() -> None:
     async def main() -> None:
         async with answering(OK) as other, AsyncExitStack() as stack:
-            wishes = ("X-Ruuvi-Gateway-Rate: 60", "Ruuvi-HMAC-KEY: key")
-            moved = answer(307, f"Location: {other.url('/x')}", *wishes)
+            inputs = ("X-Ruuvi-Gateway-Rate: 60", "Ruuvi-HMAC-KEY: key")
+            moved = answer(307, f"Location: {other.url('/x')}", *inputs)
             server = await stack.enter_async_context(answering(moved))
             poster = await stack.enter_async_context(poster_for(server))
             for key in (None, b"key"):

@@ -23,7 +23,7 @@ from ruuvi_host.config.gateway_keys import (
 from ruuvi_host.config.host_keys import HOST_KEYS
 from ruuvi_host.config.load import load, load_to_run
 from ruuvi_host.config.problems import Problems
-from ruuvi_host.config.sources import Sources, Wishes
+from ruuvi_host.config.sources import Inputs, Sources
 from ruuvi_host.errors import ConfigError
 
 ANY_TEXT = st.text(st.characters(), max_size=300)  # halves of characters included
@@ -146,7 +146,7 @@ def test_unknown_keys_survive(document: dict[str, Any]) -> None:
 
 @given(documents())
 def test_a_configuration_can_always_be_built(document: dict[str, Any]) -> None:
-    sources = Sources(Wishes())
+    sources = Sources(Inputs())
     sources.gateway.update(document, sources.problems)
     config = build(sources)
     for target in config.targets:
@@ -160,7 +160,7 @@ def test_no_file_is_more_than_a_problem(tmp_path_factory: Any, data: bytes) -> N
     folder = tmp_path_factory.getbasetemp()
     for name in ("any.json", "any.toml"):
         (folder / name).write_bytes(data)
-        load(Wishes(config=folder / name))
+        load(Inputs(config=folder / name))
 
 
 # -- secrets --------------------------------------------------------------------------------------
@@ -214,21 +214,21 @@ def test_no_secret_is_ever_shown(
     logger = logging.getLogger("ruuvi_host")
     logger.addHandler(handler)
     try:
-        for wishes in (
-            Wishes(config=path),
-            Wishes(config=path, overrides=tuple(overrides)),
-            Wishes(
+        for inputs in (
+            Inputs(config=path),
+            Inputs(config=path, overrides=tuple(overrides)),
+            Inputs(
                 environment={
                     f"RUUVI_HOST_{n.upper().replace('.', '_')}": secret.replace("\0", "")
                     for n in [*GATEWAY_SECRETS, *HOST_SECRETS]
                 }
             ),
         ):
-            loaded = load(wishes)
-            shown = [repr(loaded), str(loaded.config), repr(wishes), str(loaded.problems)]
+            loaded = load(inputs)
+            shown = [repr(loaded), str(loaded.config), repr(inputs), str(loaded.problems)]
             shown += [str(problem) for problem in loaded.problems]
             try:
-                load_to_run(wishes)
+                load_to_run(inputs)
             except ConfigError as error:
                 shown.append(str(error))
             assert not [text for text in [*shown, *records] if MARK in text]

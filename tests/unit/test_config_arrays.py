@@ -12,7 +12,7 @@ from ruuvi_host.config.keys import HostKind
 from ruuvi_host.config.load import Loaded, load
 from ruuvi_host.config.problems import Severity
 from ruuvi_host.config.show import lines
-from ruuvi_host.config.sources import Wishes
+from ruuvi_host.config.sources import Inputs
 from ruuvi_host.config.targets import TABLE_KINDS, Content, FileTarget
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.relay.kinds import MODULES
@@ -25,7 +25,7 @@ def loaded(text: str | None, folder: Path, *pairs: str) -> Loaded:
     if text is not None:
         path.write_text(text)
     overrides = tuple((*key_and_value(pair), "--set") for pair in pairs)
-    return load(Wishes(path if text is not None else None, overrides=overrides))
+    return load(Inputs(path if text is not None else None, overrides=overrides))
 
 
 def told(loaded: Loaded) -> list[str]:

@@ -18,8 +18,8 @@ from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import HOST_BY_NAME
 from ruuvi_host.config.load import Loaded, load, load_to_run
 from ruuvi_host.config.model import Config, Profile
-from ruuvi_host.config.problems import MOST_TOLD, Severity
-from ruuvi_host.config.sources import Wishes
+from ruuvi_host.config.problems import MOST_SHOWN, Severity
+from ruuvi_host.config.sources import Inputs
 from ruuvi_host.config.targets import CUSTOM, RUUVI, HttpTarget
 from ruuvi_host.errors import ConfigError
 
@@ -43,10 +43,10 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-def wishes(config: Path | None = None, *pairs: str, **environment: str) -> Wishes:
+def inputs(config: Path | None = None, *pairs: str, **environment: str) -> Inputs:
     overrides = tuple((*key_and_value(pair), "--set") for pair in pairs)
     variables = {f"RUUVI_HOST_{name}": text for name, text in environment.items()}
-    return Wishes(config, None, overrides, variables)
+    return Inputs(config, None, overrides, variables)
 
 
 def told(loaded: Loaded) -> list[tuple[str, str, Severity]]:
@@ -70,7 +70,7 @@ def test_precedence(write: Write) -> None:
     host_file = write("ruuvi-host.toml", "")
 
     def value(*pairs: str, **environment: str) -> tuple[str, str]:
-        loaded = load(wishes(host_file, *pairs, **environment))
+        loaded = load(inputs(host_file, *pairs, **environment))
         sources.append(loaded.problems)
         assert loaded.config.coordinates == loaded.sources.gateway[key]
         return loaded.config.coordinates, Path(loaded.sources.gateway.origins[key]).name
@@ -92,21 +92,21 @@ def test_precedence_of_the_hosts_own_settings(write: Write) -> None:
     path = write("ruuvi-host.toml", "max_sensors = 3")
 
     def value(*pairs: str, **environment: str) -> tuple[int, str]:
-        loaded = load(wishes(path, *pairs, **environment))
+        loaded = load(inputs(path, *pairs, **environment))
         assert loaded.problems == []
         return loaded.config.max_sensors, Path(loaded.sources.host.origins["max_sensors"]).name
 
     assert value() == (3, "ruuvi-host.toml")
     assert value(MAX_SENSORS="4") == (4, "RUUVI_HOST_MAX_SENSORS")
     assert value("max_sensors=5", MAX_SENSORS="4") == (5, "--set")
-    assert load(wishes()).config.max_sensors == 100
+    assert load(inputs()).config.max_sensors == 100
 
 
 @pytest.mark.parametrize("named", ["gw_cfg.json", "ruuvi-host.toml"])
 def test_either_file_finds_the_other(write: Write, named: str) -> None:
     write("gw_cfg.json", SERVER)
     path = write("ruuvi-host.toml", 'profile = "gateway"\n[[coprocessor]]\nport = "/dev/x"').parent
-    config = load(wishes(path / named)).config
+    config = load(inputs(path / named)).config
     assert [target.name for target in config.targets] == [CUSTOM]
     assert config.profile is Profile.GATEWAY
     assert config.coprocessors == (CoprocessorSettings("/dev/x"),)
@@ -125,51 +125,51 @@ def test_use_http_and_its_address_may_come_from_two_sources(
 ) -> None:
     """That the default address means Ruuvi's cloud is decided when all has been read."""
     path = write("ruuvi-host.toml", f"[gateway]\n{toml}")
-    targets = load(wishes(path, *pairs, **environment)).config.targets
+    targets = load(inputs(path, *pairs, **environment)).config.targets
     assert [(target.name, target.address) for target in targets] == [(CUSTOM, "http://server/")]
 
 
 def test_an_address_that_was_forgotten_is_told(write: Write) -> None:
     path = write("ruuvi-host.toml", "[gateway]\nuse_http = true\nuse_http_ruuvi = false")
-    (problem,) = load(wishes(path)).problems
+    (problem,) = load(inputs(path)).problems
     assert problem.severity is Severity.WARNING
     assert str(problem) == (
         "http_url: there is no address of your own server, so Ruuvi Cloud gets the data"
     )
     for given in ("http_url=http://server/", "use_http=false"):
-        assert load(wishes(path, given)).problems == []
+        assert load(inputs(path, given)).problems == []
     path.unlink()
     gateway = write("gw_cfg.json", {"use_http": True, "use_http_ruuvi": False})
-    assert load(wishes(gateway, "http_period=30")).problems == []  # so a gateway writes it
+    assert load(inputs(gateway, "http_period=30")).problems == []  # so a gateway writes it
 
 
 def test_a_gateways_file_under_the_name_of_the_other(write: Write) -> None:
-    loaded = load(wishes(write("ruuvi-host.toml", {"coordinates": "1,2"})))
+    loaded = load(inputs(write("ruuvi-host.toml", {"coordinates": "1,2"})))
     assert loaded.problems == []
     assert loaded.config.coordinates == "1,2"
 
 
 def test_told_apart_by_content(write: Write) -> None:
     toml, gateway = write("one", "max_sensors = 3"), write("two", ' \n{"coordinates": "1,2"}')
-    assert load(wishes(toml)).config.max_sensors == 3
-    assert load(wishes(gateway)).config.coordinates == "1,2"
-    assert load(wishes(gateway)).problems == []
+    assert load(inputs(toml)).config.max_sensors == 3
+    assert load(inputs(gateway)).config.coordinates == "1,2"
+    assert load(inputs(gateway)).problems == []
 
 
 def test_without_a_gateways_file_nothing_is_sent_until_asked_for(write: Write) -> None:
     path = write("ruuvi-host.toml", "")
-    for nothing in (load(wishes()), load(wishes(path))):
+    for nothing in (load(inputs()), load(inputs(path))):
         assert nothing.config.targets == ()
         assert nothing.config.statistics is None
         assert nothing.problems == []
-    asked = load(wishes(path, "use_http_ruuvi=true", "use_http_stat=true")).config
+    asked = load(inputs(path, "use_http_ruuvi=true", "use_http_stat=true")).config
     assert [target.name for target in asked.targets] == [RUUVI]
     assert asked.statistics
     path.write_text("[gateway]\nuse_http_ruuvi = true")
-    assert [target.name for target in load(wishes(path)).config.targets] == [RUUVI]
+    assert [target.name for target in load(inputs(path)).config.targets] == [RUUVI]
     with_gateway = write("gw_cfg.json", {})
-    assert [target.name for target in load(wishes(with_gateway)).config.targets] == [RUUVI]
-    assert load(wishes(with_gateway)).config.statistics
+    assert [target.name for target in load(inputs(with_gateway)).config.targets] == [RUUVI]
+    assert load(inputs(with_gateway)).config.statistics
 
 
 def test_paths_in_a_file_are_relative_to_it(write: Write, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_paths_in_a_file_are_relative_to_it(write: Write, tmp_path: Path) -> Non
     write("etc/certs/http_cli_cert", "")
     write("etc/certs/http_cli_key.pem", "")
     write("etc/certs/gw_cfg_default", {"coordinates": "1,2"})
-    loaded = load(wishes(path))
+    loaded = load(inputs(path))
     target = server(loaded.config)
     folder = tmp_path / "etc" / "certs"
     assert target.tls.client_cert == folder / "http_cli_cert"
@@ -198,10 +198,10 @@ def test_paths_of_options_are_relative_to_the_present_folder(
     path = write("etc/ruuvi-host.toml", 'files = "certs"')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert load(wishes(path, "files=here")).sources.files == tmp_path / "here"
-    assert load(wishes(path, FILES="~/x")).sources.files == Path("/home/somebody/x")
-    assert load(Wishes(path, Path("there"))).sources.files == tmp_path / "there"
-    assert load(wishes(path)).sources.files == tmp_path / "etc" / "certs"
+    assert load(inputs(path, "files=here")).sources.files == tmp_path / "here"
+    assert load(inputs(path, FILES="~/x")).sources.files == Path("/home/somebody/x")
+    assert load(Inputs(path, Path("there"))).sources.files == tmp_path / "there"
+    assert load(inputs(path)).sources.files == tmp_path / "etc" / "certs"
 
 
 @pytest.mark.parametrize("text", ["~nobody-of-that-name/x", "x" * 300, "a/" * 3000, "ä\udcff"])
@@ -209,21 +209,21 @@ def test_paths_that_lead_nowhere(write: Write, text: str) -> None:
     write("gw_cfg.json", SERVER | {"http_use_ssl_server_cert": True})
     if text.isprintable():
         path = write("ruuvi-host.toml", f'files = "{text}"\nstate_dir = "{text}"')
-        assert len(load(wishes(path)).config.targets) == 1
+        assert len(load(inputs(path)).config.targets) == 1
         path.write_text(f'gateway_config = "{text}"')
-        assert [p.severity for p in load(wishes(path)).problems] == [Severity.ERROR]
+        assert [p.severity for p in load(inputs(path)).problems] == [Severity.ERROR]
     path = write("ruuvi-host.toml", "")
-    load(Wishes(path, Path(text)))
-    load(wishes(path, f"files={text}"))
-    assert [p.severity for p in load(Wishes(Path(text))).problems] == [Severity.ERROR]
+    load(Inputs(path, Path(text)))
+    load(inputs(path, f"files={text}"))
+    assert [p.severity for p in load(Inputs(Path(text))).problems] == [Severity.ERROR]
 
 
 def test_the_file_may_be_named_by_the_environment(write: Write) -> None:
     path = write("ruuvi-host.toml", "max_sensors = 3")
     other = write("other.toml", "max_sensors = 4")
-    assert load(wishes(CONFIG=str(path))).config.max_sensors == 3
-    assert load(wishes(other, CONFIG=str(path))).config.max_sensors == 4
-    assert load(wishes(CONFIG="")).config.max_sensors == 100
+    assert load(inputs(CONFIG=str(path))).config.max_sensors == 3
+    assert load(inputs(other, CONFIG=str(path))).config.max_sensors == 4
+    assert load(inputs(CONFIG="")).config.max_sensors == 100
 
 
 def test_no_two_keys_share_a_variable() -> None:
@@ -235,7 +235,7 @@ def test_no_two_keys_share_a_variable() -> None:
 
 def test_environment(write: Write) -> None:
     loaded = load(
-        wishes(
+        inputs(
             None,
             PORT="/dev/ttyACM0",
             BAUD="9600",
@@ -264,7 +264,7 @@ def test_environment(write: Write) -> None:
 
 def test_a_secret_counts_with_its_kind_in_any_order() -> None:
     pairs = ("http_bearer_token=t", "http_auth=bearer", "http_url=http://s/", "use_http=true")
-    target = server(load(wishes(None, *pairs)).config)
+    target = server(load(inputs(None, *pairs)).config)
     assert target.authorization
     assert target.authorization.value == "Bearer t"
 
@@ -273,7 +273,7 @@ def test_a_secret_from_a_file(write: Write, tmp_path: Path) -> None:
     base = ("use_http=true", "http_url=http://s/", "http_auth=bearer")
 
     def token(text: str) -> str | None:
-        config = load(wishes(None, *base, f"http_bearer_token={text}")).config
+        config = load(inputs(None, *base, f"http_bearer_token={text}")).config
         authorization = server(config).authorization if config.targets else None
         return authorization.value if authorization else None
 
@@ -282,11 +282,11 @@ def test_a_secret_from_a_file(write: Write, tmp_path: Path) -> None:
     assert token(f"@{write('token', 't' + chr(10) * 2)}") is None, "only one line end is taken off"
     assert token("@@t") == "Bearer @t"
     assert token("@@") == "Bearer @"
-    (problem,) = load(wishes(None, *base, "http_bearer_token=@SECRET")).problems[:1]
+    (problem,) = load(inputs(None, *base, "http_bearer_token=@SECRET")).problems[:1]
     assert problem.severity is Severity.ERROR
     assert "SECRET" not in str(problem), "it may be a secret that begins with @"
     assert "@@" in str(problem)
-    (problem,) = load(wishes(None, f"coordinates=@{tmp_path}/none")).problems
+    (problem,) = load(inputs(None, f"coordinates=@{tmp_path}/none")).problems
     assert str(problem) == f"coordinates: {tmp_path}/none cannot be read: No such file or directory"
 
 
@@ -308,7 +308,7 @@ def test_the_url_option_takes_nothing_that_belongs_to_another_server(
     overrides = for_url(f"http://{user}other/")
     if "kind" in back:  # the user asks for authentication, but not for that secret
         overrides.append(("http_auth", kind, "--set"))
-    target = server(load(Wishes(path, None, tuple(overrides))).config)
+    target = server(load(Inputs(path, None, tuple(overrides))).config)
     assert target.url == "http://other/"
     expected = "Basic b3duOnBhc3M=" if user and (not back or kind == "basic") else None
     assert (target.authorization.value if target.authorization else None) == expected
@@ -325,7 +325,7 @@ def test_all_problems_at_once_each_with_its_source(write: Write) -> None:
     write("gw_cfg.json", {"use_htpp": True, "http_period": "x"})
     write("gw_cfg_default", {"company_id": -1})
     loaded = load(
-        wishes(
+        inputs(
             path,
             "http_auth=basci",
             "max_sensor=1",
@@ -359,7 +359,7 @@ def test_all_problems_at_once_each_with_its_source(write: Write) -> None:
     for meant in ("profile", "http_period", "use_http", "RUUVI_HOST_TRUST_CLOCK", "max_sensors"):
         assert any(f"is {meant} meant?" in text for text in texts), meant
     with pytest.raises(ConfigError) as caught:
-        load_to_run(wishes(path))
+        load_to_run(inputs(path))
     sentence = str(caught.value)
     assert f"{path}: profil = host: " not in sentence
     assert f"{path}: profil: unknown key; is profile meant?" in sentence
@@ -371,7 +371,7 @@ def test_warnings_are_logged_with_their_source(
     write: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write("gw_cfg.json", {"use_htpp": True} | SERVER | {"http_url": "nowhere"})
-    load_to_run(wishes(path))
+    load_to_run(inputs(path))
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
         ("WARNING", f"{path}: use_htpp: unknown key; is use_http meant?; ignored"),
         ("ERROR", f"{path}: http_url: the address must begin with http:// or https://"),
@@ -393,7 +393,7 @@ def test_warnings_are_logged_with_their_source(
         ('profile = "gatway"', "profile", "is gateway meant?"),
         ('nrf_firmware = "two"', "nrf_firmware", "must be a version"),
         ('files = "a\\u0000b"', "files", "must be a path"),
-        ("http_period = 30", "http_period", "stands in gw_cfg.json, or in the table [gateway]"),
+        ("http_period = 30", "http_period", "belongs in gw_cfg.json, or in the table [gateway]"),
         ("gateway = 5", "gateway", "must be a table: [gateway]"),
         ("[log]\nlevl = 'info'", "log.levl", "is log.level meant?"),
         ("coprocessor = 5", "coprocessor", "[[coprocessor]]"),
@@ -413,7 +413,7 @@ def test_warnings_are_logged_with_their_source(
 )
 def test_the_hosts_own_file(write: Write, toml: str, key: str, why: str) -> None:
     path = write("ruuvi-host.toml", toml)
-    problem = load(wishes(path)).problems[0]
+    problem = load(inputs(path)).problems[0]
     assert problem.key.endswith(key)
     assert why in str(problem)
     assert problem.source in (str(path), "")
@@ -423,15 +423,15 @@ def test_the_hosts_own_file(write: Write, toml: str, key: str, why: str) -> None
 
 def test_endless_lists_of_problems_end(write: Write) -> None:
     path = write("ruuvi-host.toml", "\n".join(f"k{number} = 0" for number in range(50_000)))
-    assert len(load(wishes(path)).problems) == MOST_TOLD + 1
-    with pytest.raises(ConfigError, match="errors that may follow are not told"):
-        load_to_run(wishes(path))
+    assert len(load(inputs(path)).problems) == MOST_SHOWN + 1
+    with pytest.raises(ConfigError, match="errors after these are not shown"):
+        load_to_run(inputs(path))
 
 
 def test_our_users_own_words_must_be_right() -> None:
     base = ("use_http=true", "http_url=http://s/", "http_auth=bearer")
     for pair in ("http_bearer_token=a\r\nHost: x", "http_url=x", f"http_bearer_token={'x' * 256}"):
-        problems = load(wishes(None, *base, pair)).problems
+        problems = load(inputs(None, *base, pair)).problems
         assert Severity.ERROR in {p.severity for p in problems}, pair
 
 
@@ -445,7 +445,7 @@ def test_set_without_a_key(text: str) -> None:
 
 def test_what_profile_gateway_says_on_sensors(write: Write) -> None:
     path = write("ruuvi-host.toml", 'profile = "gateway"\nmax_sensors = 500')
-    loaded = load(wishes(path))
+    loaded = load(inputs(path))
     assert loaded.config.max_sensors == 100
     assert [str(p) for p in loaded.problems] == [
         "max_sensors = 500: is 100 in profile gateway; taking 100"
@@ -468,23 +468,23 @@ def test_what_cannot_be_read(tmp_path: Path, write: Write) -> None:
             (write("latin1", b'coordinates = "\xe4"'), "not UTF-8 text (at byte 15)"),
             (write("utf16", "x = 1".encode("utf-16")), "not UTF-8 text (at byte 0)"),
         ):
-            (problem,) = load(wishes(path)).problems
+            (problem,) = load(inputs(path)).problems
             assert why in problem.why
             assert problem.severity is Severity.ERROR
-    assert load(wishes(Path("/dev/null"))).problems == []
+    assert load(inputs(Path("/dev/null"))).problems == []
 
 
 def test_nothing_waits_for_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ruuvi_host.config.files.PIPE_PATIENCE", 0.05)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    (problem,) = load(wishes(pipe)).problems
+    (problem,) = load(inputs(pipe)).problems
     assert "is no file, and nothing comes out of it" in problem.why
     silent = os.open(pipe, os.O_RDWR)  # a writer that says nothing
-    assert "nothing comes out of it" in load(wishes(pipe)).problems[0].why
+    assert "nothing comes out of it" in load(inputs(pipe)).problems[0].why
     os.close(silent)
     master, slave = os.openpty()
-    assert "nothing comes out of it" in load(wishes(Path(os.ttyname(slave)))).problems[0].why
+    assert "nothing comes out of it" in load(inputs(Path(os.ttyname(slave)))).problems[0].why
     os.close(master)
     os.close(slave)
 
@@ -494,7 +494,7 @@ def test_a_pipe_with_a_writer_is_read_to_its_end(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=("max_sensors = 3\n" + "#" * 200_000,))
     writer.start()
-    assert load(wishes(pipe)).config.max_sensors == 3
+    assert load(inputs(pipe)).config.max_sensors == 3
     writer.join()
     reading, writing = os.pipe()  # as a shell's <(…) is
     os.write(writing, b"s3cret")
@@ -523,10 +523,10 @@ def test_secrets_that_everybody_may_read(
     write: Write, name: str, content: Any, secret: bool
 ) -> None:
     path = write(name, content)
-    whys = [p.why for p in load(wishes(path)).problems]
+    whys = [p.why for p in load(inputs(path)).problems]
     assert "every user of this machine may read its secrets" not in whys
     path.chmod(0o644)
-    warned = [p for p in load(wishes(path)).problems if "every user" in p.why]
+    warned = [p for p in load(inputs(path)).problems if "every user" in p.why]
     assert [(p.key, p.severity) for p in warned] == (
         [(str(path), Severity.WARNING)] if secret else []
     )

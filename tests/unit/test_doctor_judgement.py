@@ -57,7 +57,7 @@ def test_a_line() -> None:
 
 
 def test_configuration() -> None:
-    assert told(configuration([])) == [(OK, "nothing is amiss")]
+    assert told(configuration([])) == [(OK, "no problem found")]
     problems = [
         Problem("http_perod", "is no key", "is ignored"),
         Problem("http_url", "names no server", severity=Severity.FAULT),
@@ -69,13 +69,13 @@ def test_configuration() -> None:
 @pytest.mark.parametrize(
     ("settings", "level", "words"),
     [
-        (SetAll(), OK, "sensors of Ruuvi are heard"),
-        (SetAll(ch_37=False, ch_38=False), OK, "sensors of Ruuvi are heard"),
+        (SetAll(), OK, "Ruuvi's sensors are received"),
+        (SetAll(ch_37=False, ch_38=False), OK, "Ruuvi's sensors are received"),
         (SetAll(ch_37=False, ch_38=False, ch_39=False), FAULT, "all three channels are off"),
         (SetAll(use_1m_phy=False), FAULT, "1M and coded PHY are off"),
         (SetAll(use_1m_phy=False, use_coded_phy=True), WARNING, "only the coded PHY"),
         (SetAll(fltr_id=0x004C), WARNING, "only company 0x004C passes"),
-        (SetAll(fltr_id=0x004C, fltr_tags=False), OK, "sensors of Ruuvi are heard"),
+        (SetAll(fltr_id=0x004C, fltr_tags=False), OK, "Ruuvi's sensors are received"),
     ],
 )
 def test_scan_settings(settings: SetAll, level: Level, words: str) -> None:

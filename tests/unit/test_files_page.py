@@ -10,7 +10,7 @@ import pytest
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.load import load
 from ruuvi_host.config.model import Config
-from ruuvi_host.config.sources import Wishes
+from ruuvi_host.config.sources import Inputs
 from ruuvi_host.config.targets import Content, FileTarget
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
@@ -35,7 +35,7 @@ def test_the_line_is_what_is_written() -> None:
 def test_the_settings_are_taken(tmp_path: Path) -> None:
     path = tmp_path / "ruuvi-host.toml"
     path.write_text(blocks("toml")[0])
-    loaded = load(Wishes(path))
+    loaded = load(Inputs(path))
     assert loaded.problems == []
     assert loaded.config.targets == (FileTarget("log", Path("/var/lib/ruuvi-host/log")),)
     for name in re.findall(r"`(content|max_\w+|compress|interval|folder) ?=?", PAGE):

@@ -16,7 +16,7 @@ from ruuvi_host.config.load import Loaded, load_to_run
 from ruuvi_host.config.load import load as load_wishes
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.problems import Problems, Severity
-from ruuvi_host.config.sources import Wishes
+from ruuvi_host.config.sources import Inputs
 from ruuvi_host.config.targets import CUSTOM, RUUVI, STATISTICS, HttpTarget
 from ruuvi_host.errors import ConfigError
 
@@ -43,7 +43,7 @@ def load(tmp_path: Path) -> Load:
         raw = document if isinstance(document, bytes) else json.dumps(document).encode()
         path.write_bytes(raw)
         path.chmod(0o600)
-        return load_wishes(Wishes(config=path))
+        return load_wishes(Inputs(config=path))
 
     return load
 
@@ -167,7 +167,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence_with_its_name(
     assert "\n" not in sentence
     assert len(sentence) < len(str(tmp_path)) + 120
     with pytest.raises(ConfigError, match=problem):
-        load_to_run(Wishes(config=tmp_path / "gw_cfg.json"))
+        load_to_run(Inputs(config=tmp_path / "gw_cfg.json"))
 
 
 def test_a_mark_at_the_front_is_taken(load: Load) -> None:
@@ -249,7 +249,7 @@ def test_an_unknown_key_is_named(load: Load) -> None:
 def test_a_hundred_thousand_unknown_keys_are_not_all_told(load: Load) -> None:
     loaded = load({f"k{number}": 0 for number in range(80_000)})
     assert len(loaded.problems) == 101
-    assert "warnings that may follow are not told" in texts(loaded)[-1]
+    assert "warnings after these are not shown" in texts(loaded)[-1]
     assert loaded.config == load({}).config
 
 

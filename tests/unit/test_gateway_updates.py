@@ -13,7 +13,7 @@ from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, CUSTOM_KEYS, GATEWAY_KEYS, RUUVI_CLOUD_URL
 from ruuvi_host.config.load import load
 from ruuvi_host.config.problems import Problems
-from ruuvi_host.config.sources import Wishes
+from ruuvi_host.config.sources import Inputs
 
 CUSTOM_SERVER = {"use_http": True, "http_url": "http://server/", "use_http_ruuvi": False}
 
@@ -425,7 +425,7 @@ def test_published_examples_are_taken_and_come_back(name: str, tmp_path: Path) -
     path = tmp_path / "gw_cfg.json"
     path.write_text(json.dumps(document))
     path.chmod(0o600)
-    loaded = load(Wishes(config=path))
+    loaded = load(Inputs(config=path))
     told = {problem.key for problem in loaded.problems}
     assert told <= {"remote_cfg_use"}, "what this version does not do, and nothing else"
     saved = loaded.sources.gateway.document()
