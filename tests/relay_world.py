@@ -24,9 +24,11 @@ from ruuvi_host.intake.batch import Batch, Batcher
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+from ruuvi_host.relay.gateway_relay import GatewayRelay
 from ruuvi_host.relay.pauses import Pacing
-from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.relay import HostRelay
 from ruuvi_host.relay.sink import Outcome, Verdict
+from ruuvi_host.relay.source import BatchSource, Nonces
 from ruuvi_host.relay.spool.disk import Disk
 from ruuvi_host.relay.spool.reading import rows
 from ruuvi_host.relay.spool.spool import Spool
@@ -124,11 +126,28 @@ class Post:
     tags: list[int]
 
 
+Answer = Callable[[Batch], Outcome]
+
+
+def in_parts(batch: Batch) -> Outcome:
+    """Every second report is accepted, then one refused; the rest is kept."""
+    reports = batch.advertisements
+    if len(reports) < 2:
+        return LATER
+    remaining, refused = reports[1::2], len(reports) > 2
+    return Outcome(Verdict.LATER, "answered in parts", remaining=remaining, refused=refused)
+
+
+def all_but_one(batch: Batch) -> Outcome:
+    """Accepted, but for one report that is refused."""
+    return Outcome(Verdict.ACCEPTED, "status 400", refused=bool(batch.advertisements))
+
+
 @dataclass
 class ScriptedSink:
-    """Answers from `script`, then as its last answer; each after `takes` seconds."""
+    """Answers from `script`, each time after `takes` seconds. An answer may depend on the batch."""
 
-    script: Iterator[Outcome]
+    script: Iterator[Outcome | Answer]
     takes: Iterator[float] = field(default_factory=lambda: repeat(0.0))
     posts: list[Post] = field(default_factory=list)
     accepted: list[int] = field(default_factory=list)
@@ -144,10 +163,14 @@ class ScriptedSink:
         self.posts.append(Post(now(), batch.nonce, int(utc), tags))
         await asyncio.sleep(next(self.takes))
         outcome = next(self.script)
-        if outcome.verdict is Verdict.ACCEPTED:
-            self.accepted += tags
-        elif outcome.verdict is Verdict.REFUSED:
-            self.refused += tags
+        if not isinstance(outcome, Outcome):
+            outcome = outcome(batch)
+        _, refused, remaining = outcome.fates(batch)
+        left = {int.from_bytes(a.address, "big") for a in remaining}
+        ended = [tag for tag in tags if tag not in left]
+        self.refused += ended[:refused]
+        self.accepted += ended[refused:]
+        if refused:
             body = b"".join(body_slices(batch, BodyFacts(), int(utc)))
             return replace(outcome, body=body)
         return outcome
@@ -169,7 +192,7 @@ class World:
 
     def __init__(
         self,
-        script: Iterable[Outcome],
+        script: Iterable[Outcome | Answer],
         *,
         takes: Iterable[float] = repeat(0.0),
         period: float = 10.0,
@@ -195,22 +218,14 @@ class World:
         self._more = profile, Pacing(pace, window), ready, period
         self.relay = self.successor()
 
-    def successor(self) -> Relay:
+    def successor(self) -> HostRelay | GatewayRelay:
         """A relay with the same table, sink and spool."""
         profile, pacing, ready, period = self._more
         clock = LoopClock()
-        return Relay(
-            "custom",
-            self.sink,
-            Batcher(self.table.queue(), period, clock.monotonic()),
-            lambda: GATEWAY,
-            Nonces(),
-            clock,
-            self.spool,
-            ready=ready,
-            profile=profile,
-            pacing=pacing,
-        )
+        batcher = Batcher(self.table.queue(), period, clock.monotonic())
+        source = BatchSource(batcher, lambda: GATEWAY, Nonces(), self.spool, clock, ready=ready)
+        make = GatewayRelay if profile is Profile.GATEWAY else HostRelay
+        return make("custom", self.sink, source, self.spool, clock, pacing)
 
     def hear(self, address: int, data: bytes = b"\x01") -> None:
         raw = address.to_bytes(6, "big")
@@ -218,7 +233,7 @@ class World:
         self.table.put([Advertisement(raw, data, -60, 1, 15, 37, None, now(), timestamp)])
 
     def hear_each(self, seconds: float, count: int) -> None:
-        """Sensor 0 is heard at once, then another just before each beat."""
+        """Sensor 0 is heard at once, then another just before each interval ends."""
         loop = asyncio.get_running_loop()
         self.hear(0)
         for n in range(1, count):

@@ -1,4 +1,4 @@
-"""Posting what waits in a spool, once and by hand, without a coprocessor."""
+"""Delivering what waits in a spool, once and by hand, without a coprocessor."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.kinds import SinkContext, kind_of
-from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.relay import HostRelay
+from ruuvi_host.relay.source import BatchSource, Nonces
 from ruuvi_host.relay.spool.spool import Spool
 
 
@@ -31,23 +32,24 @@ class Drained:
 
 
 async def drain(folder: Path, name: str, target: Target, config: Config) -> Drained:
-    """Post the spool `name` of the state folder to `target`, until a post is not accepted.
+    """Deliver the spool `name` of the state folder to `target`, until a batch is not accepted.
 
     The folder must be locked: a spool has one user at a time. Raises SpoolError if what is left
     could not be kept.
     """
     clock, counters, kind = SystemClock(), RelayCounters(), kind_of(target)
-    relay = Relay(
-        name,
-        kind.make_sink(target, SinkContext(config)),
+    spool = Spool(folder, name, config.spool, counters, clock)
+    never = asyncio.Event()
+    source = BatchSource(
         Batcher(AdvertisementTable().queue(), target.period, clock.monotonic()),
         _nobody,
         Nonces(),
+        spool,
         clock,
-        Spool(folder, name, config.spool, counters, clock),
-        ready=asyncio.Event(),  # never set: nothing new is cut
-        pacing=kind.pacing(target),
+        ready=never,  # there are no new batches
     )
+    sink = kind.make_sink(target, SinkContext(config))
+    relay = HostRelay(name, sink, source, spool, clock, kind.pacing(target))
     try:
         await relay.drain()
     finally:
@@ -56,4 +58,4 @@ async def drain(folder: Path, name: str, target: Target, config: Config) -> Drai
 
 
 def _nobody() -> NoReturn:
-    raise AssertionError("nothing is cut here")
+    raise AssertionError("there are no new batches here")

@@ -56,7 +56,7 @@ class Relaying:
         """After `run` was cancelled: go on with `config`, as a gateway does. What waits becomes a
         last batch, the table is emptied, and the intervals start anew."""
         # Up to the new relays nothing may wait: reports are received all the time.
-        retired = self.relays.cut_last()
+        retired = self.relays.make_last()
         if not self._ready.is_set():
             self._warn_of_unrelayed()
         self._receiving.empty(config)

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import Clock
-from ruuvi_host.config.model import Config
+from ruuvi_host.config.model import Config, Profile
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.config.targets import Target
 from ruuvi_host.intake.batch import Batcher
@@ -15,9 +16,13 @@ from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
 from ruuvi_host.lifetime import together
 from ruuvi_host.monitoring.counters import QueueCounters, RelayCounters, TargetCounters
 from ruuvi_host.monitoring.health import TargetFacts
+from ruuvi_host.relay.gateway_relay import GatewayRelay
 from ruuvi_host.relay.kinds import Remembered, SinkContext, kind_of
-from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.relay import HostRelay
+from ruuvi_host.relay.source import BatchSource, Nonces
 from ruuvi_host.relay.spool.spool import Spool
+
+Relay: TypeAlias = HostRelay | GatewayRelay
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +30,8 @@ log = logging.getLogger(__name__)
 class Relays:
     """One relay for each target of the present configuration.
 
-    folder: of the spools. gateway: who we are; asked when a batch is cut. ready: set when batches
-    can be cut.
+    folder: of the spools. gateway: who we are; asked for each batch. ready: set when there
+    can be batches.
     """
 
     def __init__(
@@ -60,10 +65,10 @@ class Relays:
         """Make the relays of `config`, with new queues of the table."""
         self._relays = [self._relay(target, config) for target in config.targets]
 
-    def cut_last(self) -> Sequence[Relay]:
+    def make_last(self) -> Sequence[Relay]:
         """The present relays, each with a last batch, to be retired when others have begun."""
         for relay in self._relays:
-            relay.cut_last()
+            relay.make_last()
         return self._relays
 
     async def retire(self, relays: Sequence[Relay]) -> None:
@@ -101,21 +106,21 @@ class Relays:
         )
 
     def _relay(self, target: Target, config: Config) -> Relay:
-        kind = kind_of(target)
+        kind, spool = kind_of(target), self._spool(target.name, config.spool)
         counters = self._queue_counters.setdefault(target.name, QueueCounters())
         queue = self._queues[target.name] = self._table.queue(counters)
-        relay = Relay(
+        batcher = Batcher(queue, target.period, self._clock.monotonic())
+        source = BatchSource(
+            *(batcher, self._gateway, self._nonces, spool, self._clock),
+            ready=self._ready,
+            counted=not config.use_timestamps,
+        )
+        make = GatewayRelay if config.profile is Profile.GATEWAY else HostRelay
+        relay = make(
             target.name,
             kind.make_sink(target, SinkContext(config, self.remembered)),
-            Batcher(queue, target.period, self._clock.monotonic()),
-            self._gateway,
-            self._nonces,
-            self._clock,
-            self._spool(target.name, config.spool),
-            counted=not config.use_timestamps,
-            ready=self._ready,
-            profile=config.profile,
-            pacing=kind.pacing(target),
+            *(source, spool, self._clock, kind.pacing(target)),
+            network=kind.is_network,
         )
         log.info("%s: %s every %d s", target.name, kind.public_name(target), target.period)
         return relay

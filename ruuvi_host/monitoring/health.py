@@ -66,6 +66,8 @@ class TargetFacts:
     """The same for an answer that proves the network: 2xx or 429."""
     waiting: int = 0
     """Batches."""
+    network: bool = True
+    """It is reached over a network, and judged by the network watchdog."""
     unkept_since: float | None = None
     """Since when something that waits could not be written; None: all of it is on disk."""
 

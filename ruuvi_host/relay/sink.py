@@ -6,7 +6,7 @@ to the sink; `kinds.py` says which sink belongs to which kind of target.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
@@ -23,6 +23,14 @@ class Verdict(Enum):
     token) or on the server (401, 403, 404)."""
     REFUSED = "refused"
     """The target will never take this batch."""
+
+
+class Fates(NamedTuple):
+    """Of the reports of one batch."""
+
+    accepted: int
+    refused: int
+    remaining: tuple[Advertisement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +57,25 @@ class Outcome:
     begun: bool = True
     """False: nothing was sent, because something that it needs is missing here."""
     remaining: tuple[Advertisement, ...] | None = None
-    """What is still to be delivered. None: all of the batch, or nothing, as the verdict says."""
+    """What is still to be delivered: a part of the reports, never empty. None: all of them, or
+    none, as the verdict says."""
     refused: int = 0
     """Reports that the target will never take, of a batch that it takes otherwise."""
     body: bytes | None = None
     """What was refused, as it was sent, for people to look at."""
+
+    def fates(self, batch: Batch) -> Fates:
+        """What became of each report of `batch`."""
+        reports = batch.advertisements
+        match self.verdict:
+            case Verdict.ACCEPTED:
+                return Fates(len(reports) - self.refused, self.refused, ())
+            case Verdict.REFUSED:
+                return Fates(0, len(reports), ())
+        if self.remaining is None:
+            return Fates(0, 0, reports)
+        accepted = len(reports) - len(self.remaining) - self.refused
+        return Fates(accepted, self.refused, self.remaining)
 
 
 class Sink(Protocol):

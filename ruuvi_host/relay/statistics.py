@@ -18,8 +18,8 @@ from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.monitoring.counters import StatisticsCounters
 from ruuvi_host.monitoring.machine import RouteWatch, memory_available
 from ruuvi_host.monitoring.starts import Start
-from ruuvi_host.relay.relay import Nonces
 from ruuvi_host.relay.sink import Verdict
+from ruuvi_host.relay.source import Nonces
 from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document_slices, semver
 
 if TYPE_CHECKING:  # imported by whoever makes one: it takes some megabytes

@@ -70,7 +70,7 @@ def test_a_server_that_nobody_serves_for_a_while(tmp_path: Path) -> None:
     with FaultServer() as server, host(tmp_path, server.url) as program:
         server.wait_for(lambda: server.taken)
         server.refuse()
-        program.wait_for("post failed .*refused")
+        program.wait_for("not delivered .*refused")
         server.listen()
         program.wait_for("batches are accepted after")
         assert program.stop() == 0
@@ -165,7 +165,7 @@ def test_the_end_comes_within_five_seconds_and_costs_nothing(tmp_path: Path, pha
         with host(tmp_path, server.url) as again:
             again.wait_for("coprocessor configured")
             if kept:  # of a post that was not read the server does not know which it was
-                again.wait_for("from before")
+                again.wait_for("from the previous run")
             server.wait_for(lambda: undelivered <= set(server.taken))
             assert again.stop() == 0
         assert counted(again, "from_previous_run") == kept

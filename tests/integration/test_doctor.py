@@ -100,7 +100,7 @@ def test_what_waits_is_told(tmp_path: Path) -> None:
         port = coprocessor.port
         options = ["--port", port, "--url", url, "--interval", "1", "--trust-clock"]
         with ruuvi_host("run", *options, "--state-dir", str(state)) as host:
-            host.wait_for("post failed")
+            host.wait_for("not delivered")
             while "custom, spool" not in (told := doctor(port, url, state, "--no-post")[1]):
                 pass
             assert told["custom, spool"]["level"] == "ok"

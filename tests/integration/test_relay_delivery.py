@@ -24,7 +24,8 @@ from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.signing import default_key
 from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.pauses import Pacing
-from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.relay import HostRelay
+from ruuvi_host.relay.source import BatchSource, Nonces
 from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))
@@ -41,16 +42,11 @@ class World:
     def __init__(self, url: str, folder: Path, period: float = INTERVAL, **timeouts: Any) -> None:
         clock = SystemClock()
         self.table = AdvertisementTable(max_sensors=10_000)
-        self.relay = Relay(
-            "custom",
-            HttpSink(Poster(HttpTarget("custom", url), **timeouts), BodyFacts("60.17,24.94")),
-            Batcher(self.table.queue(), period, clock.monotonic()),
-            lambda: GATEWAY,
-            Nonces(),
-            clock,
-            Spool(folder, "custom", SpoolSettings(), RelayCounters(), clock),
-            pacing=Pacing(gap=0.0),
-        )
+        batcher = Batcher(self.table.queue(), period, clock.monotonic())
+        spool = Spool(folder, "custom", SpoolSettings(), RelayCounters(), clock)
+        source = BatchSource(batcher, lambda: GATEWAY, Nonces(), spool, clock)
+        sink = HttpSink(Poster(HttpTarget("custom", url), **timeouts), BodyFacts("60.17,24.94"))
+        self.relay = HostRelay("custom", sink, source, spool, clock, Pacing(gap=0.0))
         self.counters = self.relay.counters
 
     def hear(self, sensor: int) -> None:
@@ -125,7 +121,7 @@ def test_what_failed_arrives_later_as_the_same_batch(
 
     asyncio.run(main())
     lines = [record.getMessage() for record in caplog.records]
-    assert lines[0].startswith("custom: post failed (status 500")
+    assert lines[0].startswith("custom: not delivered (status 500")
     assert lines[1].startswith("custom: batches are accepted after ")
     assert len(lines) == 2
 
@@ -176,7 +172,7 @@ def test_a_server_that_is_not_there_yet_gets_all_when_it_comes(
 
     asyncio.run(main())
     first = caplog.records[0].getMessage()
-    assert first.startswith("custom: post failed (the server 127.0.0.1:")
+    assert first.startswith("custom: not delivered (the server 127.0.0.1:")
     assert "Connection refused" in first
 
 

@@ -20,7 +20,8 @@ from ruuvi_host.receiver import Receiver, Settings
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.sink import HttpSink
-from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.relay import HostRelay
+from ruuvi_host.relay.source import BatchSource, Nonces
 from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes.fromhex("4098A778581AE138"), bytes.fromhex("C8252D8E9C2C"))
@@ -34,16 +35,11 @@ class World:
         self.clock = SystemClock()
         self.began = self.clock.monotonic()
         table = AdvertisementTable()
-        self.relay = Relay(
-            "custom",
-            HttpSink(Poster(HttpTarget("custom", url)), BodyFacts()),
-            Batcher(table.queue(), PERIOD, self.began),
-            lambda: GATEWAY,
-            Nonces(),
-            self.clock,
-            Spool(folder, "custom", SpoolSettings(ballast=0), RelayCounters(), self.clock),
-            ready=ready,
-        )
+        settings, batcher = SpoolSettings(ballast=0), Batcher(table.queue(), PERIOD, self.began)
+        spool = self.spool = Spool(folder, "custom", settings, RelayCounters(), self.clock)
+        source = BatchSource(batcher, lambda: GATEWAY, Nonces(), spool, self.clock, ready=ready)
+        sink = HttpSink(Poster(HttpTarget("custom", url)), BodyFacts())
+        self.relay = HostRelay("custom", sink, source, spool, self.clock)
         table.put([Advertisement(bytes(6), b"\x01", -60, 1, 15, 37, None, 0.0, 1)])
 
     async def facts_when(self, condition: Callable[[], object]) -> TargetFacts:
@@ -123,6 +119,6 @@ def test_a_disk_that_takes_nothing(tmp_path: Path) -> None:
             assert world.relay.facts().unkept_since == first
             running.cancel()
         await world.relay.retire()
-        await world.relay.spool.close()
+        await world.spool.close()
 
     run(main())

@@ -129,10 +129,10 @@ def test_a_server_that_is_down_costs_nothing(state: str) -> None:
         port = reserved.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
     with run(state, "--simulate", "--url", url, "--interval", "1") as host:
-        host.wait_for("post failed")
+        host.wait_for("not delivered")
         wait_until_received(state)
         assert host.stop() == 0
-        host.wait_for("kept for next time: batches [1-9]")
+        host.wait_for("kept for the next run: batches [1-9]")
     kept = Path(state) / "custom.spool"
     assert kept.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(kept)) as spool:
@@ -152,10 +152,10 @@ def test_an_outage_while_it_runs(state: str) -> None:
         receiver("--fail-first", "3") as (_, url),
         run(state, "--simulate", "--url", url, "--interval", "1") as host,
     ):
-        host.wait_for("post failed .*status 503")
-        host.wait_for("batches are accepted after 3 failed posts")
+        host.wait_for("not delivered .*status 503")
+        host.wait_for("batches are accepted after 3 failed attempts")
         assert host.stop() == 0
-        assert len([line for line in host.err if "post failed" in line]) == 1
+        assert len([line for line in host.err if "not delivered" in line]) == 1
 
 
 @pytest.mark.parametrize("option", ["--hang", "--delay=3600"])

@@ -312,7 +312,7 @@ def test_a_signal_on_the_way_out_does_not_end_it_early(configured: Configured) -
                     hang_up(host)
                     await asyncio.sleep(0)
                 assert await asyncio.to_thread(host.wait) == 0
-                assert any("kept for next time" in line for line in host.err), str(host)
+                assert any("kept for the next run" in line for line in host.err), str(host)
 
     run_async(main())
 

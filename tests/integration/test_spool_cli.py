@@ -25,7 +25,7 @@ def state(tmp_path: Path) -> str:
     folder = str(tmp_path / "state")
     options = ("--simulate", "--url", NOBODY, "--interval", "1", "--state-dir", folder)
     with ruuvi_host("run", *options) as host:
-        host.wait_for("post failed")
+        host.wait_for("not delivered")
         while not json.loads(spool("list", "--json", "--state-dir", folder).stdout or "{}"):
             pass
         # What is there can be looked at, but not touched, while it runs.

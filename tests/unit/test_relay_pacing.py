@@ -31,7 +31,7 @@ def test_the_gateway_loses_what_failed_and_waits_67_seconds() -> None:
         world = World(chain([ACCEPTED, LATER, LATER], repeat(ACCEPTED)), profile=Profile.GATEWAY)
         world.hear_each(10, 20)
         await world.run(180)
-        # After a failure 67 s from the last beat, after the next success the usual period.
+        # After a failure 67 s from the last batch, after the next success the usual period.
         assert world.sink.times == [0, 10, 77, 144, 154, 164, 174]
         assert world.sink.tags[:3] == [[0], [1], [2, 3, 4, 5, 6, 7]]
         assert world.counters.lost == 2
@@ -58,7 +58,7 @@ def test_a_failure_that_takes_long_counts_from_the_last_interval() -> None:
         script, takes = chain([LATER], repeat(ACCEPTED)), chain([15.0], repeat(0.0))
         world = World(script, takes=takes, profile=Profile.GATEWAY)
         await world.run(100)
-        assert world.sink.times[:2] == [0, 77]  # the beat at 10 was the last one
+        assert world.sink.times[:2] == [0, 77]  # the batch at 10 was the last one
 
     jump_through(main())
 
@@ -107,7 +107,7 @@ def test_the_cloud_gets_a_backlog_slowly_and_merged(period: float) -> None:
         world.relay = world.successor()
         await world.run(3005)
         gaps = [b - a for a, b in pairwise(world.sink.times)]
-        # Only where the server's own beat is quicker can a post come sooner.
+        # Only where the server's own interval is shorter can a post come sooner.
         assert min(gaps) >= min(15.0, period) - 1e-6
         assert world.relay.waiting[0] <= 1, "it is through"
         backlog = [post for post in world.sink.posts if post.tags and post.time < 2400]

@@ -24,8 +24,9 @@ from ruuvi_host.relay.http.outcome import PostOutcome
 from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.signing import Signer
 from ruuvi_host.relay.http.sink import HttpSink
-from ruuvi_host.relay.relay import Nonces, Relay
+from ruuvi_host.relay.relay import HostRelay
 from ruuvi_host.relay.sink import Verdict
+from ruuvi_host.relay.source import BatchSource, Nonces
 from ruuvi_host.relay.spool.spool import Spool
 
 GATEWAY = DeviceId(bytes(8), bytes(6))
@@ -110,16 +111,11 @@ def stall() -> Round:
         clock = SystemClock()
         table = AdvertisementTable(max_sensors=STALL_TAGS)
         poster = _SigningPoster()
-        relay = Relay(
-            "bench",
-            HttpSink(poster, BodyFacts()),
-            Batcher(table.queue(), 3600.0, clock.monotonic()),
-            lambda: GATEWAY,
-            Nonces(),
-            clock,
-            # Nothing is written while the server answers, so no folder is needed.
-            Spool(Path("/nonexistent"), "bench", SpoolSettings(), RelayCounters(), clock),
-        )
+        # Nothing is written while the server answers, so no folder is needed.
+        spool = Spool(Path("/nonexistent"), "bench", SpoolSettings(), RelayCounters(), clock)
+        batcher = Batcher(table.queue(), 3600.0, clock.monotonic())
+        source = BatchSource(batcher, lambda: GATEWAY, Nonces(), spool, clock)
+        relay = HostRelay("bench", HttpSink(poster, BodyFacts()), source, spool, clock)
         Intake(table).receive(heard, 1.0, UTC)
         set_aside_garbage()
         running = asyncio.create_task(relay.run(), name="relay")

@@ -1,0 +1,69 @@
+"""The border between a relay and its sink: a mistake in a sink costs that target a retry, and
+neither the other targets nor the host anything."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from traceback import extract_tb
+
+from ruuvi_host.intake.batch import Batch
+from ruuvi_host.relay.sink import Outcome, Sink, Verdict
+
+log = logging.getLogger(__name__)
+
+AGAIN = 60.0
+"""Seconds until what a sink runs beside its relay is started again after a mistake."""
+
+
+class Guarded:
+    """A sink whose exceptions go no further. It is a Sink itself.
+
+    name: of the target, for the log.
+    """
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        self._name = name
+        self._sink = sink
+        self._told: set[tuple[str, int]] = set()
+        """File and line of the mistakes that are in the log."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What lives on between batches runs in here."""
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(self.run(), name=f"{self._name} sink")
+            yield
+            running.cancel()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                return await self._sink.run()
+            except Exception as error:
+                self._tell(error)
+            await asyncio.sleep(AGAIN)
+
+    async def deliver(self, batch: Batch, utc: float) -> Outcome:
+        try:
+            outcome = await self._sink.deliver(batch, utc)
+            if outcome.fates(batch).accepted < 0 or outcome.remaining == ():
+                raise ValueError("what remains is all, or a part, of the reports")
+        except Exception as error:
+            self._tell(error)
+            return Outcome(Verdict.LATER, f"an error in ruuvi-host: {type(error).__name__}")
+        return outcome
+
+    async def close(self) -> None:
+        try:
+            await self._sink.close()
+        except Exception as error:
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        """Once for each place in the code; that it happened again is told by the relay."""
+        frame = extract_tb(error.__traceback__)[-1]
+        place = frame.filename, frame.lineno or 0
+        if place not in self._told:
+            self._told.add(place)
+            log.error("%s: an error in ruuvi-host, please report it", self._name, exc_info=error)
