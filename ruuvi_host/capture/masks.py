@@ -1,4 +1,4 @@
-"""Masks for what tells who was heard, and where: addresses, names, identifiers.
+"""Masks for what identifies a sensor or its place: addresses, names, identifiers.
 
 What is masked looks like what it was, and the same thing always gets the same mask, so a masked
 capture behaves like the original. What is not known to be harmless is masked. Masks cannot be

@@ -1,4 +1,4 @@
-"""`ruuvi-host listen`: show what is heard, decoded."""
+"""`ruuvi-host listen`: show what is received, decoded."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Examples:
     "--all",
     "every_company",
     is_flag=True,
-    help="Also what is not in Ruuvi's manufacturer data: tags with URLs (formats 2 and 4), and "
-    "everybody else.",
+    help="Everything, not only Ruuvi's manufacturer data: tags with URLs (formats 2 and 4), and "
+    "devices of other companies.",
 )
 @key_option
 @without_option
@@ -39,10 +39,10 @@ def command(
     key_options: tuple[str, ...],
     without: tuple[str, ...],
 ) -> None:
-    """Show what is heard, decoded, until Ctrl-C.
+    """Show what is received, decoded, until Ctrl-C.
 
-    A live table on a terminal; elsewhere, or with --json, a line for each report. At the end, what
-    was counted, on stderr.
+    A live table on a terminal; elsewhere, or with --json, a line for each report. At the end the
+    counters, on stderr.
     """
     import os
     import sys
@@ -63,24 +63,24 @@ def command(
     settings = SetAll(fltr_tags=not every_company)
     line_for = _json_line if as_json else _text_line
 
-    def heard(reports: list[Report], now: float) -> None:
+    def receive(reports: list[Report], now: float) -> None:
         for report in reports:
             sensors.receive(report, now)
 
-    def print_heard(reports: list[Report], now: float) -> None:
+    def print_lines(reports: list[Report], now: float) -> None:
         lines = [line_for(sensors.receive(report, now)) + "\n" for report in reports]
         sys.stdout.write("".join(lines))
         sys.stdout.flush()
 
     try:
         if as_json or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-            run_until_stopped(listen(port, print_heard, settings))
+            run_until_stopped(listen(port, print_lines, settings))
         else:
             from ruuvi_host.cli.live import show_table
 
-            run_until_stopped(show_table(sensors, listen(port, heard, settings)))
+            run_until_stopped(show_table(sensors, listen(port, receive, settings)))
     except OSError as error:
-        # Nothing may complain once more at exit, and a reader that has seen enough is no error.
+        # Keeps Python from failing again at exit. A reader that closed the pipe is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """How numbers are packed into bytes: the building blocks that the data formats share.
 
-A block works both ways between the raw number in a payload and the value that it stands for;
-None is the value of the raw number that means "not available".
+A block converts both ways between the raw number in a payload and its value; None is the value of
+the raw number that means "not available".
 """
 
 from collections.abc import Callable, Iterable
@@ -22,13 +22,13 @@ def _nearest(raw: float, lowest: int, highest: int) -> int:
 class Number:
     """A float: value = (raw + offset) * times / per_unit. One division, so the nearest float.
 
-    lowest, highest: limits of the raw number for encode(); decode() takes what comes.
+    lowest, highest: limits of the raw number for encode(); decode() accepts any number.
     missing: the raw number for "not available"; where there is none, None is encoded as 0.
     """
 
     __slots__ = ("decode", "highest", "lowest", "missing", "offset", "per_unit", "times")
     decode: Callable[[int], float | None]
-    """Made for its limits, because it is called for nearly every field of every reading."""
+    """A function of its own, because it is called for nearly every field of every reading."""
 
     def __init__(
         self,
@@ -188,5 +188,6 @@ def wrong_length(payload: bytes, expected: int) -> FormatError:
     """The error for a payload that does not have the `expected` number of bytes."""
     name = payload[:1].hex().upper().lstrip("0")
     return FormatError(
-        "bad_length", f"data format {name} has {expected} bytes, and here are {len(payload)}"
+        "bad_length",
+        f"data format {name} has {expected} bytes, and this payload has {len(payload)}",
     )

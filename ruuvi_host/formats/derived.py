@@ -1,7 +1,7 @@
-"""Values computed from one reading, on request only: they never stand among the decoded fields.
+"""Values computed from one reading, on request only: they are never among the decoded fields.
 
 Saturation is over water, below freezing too, because that is what humidity sensors relate to;
-the Ruuvi apps take it over ice there. Sources: RuuviBridge (Bolton's formula for the saturation
+the Ruuvi apps use ice there. Sources: RuuviBridge (Bolton's formula for the saturation
 vapour pressure), the Ruuvi web application for the battery, Ruuvi Air's firmware for the IAQS.
 """
 

@@ -41,7 +41,7 @@ def decode(payload: bytes) -> Format3:
     """Decode data format 3.
 
     payload: 14 bytes from the format byte (0x03) on. Some firmware padded it with zeros, so
-    bytes behind the 14th are ignored.
+    bytes after the 14th are ignored.
     Raises FormatError: bad_length.
     """
     if len(payload) < _LAYOUT.size:

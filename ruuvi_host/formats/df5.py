@@ -35,7 +35,7 @@ PAYLOAD = len(HEADER) - 1
 SEQUENCE = MeasurementSequence(16, 18, length=0xFFFF)
 
 _ADVERT = Struct(">8shHHhhhHBH6s")
-_unpack = _ADVERT.unpack_from  # whatever follows the first structures is not looked at
+_unpack = _ADVERT.unpack_from  # what follows the first structures is ignored
 _new = tuple.__new__
 
 NONE: Container[int] = ()
@@ -64,10 +64,10 @@ class Format5(NamedTuple):
 def usual_first(otherwise: Decoder) -> Decoder:
     """Decorate a decoder of advertising data, (advertising data, keys, without) → reading.
 
-    Nearly all that is heard begins just as a RuuviTag's advertising data does; that is decoded
-    here, at once, and everything else is left to the decorated function. One unpack for
-    structures and payload, the arithmetic written out, and no call at all take a third of the
-    time. The numbers are those of the building blocks, which the tests compare.
+    Nearly all advertising data that is received begins as a RuuviTag's does. That is decoded here,
+    at once, and everything else is left to the decorated function. One unpack for structures and
+    payload, the arithmetic written out, and no call at all take a third of the time. The tests
+    compare the numbers with those of the building blocks.
     """
 
     @wraps(otherwise)

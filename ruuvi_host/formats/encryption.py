@@ -1,4 +1,4 @@
-"""Keys of the encrypted data formats 8 and FA: which device they belong to, and one AES block.
+"""Keys of the encrypted data formats, and the AES block in their payloads.
 
 AES comes from the package `cryptography`, an extra; it is imported when a key is first used.
 Source: docs.ruuvi.com "Data format 8"; ruuvi.endpoints.c ruuvi_endpoint_8.c, ruuvi_endpoint_fa.c.
@@ -23,9 +23,9 @@ EXTRA = "ruuvi-host[encrypted]"
 
 
 class Keys:
-    """Which keys open the readings of which device, in the order in which they are tried.
+    """Which keys decrypt the readings of which device, in the order in which they are tried.
 
-    Shows nothing of them: not in repr, not in errors.
+    The keys are in no repr and no error.
     """
 
     __slots__ = ("_entries",)
@@ -72,7 +72,7 @@ def parse_key(text: str) -> tuple[bytes | None, bytes]:
     except ValueError:
         address = b""
     if len(address) != 6:
-        raise ValueError("what stands before = is no address like AA:BB:CC:DD:EE:FF")
+        raise ValueError("the part before = is no address like AA:BB:CC:DD:EE:FF")
     return address, key
 
 
@@ -108,7 +108,7 @@ def _warn_once() -> None:
     import logging
 
     logging.getLogger(__name__).warning(
-        "encrypted readings cannot be opened: install the extra %s", EXTRA
+        "encrypted readings cannot be decrypted: install the extra %s", EXTRA
     )
 
 
@@ -125,7 +125,7 @@ def decrypt_block(payload: bytes, keys: Keys, is_right: Callable[[bytes], bool])
     aes = _aes()
     if aes is None:
         _warn_once()
-        raise FormatError("key_required", f"encrypted; opening it needs the extra {EXTRA}")
+        raise FormatError("key_required", f"encrypted; decrypting needs the extra {EXTRA}")
     for key in candidates:
         block = aes(key).decryptor().update(payload[BLOCK])
         if is_right(block):

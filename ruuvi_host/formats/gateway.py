@@ -2,8 +2,8 @@
 
 The gateway recognises less than `decode` (fixed places instead of AD structures, neither lengths
 nor flags checked) and prints differently (its own names, a fixed number of decimals, raw codes
-where only measurements have a "not available"). Servers have learnt to live with all of that, so
-what they get from us is the same bytes.
+where only measurements have a "not available"). Servers rely on all of that, so they get exactly
+the same bytes from us.
 
 Source: ruuvi.gateway_esp.c adv_decode_0x05.c, 0x06.c, 0xe0.c, 0xe1.c, 0xf0.c.
 """

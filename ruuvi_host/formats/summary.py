@@ -1,4 +1,4 @@
-"""A reading in one line: the values that people look for."""
+"""A reading in one line: the values that people want first."""
 
 from ruuvi_host.formats.measurement import Measurement
 
@@ -21,7 +21,7 @@ _SHOWN = (
 
 
 def summary(measurement: Measurement) -> str:
-    """What this reading has of the usual values, with units; what is missing is left out."""
+    """What this reading has of the usual values, with units; missing values are left out."""
     values = ((getattr(measurement, name, None), text) for name, text in _SHOWN)
     return "  ".join(
         text.format(value) for value, text in values if value is not None and value is not False

@@ -1,1 +1,1 @@
-"""What has been heard: from report to table to batch. Pure."""
+"""What was received: from report to table to batch, or to readings one by one. Pure."""

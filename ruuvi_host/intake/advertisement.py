@@ -6,8 +6,8 @@ from typing import NamedTuple
 class Advertisement(NamedTuple):
     """One advertisement as the coprocessor reported it, with the time of its reception.
 
-    A NamedTuple because one is made per report that is news (a frozen dataclass takes five times
-    as long), and flat because the table keeps one per sensor.
+    A NamedTuple, because one is made per report that changes the table (a frozen dataclass takes
+    five times as long), and flat, because the table keeps one per sensor.
     """
 
     address: bytes
@@ -17,18 +17,18 @@ class Advertisement(NamedTuple):
     rssi: int
     """dBm."""
     primary_phy: int
-    """1 = 1M, 4 = Coded; other values as they came."""
+    """1 = 1M, 4 = Coded; other values unchanged."""
     secondary_phy: int
-    """15 = none (legacy advertising), 1 = 1M, 2 = 2M, 4 = Coded; other values as they came."""
+    """15 = none (legacy advertising), 1 = 1M, 2 = 2M, 4 = Coded; other values unchanged."""
     channel: int
-    """Channel index, 0..39; 255 = the coprocessor did not tell."""
+    """Channel index, 0..39; 255 = not reported by the coprocessor."""
     tx_power: int | None
-    """dBm; None when the advertisement did not tell."""
+    """dBm; None when it is not in the advertisement."""
     received: float
     """Monotonic seconds, for ages."""
     timestamp: int
-    """UTC in whole seconds, or a running number on a gateway that uses no clock."""
+    """UTC in whole seconds, or a counter on a gateway that uses no clock."""
 
 
 AdvertisementFields = tuple[bytes, bytes, int, int, int, int, int | None, float, int]
-"""Those of an Advertisement, in order, of a report that is perhaps no news: half as dear."""
+"""Those of an Advertisement, in order, of a report that may be a repeat: takes half the time."""

@@ -1,4 +1,4 @@
-"""A batch: what changed since a relay last looked; and the beat at which it looks."""
+"""A batch: what has changed since the last one; and the interval at which batches are made."""
 
 from dataclasses import dataclass
 from math import floor
@@ -10,32 +10,30 @@ from ruuvi_host.intake.table import ChangeQueue
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one post carries. It keeps its nonce when it is tried again, so that a server can
-    recognise one that comes twice; the time in the body is that of the attempt."""
+    """What one post carries. A retry has the same nonce, so that a server can recognise a batch
+    that it gets twice; the time in the body is that of the attempt."""
 
     nonce: int
     """0..2**32-1."""
     gateway: DeviceId
-    """The coprocessor that heard it: its address names the gateway, its id is the first key."""
+    """The coprocessor: its address names the gateway, its id is the default key."""
     advertisements: tuple[Advertisement, ...]
     counted: bool = False
-    """The timestamps are no times but running numbers (`ntp_use` false): the batch stays so, though
-    the configuration may change before it is delivered."""
+    """The timestamps are counters, not times (`ntp_use` was false when the batch was made)."""
 
 
 class Batcher:
-    """Takes from the table at a fixed beat: one period after the last beat, not after the last
-    answer of the server."""
+    """Takes from the table at a fixed interval, whenever the server answers."""
 
     def __init__(self, queue: ChangeQueue, period: float, now: float) -> None:
         self.period = period
-        """Seconds. A new value counts from the last beat."""
+        """Seconds. A new value counts from the last due time."""
         self._queue = queue
         self._last_due = now - period
 
     @property
     def due(self) -> float:
-        """Monotonic seconds of the next beat."""
+        """Monotonic seconds at which the next batch is due."""
         return self._last_due + self.period
 
     @property
@@ -44,12 +42,13 @@ class Batcher:
         return not self._queue
 
     def take(self, now: float) -> tuple[Advertisement, ...]:
-        """What has changed. The next beat keeps the rhythm; beats that were missed are gone."""
+        """What has changed. The next batch is due one period after this one was; batches that are
+        overdue by whole periods are left out."""
         missed = floor((now - self._last_due) / self.period)
         self._last_due += max(1, missed) * self.period
         return self._queue.take()
 
     def skip(self, now: float) -> None:
-        """Let the beats up to now pass. What has changed waits for the next one."""
+        """Leave out what was due until now. What has changed waits for the next batch."""
         passed = floor((now - self._last_due) / self.period)
         self._last_due += max(0, passed) * self.period

@@ -1,14 +1,14 @@
 """From report to table: the checks and the timestamp that each report gets, in the gateway's order.
 
-Source: ruuvi.gateway_esp.c adv_post.c. That the coprocessor is configured was checked before, in
-the session.
+Source: ruuvi.gateway_esp.c adv_post.c. The session has already checked that the coprocessor is
+configured.
 """
 
 from collections.abc import Sequence
 
 from firmware_protocol.messages import PHY_NOT_SET, TX_POWER_NOT_AVAILABLE, Report
 from ruuvi_host.intake.advertisement import AdvertisementFields
-from ruuvi_host.intake.echoes import WINDOW, Echoes
+from ruuvi_host.intake.duplicates import WINDOW, DuplicateFilter
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.table import AdvertisementTable
 
@@ -20,11 +20,11 @@ PHY_CODED = 4
 
 
 class Intake:
-    """Stamps reports and puts them into the table.
+    """Checks reports, gives them a timestamp and puts them into the table.
 
-    use_timestamps: stamp with UTC seconds; else with the running number of legacy reports, which
-    is what a gateway without a clock does (`ntp_use` false).
-    coprocessors: how many there are. An advertisement that several of them hear counts once.
+    use_timestamps: the timestamp is UTC seconds; else the number of legacy reports so far, as on a
+    gateway without a clock (`ntp_use` false).
+    coprocessors: how many there are. An advertisement that several of them report counts once.
     """
 
     def __init__(
@@ -41,16 +41,16 @@ class Intake:
         self._filter = address_filter or AddressFilter()
         self._use_timestamps = use_timestamps
         self._max_adv_len = max_adv_len
-        self._echoes = Echoes() if coprocessors > 1 else None
+        self._duplicates = DuplicateFilter() if coprocessors > 1 else None
 
     def receive(
         self, reports: Sequence[Report], now: float, utc: int | None, source: int = 0
     ) -> None:
-        """Take in what one read brought.
+        """Take the reports of one read.
 
-        now: monotonic seconds. utc: whole seconds, or None while the clock is not known to be
-        right (reports are then dropped, unless no time is used at all). source: which coprocessor
-        it was, from 0.
+        now: monotonic seconds. utc: whole seconds, or None until the clock is synchronised
+        (reports are then dropped, unless use_timestamps is false). source: number of the
+        coprocessor, from 0.
         """
         counters = self.counters
         taken: list[AdvertisementFields] = []
@@ -59,8 +59,8 @@ class Intake:
         limit = self._max_adv_len
         legacy = counters.legacy
         counters.reports += len(reports)
-        if self._echoes:
-            reports = self._without_echoes(self._echoes, reports, now, source)
+        if self._duplicates:
+            reports = self._first_ones(self._duplicates, reports, now, source)
         for address, data, rssi, primary, secondary, channel, _, tx_power in reports:
             if not 0 < len(data) <= limit:
                 if data:
@@ -86,20 +86,20 @@ class Intake:
         counters.legacy = legacy
         self._table.put(taken)
 
-    def _without_echoes(
-        self, echoes: Echoes, reports: Sequence[Report], now: float, source: int
+    def _first_ones(
+        self, duplicates: DuplicateFilter, reports: Sequence[Report], now: float, source: int
     ) -> list[Report]:
-        """Those that no other coprocessor has reported already; of the others the RSSI is kept if
-        it is better."""
+        """Those that no other coprocessor has reported already. Of the others the table keeps the
+        radio values if the RSSI is higher."""
         first = []
         for report in reports:
-            if not echoes.is_echo(source, report.address, report.data, now):
+            if not duplicates.is_duplicate(source, report.address, report.data, now):
                 first.append(report)
                 continue
             self.counters.duplicates += 1
             power = None if report.tx_power == TX_POWER_NOT_AVAILABLE else report.tx_power
             radio = (report.rssi, report.primary_phy, report.secondary_phy, report.channel, power)
-            self.counters.stronger += self._table.hear_better(
+            self.counters.stronger += self._table.keep_stronger(
                 report.address, report.data, radio, now - WINDOW
             )
         return first

@@ -21,7 +21,7 @@ class _Newest(NamedTuple):
 
 
 class Replays:
-    """Tells them by the measurement sequence, which must move forward.
+    """Finds them: the measurement sequence of a device must move forward.
 
     A device is the one that the payload names, to which the key belongs: a payload can be repeated
     under any address.

@@ -19,7 +19,7 @@ dropped: an Air sends E1 and 6, of the same samples, with less in the latter."""
 
 @dataclass(slots=True)
 class Sensor:
-    """What is known of one advertiser."""
+    """What is known of one sender."""
 
     address: bytes
     reports: int = 0
@@ -29,7 +29,7 @@ class Sensor:
     name: str | None = None
     measurement: Measurement | None = None
     error: str | None = None
-    """Why there is no measurement: a code of the formats room."""
+    """Why there is no measurement: a code of FormatError."""
     measurements: int = 0
     """Different ones that were received."""
     missed: int = 0
@@ -47,9 +47,9 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one report says: a measurement, or the reason why there is none (`error`).
+    """What one report holds: a measurement, or the reason why there is none (`error`).
 
-    error: a code of the formats room; or "superseded" (an Air's format 6 beside its E1), or
+    error: a code of FormatError; or "superseded" (an Air's format 6 beside its E1), or
     "replayed" (an encrypted reading that is not newer than the last one).
     """
 
@@ -61,7 +61,7 @@ class Reading:
 
 
 class Sensors:
-    """All advertisers that were received, in order of their first report.
+    """All senders, in order of their first report.
 
     keys: for encrypted readings. without: data formats that count as unknown.
     max_sensors: when there are more, the one received least recently leaves.
@@ -78,7 +78,7 @@ class Sensors:
         self._max_sensors = max_sensors
 
     def receive(self, report: Report, now: float) -> Reading:
-        """What one report, received at monotonic `now`, says."""
+        """The reading of one report, received at monotonic `now`."""
         self.counters.reports += 1
         sensor = self._sensor(report.address)
         sensor.received = now

@@ -1,7 +1,7 @@
-"""The one table: the newest advertisement of every sensor, and who has still to be told.
+"""The one table: the newest advertisement of every sensor, and per reader a queue of what changed.
 
-The rules are those of the gateway's own table (ruuvi.gateway_esp.c, adv_table.c); servers see
-their effect as the order and the content of batches.
+The rules are those of the gateway's own table (ruuvi.gateway_esp.c, adv_table.c); they
+decide the order and the content of batches.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,19 +13,20 @@ from ruuvi_host.intake.gaps import missed
 from ruuvi_host.monitoring.counters import IntakeCounters, QueueCounters
 
 LONGEST_LEGACY = 31
-"""Bytes of legacy advertising data; what is longer came by extended advertising."""
+"""Bytes of legacy advertising data; longer data is from extended advertising."""
 
 # Bytes of a RuuviTag's advertising data: the format, and its measurement sequence.
 _FORMAT = df5.PAYLOAD
 _HIGH, _LOW = df5.PAYLOAD + df5.SEQUENCE.start, df5.PAYLOAD + df5.SEQUENCE.end - 1
 
-LONGER_GIVES_WAY = 60.0
-"""Seconds after which legacy data may replace an extended advertisement. The gateway never lets
-it; but a sensor whose extended advertising ceased would then be frozen for ever."""
+EXTENDED_EXPIRES = 60.0
+"""Seconds after which legacy data may replace an extended advertisement. On the gateway it never
+may; but then a sensor that stops extended advertising would never be updated again."""
 
 
 class _Entry:
-    """A place in the table. Reused for a newcomer, who so takes over the place in each queue."""
+    """A sensor in the table. When the table is full, a new sensor takes over the oldest entry, and
+    with it the place in each queue."""
 
     __slots__ = ("advertisement", "missed", "samples")
 
@@ -33,7 +34,7 @@ class _Entry:
         self.advertisement = advertisement
         self.samples = samples
         self.missed = 0
-        """Measurements that were not heard, as far as their numbers tell."""
+        """Measurements that were not received, as far as is known."""
 
 
 Queue = dict[_Entry, None]
@@ -42,7 +43,7 @@ Queue = dict[_Entry, None]
 class AdvertisementTable:
     """Newest advertisement per address, the least recently changed one first.
 
-    max_sensors: the sensor that changed least recently leaves when a new one comes.
+    max_sensors: when there are more, the one that changed least recently is evicted.
     """
 
     def __init__(self, max_sensors: int = 100, counters: IntakeCounters | None = None) -> None:
@@ -56,9 +57,9 @@ class AdvertisementTable:
         return len(self._entries)
 
     def queue(self, counters: QueueCounters | None = None) -> "ChangeQueue":
-        """A new reader's own view of what has changed since it last looked.
+        """What has changed, for one more reader.
 
-        counters: of a reader whose place it takes.
+        counters: those of the reader that it replaces.
         """
         queue: Queue = {}
         counters = counters or QueueCounters()
@@ -66,7 +67,7 @@ class AdvertisementTable:
         return ChangeQueue(queue, counters, self.counters)
 
     def put(self, advertisements: Iterable[AdvertisementFields]) -> None:
-        """Take in what one read brought, in order."""
+        """Take the advertisements of one read, in order."""
         entries = self._entries
         queues = self._queues
         counters = self.counters
@@ -88,7 +89,7 @@ class AdvertisementTable:
                     continue
                 if (
                     len(data) <= LONGEST_LEGACY < len(old_data)
-                    and Advertisement(*values).received - old.received <= LONGER_GIVES_WAY
+                    and Advertisement(*values).received - old.received <= EXTENDED_EXPIRES
                 ):
                     counters.shorter += 1
                     continue
@@ -110,18 +111,18 @@ class AdvertisementTable:
             entries[address] = entry
             counters.changed += 1
 
-    def hear_better(
+    def keep_stronger(
         self,
         address: bytes,
         data: bytes,
         radio: tuple[int, int, int, int, int | None],
         since: float,
     ) -> bool:
-        """Another coprocessor has heard what the table holds, too: take its radio values if its
-        RSSI is higher. Has it been? Neither news nor a sample.
+        """Another coprocessor has received the same advertisement: take its radio values if its
+        RSSI is higher, and say whether it was. Counts as neither a change nor a sample.
 
         radio: RSSI, primary and secondary PHY, channel and TX power, as in an Advertisement.
-        since: monotonic seconds; what was heard before was another advertisement.
+        since: monotonic seconds; what was received before is another advertisement.
         """
         entry = self._entries.get(address)
         if entry is None:
@@ -147,12 +148,12 @@ class AdvertisementTable:
         return taken
 
     def missed_most(self, count: int) -> list[tuple[bytes, int]]:
-        """(address, measurements that were not heard) of the sensors with most of them."""
+        """(address, measurements that were not received) of the sensors with most of them."""
         missing = ((e.missed, address) for address, e in self._entries.items() if e.missed)
         return [(address, missed) for missed, address in nlargest(count, missing)]
 
     def clear(self) -> None:
-        """Empty the table and all queues. The sensors are known afterwards, for `samples`."""
+        """Empty the table and all queues. For `samples` the sensors are still known."""
         self._known = frozenset(self._entries)
         self._entries.clear()
         for queue, counted in self._queues:
@@ -160,7 +161,7 @@ class AdvertisementTable:
             queue.clear()
 
     def reset(self, max_sensors: int) -> None:
-        """Clear, forget the readers, and have another bound from now on."""
+        """Clear, remove all queues, and set another limit."""
         self.clear()
         self._queues.clear()
         self._max_sensors = max_sensors
@@ -189,7 +190,7 @@ class AdvertisementTable:
 
 
 class ChangeQueue:
-    """What has changed since this reader last looked, in order of each sensor's first change."""
+    """What has changed since this reader's last call, in order of each sensor's first change."""
 
     def __init__(self, queue: Queue, counters: QueueCounters, table: IntakeCounters) -> None:
         self.counters = counters
@@ -199,7 +200,7 @@ class ChangeQueue:
 
     @property
     def changed(self) -> int:
-        """Reports that have changed the table while there was this queue."""
+        """Reports that have changed the table since this queue was made."""
         return self._table.changed - self._changed_before
 
     def __len__(self) -> int:

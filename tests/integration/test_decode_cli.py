@@ -381,7 +381,7 @@ def test_a_bad_file_of_keys(tmp_path: Path, content: str, problem: str) -> None:
     ("option", "sentence"),
     [
         (KEY[2:], "--key: a key has 32 hexadecimal digits, and this one has 30"),
-        (f"kitchen={KEY}", "--key: what stands before = is no address like AA:BB:CC:DD:EE:FF"),
+        (f"kitchen={KEY}", "--key: the part before = is no address like AA:BB:CC:DD:EE:FF"),
         ("@/nowhere/keys", "/nowhere/keys: No such file or directory"),
         ("@/", "/: Is a directory"),
         ("@", "--key @: No such file or directory"),

@@ -1,4 +1,4 @@
-"""From report to batch: the table's rules, timestamps and filters, and the beat."""
+"""From report to batch: the table's rules, timestamps and filters, and the interval."""
 
 from random import Random
 from typing import Any
@@ -84,17 +84,17 @@ def test_body_of_more_tags_than_a_slice_holds() -> None:
 def test_ble_phy_is_left_out_where_the_gateway_does(secondary: int, expected: str | None) -> None:
     import json
 
-    heard = Advertisement(bytes(6), b"\xaa", -1, 1, secondary, 37, -4, 0.0, 5)
-    tags = json.loads(body((heard,), HTTP["batch"][0]["gateway"], 1))["data"]["tags"]
+    received = Advertisement(bytes(6), b"\xaa", -1, 1, secondary, 37, -4, 0.0, 5)
+    tags = json.loads(body((received,), HTTP["batch"][0]["gateway"], 1))["data"]["tags"]
     tag = tags["00:00:00:00:00:00"]
     assert tag.get("ble_phy") == expected
     assert tag["ble_tx_power"] == 4294967292  # the firmware prints -4 so
 
 
 def test_a_negative_tx_power_is_signed_when_that_is_wanted() -> None:
-    heard = [Advertisement(bytes(6), b"\xaa", -1, 1, 15, 37, p, 0.0, 5) for p in (-4, 7, None)]
+    received = [Advertisement(bytes(6), b"\xaa", -1, 1, 15, 37, p, 0.0, 5) for p in (-4, 7, None)]
     facts = BodyFacts(signed_tx_power=True)
-    batch = Batch(1, DeviceId(bytes(8), bytes(6)), tuple(heard))
+    batch = Batch(1, DeviceId(bytes(8), bytes(6)), tuple(received))
     made = b"".join(body_slices(batch, facts, 1)).decode()
     assert [line.strip() for line in made.splitlines() if "ble_tx_power" in line] == [
         '"ble_tx_power": -4,',
@@ -126,8 +126,8 @@ def test_sequence(case: dict[str, Any]) -> None:
                 taken = queues[step["target"]].take()
                 expected = step["expected"]["data"]["tags"]
                 assert [a.address.hex(":").upper() for a in taken] == list(expected)
-                for heard, tag in zip(taken, expected.values(), strict=True):
-                    assert (heard.rssi, heard.timestamp) == (tag["rssi"], tag["timestamp"])
+                for received, tag in zip(taken, expected.values(), strict=True):
+                    assert (received.rssi, received.timestamp) == (tag["rssi"], tag["timestamp"])
             case "history":
                 window = int(step["query"].get("time", 60))
                 shown = [a for a in table.newest_first() if a.timestamp >= step["time"] - window]
@@ -224,11 +224,11 @@ def test_without_a_clock_the_timestamp_is_the_number_of_legacy_reports() -> None
 def test_reports_of_old_firmware() -> None:
     table = AdvertisementTable()
     Intake(table).receive([AdvRprt(bytes(6), b"\x01", -40)], 5.0, 9)
-    (heard,) = table.newest_first()
-    assert heard == Advertisement(bytes(6), b"\x01", -40, 15, 15, 255, None, 5.0, 9)
+    (received,) = table.newest_first()
+    assert received == Advertisement(bytes(6), b"\x01", -40, 15, 15, 255, None, 5.0, 9)
 
 
-# -- the beat -------------------------------------------------------------------------------------
+# -- the interval ---------------------------------------------------------------------------------
 
 
 def test_the_interval_keeps_its_rhythm() -> None:
@@ -238,16 +238,16 @@ def test_the_interval_keeps_its_rhythm() -> None:
     assert batcher.due == 1010.0
     batcher.take(1010.2)
     assert batcher.due == 1020.0
-    batcher.take(1047.0)  # two beats were missed
+    batcher.take(1047.0)  # two batches were not made
     assert batcher.due == 1050.0
     batcher.period = 60
-    assert batcher.due == 1100.0, "a new period counts from the last beat"
+    assert batcher.due == 1100.0, "a new period counts from the last due time"
 
 
 # -- several coprocessors -------------------------------------------------------------------------
 
 
-class TwoEars:
+class TwoCoprocessors:
     """An intake that two coprocessors report to."""
 
     def __init__(self) -> None:
@@ -256,7 +256,7 @@ class TwoEars:
         self.intake = Intake(self.table, coprocessors=2)
         self.counters = self.intake.counters
 
-    def hear(self, source: int, now: float, data: bytes = b"\x01", rssi: int = -60) -> None:
+    def receive(self, source: int, now: float, data: bytes = b"\x01", rssi: int = -60) -> None:
         report = AdvRprt2(bytes(6), data, rssi, 1, 15, 37, False, -64)
         self.intake.receive([report], now, int(now), source)
 
@@ -268,89 +268,89 @@ class TwoEars:
         return next(self.table.newest_first()).rssi
 
 
-def test_an_advertisement_that_two_hear_counts_once() -> None:
-    ears = TwoEars()
+def test_an_advertisement_that_two_report_counts_once() -> None:
+    both = TwoCoprocessors()
     for number in range(5):
-        ears.hear(0, 10.0 + number, bytes([number]))
-        ears.hear(1, 10.01 + number, bytes([number]))
-    assert (ears.counters.changed, ears.counters.duplicates) == (5, 5)
-    assert (ears.counters.repeats, ears.counters.legacy) == (0, 5)
-    assert ears.samples() == 4
-    assert len(ears.queue.take()) == 1
+        both.receive(0, 10.0 + number, bytes([number]))
+        both.receive(1, 10.01 + number, bytes([number]))
+    assert (both.counters.changed, both.counters.duplicates) == (5, 5)
+    assert (both.counters.repeats, both.counters.legacy) == (0, 5)
+    assert both.samples() == 4
+    assert len(both.queue.take()) == 1
 
 
 def test_repetitions_are_no_duplicates() -> None:
-    ears = TwoEars()
+    both = TwoCoprocessors()
     for number in range(4):
-        ears.hear(number % 2, 10.0 + number * 1.285)
-        ears.hear(1 - number % 2, 10.02 + number * 1.285)
-    assert (ears.counters.changed, ears.counters.repeats, ears.counters.duplicates) == (1, 3, 4)
-    assert ears.samples() == 3
+        both.receive(number % 2, 10.0 + number * 1.285)
+        both.receive(1 - number % 2, 10.02 + number * 1.285)
+    assert (both.counters.changed, both.counters.repeats, both.counters.duplicates) == (1, 3, 4)
+    assert both.samples() == 3
 
 
 def test_one_coprocessor_alone_makes_no_duplicates() -> None:
-    ears = TwoEars()
+    both = TwoCoprocessors()
     for number in range(10):
-        ears.hear(1, 10.0 + number * 0.1)
-    assert (ears.counters.repeats, ears.counters.duplicates) == (9, 0)
+        both.receive(1, 10.0 + number * 0.1)
+    assert (both.counters.repeats, both.counters.duplicates) == (9, 0)
 
 
 @pytest.mark.parametrize(("first", "second", "wins"), [(-80, -50, -50), (-50, -80, -50)])
 def test_the_stronger_rssi_wins(first: int, second: int, wins: int) -> None:
-    ears = TwoEars()
-    ears.hear(0, 10.0, rssi=first)
-    ears.hear(1, 10.4, rssi=second)
-    assert ears.rssi() == wins
-    assert ears.counters.stronger == (wins == second)
-    [taken] = ears.queue.take()
+    both = TwoCoprocessors()
+    both.receive(0, 10.0, rssi=first)
+    both.receive(1, 10.4, rssi=second)
+    assert both.rssi() == wins
+    assert both.counters.stronger == (wins == second)
+    [taken] = both.queue.take()
     assert (taken.rssi, taken.received, taken.timestamp) == (wins, 10.0, 10)
 
 
 def test_a_repetition_brings_no_other_rssi() -> None:
-    """As for one coprocessor: repeated data is no news."""
-    ears = TwoEars()
-    ears.hear(0, 10.0, rssi=-80)
-    ears.hear(0, 12.0, rssi=-70)
-    ears.hear(1, 12.1, rssi=-50)
-    assert ears.rssi() == -80
-    assert (ears.counters.duplicates, ears.counters.stronger) == (1, 0)
+    """As for one coprocessor: repeated data is no change."""
+    both = TwoCoprocessors()
+    both.receive(0, 10.0, rssi=-80)
+    both.receive(0, 12.0, rssi=-70)
+    both.receive(1, 12.1, rssi=-50)
+    assert both.rssi() == -80
+    assert (both.counters.duplicates, both.counters.stronger) == (1, 0)
 
 
 def test_late_old_data_does_not_come_back() -> None:
     """The other line is slower, by more than the sensor takes for its next reading."""
-    ears = TwoEars()
-    ears.hear(0, 10.0, b"old")
-    ears.hear(0, 10.3, b"new")
-    ears.hear(1, 10.4, b"old")
-    assert next(ears.table.newest_first()).data == b"new"
-    assert ears.counters.duplicates == 1
+    both = TwoCoprocessors()
+    both.receive(0, 10.0, b"old")
+    both.receive(0, 10.3, b"new")
+    both.receive(1, 10.4, b"old")
+    assert next(both.table.newest_first()).data == b"new"
+    assert both.counters.duplicates == 1
 
 
 @pytest.mark.parametrize("at", [10.0, 10.2, 10.45])
-def test_an_echo_is_known_whenever_it_comes(at: float) -> None:
-    ears = TwoEars()
-    ears.hear(0, 10.0, b"something before")
-    ears.hear(0, at)
-    ears.hear(1, at + 0.4)
-    assert ears.counters.duplicates == 1
+def test_a_duplicate_is_known_whenever_it_comes(at: float) -> None:
+    both = TwoCoprocessors()
+    both.receive(0, 10.0, b"something before")
+    both.receive(0, at)
+    both.receive(1, at + 0.4)
+    assert both.counters.duplicates == 1
 
 
 def test_after_a_while_nothing_is_remembered() -> None:
-    ears = TwoEars()
-    ears.hear(0, 10.0)
-    ears.hear(1, 10.6)
-    ears.hear(0, 1000.0)
-    assert (ears.counters.repeats, ears.counters.duplicates) == (2, 0)
+    both = TwoCoprocessors()
+    both.receive(0, 10.0)
+    both.receive(1, 10.6)
+    both.receive(0, 1000.0)
+    assert (both.counters.repeats, both.counters.duplicates) == (2, 0)
 
 
 def test_every_report_ends_in_one_counter() -> None:
-    ears = TwoEars()
+    both = TwoCoprocessors()
     random = Random(1)
     for number in range(5000):
         size = random.choice((0, 1, 5, 31, 40, 49))
         reports = [report(random.randrange(150), bytes([random.randrange(3)]) * size)]
-        ears.intake.receive(reports, number * 0.05, random.choice((None, 1)), random.randrange(2))
-    c = ears.counters
+        both.intake.receive(reports, number * 0.05, random.choice((None, 1)), random.randrange(2))
+    c = both.counters
     dropped = c.empty + c.too_long + c.filtered + c.clock_not_synchronised + c.duplicates
     assert c.reports == 5000 == dropped + c.changed + c.repeats + c.shorter
     assert (
