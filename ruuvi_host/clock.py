@@ -1,4 +1,4 @@
-"""Time, as a thing that can be passed in, and the question whether the wall clock is right."""
+"""Clocks as arguments, and whether the wall clock is right."""
 
 import ctypes
 import logging
@@ -10,10 +10,10 @@ from typing import Protocol
 log = logging.getLogger(__name__)
 
 EARLIEST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-"""A wall clock before this is wrong for sure. (The gateway's own rule.)"""
+"""A wall clock before this is certainly wrong. (The gateway's own rule.)"""
 
 LONG_UP = 600.0
-"""Seconds after which a clock that nobody has set would have been set."""
+"""Seconds of uptime after which a plausible clock is trusted."""
 
 _STA_UNSYNC = 0x0040
 _TIMEX_SIZE = 208
@@ -21,18 +21,18 @@ _TIMEX_SIZE = 208
 
 
 class Clock(Protocol):
-    """Monotonic seconds for waiting and ages, wall seconds for what others see."""
+    """Monotonic seconds for waiting and ages, wall seconds for timestamps."""
 
     def monotonic(self) -> float: ...
 
     def wall(self) -> float: ...
 
     def synchronised(self) -> bool:
-        """Does the system say that it keeps the wall clock right?"""
+        """Does the kernel say that the wall clock is synchronised?"""
         ...
 
     def uptime(self) -> float:
-        """Seconds since the machine was started."""
+        """Seconds since the machine booted."""
         ...
 
 
@@ -59,11 +59,11 @@ class SystemClock:
 
 
 class WallClock:
-    """The wall time to stamp with, or None as long as it is not known to be right.
+    """The wall time for timestamps, or None as long as it is not known to be right.
 
-    It is right when the kernel says so; and also, for many containers and virtual machines never
-    say it, when the machine has been up for ten minutes and the time is plausible.
-    Once right it stays so: a server that is asked for the time may be away for hours.
+    It is right when the kernel says so. In many containers and virtual machines the kernel never
+    does; there it is right when the machine has been up for ten minutes and the time is plausible.
+    Once right it stays so: the time server may be unreachable for hours.
     """
 
     def __init__(self, clock: Clock, *, trusted: bool) -> None:
@@ -71,7 +71,7 @@ class WallClock:
         self._right = trusted
 
     def check(self) -> bool:
-        """Is the clock right? Asks the system until the answer is yes."""
+        """Is the clock right? Asks the kernel until the answer is yes."""
         if not self._right and self._clock.wall() >= EARLIEST:
             self._right = self._clock.synchronised()
             if not self._right and self._clock.uptime() >= LONG_UP:

@@ -1,4 +1,4 @@
-"""What can go wrong in the host, and the exit code it ends with.
+"""The errors of the host, each with the exit code of the process.
 
     RuuviHostError
       ConfigError            exit 2   a key or option, and the problem with it
@@ -6,13 +6,12 @@
       DeviceError            exit 3   the serial side
         PortError                     cannot be opened, or was lost
         HandshakeError                the coprocessor does not answer as it should
-        CommandError                  a command was refused, or not answered
         ResetError                    the reset line could not be pulled
       FormatError            exit 1   advertising data that should decode, and does not
       RelayError             exit 4   the network side
         SinkError                     a server refuses, or cannot be reached
         SpoolError                    undelivered data cannot be kept
-      HealthError            exit 5   the host does not do its work, and cannot fix it
+      HealthError            exit 5   the host does not work, and a restart is the only remedy left
 
 The message is for people and says what to do next; the attributes are for programs.
 """
@@ -22,7 +21,7 @@ from typing import ClassVar
 
 
 class RuuviHostError(Exception):
-    """The root: everything that ruuvi-host raises on purpose."""
+    """The base of all errors that ruuvi-host raises on purpose."""
 
     exit_code: ClassVar[int] = 1
 
@@ -39,7 +38,7 @@ class ConfigError(RuuviHostError):
 
 
 class ConfigProblemsError(ConfigError):
-    """Several at once. `key` and `problem` are those of the first."""
+    """Several errors at once. `key` and `problem` are those of the first."""
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
         super().__init__(*errors[0])
@@ -47,13 +46,13 @@ class ConfigProblemsError(ConfigError):
 
 
 class DeviceError(RuuviHostError):
-    """Something on the serial side."""
+    """An error of the serial side."""
 
     exit_code = 3
 
 
 class PortError(DeviceError):
-    """A serial port cannot be opened, or was lost. `path` is the port as it was named."""
+    """A serial port cannot be opened, or was lost. `path` is the port as configured."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
@@ -70,16 +69,8 @@ class HandshakeError(DeviceError):
         self.attempts = attempts
 
 
-class CommandError(DeviceError):
-    """A command was refused by the coprocessor, or got no ACK. `command` is its name."""
-
-    def __init__(self, command: str, problem: str) -> None:
-        super().__init__(f"{command}: {problem}")
-        self.command = command
-
-
 class ResetError(DeviceError):
-    """The coprocessor could not be reset by its line, or by the command for it."""
+    """The coprocessor could not be reset, by its reset line or by the reset command."""
 
 
 class FormatError(RuuviHostError):
@@ -95,7 +86,7 @@ class FormatError(RuuviHostError):
 
 
 class RelayError(RuuviHostError):
-    """Something on the network side."""
+    """An error of the network side."""
 
     exit_code = 4
 
@@ -117,6 +108,6 @@ class SpoolError(RelayError):
 
 
 class HealthError(RuuviHostError):
-    """The host does not do its work, for no reason that would excuse it: start it anew."""
+    """The host does not work, and there is no outside reason for it: it has to be restarted."""
 
     exit_code = 5

@@ -1,4 +1,4 @@
-"""The life of a command that runs until it is told to stop: signals, helper threads, the end."""
+"""Running a command until a signal stops it: signals, tasks, helper threads."""
 
 import asyncio
 import os
@@ -15,21 +15,21 @@ T = TypeVar("T")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SAME_SIGNAL = 0.5
-"""Seconds in which further signals are taken for the same wish to stop."""
+"""Seconds in which further signals count as the same one."""
 
 
 def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
-    """Run `main`; SIGINT or SIGTERM cancels it, and its clean-up then decides how it ends.
+    """Run `main` until it ends. SIGINT or SIGTERM cancels it, and it may then clean up.
 
-    A second signal ends the process at once, for those who cannot wait; not one that comes with
-    the first, as when a shell and its child are both told. `main` need not catch the cancellation.
+    A second signal ends the process at once; not one that comes together with the first, as when a
+    shell and its child both get one. `main` need not catch the cancellation.
     """
     with asyncio.Runner() as runner, suppress(asyncio.CancelledError):
         runner.run(_stoppable(main))
 
 
 def run_once(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main`, which ends by itself; a look-up that hangs does not hold up the end."""
+    """Run `main`, which ends by itself. A name look-up that hangs does not delay the end."""
 
     async def watched() -> T:
         asyncio.get_running_loop().set_default_executor(DaemonThreads())
@@ -43,19 +43,19 @@ async def _stoppable(main: Coroutine[Any, Any, None]) -> None:
     loop.set_default_executor(DaemonThreads())
     task = asyncio.current_task()
     assert task is not None
-    told_at = inf
+    stopped_at = inf
 
     def stop(number: int, frame: object) -> None:
-        nonlocal told_at
-        if monotonic() > told_at + SAME_SIGNAL:
+        nonlocal stopped_at
+        if monotonic() > stopped_at + SAME_SIGNAL:
             os._exit(128 + number)
-        if told_at == inf:
-            told_at = monotonic()
+        if stopped_at == inf:
+            stopped_at = monotonic()
             loop.call_soon_threadsafe(task.cancel)
 
     for number in STOP_SIGNALS:
-        # Not by the loop: a second signal must be heard also while the loop is held up, by a
-        # write to a pipe that nobody reads for instance.
+        # Not by the loop: a second signal must work also while the loop is blocked, for instance
+        # by a write to a pipe that is not read.
         signal.signal(number, stop)
     await main
 
@@ -72,7 +72,7 @@ def on_signal(number: signal.Signals, then: Callable[[], None]) -> Iterator[None
 
 
 def has_terminal() -> bool:
-    """Does this process belong to a terminal that is still there?"""
+    """Does this process have a terminal that still exists?"""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:
@@ -81,9 +81,9 @@ def has_terminal() -> bool:
 
 
 async def together(**parts: Coroutine[Any, Any, None]) -> None:
-    """Run all `parts`, each a task of its name, until one fails or we are cancelled.
+    """Run all `parts`, each a task with its name, until one fails or we are cancelled.
 
-    The failure comes out as itself: a group of one would only hide it from who handles it.
+    The error is raised as itself, not in an ExceptionGroup, so that callers can catch it.
     """
     failures: list[Exception] = []
     try:
@@ -91,7 +91,9 @@ async def together(**parts: Coroutine[Any, Any, None]) -> None:
             for name, part in parts.items():
                 tasks.create_task(part, name=name)
     except* Exception as group:
-        failures.extend(group.exceptions)  # the rest was cancelled: nearly always there is one
+        failures.extend(
+            group.exceptions
+        )  # the other parts were cancelled: nearly always there is one error
     if failures:
         raise failures[0]
 
@@ -127,8 +129,8 @@ async def to_its_end(part: Coroutine[Any, Any, None]) -> None:
 class DaemonThreads(ThreadPoolExecutor):
     """An executor whose threads are not waited for at the end of the process.
 
-    A look-up of a name, or opening a port, can hang for half a minute in the system; the stop of
-    the host must not wait for it.
+    A name look-up, or opening a port, can hang for half a minute in the system. The host must not
+    wait for it when it stops.
     """
 
     def submit(  # type: ignore[override]  # positional parameters as asyncio passes them
@@ -141,7 +143,7 @@ class DaemonThreads(ThreadPoolExecutor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # handed to whoever waits, as every executor does
+            except BaseException as error:  # passed on to the waiter, as every executor does
                 future.set_exception(error)
             else:
                 future.set_result(result)

@@ -1,4 +1,4 @@
-"""Logging for the commands: text on stderr; and how to log what would otherwise flood."""
+"""Logging for the commands: text or JSON lines on stderr, and a limit for repeated messages."""
 
 import json
 import logging
@@ -14,14 +14,14 @@ _LONGEST = 120
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:
-    """Text from outside as it may be printed: control characters escaped, cut."""
+    """Text from outside, safe to print: control characters escaped, and cut."""
     start = text[: longest + 1]
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in start)
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def configure() -> None:
-    """Log lines for people on stderr: time, level where it matters, text. Only the CLI calls it."""
+    """Log lines for people on stderr: time, level from WARNING on, text. For the CLI only."""
     root = logging.getLogger()
     root.addHandler(StderrHandler())
     root.setLevel(logging.WARNING)
@@ -29,7 +29,7 @@ def configure() -> None:
 
 
 def adjust(level: str, *, as_json: bool) -> None:
-    """After `configure`: lines of this level (debug, info, warning, error) on, or JSON lines."""
+    """After `configure`: the lowest level to show (debug, info, warning, error); text or JSON."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, StderrHandler):
             handler.setFormatter(_JsonFormatter() if as_json else _Formatter())
@@ -38,13 +38,13 @@ def adjust(level: str, *, as_json: bool) -> None:
 
 
 class StderrHandler(logging.Handler):
-    """Writes to stderr in a thread: whoever reads it may stop reading (a pager, a stopped
-    terminal), and the host must not wait for that. Lines that find no room are counted.
+    """Writes to stderr in a thread: its reader (a pager, a stopped terminal) may block, and the
+    host must not wait for it. Lines for which the queue has no room are counted.
     """
 
     LONGEST_QUEUE = 1000
-    LAST_WORDS = 1.0
-    """Seconds that the end of the process waits for lines that are not written yet."""
+    FLUSH_TIMEOUT = 1.0
+    """Seconds that the end of the process waits for lines in the queue."""
 
     def __init__(self, fd: int = 2) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         line = self.format(record)
         if self._dropped:
-            line += f" ({self._dropped} lines before this one were lost: nobody read them)"
+            line += f" ({self._dropped} lines before this one were lost: they were not read)"
         try:
             self._lines.put_nowait(line)
         except Full:
@@ -65,16 +65,16 @@ class StderrHandler(logging.Handler):
             self._dropped = 0
 
     def flush(self) -> None:
-        """Wait until all is written, but not for long. `logging` calls it at the end."""
+        """Wait until all is written, for FLUSH_TIMEOUT at most. `logging` calls it at the end."""
         with self._lines.all_tasks_done:
             self._lines.all_tasks_done.wait_for(
-                lambda: not self._lines.unfinished_tasks, self.LAST_WORDS
+                lambda: not self._lines.unfinished_tasks, self.FLUSH_TIMEOUT
             )
 
     def _write(self) -> None:
         while True:
             data = (self._lines.get() + "\n").encode("utf-8", "replace")
-            with suppress(OSError):  # nobody is left to be told about it
+            with suppress(OSError):  # there is nowhere left to report it
                 while data:
                     data = data[os.write(self._fd, data) :]
             self._lines.task_done()
@@ -111,10 +111,10 @@ class _JsonFormatter(logging.Formatter):
 
 
 class Repeated:
-    """Lets the first of a row of like events through, then one a minute with their count.
+    """Limits the log lines of an event that repeats: the first one, then one a minute.
 
-    `due()` for each event: None: keep quiet; n: log it, n events since the last time (this one
-    included). `reset()` when the row has ended.
+    Call `due()` for each event. None: do not log it; n: log it, there were n events since the last
+    line (this one included). Call `reset()` when the events have ended.
     """
 
     def __init__(self, interval: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
@@ -123,7 +123,7 @@ class Repeated:
         self._count = 0
         self._next = 0.0
         self.total = 0
-        """Events since the row began."""
+        """Events since the last `reset`."""
 
     def due(self) -> int | None:
         now = self._clock()

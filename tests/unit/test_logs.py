@@ -85,7 +85,7 @@ def test_lines_for_people(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_nobody_waits_for_who_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs.StderrHandler, "LONGEST_QUEUE", 10)
-    monkeypatch.setattr(logs.StderrHandler, "LAST_WORDS", 0.01)
+    monkeypatch.setattr(logs.StderrHandler, "FLUSH_TIMEOUT", 0.01)
     reader, writer = os.pipe()
     handler = logs.StderrHandler(writer)
     for number in range(20):  # of 100 kB each: a pipe holds less
