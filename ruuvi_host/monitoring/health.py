@@ -63,7 +63,7 @@ class TargetFacts:
     served: float = 0.0
     """When a batch was last accepted; before the first time: when the relay began."""
     answered: float = 0.0
-    """The same for an answer that proves the network: 2xx or 429."""
+    """When it was last proven that it can be reached, with a batch accepted or not."""
     waiting: int = 0
     """Batches."""
     network: bool = True
@@ -108,6 +108,17 @@ class Health:
         return "; ".join(worth or [f.sentence for f in self.findings])
 
 
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """What the network watchdog has found."""
+
+    silent: dict[str, str]
+    """Target → a sentence without its name; only those that have not answered for too long."""
+    all_of_them: bool
+    """No target behind a network answers. As long as one does, a restart would cost more than it
+    can fix."""
+
+
 def judge(facts: HostFacts, now: float) -> Health:
     """now: monotonic seconds."""
     # As long as one coprocessor answers, a new start would cost more than it can fix.
@@ -120,13 +131,18 @@ def judge(facts: HostFacts, now: float) -> Health:
     return Health(tuple(sorted(findings, key=lambda finding: -finding.level)))
 
 
-def unreachable(facts: HostFacts, now: float, limit: float) -> str:
-    """The network watchdog: a sentence if no target has had an answer (2xx or 429) for `limit`
-    seconds, else empty. Without a target there is nothing to be reached."""
-    last = max((target.answered for target in facts.targets), default=inf)
-    if now - last < limit:
-        return ""
-    return f"no server has answered a batch for {_minutes(now - last)}"
+def unreachable(facts: HostFacts, now: float, limit: float) -> Unreachable:
+    """The network watchdog: each target behind a network is judged for itself.
+
+    limit: seconds without an answer that proves that it can be reached.
+    """
+    networks = [target for target in facts.targets if target.network]
+    silent = {
+        t.name: f"no answer to a batch for {_minutes(now - t.answered)}"
+        for t in networks
+        if now - t.answered >= limit
+    }
+    return Unreachable(silent, all_of_them=0 < len(silent) == len(networks))
 
 
 def _link(link: LinkFacts, now: float, *, excused: bool) -> Finding:

@@ -31,7 +31,7 @@ START = 30.0
 """Seconds after which systemd is told that we are ready although something is still amiss: it
 would end us after 90, and being patient is our task, not its."""
 NETWORK_WATCHDOG = 3600.0
-"""Seconds without an answer to a batch. As on the gateway."""
+"""Seconds without an answer of a target to a batch. As on the gateway."""
 REPEAT = 3600.0
 """Seconds after which what is still amiss is said again."""
 
@@ -39,7 +39,8 @@ REPEAT = 3600.0
 class Watch:
     """Looks at `facts` as long as `run` runs.
 
-    network_watchdog: seconds. exit_by_watchdog: what it finds ends the process. audit: the
+    network_watchdog: seconds. exit_by_watchdog: the process ends when it finds
+    that no target behind a network answers. audit: the
     accounting, to be asserted at each look.
     """
 
@@ -62,7 +63,8 @@ class Watch:
         self._look = min(look, (notifier.interval or inf) / 3)
         self._began = monotonic()
         self._ready = False
-        self._unreachable_said = -inf
+        self._unreachable_said: dict[str, float] = {}
+        """Target → when the log said so last."""
         self.health: Health | None = None
         """The last judgement."""
 
@@ -72,7 +74,7 @@ class Watch:
         forgiven = False
         while True:
             if standstill:
-                standstill.beat()
+                standstill.alive()
             now = monotonic()
             # After a standstill of all, the rest gets a turn before it is judged; once.
             forgiven = not forgiven and now - looked > self._look + LATE
@@ -106,18 +108,20 @@ class Watch:
         self._missing = missing
 
     def _check_network(self, facts: HostFacts, now: float) -> None:
-        problem = unreachable(facts, now, self.network_watchdog)
-        if not problem:
-            self._unreachable_said = -inf
-        elif self.exit_by_watchdog:
-            raise HealthError(f"Network watchdog: {problem}")
-        elif now >= self._unreachable_said + REPEAT:
-            self._unreachable_said = now
-            log.error("%s: is the network there, and are the addresses right?", problem)
+        found = unreachable(facts, now, self.network_watchdog)
+        if found.all_of_them and self.exit_by_watchdog:
+            told = "; ".join(f"{name}: {sentence}" for name, sentence in found.silent.items())
+            raise HealthError(f"Network watchdog: {told}")
+        before = self._unreachable_said
+        self._unreachable_said = {name: before.get(name, -inf) for name in found.silent}
+        for name, sentence in found.silent.items():
+            if now >= self._unreachable_said[name] + REPEAT:
+                self._unreachable_said[name] = now
+                log.error("%s: %s: is the network there, and the address right?", name, sentence)
 
 
 class Standstill:
-    """A thread that ends the process when nobody has called `beat` for `limit` seconds.
+    """A thread that ends the process when nobody has called `alive` for `limit` seconds.
 
     last_word: told what stood still, just before. A process that was itself stopped, or a machine
     that slept, is forgiven: the thread then notices a gap in its own time.
@@ -141,7 +145,7 @@ class Standstill:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
 
-    def beat(self) -> None:
+    def alive(self) -> None:
         self._turned = monotonic()
 
     def _watch(self) -> None:

@@ -94,7 +94,7 @@ def test_a_target_on_a_full_disk(folder: Path) -> None:
     options = [word for pair in settings for word in ("--set", pair)]
     command = (COMMAND, "run", "--simulate", "--state-dir", str(state), *options)
     with Program(*mounting(folder, "100k"), "sh", "-c", filled, *command) as program:
-        program.wait_for("post failed .*the disk is full: make room for .*/data")
+        program.wait_for("not delivered .*the disk is full: make room for .*/data")
         root = Path(f"/proc/{program.pid}/root")  # as the program sees it
         (root / str(folder / "other")[1:]).unlink()
         program.wait_for("batches are accepted after")

@@ -67,11 +67,12 @@ class World:
         now = monotonic()
         self.link = LinkFacts("/dev/ttyACM0", True, True, now, now)
         self.target = TargetFacts("custom", batch_due=now + 1000, served=now, answered=now)
+        self.others: list[TargetFacts] = []
         self.notifier = Notifier(address, 30.0)
         self.watch = Watch(self.facts, self.notifier, look=LOOK, **options)  # type: ignore[arg-type]
 
     def facts(self) -> HostFacts:
-        return HostFacts([self.link], [self.target])
+        return HostFacts([self.link], [self.target, *self.others])
 
     async def run_until(self, systemd: Systemd, text: str, times: int = 1) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -125,9 +126,30 @@ def test_the_network_watchdog_says_it_once(
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert record.getMessage() == (
-        "no server has answered a batch for 2.0 h: is the network there, and are the addresses "
-        "right?"
+        "custom: no answer to a batch for 2.0 h: is the network there, and the address right?"
     )
+
+
+def test_a_target_that_is_served_does_not_hide_a_dead_server(
+    systemd: Systemd, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither a file, nor another server. But only if no server answers is a restart any use."""
+    world = World(systemd.address, network_watchdog=3600, exit_by_watchdog=True)
+    file = replace(world.target, name="file", network=False)
+    world.others = [file, replace(world.target, name="other", answered=monotonic() - 7200)]
+    run(world.run_until(systemd, "WATCHDOG=1", 6))
+    (record,) = caplog.records
+    assert record.getMessage().startswith("other: no answer to a batch for 2.0 h: ")
+    world = World(systemd.address, network_watchdog=3600, exit_by_watchdog=True)
+    world.others = [file]
+    world.target = replace(world.target, answered=monotonic() - 7200)
+
+    async def main() -> None:
+        with pytest.raises(HealthError, match="Network watchdog: custom: no answer"):
+            await world.watch.run()
+        world.notifier.close()
+
+    run(main())
 
 
 def test_the_network_watchdog_may_end_it(systemd: Systemd) -> None:
@@ -135,7 +157,9 @@ def test_the_network_watchdog_may_end_it(systemd: Systemd) -> None:
     world.target = replace(world.target, answered=monotonic() - 7200)
 
     async def main() -> None:
-        with pytest.raises(HealthError, match=r"^Network watchdog: no server has answered"):
+        with pytest.raises(
+            HealthError, match=r"^Network watchdog: custom: no answer to a batch for"
+        ):
             await world.watch.run()
         world.notifier.close()
 
@@ -175,12 +199,12 @@ def hold_up():
     sys.stdin.read()
 
 async def main():
-    standstill.beat()
+    standstill.alive()
     if sys.argv[2] == "hold up":
         hold_up()
     for _ in range(int(sys.argv[3])):
-        standstill.beat()
-        print("beat", flush=True)
+        standstill.alive()
+        print("alive", flush=True)
         await asyncio.sleep(0.01)
 
 logs.configure()
@@ -226,7 +250,7 @@ def test_a_process_that_was_stopped_is_forgiven(tmp_path: Path) -> None:
         sleep(1.5 * limit)  # not to wait for anything: this is the fault
         process.send_signal(signal.SIGCONT)
         for _ in range(500):  # more than a pipe holds: it goes on
-            assert process.stdout.readline() == b"beat\n"
+            assert process.stdout.readline() == b"alive\n"
         process.kill()
     assert not (tmp_path / "last").exists()
 

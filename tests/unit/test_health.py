@@ -188,12 +188,23 @@ def test_a_fault_has_a_reason_that_a_new_start_may_mend(facts: HostFacts) -> Non
 
 
 def test_the_network_watchdog() -> None:
-    one, other = replace(TARGET, answered=NOW - 3600), replace(TARGET, answered=NOW - 7200)
-    assert unreachable(HostFacts([LINK], [one, other]), NOW, 3601) == ""
-    assert unreachable(HostFacts([LINK], [one, other]), NOW, 3600) == (
-        "no server has answered a batch for 60 min"
-    )
-    assert unreachable(HostFacts([LINK], []), NOW, 3600) == ""
+    one = replace(TARGET, answered=NOW - 3600)
+    other = replace(TARGET, name="other", answered=NOW - 7200)
+    file = replace(TARGET, name="file", network=False)
+
+    def found(limit: float, *targets: TargetFacts) -> tuple[dict[str, str], bool]:
+        unreached = unreachable(HostFacts([LINK], targets), NOW, limit)
+        return unreached.silent, unreached.all_of_them
+
+    hour = "no answer to a batch for 60 min"
+    two_hours = "no answer to a batch for 2.0 h"
+    assert found(7201, one, other) == ({}, False)
+    assert found(3601, one, other) == ({"other": two_hours}, False)
+    assert found(3600, one, other) == ({"custom": hour, "other": two_hours}, True)
+    assert found(3600, one, file) == ({"custom": hour}, True), "a file says nothing of a network"
+    assert found(3600, TARGET, file) == ({}, False)
+    assert found(3600, replace(file, answered=0.0)) == ({}, False)
+    assert found(3600) == ({}, False)
 
 
 def test_what_happens_while_it_is_judged_is_now() -> None:
