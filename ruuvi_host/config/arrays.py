@@ -207,7 +207,8 @@ class Tables:
         if not keys:
             return  # its kind is not known; that is a problem of its own
         if name not in keys:
-            why = "unknown key" + meant(name, keys)
-            problems.add(where, why, severity=Severity.ERROR)
+            if not problems.is_full(Severity.ERROR):  # looking for what is meant takes its time
+                why = "unknown key" + meant(name, keys)
+                problems.add(where, why, severity=Severity.ERROR)
         elif (good := checked(keys[name], value, problems, where)) is not None:
             table.values[name], table.origins[name] = good, problems.source
