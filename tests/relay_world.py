@@ -198,6 +198,7 @@ class World:
         period: float = 10.0,
         pace: float = 0.05,
         window: float = 0.0,
+        in_order: bool = False,
         profile: Profile = Profile.HOST,
         settings: SpoolSettings | None = None,
         folder: Path | None = None,
@@ -215,7 +216,7 @@ class World:
         self.spool = Spool(
             self.folder, "custom", settings or SpoolSettings(), self.counters, clock, disk
         )
-        self._more = profile, Pacing(pace, window), ready, period
+        self._more = profile, Pacing(pace, window, in_order), ready, period
         self.relay = self.successor()
 
     def successor(self) -> HostRelay | GatewayRelay:

@@ -24,6 +24,9 @@ class Pacing:
     recovered, and an hour of 10 s batches is through in under half a minute."""
     window: float = 0.0
     """Seconds of which only the newest report of each sensor is sent; 0: every report is."""
+    in_order: bool = False
+    """The newest batch waits for the backlog, where the order counts for more than being up to
+    date: in a file."""
 
 
 TO_OWN_SERVER = Pacing()

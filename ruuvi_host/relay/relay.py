@@ -115,6 +115,8 @@ class HostRelay:
     async def _deliver_all(self) -> bool:
         """False: one was not accepted."""
         outbox = self._outbox
+        if self._pacing.in_order:
+            await outbox.set_newest_aside()
         while outbox.take_newest() or await self._take_oldest():
             if not await self._attempt():
                 return False
@@ -180,6 +182,8 @@ class HostRelay:
 
     def _takes_turns(self) -> bool:
         """An interval too short for attempts in between: every other one is the backlog's."""
+        if self._pacing.in_order:
+            return True
         return self._source.period < 2 * self._pacing.gap and self._outbox.turn is Turn.NEWEST
 
     # --- an attempt with the current batch

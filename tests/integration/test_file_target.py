@@ -1,5 +1,6 @@
 """A folder as the only target, as a user tries it: the real program, a simulated coprocessor."""
 
+import gzip
 import json
 import os
 import re
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 from programs import COMMAND, Program, ruuvi_host
 from told_counters import assert_accounted_for, counted
+
+from ruuvi_host.config.targets import FileTarget
+from ruuvi_host.relay.file.folder import Folder
 
 SETTINGS = ("target.log.kind=file", "target.log.interval=1")
 
@@ -103,11 +107,28 @@ def counted_lines(folder: Path) -> int:
     return (folder / "data/log.jsonl").read_bytes().count(b"\n")
 
 
+def test_a_finished_file_is_compressed_also_one_of_an_earlier_run(tmp_path: Path) -> None:
+    folder = Folder(FileTarget("log", tmp_path / "data", max_bytes=1))
+    for n in range(2):
+        folder.append([b'{"n":%d}\n' % n], 1_777_629_600.0)
+    folder.close()
+    # And one that is begun again as this run finds it: it is older than an hour.
+    with run(tmp_path, "target.log.compress=yes", "target.log.max_age_hours=1") as host:
+        host.wait_for("compressed .*/log-20260501T100000Z.jsonl.gz")
+        host.wait_for("log: finished .*/log-20260501T100000Z-2.jsonl")
+        host.wait_for("compressed .*/log-20260501T100000Z-2.jsonl.gz")
+        assert host.stop() == 0
+    packed = sorted((tmp_path / "data").glob("*.gz"))
+    found = [gzip.decompress(path.read_bytes()) for path in packed]
+    assert sorted(found) == [b'{"n":0}\n', b'{"n":1}\n']
+    assert not list((tmp_path / "data").glob("log-*.jsonl"))
+
+
 def test_a_folder_that_cannot_be_written_waits_in_the_spool(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file in its place")
     state = str(tmp_path / "state")
     with run(tmp_path) as host:
-        host.wait_for(r"this has to be fixed \(.*/data is not a folder: name another one\)")
+        host.wait_for(r"needs fixing \(.*/data is not a folder: name another one\)")
         asked = ("status", "--json", "--state-dir", state)
         while not re.search(r'"spooled": [1-9]', command(*asked).stdout):
             pass

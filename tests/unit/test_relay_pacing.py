@@ -119,6 +119,21 @@ def test_the_cloud_gets_a_backlog_slowly_and_merged(period: float) -> None:
     jump_through(main())
 
 
+@pytest.mark.parametrize("in_order", [False, True])
+def test_the_newest_batch_waits_for_the_backlog_where_the_order_counts(in_order: bool) -> None:
+    async def main() -> None:
+        world = World(chain([LATER] * 4, repeat(ACCEPTED)), in_order=in_order, pace=0.0)
+        world.hear_each(10, 40)
+        await world.run(395)
+        accepted = world.sink.accepted
+        assert sorted(accepted) == list(range(len(accepted)))
+        assert len(accepted) > 10
+        assert (accepted == sorted(accepted)) is in_order
+        accounted_for(world)
+
+    jump_through(main())
+
+
 def test_a_live_batch_is_not_late_for_a_backlog() -> None:
     async def main() -> None:
         world = World(chain(repeat(LATER, 3), repeat(ACCEPTED)), period=60.0, pace=15.0)
