@@ -78,7 +78,7 @@ IN_NO_SUM: Mapping[type[Counters], str] = {
     "etx_errors delimiter_errors length_errors unknown_commands idle_rescans uart_overruns "
     "uart_framing_errors",
     IntakeCounters: "stronger legacy extended_2m coded evicted missed missed_unknown",
-    TargetCounters: "posts failed spooled kept kept_reports",
+    TargetCounters: "attempts failed_attempts spooled kept kept_reports",
     StatisticsCounters: "posts accepted failed",
     ListeningCounters: "missed",
     CaptureCounters: "records bytes_received bytes_sent records_lost bytes_lost",

@@ -188,14 +188,14 @@ class RelayCounters(Counters):
     """Batches that the previous run left in the spool."""
     from_previous_run_reports: int = 0
     """Reports in `from_previous_run`."""
-    posts: int = 0
-    """Attempts to deliver."""
+    attempts: int = 0
+    """Attempts to deliver a batch."""
     accepted: int = 0
     """Batches that the target has accepted."""
     accepted_reports: int = 0
     """Reports in `accepted`."""
-    failed: int = 0
-    """Attempts that were not accepted."""
+    failed_attempts: int = 0
+    """Of `attempts`: those after which the batch was not accepted, or not all of it."""
     refused: int = 0
     """Batches that the target will never accept (HTTP: 4xx about the body); dropped."""
     refused_reports: int = 0

@@ -38,10 +38,10 @@ class Delivery:
     async def attempt(self, batch: Batch) -> Outcome:
         """One attempt. What it means for the batch is left to the caller."""
         self.wait(LONGEST_ATTEMPT)
-        self.counters.posts += 1
+        self.counters.attempts += 1
         outcome = await self.sink.deliver(batch, self._clock.wall())
-        self.counters.posts -= not outcome.begun
-        self.counters.failed += outcome.verdict is not Verdict.ACCEPTED
+        self.counters.attempts -= not outcome.begun
+        self.counters.failed_attempts += outcome.verdict is not Verdict.ACCEPTED
         accepted = outcome.verdict is Verdict.ACCEPTED
         now = self._clock.monotonic()
         if outcome.period is not None:

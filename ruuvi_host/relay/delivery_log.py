@@ -36,7 +36,10 @@ class DeliveryLog:
         """failures: attempts in a row before this one. first: nothing was accepted before."""
         if first or self._said_failing:
             after = f" after {failures} failed attempts" if failures else ""
-            log.info("%s: batches are accepted%s; %s", self._name, after, told(waiting))
+            log.info(
+                *("%s: batches are accepted%s; %s", self._name, after, told(waiting)),
+                extra={"target": self._name},
+            )
         self._said_failing = False
 
     def period(self, seconds: int) -> None:
@@ -59,7 +62,7 @@ class DeliveryLog:
                 *(self._name, "needs fixing" if fix else "not delivered", outcome.reason),
                 f", {count} times since the last message" if count > 1 else "",
                 *(told(waiting), what_next),
-                extra={"attempt": failures, "status": outcome.code},
+                extra={"target": self._name, "attempt": failures, "status": outcome.code},
             )
 
     def refused(self, outcome: Outcome, folder: Path) -> None:
@@ -69,7 +72,7 @@ class DeliveryLog:
                 "%s: data refused (%s): %d batches with dropped data since the last message; the "
                 "newest are in %s",
                 *(self._name, outcome.reason, count, folder),
-                extra={"status": outcome.code},
+                extra={"target": self._name, "status": outcome.code},
             )
 
 

@@ -133,7 +133,7 @@ def test_an_answer_that_is_lost_costs_a_duplicate_and_no_data(tmp_path: Path) ->
         async with Receiver(Settings(keys=(KEY,), delay=600)) as receiver:
             world = World(receiver.url, tmp_path, period=3600, phase_timeout=0.1)
             world.hear(1)
-            await world.run_until(lambda: world.counters.failed == 1)
+            await world.run_until(lambda: world.counters.failed_attempts == 1)
             await world.relay.finish(0)
             assert world.counters.kept_reports == 1
             # In the next life it is what waits longest, and comes as the batch that it was.
@@ -160,7 +160,7 @@ def test_a_server_that_is_not_there_yet_gets_all_when_it_comes(
             for sensor in range(5):
                 world.hear(sensor)
                 await becomes_true(lambda: world.relay.waiting[1] > sensor)  # noqa: B023
-            await becomes_true(lambda: world.counters.failed > 0)
+            await becomes_true(lambda: world.counters.failed_attempts > 0)
             async with Receiver(Settings(port=port)) as receiver:
                 await becomes_true(lambda: world.counters.accepted_reports == 5)
                 arrived = [sensor for receipt in receiver.batches for sensor in sensors(receipt)]

@@ -70,7 +70,7 @@ def test_a_server_that_is_gone(tmp_path: Path) -> None:
         async with Receiver(Settings()) as receiver:
             url = receiver.url
         world = World(url, tmp_path)
-        facts = await world.facts_when(lambda: world.relay.counters.failed)
+        facts = await world.facts_when(lambda: world.relay.counters.failed_attempts)
         assert "Connection refused" in facts.failing
         assert world.began <= facts.served == facts.answered < world.began + 10
         assert facts.step_due < inf
@@ -83,7 +83,7 @@ def test_too_many_posts_are_no_success_and_prove_the_network(tmp_path: Path) -> 
     async def main() -> None:
         async with Receiver(Settings(answer=429)) as receiver:
             world = World(receiver.url, tmp_path)
-            facts = await world.facts_when(lambda: world.relay.counters.failed)
+            facts = await world.facts_when(lambda: world.relay.counters.failed_attempts)
             assert facts.failing.startswith("status 429")
             assert facts.answered > facts.served
 

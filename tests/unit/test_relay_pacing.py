@@ -72,7 +72,7 @@ def test_a_post_that_was_not_begun_changes_neither_timer_nor_nonce() -> None:
         assert world.sink.times == [0, 10, 20, 30]
         nonces = [post.nonce for post in world.sink.posts]
         assert nonces[0] == nonces[1] == nonces[2] == nonces[3] - 1
-        assert world.counters.posts == 2
+        assert world.counters.attempts == 2
         assert world.counters.lost_reports == 1
 
     jump_through(main())

@@ -45,10 +45,10 @@ LINK = LinkStatus(
 RELAY = RelayCounters(
     batches=1152,
     batch_reports=10755,
-    posts=1105,
+    attempts=1105,
     accepted=1080,
     accepted_reports=10052,
-    failed=25,
+    failed_attempts=25,
     spooled=73,
 )
 QUEUE = QueueCounters(replaced=10085, taken=10755)
