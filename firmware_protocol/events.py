@@ -1,20 +1,11 @@
 """What a HostSession tells: its events and its counters."""
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 from firmware_protocol.commands import Command
 from firmware_protocol.framing import ScannerCounters
 from firmware_protocol.messages import DeviceId, HostMessage, Message, Report
 from firmware_protocol.transitions import State
-
-
-class Generation(Enum):
-    """What the coprocessor's behaviour tells of its firmware; there is no command to ask it."""
-
-    UNKNOWN = "unknown"
-    V1 = "1.0.0 or older"
-    V2 = "2.0.0 or newer"
 
 
 @dataclass(frozen=True, slots=True)

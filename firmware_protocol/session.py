@@ -25,16 +25,15 @@ Why it behaves as it does (ruuvi.gateway_nrf.c v2.0.0):
   try, is what it asks for. No flood can thus keep a session from becoming READY or FAILED.
 """
 
-from collections import deque
-from dataclasses import dataclass, replace
 from math import inf
 
+from firmware_protocol.command_slot import CommandSlot, InFlight
 from firmware_protocol.commands import FIRMWARE_MAX_ADV_LEN, MAX_ADV_LEN
+from firmware_protocol.dialect import Dialect, Generation
 from firmware_protocol.errors import LocalProtocolError
 from firmware_protocol.events import (
     Event,
     Failed,
-    Generation,
     Identified,
     Quiet,
     Ready,
@@ -43,7 +42,6 @@ from firmware_protocol.events import (
     Replied,
     SessionCounters,
 )
-from firmware_protocol.framing import FrameScanner
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -56,67 +54,10 @@ from firmware_protocol.messages import (
     Message,
     Report,
     SetAll,
-    messages,
 )
+from firmware_protocol.stream import MessageStream
+from firmware_protocol.timers import Heartbeat, RebootLimit, ReportWatch, Timing
 from firmware_protocol.transitions import TRANSITIONS, State, Trigger
-
-__all__ = [
-    "HostSession",
-    "Timing",
-    "State",
-    "Trigger",
-    "TRANSITIONS",
-    "Generation",
-    "Event",
-    "Identified",
-    "Ready",
-    "Received",
-    "Rebooted",
-    "Quiet",
-    "Replied",
-    "Failed",
-    "SessionCounters",
-]
-
-WATCHDOG = 19.0
-"""Seconds without a report after which a reboot is the coprocessor's own watchdog: a second less
-than the shorter one of the two (42 s, and 20 s up to firmware 1.0.0)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds and counts. The defaults, and why."""
-
-    ack_timeout: float = 0.25
-    """The ESP32 takes 0.1 s; USB adapters hold data back for up to 16 ms each way, and the ACK of
-    SET_ALL waits for a restart of the scan."""
-    tries: int = 4
-    """Of one command, before GET_DEVICE_ID is asked in between."""
-    timeouts_to_fail: int = 10
-    """In a row: the link is down. As on the ESP32."""
-    patience: int = 3
-    """Times as many while reports come in. In dense traffic the coprocessor loses answers as it
-    loses reports: two thirds of them at 400 advertisements a second, so that ten in a row are lost
-    every few minutes, but thirty only once in some days. (Simulated, by the firmware's rule.)"""
-    idle: float = 0.05
-    """Quiet time after which an incomplete frame is given up: the longest lasts 22 ms. For network
-    bridges 0.5 s."""
-    heartbeat: float = 10.0
-    """Quiet time (without any answer; reports do not count) after which it is probed: reports
-    alone do not prove that the coprocessor still hears. inf: never."""
-    quiet: float = 50.0
-    """Without a report, reboots notwithstanding, until `Quiet` tells so. As on the ESP32."""
-    reboots_at_once: int = 3
-    reboot_window: float = 3.0
-    """At most so many GET_ALL are answered at once within so many seconds; a later one waits."""
-
-
-@dataclass(slots=True)
-class _InFlight:
-    command: HostMessage
-    deadline: float
-    tries: int
-    by_caller: bool
 
 
 class HostSession:
@@ -139,62 +80,50 @@ class HostSession:
         old: DeviceId | None = None,
     ) -> None:
         _check(settings)
+        timing = timing or Timing()
         self.state = State.NEW
         self.device: DeviceId | None = None
-        self.generation = Generation.UNKNOWN
-        self.counters = SessionCounters()
         self._settings = settings
-        self._timing = timing or Timing()
-        self._scanner: FrameScanner[Message] = FrameScanner(messages, max_adv)
-        self.counters.scanner = self._scanner.counters
-        self._probe = probe or GetDeviceId()
-        self._probe_proven = False
-        self._old = old
-        self._short_form = False
         self._settings_due = False
-        self._output = b""
         self._events: list[Event] = []
-        self._in_flight: _InFlight | None = None
-        self._timeouts = 0
-        self._answered_at = 0.0
-        self._received_at = 0.0
-        self._configured_at = 0.0
-        self._report_at: float | None = None
-        self._any_report_at = -inf
-        self._quiet_told = False
-        self._resume_at: float | None = None
-        self._reboots: deque[float] = deque(maxlen=self._timing.reboots_at_once)
+        self._stream = MessageStream(max_adv, timing.idle)
+        self._slot = CommandSlot(timing)
+        self._dialect = Dialect(old)
+        self._heartbeat = Heartbeat(timing.heartbeat, probe or GetDeviceId())
+        self._reports = ReportWatch(timing.quiet)
+        self._reboots = RebootLimit(timing.reboots_at_once, timing.reboot_window)
+        self.counters = SessionCounters(self._stream.counters)
 
     @property
-    def deadline(self) -> float | None:
-        """When `tick` wants to be called; None: not before the next `receive`."""
-        times = []
-        if self._scanner.pending:
-            times.append(self._received_at + self._timing.idle)
-        if self._in_flight:
-            times.append(self._in_flight.deadline)
-        elif self._resume_at is not None:
-            times.append(self._resume_at)
+    def deadline(self) -> float:
+        """When `tick` wants to be called; inf: not before the next `receive`."""
+        if in_flight := self._slot.in_flight:
+            at = in_flight.deadline
         elif self.state is State.READY:
-            times.append(self._answered_at + self._timing.heartbeat)
-        if self._report_at is not None and not self._quiet_told:
-            times.append(self._report_at + self._timing.quiet)
-        return min(times, default=None)
+            at = self._heartbeat.deadline
+        else:
+            at = self._reboots.deadline
+        return min(at, self._stream.deadline, self._reports.deadline)
+
+    @property
+    def generation(self) -> Generation:
+        """Of the firmware, as far as this life has shown it."""
+        return self._dialect.generation
 
     @property
     def answered_at(self) -> float:
         """When it last answered a command, by the time of the calls; 0.0: never."""
-        return self._answered_at
+        return self._heartbeat.answered_at
 
     @property
     def pending(self) -> int:
         """Bytes kept back because they may be the beginning of a frame."""
-        return self._scanner.pending
+        return self._stream.pending
 
     @property
     def can_command(self) -> bool:
         """May `command` be called now?"""
-        return self.state is State.READY and self._in_flight is None
+        return self.state is State.READY and self._slot.in_flight is None
 
     def start(self, now: float) -> None:
         """The port is open. Speaks first: the coprocessor may be running already."""
@@ -213,7 +142,7 @@ class HostSession:
             ready = self.state is State.READY
             why = "another command is in flight" if ready else self.state.value
             raise LocalProtocolError(f"{command.command.name} cannot be sent now: {why}")
-        self._send(command, now, by_caller=True)
+        self._slot.send(command, now, by_caller=True)
 
     def reconfigure(self, settings: SetAll, now: float) -> None:
         """Other settings from here on, in whatever state. Reports go on meanwhile.
@@ -231,44 +160,38 @@ class HostSession:
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Bytes from the port, cut anywhere."""
-        self._received_at = now
-        self._take(self._scanner.feed(data), now)
+        self._take(self._stream.feed(data, now), now)
         return self._take_events()
 
     def tick(self, now: float) -> list[Event]:
         """The deadline has come: retry, give up, flush the scanner, or ask for a sign of life."""
-        timing = self._timing
-        if self._scanner.pending and now >= self._received_at + timing.idle:
-            self._take(self._scanner.flush(), now)
-        if self._in_flight:
-            if now >= self._in_flight.deadline:
-                self._unanswered(self._in_flight, now)
-        elif self._resume_at is not None:
-            self._resume(now)
-        elif self.state is State.READY and now >= self._answered_at + timing.heartbeat:
-            self._ask_for_life(now)
-        if (
-            self._report_at is not None
-            and not self._quiet_told
-            and now >= self._report_at + timing.quiet
-        ):
-            self._quiet_told = True
+        if now >= self._stream.deadline:
+            self._take(self._stream.flush(), now)
+        if lost := self._slot.in_flight:
+            if now >= lost.deadline:
+                self._unanswered(lost, now)
+        elif self._reboots.deadline < inf:
+            self._answer_reboot(now)
+        elif self.state is State.READY and now >= self._heartbeat.deadline:
+            self.counters.probes += 1
+            self._slot.send(self._heartbeat.command, now)
+        if self._reports.is_quiet(now):
             self._events.append(Quiet())
         return self._take_events()
 
     def end(self, now: float) -> list[Event]:
         """The port is gone or about to be closed: what the scanner still holds back comes out."""
-        self._take(self._scanner.flush(), now)
+        self._take(self._stream.flush(), now)
         self._abandon()
-        self._resume_at = self._report_at = None
-        self._output = b""
+        self.take_output()
+        self._reboots.stop()
+        self._reports.stop()
         self._move(Trigger.CLOSED)
         return self._take_events()
 
     def take_output(self) -> bytes:
         """What is to be written now; may be empty."""
-        output, self._output = self._output, b""
-        return output
+        return self._slot.take_output()
 
     # --- what comes in
 
@@ -279,7 +202,7 @@ class HostSession:
                 reports.append(message)
                 continue
             if reports:  # keep the order of what came in one read
-                self._heard(reports, now)
+                self._reported(reports, now)
                 reports = []
             match message:
                 case Ack():
@@ -288,78 +211,68 @@ class HostSession:
                     self._device_id(message, now)
                 case GetAll():
                     self._rebooted(now)
-                case LedCtrl() if message == self._awaited:
-                    self.generation = Generation.V1
-                    self._probe_proven = True
-                    self._answer(message, now)
+                case LedCtrl() if message == self._slot.awaited:
+                    self._dialect.echoed()
+                    self._heartbeat.led_answered()
+                    self._answered(message, now)
                 case _:
                     self.counters.unexpected_messages += 1
         if reports:
-            self._heard(reports, now)
+            self._reported(reports, now)
 
-    def _heard(self, reports: list[Report], now: float) -> None:
-        self._any_report_at = now
-        self.generation = Generation.V2 if isinstance(reports[-1], AdvRprt2) else Generation.V1
-        if self.state is State.READY:
+    def _reported(self, reports: list[Report], now: float) -> None:
+        is_ready = self.state is State.READY
+        self._reports.received(now, configured=is_ready)
+        self._dialect.reported(reports[-1])
+        if is_ready:
             self.counters.reports += len(reports)
             self._events.append(Received(reports))
-            self._report_at = now
-            self._quiet_told = False
         else:
             self.counters.reports_unconfigured += len(reports)
 
-    @property
-    def _awaited(self) -> HostMessage | None:
-        """What an answer can be for: a command that has been written and not been answered."""
-        return self._in_flight.command if self._in_flight and not self._output else None
-
     def _acked(self, ack: Ack, now: float) -> None:
-        command = self._awaited
+        command = self._slot.awaited
         # GET_DEVICE_ID has an answer of its own. With an ACK taken for one it would be asked again
         # at once, again and again, as fast as the other end sends them.
         if command is None or isinstance(command, GetDeviceId) or command.command != ack.acked_cmd:
             self.counters.unmatched_replies += 1
             return
+        self._dialect.acknowledged(command)
         if isinstance(command, LedCtrl):
-            self.generation = Generation.V2
-            self._probe_proven = True
+            self._heartbeat.led_answered()
         elif isinstance(command, SetAll):
-            if command.max_adv_len:  # firmware 1.0.0 does not understand the long form
-                self.generation = Generation.V2
-            self._timeouts = 0
+            self._slot.timeouts = 0
             again = self.state is State.READY
             if not again:
                 self._move(Trigger.CONFIGURED)
-                self._configured_at = now
-                if self._report_at is None:
-                    self._report_at = now
+                self._reports.configured(now)
             self._events.append(Ready(ack.state, again))
-        self._answer(ack, now)
+        self._answered(ack, now)
 
     def _device_id(self, device: DeviceId, now: float) -> None:
-        if not isinstance(self._awaited, GetDeviceId):
+        if not isinstance(self._slot.awaited, GetDeviceId):
             self.counters.unmatched_replies += 1
             return
         if device != self.device:
             self.device = device
             self._events.append(Identified(device))
-        if self.state is State.IDENTIFYING:
-            self._timeouts = 0
-            self._short_form |= device == self._old
-            self._move(Trigger.IDENTIFIED)
-        elif self.state is State.READY and not self._probe_proven and self._timeouts:
-            self._probe = GetDeviceId()  # it hears, and yet does not know LED_CTRL
-        elif self.state is State.CONFIGURING and self.generation is not Generation.V2:
-            # It hears, and yet did not answer SET_ALL: old firmware knows the short form only.
-            self._short_form = not self._short_form
-        self._answer(device, now)
+        match self.state:
+            case State.IDENTIFYING:
+                self._slot.timeouts = 0
+                self._dialect.identified(device)
+                self._move(Trigger.IDENTIFIED)
+            case State.CONFIGURING:  # so SET_ALL was not answered
+                self._dialect.set_all_unanswered()
+            case State.READY if self._slot.timeouts:
+                self._heartbeat.led_unanswered()
+        self._answered(device, now)
 
-    def _answer(self, reply: Message, now: float) -> None:
+    def _answered(self, reply: Message, now: float) -> None:
         """The command in flight is answered; go on with what the state wants."""
-        done, self._in_flight = self._in_flight, None
-        self._answered_at = now
+        done = self._slot.take()
+        self._heartbeat.answered(now)
         if self.state is State.READY and not self._settings_due:
-            self._timeouts = 0
+            self._slot.timeouts = 0
         if done and done.by_caller:
             self._events.append(Replied(done.command, reply))
         self._send_for_state(now)
@@ -367,92 +280,75 @@ class HostSession:
     def _rebooted(self, now: float) -> None:
         if Trigger.REBOOTED not in TRANSITIONS[self.state]:
             return
+        is_ready = self.state is State.READY
+        by_watchdog = is_ready and self._reports.explains_reboot(now)
         self.counters.reboots += 1
-        since = max(self._report_at or 0.0, self._configured_at)
-        quiet = self.state is State.READY and now - since >= WATCHDOG
-        self.counters.reboots_quiet += quiet
-        if self.state is State.READY:
+        self.counters.reboots_quiet += by_watchdog
+        if is_ready:
             self._abandon()
-            self._timeouts = 0
-            full = len(self._reboots) == self._reboots.maxlen
-            self._resume_at = self._reboots[0] + self._timing.reboot_window if full else now
+            self._slot.timeouts = 0
+            self._reboots.asked(now)
         self._move(Trigger.REBOOTED)
-        self._events.append(Rebooted(quiet))
-        self._resume(now)
+        self._events.append(Rebooted(by_watchdog))
+        self._answer_reboot(now)
 
     # --- what goes out
 
-    def _resume(self, now: float) -> None:
-        """Answer a GET_ALL, unless too many have been answered a moment ago."""
-        if self._resume_at is not None and now >= self._resume_at:
-            self._resume_at = None
-            self._reboots.append(now)
+    def _answer_reboot(self, now: float) -> None:
+        """Unless too many have been answered a moment ago."""
+        if self._reboots.may_answer(now):
             self._send_for_state(now)
 
     def _send_for_state(self, now: float) -> None:
         if self.state is State.IDENTIFYING:
-            self._send(GetDeviceId(), now)
+            self._slot.send(GetDeviceId(), now)
         elif self.state is State.CONFIGURING or (self.state is State.READY and self._settings_due):
             self._settings_due = False
-            self._send(self._set_all(), now)
+            self._slot.send(self._dialect.set_all(self._settings), now)
 
-    def _set_all(self) -> SetAll:
-        old = self._short_form or self.generation is Generation.V1
-        short = old and self.generation is not Generation.V2
-        return replace(self._settings, max_adv_len=0) if short else self._settings
-
-    def _ask_for_life(self, now: float) -> None:
-        self.counters.probes += 1
-        self._send(self._probe, now)
-
-    def _send(
-        self, command: HostMessage, now: float, tries: int = 1, *, by_caller: bool = False
-    ) -> None:
-        self._in_flight = _InFlight(command, now + self._timing.ack_timeout, tries, by_caller)
-        self._output = command.to_frame()
-
-    def _unanswered(self, lost: _InFlight, now: float) -> None:
+    def _unanswered(self, lost: InFlight, now: float) -> None:
+        is_reporting = self._reports.is_reporting(now, self._slot.silence)
+        is_down = self._slot.timed_out(is_reporting=is_reporting)
         self.counters.lost_acks += 1
-        self._timeouts += 1
-        is_probe = isinstance(lost.command, GetDeviceId)
-        is_deaf = self._is_reporting(now)
-        limit = self._timing.timeouts_to_fail * (self._timing.patience if is_deaf else 1)
-        if self._timeouts < limit and lost.tries < self._timing.tries:
-            self.counters.resends += 1
-            command = lost.command
-            if isinstance(command, SetAll):  # it may have been changed meanwhile
-                self._settings_due = False
-                command = self._set_all()
-            self._send(command, now, lost.tries + 1, by_caller=lost.by_caller)
+        if not is_down and self._slot.has_tries_left(lost):
+            self._send_again(lost, now)
             return
+        self._abandon()
+        is_question = isinstance(lost.command, GetDeviceId)
         if isinstance(lost.command, SetAll) and self.state is State.READY:
             self._settings_due = True
-        self._abandon()
-        if self._timeouts >= limit:
-            if is_probe and self.state is State.READY and self.device is None:
-                # It never told who it is (firmware before 0.5): it cannot be probed so.
-                self._timeouts = 0
-                self._answered_at = now
-            else:
-                self._events.append(Failed(self.state, lost.command.command, is_deaf))
-                self._report_at = None
-                self._move(Trigger.EXHAUSTED)
-        elif self.state is State.READY or not is_probe:
+        if is_down:
+            self._fail(lost.command, now, is_deaf=is_reporting)
+        elif self.state is State.READY or not is_question:
             self.counters.recoveries += 1
-            self._send(GetDeviceId(), now)
+            self._slot.send(GetDeviceId(), now)
         else:
             if self.state is State.IDENTIFYING:
                 self._move(Trigger.UNIDENTIFIED)
             self._send_for_state(now)
 
-    def _is_reporting(self, now: float) -> bool:
-        """Does it send, whether it answers or not?"""
-        silence = self._timing.timeouts_to_fail * self._timing.ack_timeout
-        return now - self._any_report_at < silence
+    def _send_again(self, lost: InFlight, now: float) -> None:
+        self.counters.resends += 1
+        command = lost.command
+        if isinstance(command, SetAll):  # it may have been changed meanwhile
+            self._settings_due = False
+            command = self._dialect.set_all(self._settings)
+        self._slot.send_again(lost, command, now)
+
+    def _fail(self, command: HostMessage, now: float, *, is_deaf: bool) -> None:
+        never_told = isinstance(command, GetDeviceId) and self.device is None
+        if never_told and self.state is State.READY:
+            # It never told who it is (firmware before 0.5): it cannot be probed so.
+            self._slot.timeouts = 0
+            self._heartbeat.answered(now)
+            return
+        self._events.append(Failed(self.state, command.command, is_deaf))
+        self._reports.stop()
+        self._move(Trigger.EXHAUSTED)
 
     def _abandon(self) -> None:
         """Nobody waits any longer for an answer to the command in flight."""
-        lost, self._in_flight = self._in_flight, None
+        lost = self._slot.take()
         if lost and lost.by_caller:
             self._events.append(Replied(lost.command, None))
 

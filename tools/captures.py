@@ -74,7 +74,7 @@ def recorded(
         if received:
             yield from _read(then, now, received)
             session.receive(received, now)
-        if session.deadline is not None and session.deadline <= now:
+        if session.deadline <= now:
             session.tick(now)
         if sent := session.take_output():
             yield _record(True, now, sent)
@@ -87,7 +87,7 @@ def recorded(
         # A read every two milliseconds at most, as an adapter would have it.
         then, now = (
             now,
-            max(min(board.deadline, session.deadline or inf, reboot, seconds), now + 0.002),
+            max(min(board.deadline, session.deadline, reboot, seconds), now + 0.002),
         )
         received = line(board.advance(now))
 

@@ -106,11 +106,11 @@ def listening(data: bytes) -> None:
         piece = data[position + 2 : position + 2 + length]
         position += 2 + length
         now += pause
-        while session.deadline is not None and session.deadline <= now / 100:
+        while session.deadline <= now / 100:
             before = session.deadline
             session.tick(max(before, 0.0))
             session.take_output()
-            assert session.deadline is None or session.deadline > before
+            assert session.deadline > before
         session.receive(piece, now / 100)
         session.take_output()
     session.end(now / 100)

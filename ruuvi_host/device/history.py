@@ -1,6 +1,6 @@
 """What all lives of a link have shown: which coprocessor it is, how it goes, what was counted."""
 
-from firmware_protocol.events import Generation
+from firmware_protocol.dialect import Generation
 from firmware_protocol.messages import DeviceId, address_text
 from firmware_protocol.transitions import State
 from ruuvi_host.device.link import Link

@@ -1,7 +1,6 @@
 """One life of an open port: moves bytes between the port and a HostSession."""
 
 from collections.abc import Callable
-from math import inf
 
 from firmware_protocol.events import Event, Failed, Received
 from firmware_protocol.messages import SetAll
@@ -39,9 +38,9 @@ class Link:
             self._receive(port.take_rest())
             port.receiver = self._receive
             while self._failure is None:
-                await port.wait(self._deadline)
+                await port.wait(session.deadline)
                 now = monotonic()
-                if now >= self._deadline:
+                if now >= session.deadline:
                     self._deliver(session.tick(now), now)
             raise self._failure
         finally:
@@ -52,21 +51,17 @@ class Link:
                 if isinstance(event, Received):  # nobody acts on anything else any more
                     self._listener(event, now)
 
-    @property
-    def _deadline(self) -> float:
-        deadline = self.session.deadline
-        return inf if deadline is None else deadline
-
     def _receive(self, data: bytes) -> float:
         """Bytes, at once when they come. Returns when the session wants to be called."""
+        session = self.session
         now = self._clock.monotonic()
         try:
-            self._deliver(self.session.receive(data, now), now)
+            self._deliver(session.receive(data, now), now)
         except Exception as failure:  # it is `run` that ends by it
             self._failure = failure
             self.port.receiver = None
             return now
-        return self._deadline
+        return session.deadline
 
     def reconfigure(self, settings: SetAll) -> None:
         """Send other settings; the link goes on."""

@@ -15,7 +15,8 @@ from math import inf
 
 from firmware_protocol.events import Event, Identified, Quiet, Ready, Rebooted, Received
 from firmware_protocol.messages import GetDeviceId, LedCtrl, SetAll
-from firmware_protocol.session import HostSession, Timing
+from firmware_protocol.session import HostSession
+from firmware_protocol.timers import Timing
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device.history import LinkHistory

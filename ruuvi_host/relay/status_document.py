@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from firmware_protocol.events import Generation
+from firmware_protocol.dialect import Generation
 from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host.monitoring.starts import Start
 

@@ -27,7 +27,8 @@ from peer import (
 
 from firmware_protocol.events import Identified, Ready, Rebooted
 from firmware_protocol.messages import DeviceId, SetAll
-from firmware_protocol.session import HostSession, Timing
+from firmware_protocol.session import HostSession
+from firmware_protocol.timers import Timing
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.device.link import Link
 from ruuvi_host.device.port import open_port

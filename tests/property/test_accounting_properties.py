@@ -4,8 +4,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from firmware_protocol.events import Received
 from firmware_protocol.messages import Ack, AdvRprt2, DeviceId, Report, SetAll
-from firmware_protocol.session import HostSession, Received, State
+from firmware_protocol.session import HostSession
+from firmware_protocol.transitions import State
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import MAX_ADV_LEN, Intake

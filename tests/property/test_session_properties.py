@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from firmware_protocol.commands import Command
 from firmware_protocol.coprocessor import CoprocessorSession
+from firmware_protocol.events import Event, Failed, Ready, Rebooted, Received, Replied
 from firmware_protocol.framing import decode
 from firmware_protocol.messages import (
     Ack,
@@ -27,17 +28,9 @@ from firmware_protocol.messages import (
     parse,
 )
 from firmware_protocol.scan import AdvertisingEvent
-from firmware_protocol.session import (
-    Event,
-    Failed,
-    HostSession,
-    Ready,
-    Rebooted,
-    Received,
-    Replied,
-    State,
-    Timing,
-)
+from firmware_protocol.session import HostSession
+from firmware_protocol.timers import Timing
+from firmware_protocol.transitions import State
 from firmware_protocol.transmitter import TRANSMIT_MODES
 
 TIMING = Timing()
@@ -76,7 +69,7 @@ class Host:
 
     @property
     def wakes_at(self) -> float:
-        return inf if self.session.deadline is None else self.session.deadline
+        return self.session.deadline
 
     def receive(self, data: bytes, now: float) -> None:
         self.fed += len(data)

@@ -1,9 +1,22 @@
 """HostSession: identify, configure, retry, reboot, heartbeat; time is a number here."""
 
+from math import inf
+
 import pytest
 
 from firmware_protocol.commands import Command
+from firmware_protocol.dialect import Generation
 from firmware_protocol.errors import LocalProtocolError
+from firmware_protocol.events import (
+    Event,
+    Failed,
+    Identified,
+    Quiet,
+    Ready,
+    Rebooted,
+    Received,
+    Replied,
+)
 from firmware_protocol.framing import decode
 from firmware_protocol.messages import (
     Ack,
@@ -19,22 +32,9 @@ from firmware_protocol.messages import (
     SetFltrTags,
     parse,
 )
-from firmware_protocol.session import (
-    TRANSITIONS,
-    Event,
-    Failed,
-    Generation,
-    HostSession,
-    Identified,
-    Quiet,
-    Ready,
-    Rebooted,
-    Received,
-    Replied,
-    State,
-    Timing,
-    Trigger,
-)
+from firmware_protocol.session import HostSession
+from firmware_protocol.timers import Timing
+from firmware_protocol.transitions import TRANSITIONS, State, Trigger
 
 DEVICE = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
 REPORT = AdvRprt2(bytes(6), b"\x02\x01\x06", -60, 1, 15, 37, False, -64)
@@ -78,7 +78,7 @@ class Wire:
 
     def wait(self) -> list[Event]:
         """Until the deadline."""
-        assert self.session.deadline is not None
+        assert self.session.deadline < inf
         assert self.session.deadline > self.now, "a deadline that is over makes a link spin"
         self.now = self.session.deadline
         events = self.session.tick(self.now)
@@ -178,7 +178,7 @@ def test_ten_timeouts_in_a_row_fail(wire: Wire) -> None:
     assert waits == 10
     assert events == [Failed(State.CONFIGURING, Command.SET_ALL)]
     assert wire.session.state is State.FAILED
-    assert wire.session.deadline is None
+    assert wire.session.deadline == inf
     wire.sent()
     assert wire.receive(GetAll(), ACKED, DEVICE, REPORT) == []
     assert wire.sent() == []
@@ -415,7 +415,7 @@ def test_the_end_of_a_link_loses_no_frame(wire: Wire) -> None:
     wire.make_ready()
     assert wire.receive_bytes(b"\xca\xf9\x12" + REPORT.to_frame()) == []
     assert wire.session.end(wire.now) == [Received([REPORT])]
-    assert wire.session.deadline is None
+    assert wire.session.deadline == inf
     assert wire.session.take_output() == b""
 
 

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from firmware_protocol.coprocessor import Booted, Cause, Configured
+from firmware_protocol.events import Ready, Received
 from firmware_protocol.framing import FrameScanner
 from firmware_protocol.messages import (
     AdvRprt,
@@ -17,7 +18,7 @@ from firmware_protocol.messages import (
     SetAll,
     messages,
 )
-from firmware_protocol.session import HostSession, Ready, Received
+from firmware_protocol.session import HostSession
 from firmware_protocol.transmitter import TRANSMIT_MODES
 from ruuvi_host.formats import df5
 from ruuvi_host.simulator.board import Board
@@ -213,7 +214,7 @@ def test_a_host_gets_along_with_it(firmware: str, transmit: str) -> None:
         board.receive(host.take_output(), now)
         now = max(now + 0.001, min(board.deadline, host.deadline or inf))
         events += host.receive(board.advance(now), now)
-        if host.deadline is not None and now >= host.deadline:
+        if now >= host.deadline:
             events += host.tick(now)
     assert isinstance(host.device, DeviceId)
     assert sum(isinstance(event, Ready) for event in events) == 1

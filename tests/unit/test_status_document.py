@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from published import published
 
+from firmware_protocol.dialect import Generation
 from firmware_protocol.messages import DeviceId
-from firmware_protocol.session import Generation
 from ruuvi_host.monitoring.starts import ResetReason, Start
 from ruuvi_host.receiver.body import BadBody, GatewayStatus, read
 from ruuvi_host.relay.status_document import (

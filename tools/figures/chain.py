@@ -9,8 +9,10 @@ from time import perf_counter
 
 from figures.figure import USB_FULL_SPEED, Round, cpu_seconds, set_aside_garbage
 from figures.streams import chunks, reports
+from firmware_protocol.events import Received
 from firmware_protocol.messages import Ack, DeviceId, SetAll
-from firmware_protocol.session import HostSession, Received, State
+from firmware_protocol.session import HostSession
+from firmware_protocol.transitions import State
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.config.targets import HttpTarget

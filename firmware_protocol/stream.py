@@ -1,0 +1,41 @@
+"""Messages from the bytes of a line, with the time that an incomplete frame is given."""
+
+from math import inf
+
+from firmware_protocol.framing import FrameScanner, ScannerCounters
+from firmware_protocol.messages import Message, messages
+
+
+class MessageStream:
+    """Bytes and time in, messages out.
+
+    max_adv: longest advertising data to accept, in bytes. idle: seconds of silence after which an
+    incomplete frame is given up.
+    """
+
+    def __init__(self, max_adv: int, idle: float) -> None:
+        self.deadline = inf
+        """When `flush` is due; inf: nothing is incomplete."""
+        self._scanner: FrameScanner[Message] = FrameScanner(messages, max_adv)
+        self._idle = idle
+
+    @property
+    def counters(self) -> ScannerCounters:
+        """Bytes and frames, intact or not."""
+        return self._scanner.counters
+
+    @property
+    def pending(self) -> int:
+        """Bytes kept back because they may be the beginning of a frame."""
+        return self._scanner.pending
+
+    def feed(self, data: bytes, now: float) -> list[Message]:
+        """All messages that `data` completes."""
+        found = self._scanner.feed(data)
+        self.deadline = now + self._idle if self._scanner.pending else inf
+        return found
+
+    def flush(self) -> list[Message]:
+        """Give up what is incomplete, and find what stands behind its beginning."""
+        self.deadline = inf
+        return self._scanner.flush()
