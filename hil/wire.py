@@ -30,7 +30,8 @@ from firmware_protocol.messages import (
     messages,
 )
 from ruuvi_host.config.coprocessor import BAUD
-from ruuvi_host.device.port import Port, open_port
+from ruuvi_host.device.opening import open_port
+from ruuvi_host.device.port import Port
 from ruuvi_host.errors import PortError
 
 from .diagnosis import Sample

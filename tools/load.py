@@ -31,7 +31,7 @@ from figures.process import console_script, resident_mib
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import CUSTOM, HttpTarget
-from ruuvi_host.device import port
+from ruuvi_host.device import local
 from ruuvi_host.jobs import run as job
 from ruuvi_host.jobs.state import StateDirectory
 
@@ -166,7 +166,7 @@ async def measure(name: str, case: Case, seconds: float, folder: str) -> Figures
     log.addHandler(words)
     log.setLevel(logging.INFO)
     if case.piece:
-        port.READ_SIZE = case.piece
+        local.READ_SIZE = case.piece
     flood_script = str(Path(__file__).with_name("figures") / "flood.py")
     load = map(str, (case.sensors, case.rate, seconds, case.piece))
     # What the receiver says for each batch must be read, so it says it to a file.

@@ -13,7 +13,8 @@ from ruuvi_host.clock import Clock
 from ruuvi_host.config.coprocessor import CoprocessorSettings, ModemLine
 from ruuvi_host.device.folder_watch import FolderWatch
 from ruuvi_host.device.identity import Finder, Machine
-from ruuvi_host.device.port import Port, Tap, open_port
+from ruuvi_host.device.opening import open_port
+from ruuvi_host.device.port import Port, Tap
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0

@@ -6,7 +6,8 @@ from firmware_protocol.events import Event, Received
 from firmware_protocol.messages import Report, SetAll
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
-from ruuvi_host.device.port import Tap, open_port
+from ruuvi_host.device.opening import open_port
+from ruuvi_host.device.port import Tap
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.lifetime import together
 

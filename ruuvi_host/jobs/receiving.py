@@ -4,7 +4,8 @@ import asyncio
 import os
 from collections.abc import Sequence
 
-from firmware_protocol.events import Event, Generation, Identified, Ready, Received
+from firmware_protocol.dialect import Generation
+from firmware_protocol.events import Event, Identified, Ready, Received
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import Clock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings

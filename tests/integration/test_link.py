@@ -31,7 +31,7 @@ from firmware_protocol.session import HostSession
 from firmware_protocol.timers import Timing
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.device.link import Link
-from ruuvi_host.device.port import open_port
+from ruuvi_host.device.opening import open_port
 from ruuvi_host.errors import HandshakeError, PortError
 
 IN_A_HURRY = Timing(ack_timeout=0.02, idle=0.01)

@@ -21,8 +21,10 @@ from lines import PATIENCE, Pty, open_fds, run, until
 from programs import Program
 from rfc2217_server import Rfc2217Server, pyserial_is_old
 
-from ruuvi_host.device import port as port_module
-from ruuvi_host.device.port import Port, open_port, port_names
+from ruuvi_host.device import local
+from ruuvi_host.device.opening import open_port
+from ruuvi_host.device.port import Port
+from ruuvi_host.device.pyserial import port_names
 from ruuvi_host.errors import PortError
 from ruuvi_host.lifetime import DaemonThreads
 
@@ -354,7 +356,7 @@ def test_a_pty_is_locked_but_not_made_exclusive() -> None:
 
 def test_a_real_terminal_is_made_exclusive_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """As nearly as a pty can show it: as if it were none."""
-    monkeypatch.setattr(port_module, "_PTY_MAJORS", range(0))
+    monkeypatch.setattr(local, "_PTY_MAJORS", range(0))
 
     async def main() -> None:
         with Pty() as pty:

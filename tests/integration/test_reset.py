@@ -11,7 +11,7 @@ from lines import Pty, run, until
 from rfc2217_server import Rfc2217Server, pyserial_is_old
 
 from ruuvi_host.config.coprocessor import GpioLine, ModemLine, ResetCommand
-from ruuvi_host.device.port import open_port
+from ruuvi_host.device.opening import open_port
 from ruuvi_host.device.reset import check, pull
 from ruuvi_host.errors import ConfigError, ResetError
 

@@ -35,7 +35,8 @@ from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.device import reopener
-from ruuvi_host.device.port import Port, open_port
+from ruuvi_host.device.opening import open_port
+from ruuvi_host.device.port import Port
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import PortError
 from ruuvi_host.monitoring.counters import LinkCounters
