@@ -1,6 +1,6 @@
-"""Captures: every byte between host and coprocessor, both ways, with its times, in one format.
+"""Captures: every byte between host and coprocessor, in both directions, with timestamps.
 
-`pcapng` is the format, `source` reads files of it (and recordings without any format), `recorder`
-writes what a port hands over, `player` plays it back, `anonymize` masks who was heard. The room
-knows no ports: it is handed what passes, and hands out what is to be sent.
+`pcapng` is the file format, `source` reads captures and plain recordings, `recorder` writes what a
+port passes on, `player` plays it back, `anonymize` masks what identifies sensors. This package
+opens no ports: it gets bytes, and returns bytes to send.
 """

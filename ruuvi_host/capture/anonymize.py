@@ -1,8 +1,8 @@
-"""A capture that can be given away: the same frames, without what tells who was heard.
+"""A capture that can be published: the same frames, with masks for all that identifies sensors.
 
-Each frame is written anew with its masks and a CRC of its own, in the pieces and at the times of
-the original. Bytes that belong to no frame are left out: nobody can tell what is in them. So are
-the name of the port, and the uptime of the machine, which is what monotonic time usually is.
+Each frame is encoded again, masked and with a new CRC, in the same pieces and at the same times as
+the original. Bytes that belong to no frame are left out, because what is in them is unknown. So are
+the name of the port, and the uptime of the machine, which monotonic time usually is.
 """
 
 import os
@@ -20,8 +20,8 @@ from ruuvi_host.capture.source import Source
 from ruuvi_host.errors import ConfigError
 
 LONGEST_WAIT = 1000
-"""Records for which an incomplete frame is waited for; then it is given up. A frame may be cut by
-what goes the other way, but not by so much."""
+"""Records after which an incomplete frame is given up. Records of the other direction may come
+between its parts, but not that many."""
 
 
 @dataclass(slots=True)
@@ -36,11 +36,11 @@ class Anonymized:
 
 @dataclass(slots=True)
 class _Slot:
-    """A record whose bytes are not all decided on yet."""
+    """A record of which it is not yet known which bytes belong to frames."""
 
     record: Record
     start: int
-    """Offset of its first byte in what went in its direction."""
+    """Offset of its first byte among all bytes of its direction."""
     pieces: list[tuple[int, bytes]] = field(default_factory=list)
     """Pieces of masked frames, with the offset within the record."""
 
@@ -50,7 +50,7 @@ class _Slot:
 
 
 class Anonymizer:
-    """Goes through records once: iterating gives the masked ones; then `done` tells."""
+    """Iterating over it gives the masked records, once; then `done` has the counters."""
 
     def __init__(self, records: Iterable[Record], masks: Masks) -> None:
         self.done = Anonymized()
@@ -58,7 +58,7 @@ class Anonymizer:
         self._masks = masks
         self._scanners: dict[Line, FrameScanner[Frame]] = {}
         self._slots: deque[_Slot] = deque()
-        """In order, from the first on that is not decided on."""
+        """In order, from the first one that is not decided."""
         self._lost = 0
         self._offsets: dict[Line, int] = {}
 
@@ -84,13 +84,13 @@ class Anonymizer:
         yield from self._flush()
 
     def _flush(self) -> Iterator[Record]:
-        """Nothing of one life of a program belongs to a frame of the next."""
+        """No frame continues from one section to the next."""
         for line, scanner in self._scanners.items():
             self._place(line, scanner.flush())
         yield from self._decided()
 
     def _place(self, line: Line, found: list[Frame]) -> None:
-        """Put what replaces the frames where they stood."""
+        """Put the masked frames in the places of the originals."""
         for frame in found:
             self.done.frames += 1
             raw, start = self._masked(frame), frame.offset
@@ -109,7 +109,7 @@ class Anonymizer:
             self.done.reports += 1
             data = self._masks.advertising_data(message.data)
             address = self._masks.address(message.address)
-            # Only what is masked is written anew; what else is in the frame stays as it came.
+            # Only what is masked changes; the rest of the frame stays as it is.
             payload = address + frame.payload[6:7] + data + frame.payload[7 + len(data) :]
             return encode_frame(frame.command, payload)
         if isinstance(message, DeviceId):
@@ -117,7 +117,7 @@ class Anonymizer:
         return encode_frame(frame.command, frame.payload)
 
     def _decided(self) -> Iterator[Record]:
-        """The records of which every byte is in a frame, or known to be in none."""
+        """The records of which every byte is known to be in a frame, or in none."""
         while self._slots:
             slot = self._slots[0]
             line = slot.record.line
@@ -133,9 +133,9 @@ class Anonymizer:
 
 
 def write_anonymized(source: Source, path: str, seed: str | None) -> Anonymized:
-    """Write the capture `path`, which must not be there yet; "-" is standard output.
+    """Write the capture `path`, which must not exist; "-" is standard output.
 
-    seed: the same masks for the same text; None: masks that nobody can repeat.
+    seed: the same text gives the same masks; None: random masks.
     Raises ConfigError, and leaves no file then.
     """
     masks = Masks(os.urandom(32) if seed is None else seed.encode())
@@ -151,10 +151,10 @@ def write_anonymized(source: Source, path: str, seed: str | None) -> Anonymized:
             _write(anonymizer, file)
         if not anonymizer.done.frames:
             why = "".join(f"; {remark}" for remark in source.remarks)
-            raise ConfigError(source.name, f"holds no frame: there is nothing to keep of it{why}")
+            raise ConfigError(source.name, f"holds no frame: nothing is left to write{why}")
     except BaseException as error:
         if fd != 1:
-            os.unlink(path)  # half of it would look like all of it
+            os.unlink(path)  # an incomplete file would look complete
         if isinstance(error, OSError):
             raise ConfigError(path, f"cannot be written: {_why(error)}") from error
         raise

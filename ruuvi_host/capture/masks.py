@@ -1,8 +1,8 @@
 """Masks for what identifies a sensor or its place: addresses, names, identifiers.
 
-What is masked looks like what it was, and the same thing always gets the same mask, so a masked
-capture behaves like the original. What is not known to be harmless is masked. Masks cannot be
-undone without the key; with it, by trying out: there are not that many addresses.
+A mask has the same form as the original, and the same original always gets the same mask, so a
+masked capture behaves like the original. Everything is masked that is not known to be harmless.
+Masks cannot be undone without the key. With it they can, by trying all addresses.
 """
 
 from hashlib import shake_256
@@ -12,7 +12,7 @@ from ruuvi_host.errors import FormatError
 from ruuvi_host.formats import COMPANY, FORMATS, df2_4
 from ruuvi_host.formats.ad import COMPLETE_NAME, MANUFACTURER_SPECIFIC, SERVICE_DATA_16, SHORT_NAME
 
-# AD type → bytes that it has. A longer one is not what it says it is.
+# AD type → bytes that it has. A longer one is invalid.
 _HARMLESS = {
     0x01: 1,  # flags
     0x0A: 1,  # TX power
@@ -22,7 +22,7 @@ _HARMLESS = {
 }
 _UUIDS_16 = (0x02, 0x03)
 _MANY = 4
-"""16-bit service UUIDs, which are assigned numbers; nobody has more of them."""
+"""16-bit service UUIDs at most. They are assigned numbers and identify no device."""
 _UUIDS_128 = (0x06, 0x07)
 _NORDIC_UART = bytes.fromhex("9ECADC240EE5A9E093F3A3B50100406E")
 _EDDYSTONE = bytes.fromhex("AAFE")
@@ -32,15 +32,15 @@ _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"
 
 
 class Masks:
-    """One set of masks. key: any bytes; those of another key have nothing in common with them."""
+    """One set of masks. key: any bytes; another key gives entirely different masks."""
 
     def __init__(self, key: bytes) -> None:
         self._key = len(key).to_bytes(8, "big") + key
 
     def address(self, address: bytes) -> bytes:
-        """Another address of the same kind (the two highest bits tell), for six bytes, or for the
-        last three. That of the last three is part of that of the six. All 0xFF stays: it is no
-        address, but says that there is none.
+        """Another address of the same type (its two highest bits), for six bytes, or for the last
+        three. The mask of the last three is the end of the mask of the six. All 0xFF stays: it
+        means that there is no address.
         """
         if address == b"\xff" * len(address):
             return address
@@ -52,27 +52,27 @@ class Masks:
         return first.to_bytes(3, "big") + last
 
     def device(self, device: DeviceId) -> DeviceId:
-        """Its identifier is the key that batches are signed with."""
+        """The identifier is masked because it is the key that signs batches."""
         return DeviceId(self.opaque("device", device.id), self.address(device.addr))
 
     def opaque(self, what: str, raw: bytes) -> bytes:
-        """Noise of the same length; nothing but zeros or ones stays."""
+        """Noise of the same length; all zeros, or all ones, stay."""
         if not raw.strip(b"\0") or not raw.strip(b"\xff"):
             return raw
         return self._noise(what, raw, len(raw))
 
     def text(self, raw: bytes) -> bytes:
-        """Letters, as many as there were bytes."""
+        """A letter for each byte."""
         return bytes(_LETTERS[byte & 31] for byte in self._noise("text", raw, len(raw)))
 
     def advertising_data(self, data: bytes) -> bytes:
-        """The same structures, of the same lengths. Of any content; never raises."""
+        """The same structures, of the same lengths. Takes any content; never raises."""
         masked = bytearray(data)
         position, end = 0, len(data)
         while position < end and (length := data[position]):
             start, stop = position + 2, position + 1 + length
             type_ = data[position + 1] if position + 1 < end else 0
-            if stop > end:  # cut short: what it was cannot be told
+            if stop > end:  # cut short: its content is unknown
                 masked[start:] = self.opaque("cut", data[start:])
                 return bytes(masked)
             masked[start:stop] = self._structure(type_, data[start:stop])
@@ -91,14 +91,14 @@ class Masks:
             return self._manufacturer(data)
         if type_ == SERVICE_DATA_16 and data.startswith(_EDDYSTONE):
             return _EDDYSTONE + self._eddystone(data[2:])
-        # Of other UUIDs nobody knows where they come from: those of version 1 hold an address.
+        # Other UUIDs may identify a device: those of version 1 contain an address.
         kept = 2 if type_ == SERVICE_DATA_16 else 0
         return data[:kept] + self.opaque(f"structure {type_}", data[kept:])
 
     def _manufacturer(self, data: bytes) -> bytes:
         if data.startswith(COMPANY):
             return COMPANY + self._ruuvi(data[2:])
-        if data.startswith(_IBEACON) and len(data) == 25:  # the last byte is the power
+        if data.startswith(_IBEACON) and len(data) == 25:  # the last byte is the TX power
             return _IBEACON + self.opaque("ibeacon", data[4:24]) + data[24:]
         return data[:2] + self.opaque("manufacturer", data[2:])
 
@@ -114,8 +114,8 @@ class Masks:
         return bytes(masked) + self.opaque("padding", payload[known.length :])
 
     def _eddystone(self, frame: bytes) -> bytes:
-        """Type and power stay. A Ruuvi URL is a reading, and its last character may be of a chip's
-        identifier."""
+        """Type and TX power stay. A Ruuvi URL is a reading; its last character may be part of a
+        chip's identifier."""
         fragment = df2_4.find_fragment(_EDDYSTONE + frame)
         try:
             df2_4.decode(fragment or b"")

@@ -1,17 +1,17 @@
-"""The container of a capture: pcapng, as Wireshark and its relatives read it.
+"""The file format of a capture: pcapng, which Wireshark and many other tools read.
 
-A section a life of the program: a section header without a length (so it can be appended to, and
-be cut off anywhere), an interface of link type USER10 for each port, a packet for each read from
-and write to a port, and at a clean end the statistics of the interfaces. A packet holds the bare
-bytes as they passed; frames are cut anywhere by it. Its timestamp is wall time in nanoseconds, its
-flags tell the direction (inbound: from the coprocessor), a comment keeps the monotonic time, for
-that one does not jump, and its drop count says how many packets could not be kept before it.
+Each run of the program writes a section: a section header without a length (so that the file can be
+appended to, and be cut off anywhere), an interface of link type USER10 for each port, a packet for
+each read from and write to a port, and at a clean end the statistics of the interfaces. A packet
+contains the bytes of one read or write, so a frame may be spread over several. Its timestamp is
+wall time in nanoseconds, its flags give the direction (inbound: from the coprocessor), a comment
+has the monotonic time, which never jumps, and its drop count is the number of packets lost before.
 
-Our own writer and reader, because what there is does not fit: python-pcapng (the one in pure
-Python) has had no release since 2022 and has no types; it makes floats of timestamps, which
-costs their last three digits; it takes a tail of zeros, as a crash leaves it, for a block, and
-believes any length that a damaged block claims; and it is 2,700 lines for the four kinds of block
-that are written here.
+Our own writer and reader, because existing ones do not fit: python-pcapng (the one in pure Python)
+has had no release since 2022 and has no types; it converts timestamps to floats, which costs their
+last three digits; it reads zeros at the end, which a crash leaves, as a block, and trusts any
+length in a damaged block; and it has 2,700 lines for the four kinds of block that are written
+here.
 
 Source: draft-ietf-opsawg-pcapng; LINKTYPE_USER0..15 (147..162) are free for private use.
 """
@@ -27,17 +27,17 @@ from firmware_protocol.errors import RemoteProtocolError
 from firmware_protocol.framing import decode
 
 LINK_TYPE = 157
-"""LINKTYPE_USER10. Not USER0, which everybody takes first."""
+"""LINKTYPE_USER10. Not USER0, which most programs use first."""
 LINK_TYPES = range(147, 163)
-"""Those that are accepted when reading: others may have chosen another one."""
+"""Accepted when reading: other programs may use another one."""
 
 SECTION, INTERFACE, OLD_PACKET, SIMPLE, STATISTICS, PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 MAX_BLOCK = 1 << 24
-"""Bytes; a block that claims more is damaged. Wireshark has the same limit."""
+"""Bytes; a block with a larger length is damaged. Wireshark has the same limit."""
 
 MAX_NUMBER = (1 << 64) - 1
-"""Of nanoseconds and of records; captures of others may claim more."""
+"""Of nanoseconds and of records; captures of other programs may contain more."""
 
 INBOUND, OUTBOUND = 1, 2
 _COMMENT, _END = 1, 0
@@ -52,23 +52,23 @@ _SECOND = 10**9
 
 
 Line = tuple[int, bool]
-"""Port, and whether it is what the host sends: one stream of bytes, within a section."""
+"""Port, and whether the host sends: together one stream of bytes, within a section."""
 
 
 class Record(NamedTuple):
-    """What one read or one write of the port passed on."""
+    """The bytes of one read or one write of a port."""
 
     sent: bool
     """By the host; else it was received from the coprocessor."""
     wall: int
     """Nanoseconds since 1970, UTC."""
     monotonic: int | None
-    """Nanoseconds since some moment; None in captures of others."""
+    """Nanoseconds since an arbitrary moment; None in captures of other programs."""
     data: bytes
     lost: int = 0
-    """Records before this one that could not be kept."""
+    """Records before this one that were lost."""
     section: int = 0
-    """Counts the lives of the program that wrote it. Monotonic times of two cannot be compared."""
+    """Counts the runs of the program that wrote it. Their monotonic times cannot be compared."""
     interface: int = 0
     """Counts the ports of a section."""
 
@@ -98,9 +98,9 @@ def _block(kind: int, body: bytes, options: bytes = b"") -> bytes:
 
 
 def section(application: str, *ports: str | None, baud: int = 115200) -> bytes:
-    """How a section begins: its header, and an interface for each port, one at least.
+    """The beginning of a section: its header, and an interface for each port, one at least.
 
-    application: what writes it. ports: their names; None: nobody is to know.
+    application: the program that writes it. ports: their names; None: left out.
     """
     header = Struct("<IHHq").pack(BYTE_ORDER_MAGIC, 1, 0, -1)
     begin = _block(SECTION, header, _option(_APPLICATION, application.encode()))
@@ -108,7 +108,7 @@ def section(application: str, *ports: str | None, baud: int = 115200) -> bytes:
 
 
 def interface(port: str | None = None, baud: int = 115200) -> bytes:
-    """One more port of the section. They are numbered as they come."""
+    """One more port of the section. They are numbered in their order."""
     about = _option(_IF_NAME, port.encode("utf-8", "replace")[:1024]) if port else b""
     about += _option(_IF_DESCRIPTION, b"CA-UART")
     about += _option(_IF_SPEED, baud.to_bytes(8, "little"))
@@ -157,13 +157,13 @@ def statistics(start: int, end: int, kept: int, lost: int, number: int = 0) -> b
 class _Interface:
     link_type: int
     port: int
-    """Counts the interfaces to which a UART may be connected: others may have more in a file."""
+    """Counts the interfaces that may be a UART; other programs may write others, too."""
     units: int = 1_000_000
     """A second, in the units of its timestamps."""
     offset: int = 0
     """Seconds to add to them."""
     asked: bytes = b""
-    """The last frame of a host, if nothing tells directions and it may come back as an echo."""
+    """The last frame of a host that may come back as an echo, where directions are unknown."""
 
 
 @dataclass(slots=True)
@@ -174,28 +174,28 @@ class _Section:
 
 
 class Reader:
-    """The records of a capture, in the order of the file, however its bytes are cut.
+    """The records of a capture, in the order of the file.
 
-    blocks: the bytes of the file. Never raises for what stands in it: what is wrong with the
-    file is in `problem` after the last record.
+    blocks: the bytes of the file, in pieces of any size. Never raises for the content: what is
+    wrong with the file is in `problem` after the last record.
     """
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self.problem: str | None = None
-        """Why the file ended early, or what is missing; None: all is as it should be."""
+        """Why the file ended early, or what is missing; None: nothing is wrong."""
         self.good = 0
-        """Bytes of the file up to the end of the last whole block."""
+        """Bytes of the file up to the end of the last complete block."""
         self.sections = 0
         self.other_packets = 0
-        """Of link types that have nothing to do with a UART; left out."""
+        """Packets of link types other than a UART; left out."""
         self.cut_packets = 0
-        """Of which whoever recorded them kept the beginning only (a snapshot length)."""
+        """Packets that were recorded with a snapshot length: only their beginning was kept."""
         self.ended = False
-        """Did the (last) section come to a clean end?"""
+        """Does the (last) section have a clean end?"""
         self.is_ours = False
-        """Was the (last) section written by this program, which ends what it writes?"""
+        """Was the (last) section written by this program, which writes an end?"""
         self.cut = False
-        """Is the problem no more than that the file ends too early?"""
+        """Is the only problem that the file ends too early?"""
         self._blocks = iter(blocks)
         self._buffer = b""
         self._position = 0
@@ -210,12 +210,12 @@ class Reader:
             order = self._byte_order(header)
             if order is None:
                 where = f"at byte {self.good}" if self.good else "at its beginning"
-                self.problem = f"damaged {where}: no block of a capture begins there"
+                self.problem = f"damaged {where}: no pcapng block begins there"
                 return
             kind, total = unpack_from(f"{order}II", header)
             if not any(header):
                 self.cut = True
-                self.problem = f"nothing but zeros from byte {self.good} on, as a crash leaves them"
+                self.problem = f"only zeros from byte {self.good} on, as after a crash"
                 return
             if total % 4 or not 12 <= total <= MAX_BLOCK:
                 self.problem = f"damaged at byte {self.good}: a block of {total} bytes"
@@ -230,7 +230,7 @@ class Reader:
             try:
                 record = self._take(kind, order, block[8:-4])
             except (error, IndexError):
-                self.problem = f"damaged at byte {self.good}: nothing of its kind is in a block"
+                self.problem = f"damaged at byte {self.good}: a block with invalid content"
                 return
             self._position += total
             self.good += total
@@ -240,7 +240,7 @@ class Reader:
             self.problem = "empty"
 
     def _want(self, raw: int) -> bytes:
-        """The next bytes, without taking them; fewer at the end of the file."""
+        """The next bytes, without consuming them; fewer at the end of the file."""
         there = len(self._buffer) - self._position
         if there < raw:
             parts = [self._buffer[self._position :]]
@@ -254,12 +254,12 @@ class Reader:
     def _cut(self, raw: int) -> None:
         self.cut = True
         self.problem = (
-            f"cut off: the last block is not whole ({raw} bytes of it are there); its writer "
-            "did not come to its end, or writes still"
+            f"cut off: the last block is incomplete ({raw} bytes of it are there); the program "
+            "that wrote it was killed, or is still running"
         )
 
     def _byte_order(self, header: bytes) -> str | None:
-        """Of the block that begins so; None: none does."""
+        """Of the block with this header; None: it is no block."""
         if header.startswith(b"\n\r\r\n"):
             for order in "<>":
                 if unpack_from(f"{order}I", header, 8)[0] == BYTE_ORDER_MAGIC:
@@ -289,7 +289,7 @@ class Reader:
             section.interfaces.append(interface)
         elif kind == PACKET:
             return self._packet(section, body)
-        elif kind == OLD_PACKET:  # what old tools write: two short numbers instead of a long one
+        elif kind == OLD_PACKET:  # of old tools: two short numbers instead of a long one
             number, dropped = unpack_from(f"{order}HH", body)
             record = self._packet(section, Struct(f"{order}I").pack(number) + body[4:])
             return record and record._replace(lost=dropped if dropped < 0xFFFF else 0)
@@ -299,7 +299,7 @@ class Reader:
             return self._record(section, 0, 0, data, {}, cut=length > len(body) - 4)
         elif kind == STATISTICS:
             self.ended = True
-        return None  # the kinds that are not known here are there to be skipped
+        return None  # unknown kinds are to be skipped
 
     def _packet(self, section: _Section, body: bytes) -> Record | None:
         order = section.order
@@ -341,8 +341,8 @@ class Reader:
 
 
 def _is_of_host(data: bytes, interface: _Interface) -> bool:
-    """Is this a frame that a host sends? Asked where a capture does not tell directions; what
-    hosts write is a whole frame. Firmware 1.0.0 answers LED_CTRL with the same frame once more."""
+    """Is this a frame that a host sends? For captures without directions; hosts write complete
+    frames. Firmware 1.0.0 answers LED_CTRL with the same frame again."""
     try:
         command = decode(data).command
     except RemoteProtocolError:
@@ -356,7 +356,7 @@ def _is_of_host(data: bytes, interface: _Interface) -> bool:
 
 
 def _options(order: str, raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """Code and value of each; of those with the same code the reader wants the first."""
+    """Code and value of each, the last one first: so in a dict the first of a code remains."""
     found: list[tuple[int, bytes]] = []
     position = 0
     while position + 4 <= len(raw):

@@ -1,15 +1,15 @@
-"""Plays a capture: what the coprocessor sent, at the times at which it came, to a real host.
+"""Plays a capture to a real host: what the coprocessor sent, at the recorded times.
 
-Pure, in seconds that begin whenever the caller likes; `simulator.pty.PtyLine` serves a Player as
-it serves a board.
+Pure; times are monotonic seconds of the caller. `simulator.pty.PtyLine` serves a Player as it
+serves a simulated board.
 
-The real host lives in other times than the recorded one, and a coprocessor that answers before it
-was asked is of no use to it. So until the recorded host was configured, and again after each
-reboot, the player waits for the real one where the recorded one has spoken, for a second at most;
-where a capture does not hold what the host has sent, it waits before the answer to that. Afterwards
-it plays by the clock. A command that the capture leaves without an answer then (the real host asks
-when it wants to, and a capture that was begun late has no handshake at all) is answered by the
-player itself, and that is told and counted.
+The real host sends its commands at other times than the recorded one, and an answer that comes
+before the command is of no use to it. So during the handshake (until the recorded host is
+configured, and again after each reboot) the player waits for each command that the recorded host
+has sent, for a second at most. Where a capture has only the coprocessor's direction, it waits
+before each answer. After the handshake it plays by the clock. The real host may then send commands
+that have no answer in the capture, and a capture that was begun late has no handshake at all: such
+commands are answered by the player itself, with an event and a counter.
 """
 
 from collections import deque
@@ -22,21 +22,21 @@ from firmware_protocol.framing import Frame, FrameScanner, frames
 from firmware_protocol.messages import Ack, DeviceId, Message, parse
 from ruuvi_host.capture.pcapng import Record
 
-PATIENCE = 1.0
-"""Seconds to wait for what the recorded host has sent."""
-FIRST_WORD = 2.0
-"""Seconds for the host to say anything after it has opened the port: it may only want to listen."""
+COMMAND_TIMEOUT = 1.0
+"""Seconds to wait for a command that the recorded host has sent."""
+FIRST_TIMEOUT = 2.0
+"""Seconds to wait for the first byte of the host after it has opened the port: it may send none."""
 ANSWER = 0.1
-"""Seconds that the capture has for an answer before the player gives one. Hosts wait for 0.1 s
-(the ESP32) or more; ours for 0.25 s."""
+"""Seconds to wait for an answer in the capture, before the player answers itself. Hosts wait for
+0.1 s (the ESP32) or more; ours for 0.25 s."""
 IDLE = 0.05
 """Seconds without a byte after which an incomplete frame of the capture is given up."""
 LONGEST_PIECE = 4096
-"""Bytes played at once when there is no time to keep."""
+"""Bytes played at once, when there are no pauses."""
 _SECOND = 10**9
 
 STAND_IN = DeviceId(bytes.fromhex("00C0FFEE00C0FFEE"), bytes.fromhex("C00000C0FFEE"))
-"""Who the coprocessor is when the capture does not tell."""
+"""The identity of a coprocessor that is not in the capture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +55,21 @@ class HostNoise:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The player has answered, because the capture does not."""
+    """The player has answered, because the capture has no answer."""
 
     command: Command
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """The host has not sent what the recorded one had sent; played on without."""
+    """The host has not sent in time what the recorded one has sent; playing continues."""
 
     command: Command
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """All was played and written."""
+    """Everything was played and written."""
 
 
 PlayerEvent = HostSent | HostNoise | Answered | Missed | Finished
@@ -77,7 +77,7 @@ PlayerEvent = HostSent | HostNoise | Answered | Missed | Finished
 
 @dataclass(slots=True)
 class Survey:
-    """What a capture holds; see `survey`."""
+    """What a capture contains; see `survey`."""
 
     size: int = 0
     """From the coprocessor."""
@@ -85,14 +85,14 @@ class Survey:
     """From the coprocessor."""
     device: DeviceId = STAND_IN
     configured: bool = False
-    """Does it have the answer to SET_ALL?"""
+    """Is the answer to SET_ALL in it?"""
     seconds: float = 0.0
     interfaces: set[int] = field(default_factory=set)
-    """All that there are, this one or not."""
+    """All interfaces in the file."""
 
 
 def survey(records: Iterable[Record], interface: int = 0) -> Survey:
-    """Look through all of a capture. interface: whose bytes it is about."""
+    """Read all of a capture. interface: number of the coprocessor, from 0."""
     found = Survey()
     scanner = FrameScanner(frames)
     timeline = _Timeline()
@@ -121,13 +121,13 @@ def survey(records: Iterable[Record], interface: int = 0) -> Survey:
 
 
 class _Timeline:
-    """How long after the record before it a record came."""
+    """Times between records."""
 
     def __init__(self) -> None:
         self._last: Record | None = None
 
     def step(self, record: Record) -> float:
-        """Seconds; 0 from one life of the recording program to the next."""
+        """Seconds since the record before; 0 at the beginning of a section."""
         last, self._last = self._last, record
         if last is None or last.section != record.section:
             return 0.0
@@ -138,27 +138,28 @@ class _Timeline:
 
 @dataclass(slots=True)
 class _Piece:
-    """Bytes of a record, or all of them."""
+    """A record of the coprocessor, or a part of one."""
 
     data: bytes
     found: list[Message]
-    """What they complete."""
+    """Messages that end in it."""
     question: Command | None = None
-    """What the host has to have asked before; None: nothing, or nothing any more."""
+    """The command that the host must have sent before; None: none, or it has."""
 
 
 class Player:
     """See the top of this file.
 
-    records: what to play. known: what `survey` has found in the same records.
-    speed: 1 as it was, 100 in a hundredth of the time; inf: no pauses. interface: whose bytes.
+    records: what to play. known: the result of `survey` for the same records.
+    speed: 1 as recorded, 100 a hundred times faster; inf: no pauses. interface: number of the
+    coprocessor, from 0.
     """
 
     def __init__(
         self, records: Iterable[Record], known: Survey, speed: float = 1.0, interface: int = 0
     ) -> None:
         self.size = 0
-        """Played, as recorded."""
+        """Bytes played."""
         self.host_frames = 0
         self.host_bytes = 0
         self.answered = 0
@@ -171,35 +172,35 @@ class Player:
         self._ahead = (record for record in records if record.interface == interface)
         self._next: Record | None = None
         self._pieces: deque[_Piece] = deque()
-        """Of the next record, if that is the coprocessor's."""
+        """Of the next record, if the coprocessor sent it."""
         self._held = b""
-        """The beginning of what may become an answer. Until the host has asked, none is played."""
+        """The beginning of what may be an answer, which is not played before its command."""
         self._overdue = b""
-        """What was held, and became nothing."""
+        """What was held and is no frame."""
         self._due = 0.0
         self._events: list[PlayerEvent] = []
         self._began = False
-        self._heard_host = False
+        self._host_started = False
         self._waiting: tuple[float, float] | None = None
-        """Since when, and until when at most."""
+        """Since when, and until when at the latest."""
         self._scripted = known.configured
-        """Does the capture have the answers of the handshake? Else they are the player's."""
+        """Are the answers of the handshake in the capture? Else the player gives them."""
         self._settled = False
-        """Is the real host configured, as far as the player can tell?"""
+        """Is the handshake of the real host over, as far as is known?"""
         self._asked: dict[Command, int] = {}
-        """What the host has sent that the recorded one has not sent yet."""
+        """Commands of the host that the recorded one has not sent yet."""
         self._unanswered: list[tuple[float, Message]] = []
-        """When the player answers it, and what."""
+        """When the player answers a command, and the command."""
         self._awaited: list[Command] = []
-        """What the recorded host has sent and the real one has still to send."""
-        self._earned: dict[Command, int] = {}
-        """How often the recorded host has asked and has no answer to it yet. Below 0: the answers
-        came first, as they do where only they were recorded."""
+        """Commands of the recorded host that the real one has not sent yet."""
+        self._open: dict[Command, int] = {}
+        """Commands of the recorded host without an answer yet. Below 0: answers without a command,
+        as in a capture of the coprocessor's direction only."""
         self._host = FrameScanner(frames)
         self._host_given_up = inf
         """When an incomplete frame of the host is given up."""
         self._noise = 0
-        """Bytes of the host that are in no frame, as far as that was told."""
+        """Bytes of the host that are in no frame, and of which there was an event."""
         self._recorded = FrameScanner(frames)
         self._recorded_host = FrameScanner(frames)
         self._section: int | None = None
@@ -208,7 +209,7 @@ class Player:
 
     @property
     def deadline(self) -> float:
-        """When there is something to do next, unless the host writes."""
+        """When `advance` has something to do, unless the host writes before."""
         if not self._began:
             return 0.0
         times = [at for at, _ in self._unanswered[:1] if self._may_answer]
@@ -222,13 +223,13 @@ class Player:
     def receive(self, data: bytes, now: float) -> None:
         """Bytes from the host."""
         self.host_bytes += len(data)
-        if not self._heard_host:
-            self._heard_host = True
-            self._go_on(now)
-        self._hear(self._host.feed(data), now)
+        if not self._host_started:
+            self._host_started = True
+            self._resume(now)
+        self._take(self._host.feed(data), now)
         self._host_given_up = now + IDLE if self._host.pending else inf
 
-    def _hear(self, found: Iterable[Frame], now: float) -> None:
+    def _take(self, found: Iterable[Frame], now: float) -> None:
         for frame in found:
             self.host_frames += 1
             message = parse(frame)
@@ -242,14 +243,14 @@ class Player:
             self._events.append(HostNoise(noise))
 
     def advance(self, now: float) -> bytes:
-        """Let everything happen that happens until now; the bytes for the host."""
+        """Do everything that is due until now; the bytes for the host."""
         if not self._began:
             self._began = True
             self._due = now
             self._fetch()
         if self._host_given_up <= now:
             self._host_given_up = inf
-            self._hear(self._host.flush(), now)
+            self._take(self._host.flush(), now)
         output = []
         played = 0
         while played < LONGEST_PIECE and (piece := self._step(now)) is not None:
@@ -263,30 +264,30 @@ class Player:
         return b"".join(output)
 
     def take_events(self) -> list[PlayerEvent]:
-        """What has happened since the last time."""
+        """Events since the last call."""
         events, self._events = self._events, []
         return events
 
     def restart(self, now: float) -> None:
-        """Another host has opened the port, or the same one again. The capture's handshake is over,
-        so this one's is the player's."""
-        self._go_on(now)
-        self._scripted = self._settled = self._heard_host = False
+        """A host has opened the port again. The handshake of the capture is over, so the player
+        answers this one's."""
+        self._resume(now)
+        self._scripted = self._settled = self._host_started = False
         self._asked.clear()
         self._awaited.clear()
-        self._earned.clear()
+        self._open.clear()
         self._unanswered.clear()
 
     # ---
 
     @property
     def _may_answer(self) -> bool:
-        """Before the host is configured, the capture has the answers, or none: firmware 1.0.0 does
-        not answer a SET_ALL that it does not know, and hosts learn from that."""
+        """Not during a handshake that is in the capture, even where it has no answer: firmware
+        1.0.0 does not answer a SET_ALL that it does not know, and hosts detect it by that."""
         return self._settled or not self._scripted
 
     def _fetch(self) -> None:
-        """Take the next record into view."""
+        """Read the next record."""
         self._next = next(self._ahead, None)
         if self._next is None:
             self._give_up_incomplete()
@@ -301,13 +302,13 @@ class Player:
             self._pieces.extend(self._cut(self._next.data))
 
     def _give_up_incomplete(self) -> None:
-        """Nothing more comes that belongs to what there is."""
+        """The recorded frames that are incomplete are never completed."""
         self._note_host(self._recorded_host.flush())
         self._note(map(parse, self._recorded.flush()))
         self._overdue, self._held = self._held, b""
 
     def _cut(self, data: bytes) -> Iterator[_Piece]:
-        """In pieces that begin with an answer, as far as there are any."""
+        """Cut a record into pieces, of which each answer begins one."""
         start = self._recorded.counters.bytes_received - len(self._held)
         found = self._recorded.feed(data)
         data, self._held = self._held + data, b""
@@ -327,12 +328,11 @@ class Player:
 
     @property
     def _in_handshake(self) -> bool:
-        """Is it the recorded one that the real host has to keep up with?"""
+        """Is this a handshake that is in the capture?"""
         return self._scripted and not self._settled
 
     def _step(self, now: float) -> bytes | None:
-        """Go past the next record, or a piece of it, and return what is to be played of it; None:
-        not yet."""
+        """Play the next record, or a piece of it; the bytes for the host. None: not due yet."""
         if self._overdue:
             raw, self._overdue = self._overdue, b""
             self.size += len(raw)
@@ -358,60 +358,60 @@ class Player:
         return piece.data
 
     def _note_host(self, found: Iterable[Frame]) -> None:
-        """What the recorded host has sent, in as many records as it may be."""
+        """Wait for the commands of the handshake that the recorded host has sent."""
         for frame in found:
             if not self._settled and frame.command in _HANDSHAKE:
                 self._await(Command(frame.command), 1)
 
     def _await(self, command: Command, asked: int) -> None:
-        """Wait for the command, unless that was done. asked: 1: the recorded host has sent it; -1:
-        it gets the answer."""
-        before = self._earned.get(command, 0)
-        self._earned[command] = before + asked
+        """Wait for the command, once for a command and its answer. asked: 1: the recorded host has
+        sent it; -1: it gets the answer."""
+        before = self._open.get(command, 0)
+        self._open[command] = before + asked
         if before * asked >= 0:
             self._awaited.append(command)
 
     def _must_wait(self, now: float) -> bool:
-        """Is there something that the host has to do first? Time stands still until then."""
-        if not self._heard_host:
-            if self._wait(now, FIRST_WORD):
+        """Must the host send something first? The time until then is not counted."""
+        if not self._host_started:
+            if self._wait(now, FIRST_TIMEOUT):
                 return True
-            self._heard_host = True
+            self._host_started = True
         if not self._settled and not self._scripted:
-            # The handshake is the player's, and comes before all else that is in the capture.
-            if self._wait(now, FIRST_WORD):
+            # The player answers the handshake, which comes before the rest of the capture.
+            if self._wait(now, FIRST_TIMEOUT):
                 return True
             self._settled = True
         while self._awaited:
             command = self._awaited[0]
             if self._asked.get(command):
                 self._asked[command] -= 1
-            elif self._wait(now, PATIENCE):
+            elif self._wait(now, COMMAND_TIMEOUT):
                 return True
             else:
                 self.missed += 1
                 self._events.append(Missed(command))
-            self._go_on(now)
+            self._resume(now)
             self._awaited.pop(0)
-        self._go_on(now)
+        self._resume(now)
         return False
 
-    def _wait(self, now: float, patience: float) -> bool:
-        """Begin to wait, or go on waiting. False: patience has run out."""
+    def _wait(self, now: float, timeout: float) -> bool:
+        """Begin to wait, or continue. False: the time is over."""
         if self._waiting is None:
-            self._waiting = now, now + patience
+            self._waiting = now, now + timeout
         if now < self._waiting[1]:
             return True
-        self._go_on(now)
+        self._resume(now)
         return False
 
-    def _go_on(self, now: float) -> None:
+    def _resume(self, now: float) -> None:
         if self._waiting:
             self._due += now - self._waiting[0]
             self._waiting = None
 
     def _note(self, found: Iterable[Message]) -> None:
-        """What the capture itself answers need not be answered; and is the host configured?"""
+        """Messages were played: they answer commands, and begin and end handshakes."""
         for message in found:
             if message.command == Command.GET_ALL:
                 self._settled = False
@@ -434,18 +434,18 @@ class Player:
                 answer = asked
             elif asked.command == Command.SET_ALL:
                 self._settled = True
-                self._go_on(now)
+                self._resume(now)
             self.answered += 1
             self._events.append(Answered(asked.command))
             yield answer.to_frame()
 
 
 _HANDSHAKE = (Command.GET_DEVICE_ID, Command.SET_ALL)
-"""What every host sends before it takes reports."""
+"""The commands that every host sends before it takes reports."""
 
 
 def _question_of(message: Message) -> Command | None:
-    """What a host must have asked to get this, as long as it is not configured."""
+    """The command of the handshake that this answers; None: none."""
     if isinstance(message, DeviceId):
         return Command.GET_DEVICE_ID
     if isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:

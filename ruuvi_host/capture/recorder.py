@@ -1,11 +1,11 @@
-"""Records what a port hands over, without ever making it wait: a thread writes the file.
+"""Records the bytes of ports into a file. A thread writes it, so that no port waits for the disk.
 
     recorder = Recorder(CaptureFile("air.pcapng", "/dev/ttyACM0", "/dev/ttyACM1"), clock)
     open_port("/dev/ttyACM0", tap=recorder.taps[0])
     recorder.close()
 
-What comes faster than the file takes it is kept up to a bound; what finds no room, or cannot be
-written, is counted, in `counters` and in the file.
+Records wait in a buffer of limited size. What does not fit, or cannot be written, is lost and
+counted, in `counters` and in the file.
 """
 
 import fcntl
@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 MAX_PENDING = 1 << 20
 """Bytes that may wait for the file: a minute and a half of a line that is never idle."""
 COST = 100
-"""What a record takes besides its bytes, in round figures."""
+"""Bytes of memory that a record takes besides its data, about."""
 GATHER = 0.1
-"""Seconds for which records are gathered, so that the file is not written at each read. So much is
-lost when the process is killed."""
-LAST_WORDS = 3.0
+"""Seconds for which records are collected before the file is written. That much is lost when the
+process is killed."""
+CLOSE_TIMEOUT = 3.0
 """Seconds that `close` waits for what is not written yet."""
 _BLOCK = 1 << 16
 _SECOND = 10**9
@@ -42,9 +42,9 @@ _SECOND = 10**9
 class CaptureFile:
     """An open file of a capture, to which whole blocks are appended.
 
-    path: a file that only its owner may read, as it holds the key that batches are signed with.
-    One that is there is continued, if it is a capture; "-" is standard output. A pipe is possible.
-    ports: what is named in the file as the sources, of which there is at least one.
+    path: a file that only its owner may read, because it contains the key that signs batches. An
+    existing capture is continued; "-" is standard output. A pipe is possible.
+    ports: their names in the file, at least one.
     Raises ConfigError.
     """
 
@@ -55,7 +55,7 @@ class CaptureFile:
             raise ConfigError(path, "a capture is not for a terminal; send it to a file or a pipe")
         self._fd = -1
         self._size: int | None = None
-        """Bytes of it, as they were left; None: it is no regular file."""
+        """Its size after the last write; None: it is no regular file."""
         self._open()
 
     def _open(self) -> None:
@@ -76,12 +76,12 @@ class CaptureFile:
             raise
 
     def follow(self, end: bytes) -> bool:
-        """If somebody has renamed, removed, replaced or shortened the file: end it, begin one anew
-        and return True. So it can be put away while it is recorded into.
+        """If the file was renamed, removed, replaced or truncated: end it, begin a new one and
+        return True. So it can be rotated while it is being written.
 
         end: what to write at the end of the old one. Raises ConfigError.
         """
-        if self._fd >= 0 and not self._was_taken_away():
+        if self._fd >= 0 and not self._was_replaced():
             return False
         if self._fd >= 0:
             with suppress(OSError):
@@ -91,7 +91,7 @@ class CaptureFile:
         self._open()
         return True
 
-    def _was_taken_away(self) -> bool:
+    def _was_replaced(self) -> bool:
         if self._size is None:
             return False
         if self._is_shorter():
@@ -102,14 +102,14 @@ class CaptureFile:
         except FileNotFoundError:
             return True
         except OSError:
-            return False  # nobody can tell
+            return False  # not known
         return (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino)
 
     def _is_shorter(self) -> bool:
         return self._size is not None and os.fstat(self._fd).st_size < self._size
 
     def _prepare(self) -> int:
-        """Make sure that what is there is ours to continue; its size."""
+        """Make sure that the file is empty or a capture that can be continued; its size."""
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -133,8 +133,8 @@ class CaptureFile:
         return size
 
     def _ends_whole(self, size: int) -> bool:
-        """Does it begin with a section and end with a whole block of ours? Then it need not be
-        read through, which takes a while when it has grown for weeks."""
+        """Does it begin with a section and end with a complete block? Then it need not be read as a
+        whole, which takes long when it has grown for weeks."""
         total = int.from_bytes(os.pread(self._fd, 4, max(size - 4, 0)), "little")
         return (
             os.pread(self._fd, 12, 0)[:4] == SECTION.to_bytes(4, "little")
@@ -157,7 +157,7 @@ class CaptureFile:
             self._size += len(raw)
 
     def end(self, raw: bytes) -> None:
-        """Write the last of it. Not behind what somebody has cut off. Raises OSError."""
+        """Write its end, unless the file was truncated. Raises OSError."""
         if self._fd >= 0 and not self._is_shorter():
             self.append(raw)
 
@@ -175,7 +175,7 @@ def _why(error: Exception) -> str:
 
 
 class PortTap:
-    """What one port hands over."""
+    """The tap of one port."""
 
     def __init__(self, recorder: "Recorder", interface: int) -> None:
         self._recorder = recorder
@@ -191,8 +191,8 @@ class PortTap:
 class Recorder:
     """See the top of this file. `taps` are for the ports of the file, in their order.
 
-    on_failure: called in the writing thread when the file ceases to take what is written to it.
-    It is tried again all the same: a full disk may be emptied.
+    on_failure: called in the writing thread when the file cannot be written any more. Writing is
+    tried again all the same: there may be room on the disk again.
     """
 
     def __init__(
@@ -208,9 +208,9 @@ class Recorder:
         self._file = file
         self._clock = clock
         self._start = self._began = self._wall()
-        """The recording; and the file, which may be another one later."""
+        """Nanoseconds of wall time: start of the recording, and of the current file."""
         self._pending: list[Record] = []
-        self._in_hand: list[Record] = []
+        self._writing: list[Record] = []
         """What is being written."""
         self._room = MAX_PENDING
         self._lost = 0
@@ -222,27 +222,27 @@ class Recorder:
         self._too_slow = Repeated()
         self._closing = False
         self._condition = Condition()
-        """Guards all of the above; never held while something is written."""
+        """Guards all of the above; never held during a write."""
         self._thread = Thread(target=self._write, name="capture", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is left and end the file. Takes at most three seconds; what the file does not
-        take until then is lost, and counted."""
+        """Write what is left and end the file. Takes at most three seconds; what is not written by
+        then is lost, and counted."""
         with self._condition:
             self._closing = True
             self._condition.notify()
-        self._thread.join(LAST_WORDS)
+        self._thread.join(CLOSE_TIMEOUT)
         if self._thread.is_alive():
             with self._condition:
-                self._count_lost(self._in_hand + self._pending)
-                self._in_hand, self._pending = [], []
-            log.warning("%s: does not take what is written to it; given up", self._file.path)
-            return  # its file stays open: the thread is in the midst of writing
+                self._count_lost(self._writing + self._pending)
+                self._writing, self._pending = [], []
+            log.warning("%s: a write does not return; given up", self._file.path)
+            return  # its file stays open: the thread is still writing
         try:
             self._file.end(self._statistics())
         except OSError as error:
-            self._tell(error)
+            self._warn(error)
         self._file.close()
 
     def _statistics(self) -> bytes:
@@ -256,7 +256,7 @@ class Recorder:
         return round(self._clock.wall() * _SECOND)
 
     def take(self, interface: int, sent: bool, data: bytes) -> None:
-        """What a tap brings. Never waits."""
+        """Take the bytes of a read or write. Never waits."""
         wall, monotonic = self._wall(), round(self._clock.monotonic() * _SECOND)
         with self._condition:
             record = Record(sent, wall, monotonic, data, self._lost, 0, interface)
@@ -273,7 +273,7 @@ class Recorder:
                 return
         if not self._closing and self._too_slow.due():
             log.warning(
-                "%s: does not take what is written to it fast enough; records lost %d",
+                "%s: cannot be written fast enough; records lost %d",
                 *(self.path, self.counters.records_lost),
             )
 
@@ -290,10 +290,10 @@ class Recorder:
             with self._condition:
                 self._condition.wait_for(lambda: self._pending or self._closing)
                 self._condition.wait_for(lambda: self._closing, GATHER)
-                self._in_hand, self._pending = self._pending, []
+                self._writing, self._pending = self._pending, []
                 closing = self._closing
-            if self._in_hand:
-                self._append(self._in_hand)
+            if self._writing:
+                self._append(self._writing)
             elif closing:
                 return
 
@@ -303,16 +303,16 @@ class Recorder:
             self._follow()
             self._file.append(b"".join(map(packet, records)))
         except ConfigError as error:
-            failure = OSError(ENOENT, f"it was taken away, and cannot be begun anew: {error}")
+            failure = OSError(ENOENT, f"it was replaced, and a new one cannot be begun: {error}")
         except OSError as error:
             failure = error
         room = sum(len(record.data) + COST for record in records)
         sent = sum(len(record.data) for record in records if record.sent)
         received = room - len(records) * COST - sent
         with self._condition:
-            if not self._in_hand:
+            if not self._writing:
                 return  # given up by `close`
-            self._in_hand = []
+            self._writing = []
             self._room += room
             if failure:
                 self._count_lost(records)
@@ -321,7 +321,7 @@ class Recorder:
                 self.counters.bytes_sent += sent
                 self.counters.bytes_received += received
         if failure:
-            self._tell(failure)
+            self._warn(failure)
             return
         for record in records:
             self._kept[record.interface] += 1
@@ -334,13 +334,13 @@ class Recorder:
             end = self._statistics()
         if not self._file.follow(end):
             return
-        log.warning("%s: was renamed, removed or cut off by somebody; begun anew", self.path)
+        log.warning("%s: was renamed, removed or truncated; a new one was begun", self.path)
         with self._condition:
             self._began = self._wall()
             self._kept = [0] * len(self._kept)
             self._dropped = [0] * len(self._dropped)
 
-    def _tell(self, error: OSError) -> None:
+    def _warn(self, error: OSError) -> None:
         first = self._failures.total == 0
         if count := self._failures.due():
             log.warning(

@@ -1,7 +1,7 @@
-"""Where records come from: a capture, or a recording that is nothing but bytes.
+"""Where records come from: a capture, or a plain recording of bytes.
 
-Told apart by how they begin. A recording without a format has no directions and no times: all of
-it counts as received, at the speed of the line.
+The first bytes tell which it is. A plain recording has no directions and no times: all of it counts
+as received, at the speed of the line.
 """
 
 import os
@@ -17,18 +17,18 @@ BLOCK = 65536
 _BYTE = 10 * 10**9 // 115200
 """Nanoseconds that a byte takes on the line."""
 _PIECE = 16
-"""Bytes of a record that is made of a recording: what a read of a port brings."""
+"""Bytes of a record that is made of a plain recording: what a read of a port returns."""
 
 _PACKED = {"1f8b": "gunzip", "28b52ffd": "unzstd", "fd377a58": "unxz", "04224d18": "unlz4"}
-"""How compressed files begin, and what opens them."""
+"""First bytes of compressed files, and the tool that decompresses them."""
 _OLD_PCAP = ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1")
 
 
 class Source:
-    """The records of a file; can be gone through once.
+    """The records of a file; can be iterated once.
 
     name: of the file, for messages. blocks: its bytes, as they are read.
-    Raises ConfigError for a pcap file of the older kind, and for what is compressed.
+    Raises ConfigError for a file of the older format pcap, and for a compressed file.
     """
 
     def __init__(self, name: str, blocks: Iterable[bytes]) -> None:
@@ -42,7 +42,7 @@ class Source:
         if beginning[:4].hex() in _OLD_PCAP:
             raise ConfigError(
                 name,
-                "is a pcap file, of the older kind that knows no directions; a capture is pcapng "
+                "is a file of the older format pcap, which has no directions; a capture is pcapng "
                 "(editcap -F pcapng converts it)",
             )
         for magic, tool in _PACKED.items():
@@ -51,32 +51,32 @@ class Source:
         self._all = chain([beginning] if beginning else [], blocks)
         self._reader = Reader(self._all) if beginning.startswith(b"\n\r\r\n") else None
         self.is_capture = self._reader is not None
-        """Else it is a recording without directions and times."""
+        """Else it is a plain recording, without directions and times."""
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self._reader) if self._reader else self._records()
 
     @property
     def raw(self) -> Iterator[bytes]:
-        """The bytes of a recording, as they are read."""
+        """The bytes of a plain recording, as they are read."""
         assert not self.is_capture
         return self._all
 
     @property
     def remarks(self) -> list[str]:
-        """What is to be said about the file, after its last record."""
+        """Messages for the user about the file, complete after its last record."""
         reader = self._reader
         if reader is None:
             return []
         said = [reader.problem] if reader.problem else []
         if not reader.problem and not reader.ended and reader.is_ours:
-            said.append("has no end: its writer was killed, or still writes")
+            said.append("has no end: the program that wrote it was killed, or is still running")
         if reader.other_packets:
             said.append(f"{reader.other_packets} packets of other link types left out")
         if reader.cut_packets:
             said.append(
-                f"{reader.cut_packets} packets were cut short when they were recorded (a snapshot "
-                "length): their frames are lost"
+                f"{reader.cut_packets} packets were cut short by a snapshot length when they were "
+                "recorded: their frames are lost"
             )
         return said
 
@@ -90,7 +90,7 @@ class Source:
 
 
 def bytes_of(path: str, unnamed: str = "''") -> Iterator[bytes]:
-    """What a file, or standard input (-), gives at each read.
+    """The blocks of a file, or of standard input (-), as they are read.
 
     unnamed: what an empty path is called in messages. Raises ConfigError.
     """

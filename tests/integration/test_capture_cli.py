@@ -362,7 +362,7 @@ def test_a_bare_recording_is_played_at_the_speed_of_the_line(tmp_path: Path) -> 
 
 def test_a_cut_capture_is_played_and_that_is_told() -> None:
     with replayed(CAPTURES / "crash.pcapng") as player:
-        player.wait_for("cut off: the last block is not whole")
+        player.wait_for("cut off: the last block is incomplete")
         player.wait_for("^/dev/")
         assert player.stop() == 0
 

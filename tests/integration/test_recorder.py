@@ -10,7 +10,7 @@ from time import sleep
 import pytest
 
 from ruuvi_host.capture.pcapng import Reader, Record
-from ruuvi_host.capture.recorder import LAST_WORDS, MAX_PENDING, CaptureFile, Recorder
+from ruuvi_host.capture.recorder import CLOSE_TIMEOUT, MAX_PENDING, CaptureFile, Recorder
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.errors import ConfigError
 
@@ -216,7 +216,7 @@ def test_a_reader_that_stops_holds_up_nobody(tmp_path: Path) -> None:
     assert put < 3 * MAX_PENDING // len(block)
     before = SystemClock.monotonic()
     recorder.close()
-    assert SystemClock.monotonic() - before < LAST_WORDS + 30
+    assert SystemClock.monotonic() - before < CLOSE_TIMEOUT + 30
     counters = recorder.counters
     assert counters.records + counters.records_lost == put
     os.close(fd)
@@ -238,7 +238,7 @@ def test_a_slow_file_is_told_while_it_is_slow(
 
 
 @pytest.mark.parametrize("how", ["renamed", "removed", "replaced", "shortened", "cut"])
-def test_a_file_that_is_taken_away_is_begun_anew(
+def test_a_file_that_is_replaced_is_followed_by_a_new_one(
     how: str, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder = Recorder(CaptureFile(str(path), "/dev/ttyX"), SystemClock())
@@ -264,12 +264,12 @@ def test_a_file_that_is_taken_away_is_begun_anew(
     if how == "renamed":
         found, reader = read(old)
         assert ([record.data for record in found], reader.ended) == ([b"one"], True)
-    assert "begun anew" in caplog.text
+    assert "a new one was begun" in caplog.text
     counters = recorder.counters
     assert (counters.records, counters.bytes_received, counters.records_lost) == (2, 6, 0)
 
 
-def test_what_cannot_be_begun_anew_is_a_failure_until_it_can(
+def test_a_new_file_that_cannot_be_begun_is_a_failure_until_it_can(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     failed = Event()
@@ -282,7 +282,7 @@ def test_what_cannot_be_begun_anew_is_a_failure_until_it_can(
     folder.rename(tmp_path / "away")
     recorder.taps[0].received(b"two")
     assert failed.wait(30)
-    assert "it was taken away, and cannot be begun anew" in caplog.text
+    assert "it was replaced, and a new one cannot be begun" in caplog.text
     folder.mkdir()
     recorder.taps[0].received(b"three")
     recorder.close()

@@ -88,9 +88,15 @@ def test_zeros_at_the_end_are_a_cut() -> None:
         (BEGIN + pack("<II", 6, 13) + bytes(30), "a block of 13 bytes"),
         (BEGIN + pack("<II", 6, 2**31) + bytes(30), "a block of 2147483648 bytes"),
         (BEGIN + packet(SENT)[:-4] + bytes(4), "the two lengths of a block differ"),
-        (BEGIN + pack("<IIII", 6, 16, 0, 16), "nothing of its kind"),
-        (BEGIN + pack("<II20sI", 6, 32, pack("<5I", 9, 0, 0, 0, 0), 32), "nothing of its kind"),
-        (BEGIN + pack("<II20sI", 6, 32, pack("<5I", 0, 0, 0, 5, 5), 32), "nothing of its kind"),
+        (BEGIN + pack("<IIII", 6, 16, 0, 16), "invalid content"),
+        (
+            BEGIN + pack("<II20sI", 6, 32, pack("<5I", 9, 0, 0, 0, 0), 32),
+            "invalid content",
+        ),
+        (
+            BEGIN + pack("<II20sI", 6, 32, pack("<5I", 0, 0, 0, 5, 5), 32),
+            "invalid content",
+        ),
     ],
 )
 def test_damage_is_told(raw: bytes, problem: str) -> None:

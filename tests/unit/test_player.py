@@ -21,9 +21,9 @@ from firmware_protocol.messages import (
 from ruuvi_host.capture.pcapng import Record
 from ruuvi_host.capture.player import (
     ANSWER,
-    FIRST_WORD,
+    COMMAND_TIMEOUT,
+    FIRST_TIMEOUT,
     LONGEST_PIECE,
-    PATIENCE,
     STAND_IN,
     Answered,
     Finished,
@@ -150,7 +150,7 @@ def test_a_host_that_only_listens_gets_it_all_the_same() -> None:
         report(1).to_frame(),
     ]
     assert table.events == [Missed(ASKED.command), Missed(SetAll().command), Finished()]
-    assert table.played[-1][0] == FIRST_WORD + 2 * PATIENCE + 1.0
+    assert table.played[-1][0] == FIRST_TIMEOUT + 2 * COMMAND_TIMEOUT + 1.0
     assert table.player.missed == 2
 
 
