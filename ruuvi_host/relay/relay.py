@@ -11,7 +11,6 @@ what is made while an attempt or a pause is under way. A target that is down is 
 
 import asyncio
 from contextlib import suppress
-from math import inf
 
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.spool import Sync
@@ -20,11 +19,12 @@ from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.relay.delivery import Delivery
 from ruuvi_host.relay.delivery_log import DeliveryLog
-from ruuvi_host.relay.outbox import Outbox, Turn
+from ruuvi_host.relay.outbox import Outbox
 from ruuvi_host.relay.pauses import TO_OWN_SERVER, BackOff, Pacing
 from ruuvi_host.relay.sink import Outcome, Sink, Verdict
 from ruuvi_host.relay.source import BatchSource
 from ruuvi_host.relay.spool.spool import Spool, Waiting
+from ruuvi_host.relay.turns import Turns
 
 
 class HostRelay:
@@ -43,16 +43,13 @@ class HostRelay:
     ) -> None:
         self.name = name
         self._source = source
-        self._clock = clock
-        self._pacing = pacing
         self._outbox = Outbox(name, spool, durable=spool.settings.sync is Sync.ALWAYS)
         self._delivery = Delivery(name, sink, spool.counters, clock, network=network)
+        self._turns = Turns(self._outbox, source, pacing, clock, self._delivery.wait)
         self._log = DeliveryLog(name, clock, source.period)
         self._back_off = BackOff(pacing)
         self._suspect: tuple[Batch | None, int] = None, 0
         """The batch that failed last, and how many had been accepted by then."""
-        self._last_attempt = -inf
-        self._work = asyncio.Event()
 
     @property
     def counters(self) -> RelayCounters:
@@ -114,14 +111,9 @@ class HostRelay:
 
     async def _deliver_all(self) -> bool:
         """False: one was not accepted."""
-        outbox = self._outbox
-        if self._pacing.in_order:
-            await outbox.set_newest_aside()
-        while outbox.take_newest() or await self._take_oldest():
+        while await self._turns.next_at_the_end():
             if not await self._attempt():
                 return False
-            if outbox.spool.batches:
-                await asyncio.sleep(self._pacing.gap)
         return True
 
     # --- fill
@@ -131,60 +123,18 @@ class HostRelay:
         while True:
             await self._source.until_due()
             await self._outbox.put(self._source.make())
-            self._work.set()
+            self._turns.new_batch()
 
     # --- drain
 
     async def _drain(self) -> None:
         while True:
-            await self._take_next()
+            await self._turns.next()
             if not await self._attempt():
                 pause = self._back_off.pause
                 self._delivery.wait(pause)
                 await asyncio.sleep(pause)
             self._outbox.busy = False
-
-    async def _take_next(self) -> None:
-        """Wait until there is something to deliver. It is the outbox's current batch then."""
-        outbox = self._outbox
-        while True:
-            self._work.clear()
-            turn = self._backlog_turn()
-            if outbox.newest and turn is not None and self._takes_turns():
-                await outbox.set_newest_aside()
-                turn = 0.0
-            elif outbox.take_newest():
-                return
-            if turn == 0.0:
-                if await self._take_oldest():
-                    return
-            else:
-                self._delivery.wait(inf if turn is None else turn)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(turn):
-                        await self._work.wait()
-
-    async def _take_oldest(self) -> bool:
-        nonce = self._source.nonces.next
-        return bool(await self._outbox.take_oldest(self._pacing.window, nonce))
-
-    def _backlog_turn(self) -> float | None:
-        """Seconds until a batch of the backlog is due, or has to be thought about again. None:
-        there is no backlog."""
-        if not self._outbox.has_backlog:
-            return None
-        now, gap = self._clock.monotonic(), self._pacing.gap
-        wait = max(self._last_attempt + gap - now, 0.0)
-        to_batch = self._source.due - now
-        if to_batch < wait + gap:  # the newest batch comes first
-            return max(to_batch, 0.01)
-        return wait
-
-    def _takes_turns(self) -> bool:
-        """An interval too short for attempts in between: every other one is the backlog's."""
-        if self._pacing.in_order:
-            return True
-        return self._source.period < 2 * self._pacing.gap and self._outbox.turn is Turn.NEWEST
 
     # --- an attempt with the current batch
 
@@ -192,7 +142,7 @@ class HostRelay:
         """Deliver it, and do with it what the outcome says. True: go on with the next."""
         waiting = self._outbox.current
         assert waiting
-        self._last_attempt = self._clock.monotonic()
+        self._turns.attempt_begins()
         outcome = await self._delivery.attempt(waiting.batch)
         accepted, refused, remaining = outcome.fates(waiting.batch)
         self.counters.accepted_reports += accepted

@@ -1,0 +1,97 @@
+"""Which batch is delivered next, and when: the newest one first, then the backlog, paced."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from math import inf
+
+from ruuvi_host.clock import Clock
+from ruuvi_host.relay.outbox import Outbox, Turn
+from ruuvi_host.relay.pauses import Pacing
+from ruuvi_host.relay.source import BatchSource
+
+
+class Turns:
+    """Chooses the current batch of an outbox.
+
+    waits: told how long nothing is to be delivered, in seconds; inf: until there is a batch.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        source: BatchSource,
+        pacing: Pacing,
+        clock: Clock,
+        waits: Callable[[float], None],
+    ) -> None:
+        self._outbox = outbox
+        self._source = source
+        self._pacing = pacing
+        self._clock = clock
+        self._waits = waits
+        self._last_attempt = -inf
+        self._work = asyncio.Event()
+
+    def new_batch(self) -> None:
+        """There is a newest one."""
+        self._work.set()
+
+    def attempt_begins(self) -> None:
+        self._last_attempt = self._clock.monotonic()
+
+    async def next(self) -> None:
+        """Wait until there is something to deliver. It is the current batch then."""
+        outbox = self._outbox
+        while True:
+            self._work.clear()
+            turn = self._backlog_turn()
+            if outbox.newest and turn is not None and self._backlog_first():
+                await outbox.set_newest_aside()
+                turn = 0.0
+            elif outbox.take_newest():
+                return
+            if turn == 0.0:
+                if await self._take_oldest():
+                    return
+            else:
+                self._waits(inf if turn is None else turn)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(turn):
+                        await self._work.wait()
+
+    async def next_at_the_end(self) -> bool:
+        """The same without waiting, but for the pace. False: there is nothing."""
+        if self._pacing.in_order:
+            await self._outbox.set_newest_aside()
+        if self._outbox.take_newest():
+            return True
+        if self._outbox.spool.batches:
+            await asyncio.sleep(self._until_allowed())
+        return await self._take_oldest()
+
+    async def _take_oldest(self) -> bool:
+        nonce = self._source.nonces.next
+        return bool(await self._outbox.take_oldest(self._pacing.window, nonce))
+
+    def _backlog_turn(self) -> float | None:
+        """Seconds until a batch of the backlog is due, or has to be thought about again. None:
+        there is no backlog."""
+        if not self._outbox.has_backlog:
+            return None
+        wait = self._until_allowed()
+        to_batch = self._source.due - self._clock.monotonic()
+        if to_batch < wait + self._pacing.gap:  # the newest batch comes first
+            return max(to_batch, 0.01)
+        return wait
+
+    def _until_allowed(self) -> float:
+        """Seconds until the target may get another batch."""
+        return max(self._last_attempt + self._pacing.gap - self._clock.monotonic(), 0.0)
+
+    def _backlog_first(self) -> bool:
+        """Is the backlog first? With an interval too short for attempts in between, every other
+        one is the backlog's."""
+        if self._pacing.in_order:
+            return True
+        return self._source.period < 2 * self._pacing.gap and self._outbox.turn is Turn.NEWEST
