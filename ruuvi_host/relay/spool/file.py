@@ -100,7 +100,7 @@ class SpoolFile:
             with trouble(path):
                 if not path.exists():  # sqlite would ask the umask
                     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-                connection = sqlite3.connect(path, _BUSY_TIMEOUT, isolation_level=None)
+                connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
                 file = cls(path, settings, connection)
                 try:
                     file._prepare(now)
