@@ -21,7 +21,7 @@ from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.monitoring.counters import RelayCounters
-from ruuvi_host.relay.spool.reading import rows
+from ruuvi_host.relay.spool.reading import rows, summary
 from ruuvi_host.relay.spool.record import pack, unpack
 from ruuvi_host.relay.spool.spool import Spool
 
@@ -389,6 +389,61 @@ def test_a_batch_of_a_time_that_cannot_be_is_as_old_as_the_start(
         await spool.close()
 
     run(main())
+
+
+# -- files whose making was cut short, and files that are left -------------------------------------
+
+
+def cut_short_before_the_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for pragma in ("page_size = 4096", "auto_vacuum = INCREMENTAL", "journal_mode = WAL"):
+            connection.execute(f"PRAGMA {pragma}")
+    assert path.stat().st_size
+
+
+UNMADE: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.touch(),
+    "without tables": cut_short_before_the_tables,
+}
+
+
+@pytest.mark.parametrize("how", UNMADE)
+def test_a_file_whose_making_was_cut_short_is_a_spool_with_nothing_in_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    path = tmp_path / "custom.spool"
+    UNMADE[how](path)
+    before = path.read_bytes()
+    found = summary(path)
+    assert (found.batches, found.reports, found.oldest, found.newest) == (0, 0, None, None)
+    assert list(rows(path)) == []
+    assert path.read_bytes() == before, "who only looks changes nothing"
+
+    async def main() -> None:
+        spool = spool_in(tmp_path)
+        await spool.open()
+        assert (spool.batches, spool.counters.from_previous_run) == (0, 0)
+        found = summary(path)
+        assert (found.batches, found.reports) == (0, 0)
+        await fill(spool, batch(1), batch(2))
+        await spool.close()
+        with closing(sqlite3.connect(path)) as connection:
+            for pragma, value in (
+                ("page_size", 4096),
+                ("auto_vacuum", 2),
+                ("journal_mode", "wal"),
+                ("application_id", 0x52755370),
+                ("user_version", 1),
+            ):
+                assert connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+        assert [row.batch.nonce for row in rows(path)] == [1, 2]
+        spool = spool_in(tmp_path)
+        assert [b.nonce for b in await take_all(spool)] == [1, 2]
+        await spool.close()
+
+    run(main())
+    assert names(tmp_path) == []
+    assert not caplog.records
 
 
 # -- files that are not, or no longer, ours -------------------------------------------------------

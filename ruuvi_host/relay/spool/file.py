@@ -24,9 +24,11 @@ from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.spool.reading import (
     APPLICATION_ID,
     COLUMNS,
+    UNMADE,
     VERSION,
     Row,
     bytes_of,
+    head,
     salvage,
 )
 from ruuvi_host.relay.spool.record import pack, unpack
@@ -271,10 +273,9 @@ class SpoolFile:
 
     def _prepare(self, now: float) -> None:
         execute = self._connection.execute
-        application = self._value("PRAGMA application_id")
-        version = self._value("PRAGMA user_version")
-        tables = self._value("SELECT count(*) FROM sqlite_master")
-        is_new = (application, version, tables) == (0, 0, 0)
+        with trouble(self.path):
+            application, version, _ = found = head(self._connection)
+        is_new = found == UNMADE
         if not is_new and application != APPLICATION_ID:
             raise DamagedError(str(self.path), "is somebody else's database")
         if not is_new and version != VERSION:

@@ -13,6 +13,9 @@ from ruuvi_host.relay.spool.record import unpack
 APPLICATION_ID = 0x52755370
 """Tells our files from everybody else's ("RuSp")."""
 VERSION = 1
+UNMADE = (0, 0, 0)
+"""The head of a file whose making was cut short, by a crash or a full disk: there is no table yet.
+Nothing is in it, and whoever opens it to write makes a spool of it."""
 COLUMNS = "seq, made, nonce, reports, gateway, packed"
 
 
@@ -51,6 +54,8 @@ def summary(path: Path) -> Summary:
     """Raises SpoolError."""
     try:
         with closing(_look(path)) as connection:
+            if head(connection) == UNMADE:
+                return Summary(0, 0, bytes_of(path), None, None)
             batches, reports, oldest, newest = connection.execute(
                 "SELECT count(*), coalesce(sum(reports), 0), min(made), max(made) FROM batch"
             ).fetchone()
@@ -63,6 +68,8 @@ def rows(path: Path) -> Iterator[Row]:
     """Its batches in order; one that cannot be read is left out. Raises SpoolError."""
     try:
         with closing(_look(path)) as connection:
+            if head(connection) == UNMADE:
+                return
             for seq, made, nonce, _, gateway, packed in connection.execute(
                 f"SELECT {COLUMNS} FROM batch ORDER BY seq"
             ):
@@ -106,8 +113,8 @@ def _look(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
     try:
         connection.execute("PRAGMA query_only = 1")
-        head = [connection.execute(f"PRAGMA {n}").fetchone()[0] for n in _HEAD]
-        if head != [APPLICATION_ID, VERSION]:
+        found = head(connection)
+        if found != UNMADE and found[:2] != (APPLICATION_ID, VERSION):
             raise SpoolError(str(path), "is no spool of this version of ruuvi-host")
     except BaseException:
         connection.close()
@@ -115,4 +122,14 @@ def _look(path: Path) -> sqlite3.Connection:
     return connection
 
 
-_HEAD = ("application_id", "user_version")
+def head(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """What tells a spool from other files: application id, version, and the number of its tables
+    and the like. In one step: a host may be making the file at this moment."""
+    found: tuple[int, int, int] = connection.execute(_HEAD).fetchone()
+    return found
+
+
+_HEAD = """
+SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
+FROM pragma_application_id, pragma_user_version
+"""
