@@ -71,12 +71,21 @@ MEMORY = Path("/dev/shm")
 """Hundreds of spools are made here; a real disk would take a minute to sync them."""
 FOLDERS: list[TemporaryDirectory[str]] = []
 """Of the spools of this test."""
+SPOOLS: list[Spool] = []
+"""Those, to be closed: a relay that was only cancelled leaves its spool open for a successor."""
 
 
 def jump_through(main: Coroutine[Any, Any, T]) -> T:
+    async def and_close() -> T:
+        try:
+            return await main
+        finally:
+            while SPOOLS:
+                await SPOOLS.pop().close()
+
     try:
         with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-            return runner.run(main)
+            return runner.run(and_close())
     finally:
         while FOLDERS:
             FOLDERS.pop().cleanup()
@@ -216,16 +225,18 @@ class World:
         self.spool = Spool(
             self.folder, "custom", settings or SpoolSettings(), self.counters, clock, disk
         )
+        if disk is AtOnce:  # another one may never come back
+            SPOOLS.append(self.spool)
         self._more = profile, Pacing(pace, window, in_order), ready, period
         self.relay = self.successor()
 
-    def successor(self) -> HostRelay | GatewayRelay:
-        """A relay with the same table, sink and spool."""
+    def successor(self, other: Profile | None = None) -> HostRelay | GatewayRelay:
+        """A relay with the same table, sink and spool. other: a profile other than before."""
         profile, pacing, ready, period = self._more
         clock = LoopClock()
         batcher = Batcher(self.table.queue(), period, clock.monotonic())
         source = BatchSource(batcher, lambda: GATEWAY, Nonces(), self.spool, clock, ready=ready)
-        make = GatewayRelay if profile is Profile.GATEWAY else HostRelay
+        make = GatewayRelay if (other or profile) is Profile.GATEWAY else HostRelay
         return make("custom", self.sink, source, self.spool, clock, pacing)
 
     def hear(self, address: int, data: bytes = b"\x01") -> None:

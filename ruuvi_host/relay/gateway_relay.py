@@ -11,6 +11,7 @@ from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.relay.delivery import Delivery
 from ruuvi_host.relay.delivery_log import DeliveryLog
+from ruuvi_host.relay.outbox import DISK_GRACE
 from ruuvi_host.relay.pauses import TO_OWN_SERVER, Pacing
 from ruuvi_host.relay.sink import Outcome, Sink, Verdict
 from ruuvi_host.relay.source import BatchSource
@@ -25,7 +26,7 @@ GATEWAY_PAUSE = 67.0
 class GatewayRelay:
     """One target. See HostRelay for what its methods promise.
 
-    spool: only looked at; what the other profile left there stays.
+    spool: only looked at, and closed; what the other profile left there stays.
     """
 
     def __init__(
@@ -90,6 +91,9 @@ class GatewayRelay:
                     await self._attempt(last)
         self._let_go_of_current()
         await self._delivery.sink.close()
+        with suppress(TimeoutError):  # a disk that hangs must not hold up the end
+            async with asyncio.timeout(DISK_GRACE):
+                await self._spool.close()
 
     async def retire(self) -> None:
         self.make_last()

@@ -290,3 +290,19 @@ def test_timestamps_are_those_of_the_attempt() -> None:
             assert post.timestamp == START + int(post.time)
 
     jump_through(main())
+
+
+def test_a_successor_of_profile_gateway_leaves_the_spool_closed(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(repeat(LATER), folder=tmp_path)
+        world.hear(1)
+        await world.run(5)
+        await world.relay.retire()
+        log = tmp_path / "custom.spool-wal"
+        assert log.exists()
+        world.relay = world.successor(Profile.GATEWAY)
+        await world.relay.finish(0.1)
+        assert not log.exists(), "who closes a database last ends its log"
+        assert left(world) == [[1]]
+
+    jump_through(main())

@@ -21,6 +21,7 @@ from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.relay.spool.file import SpoolFile
 from ruuvi_host.relay.spool.reading import rows, summary
 from ruuvi_host.relay.spool.record import pack, unpack
 from ruuvi_host.relay.spool.spool import Spool
@@ -444,6 +445,90 @@ def test_a_file_whose_making_was_cut_short_is_a_spool_with_nothing_in_it(
     run(main())
     assert names(tmp_path) == []
     assert not caplog.records
+
+
+def open_files(folder: Path) -> set[str]:
+    """What this process has open in `folder`."""
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that reads this folder
+            if (target := link.readlink()).is_relative_to(folder):
+                found.add(target.name)
+    return found
+
+
+def test_a_file_that_cannot_be_asked_any_more_is_closed_and_left(tmp_path: Path) -> None:
+    path = tmp_path / "custom.spool"
+    file = SpoolFile.open(path, SpoolSettings(), NOW)
+    file.add(1, batch(1), NOW)
+    assert "custom.spool" in open_files(tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE batch")
+    file.close()
+    assert open_files(tmp_path) == set()
+    assert path.exists()
+
+
+class Slow:
+    """A ruuvi_host.relay.spool.disk.Disk that does nothing before it is told to go on."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._jobs: list[Callable[[], None]] | None = []
+
+    def submit(self, job: Callable[[], None]) -> None:
+        self.asked.set()
+        if self._jobs is None:
+            job()
+        else:
+            self._jobs.append(job)
+
+    def go_on(self) -> None:
+        jobs, self._jobs = self._jobs or [], None
+        for job in jobs:
+            job()
+
+    def stop(self) -> None: ...
+
+
+def test_a_file_that_is_just_being_opened_is_closed_at_the_end(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock, disk = ManualClock(NOW), Slow()
+        spool = Spool(
+            tmp_path, "custom", SpoolSettings(), RelayCounters(), clock, lambda name: disk
+        )
+        adding = asyncio.create_task(fill(spool, batch(1)))
+        await disk.asked.wait()
+        adding.cancel()
+        closing_it = asyncio.create_task(spool.close())
+        await asyncio.sleep(0)  # it begins
+        disk.go_on()
+        await closing_it
+        assert names(tmp_path) == ["custom.ballast", "custom.spool"]
+        assert open_files(tmp_path) == set()
+
+    run(main())
+
+
+def test_what_cannot_be_saved_leaves_no_file_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "custom.spool"
+    asyncio.run(_made(tmp_path, size=30_000))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE batch SET reports = 'many' WHERE seq > 5")
+    too_small = 2 * 64 * 4096 + 50_000
+
+    async def main() -> None:
+        spool = spool_in(tmp_path, max_bytes=too_small)
+        await spool.open()
+        assert open_files(tmp_path) == set()
+        await fill(spool, batch(1))
+        assert [row.batch.nonce for row in rows(path)] == [1]
+        await spool.close()
+
+    run(main())
+    assert "one batch alone is larger than the bound" in caplog.text
 
 
 # -- files that are not, or no longer, ours -------------------------------------------------------

@@ -249,14 +249,17 @@ class SpoolFile:
 
     def close(self) -> None:
         """Without a batch no file is left behind."""
-        with suppress(SpoolError, sqlite3.Error):
-            empty = not self._value("SELECT count(*) FROM (SELECT 1 FROM batch LIMIT 1)")
-            self._connection.close()
-            if empty:
-                self._give_up_ballast()
-                for suffix in ("", "-wal", "-shm"):
-                    with suppress(OSError):
-                        os.unlink(f"{self.path}{suffix}")
+        empty = False
+        try:
+            with suppress(SpoolError):  # a file that cannot be asked may hold something
+                empty = not self._value("SELECT count(*) FROM (SELECT 1 FROM batch LIMIT 1)")
+        finally:
+            self.abandon()
+        if empty:
+            self._give_up_ballast()
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(OSError):
+                    os.unlink(f"{self.path}{suffix}")
 
     def abandon(self) -> None:
         """Close a file as it is."""

@@ -221,9 +221,13 @@ class Spool:
         """All that was begun is done then. The spool can be used again."""
         if self._disk is None:
             return
-        if (file := self._file) is not None:
-            await self._in_thread(file.close, lambda _, __: None)
-            self._file = None
+
+        def work() -> None:
+            if self._file is not None:  # it may be on the way of being opened only now
+                self._file.close()
+
+        await self._in_thread(work, lambda _, __: None)
+        self._file = None
         self._disk.stop()
         self._disk = None
 
@@ -415,7 +419,11 @@ class Spool:
             if not isinstance(error, DamagedError) and not in_the_way:
                 raise
             file = self._replace_file(error, now, (), found_out)
-        self._take_over(file, now, found_out)
+        try:
+            self._take_over(file, now, found_out)
+        except BaseException:
+            file.abandon()
+            raise
         if self._base < 0:
             self._base = file.last_seq
         found_out.found = file.batches, file.reports
@@ -475,7 +483,11 @@ class Spool:
         found_out.said.append(f"{error}; {sentence}")
         file = SpoolFile.open(self.path, self.settings, now)
         if aside and aside.is_file():
-            file.salvage(aside, without)
+            try:
+                file.salvage(aside, without)
+            except BaseException:
+                file.abandon()
+                raise
             if file.batches:
                 found_out.said.append(f"batches saved from {aside.name}: {file.batches}")
         return file
