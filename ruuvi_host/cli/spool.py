@@ -14,7 +14,7 @@ from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
 
 if TYPE_CHECKING:
     from ruuvi_host.jobs.state import StateDirectory
-    from ruuvi_host.relay.spool.reading import Row
+    from ruuvi_host.relay.spool.values import Entry
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -251,7 +251,7 @@ def _path(folder: Path, target: str) -> Path:
     return folder / f"{target}.spool"
 
 
-def _rows(state_dir: str | None, target: str) -> Iterator[Row]:
+def _rows(state_dir: str | None, target: str) -> Iterator[Entry]:
     from ruuvi_host.relay.spool import reading
 
     return reading.rows(_path(_folder(state_dir), target))

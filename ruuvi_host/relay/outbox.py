@@ -11,7 +11,8 @@ from enum import Enum
 
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.advertisement import Advertisement
-from ruuvi_host.relay.spool.spool import Spool, Waiting
+from ruuvi_host.relay.spool.spool import Spool
+from ruuvi_host.relay.spool.unwritten import Waiting
 
 log = logging.getLogger(__name__)
 

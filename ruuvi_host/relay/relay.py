@@ -23,7 +23,8 @@ from ruuvi_host.relay.outbox import Outbox
 from ruuvi_host.relay.pauses import TO_OWN_SERVER, BackOff, Pacing
 from ruuvi_host.relay.sink import Outcome, Sink, Verdict
 from ruuvi_host.relay.source import BatchSource
-from ruuvi_host.relay.spool.spool import Spool, Waiting
+from ruuvi_host.relay.spool.spool import Spool
+from ruuvi_host.relay.spool.unwritten import Waiting
 from ruuvi_host.relay.turns import Turns
 
 

@@ -9,7 +9,8 @@ from math import inf
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import Clock
 from ruuvi_host.intake.batch import Batch, Batcher
-from ruuvi_host.relay.spool.spool import Spool, Waiting
+from ruuvi_host.relay.spool.spool import Spool
+from ruuvi_host.relay.spool.unwritten import Waiting
 
 
 class Nonces:

@@ -20,13 +20,13 @@ from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.monitoring.counters import RelayCounters
-from ruuvi_host.relay.spool.file import CHECKPOINT_PAGES, PAGE
-from ruuvi_host.relay.spool.spool import Spool, Waiting
+from ruuvi_host.relay.spool.schema import LOG_ROOM
+from ruuvi_host.relay.spool.spool import Spool
+from ruuvi_host.relay.spool.unwritten import Waiting
 
 GATEWAY = DeviceId(bytes(range(8)), bytes(6))
 MEMORY = Path("/dev/shm")
 BOUND = 700_000
-LOG_ROOM = 2 * CHECKPOINT_PAGES * PAGE
 MAX_AGE = 1000.0
 
 

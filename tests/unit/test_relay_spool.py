@@ -25,6 +25,7 @@ from ruuvi_host.relay.spool.file import SpoolFile
 from ruuvi_host.relay.spool.reading import rows, summary
 from ruuvi_host.relay.spool.record import pack, unpack
 from ruuvi_host.relay.spool.spool import Spool
+from ruuvi_host.relay.spool.values import Entry
 
 GATEWAY = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
 NOW = 1_800_000_000
@@ -460,7 +461,7 @@ def open_files(folder: Path) -> set[str]:
 def test_a_file_that_cannot_be_asked_any_more_is_closed_and_left(tmp_path: Path) -> None:
     path = tmp_path / "custom.spool"
     file = SpoolFile.open(path, SpoolSettings(), NOW)
-    file.add(1, batch(1), NOW)
+    file.add(Entry(1, NOW, batch(1)))
     assert "custom.spool" in open_files(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE batch")

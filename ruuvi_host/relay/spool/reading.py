@@ -7,25 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ruuvi_host.errors import SpoolError
-from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.spool.record import unpack
-
-APPLICATION_ID = 0x52755370
-"""Tells our files from everybody else's ("RuSp")."""
-VERSION = 1
-UNMADE = (0, 0, 0)
-"""The head of a file whose making was cut short, by a crash or a full disk: there is no table yet.
-Nothing is in it, and whoever opens it to write makes a spool of it."""
-COLUMNS = "seq, made, nonce, reports, gateway, packed"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A batch, its place in the queue, and when it was cut (UTC, seconds)."""
-
-    seq: int
-    made: float
-    batch: Batch
+from ruuvi_host.relay.spool.schema import APPLICATION_ID, COLUMNS, UNMADE, VERSION, head
+from ruuvi_host.relay.spool.values import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +48,7 @@ def summary(path: Path) -> Summary:
     return Summary(batches, reports, bytes_of(path), oldest, newest)
 
 
-def rows(path: Path) -> Iterator[Row]:
+def rows(path: Path) -> Iterator[Entry]:
     """Its batches in order; one that cannot be read is left out. Raises SpoolError."""
     try:
         with closing(_look(path)) as connection:
@@ -74,12 +58,12 @@ def rows(path: Path) -> Iterator[Row]:
                 f"SELECT {COLUMNS} FROM batch ORDER BY seq"
             ):
                 with suppress(ValueError, TypeError):
-                    yield Row(seq, float(made), unpack(nonce, gateway, packed))
+                    yield Entry(seq, float(made), unpack(nonce, gateway, packed))
     except sqlite3.Error as error:
         raise SpoolError(str(path), str(error)) from error
 
 
-def salvage(path: Path) -> Iterator[Row]:
+def salvage(path: Path) -> Iterator[Entry]:
     """What can be read of a damaged file: from both ends up to the damage."""
     seen: set[int] = set()
     with suppress(sqlite3.Error, SpoolError), closing(_look(path)) as connection:
@@ -91,7 +75,7 @@ def salvage(path: Path) -> Iterator[Row]:
                     if seq not in seen:
                         seen.add(seq)
                         with suppress(ValueError, TypeError):
-                            yield Row(seq, float(made), unpack(nonce, gateway, packed))
+                            yield Entry(seq, float(made), unpack(nonce, gateway, packed))
 
 
 def forget(path: Path) -> None:
@@ -120,16 +104,3 @@ def _look(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def head(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """What tells a spool from other files: application id, version, and the number of its tables
-    and the like. In one step: a host may be making the file at this moment."""
-    found: tuple[int, int, int] = connection.execute(_HEAD).fetchone()
-    return found
-
-
-_HEAD = """
-SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
-FROM pragma_application_id, pragma_user_version
-"""

@@ -7,11 +7,19 @@ from pathlib import Path
 MAX_FILES = 100
 
 
-def keep(folder: Path, name: str, body: bytes, max_bytes: int) -> None:
-    """Write `body` into `folder` (0700) as `name` (0600). Raises OSError.
+def keep(folder: Path, name: str, body: bytes, max_bytes: int) -> str | None:
+    """Write `body` into `folder` (0700) as `name` (0600). What went wrong, if anything.
 
     max_bytes: bound on the folder; a body that is larger alone is cut.
     """
+    try:
+        _keep(folder, name, body, max_bytes)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _keep(folder: Path, name: str, body: bytes, max_bytes: int) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     body = body[:max_bytes]
     files = sorted(

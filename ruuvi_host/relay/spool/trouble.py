@@ -1,10 +1,11 @@
-"""What can be wrong with the file of a spool, in our own words."""
+"""What sqlite and the system say about the file of a spool, as our own errors."""
 
 import errno
 import sqlite3
 from pathlib import Path
 
 from ruuvi_host.errors import SpoolError
+from ruuvi_host.relay.spool.errors import DamagedError, DiskFullError
 
 _FULL_TOO = {
     sqlite3.SQLITE_IOERR_WRITE,
@@ -13,14 +14,6 @@ _FULL_TOO = {
     sqlite3.SQLITE_IOERR_TRUNCATE,
 }
 """What sqlite says when the disk is full, depending on the file that it wanted to write."""
-
-
-class DiskFullError(SpoolError):
-    """There is no room, not even by giving up the ballast."""
-
-
-class DamagedError(SpoolError):
-    """The file is not, or no longer, a spool of this version."""
 
 
 class trouble:  # noqa: N801 - used as a function

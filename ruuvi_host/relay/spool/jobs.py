@@ -1,0 +1,101 @@
+"""What the loop asks of the disk's side: jobs that can be run, and run again with another file.
+
+They are frozen: a job is what it was when it was handed over, whatever the loop does until it is
+run.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from ruuvi_host.errors import SpoolError
+from ruuvi_host.relay.spool.errors import DamagedError
+from ruuvi_host.relay.spool.values import Entry
+
+if TYPE_CHECKING:  # sqlite takes 2 MB, and is only needed in the disk's thread
+    from ruuvi_host.relay.spool.file import SpoolFile
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Job(Protocol[T_co]):
+    """Raises SpoolError, and nothing else that a disk does."""
+
+    def run(self, file: "SpoolFile") -> T_co: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Open the file, and tell what is in it."""
+
+    def run(self, file: "SpoolFile") -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Put batches into the file, in order. The sentences are about those that could not be."""
+
+    entries: tuple[Entry, ...]
+    held: frozenset[int]
+    """Places of those that must not leave for them."""
+
+    def run(self, file: "SpoolFile") -> tuple[str, ...]:
+        failures = []
+        for entry in self.entries:
+            try:
+                file.add(entry, self.held)
+            except ValueError as error:  # a batch that no coprocessor can have sent
+                failures.append(str(error))
+            except DamagedError:
+                raise
+            except SpoolError as error:  # the next one would not fare better
+                failures.append(str(error))
+                break
+        return tuple(failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Delete batches that are there or not."""
+
+    places: frozenset[int]
+
+    def run(self, file: "SpoolFile") -> bool:
+        file.remove(self.places)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The oldest batch, and those of the same gateway cut within `window` seconds of it."""
+
+    now: float
+    window: float
+    held: frozenset[int]
+    """Places of those that are neither to be given nor to be dropped for their age."""
+
+    def run(self, file: "SpoolFile") -> tuple[Entry, ...]:
+        return tuple(file.oldest(self.now, self.window, self.held))
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Put one batch in the place of several. False: not all of them were there any more."""
+
+    places: tuple[int, ...]
+    merged: Entry
+
+    def run(self, file: "SpoolFile") -> bool:
+        return file.merge(self.places, self.merged)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Give a batch, if it is there, another place."""
+
+    place: int
+    later: int
+
+    def run(self, file: "SpoolFile") -> bool:
+        file.move(self.place, self.later)
+        return True

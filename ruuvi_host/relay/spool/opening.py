@@ -1,0 +1,102 @@
+"""Opening the database of a spool: it is made when there is none, and refused when it is not ours.
+
+A new file becomes a spool in one transaction: one whose making was cut short has no table, and is
+an empty spool.
+"""
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from ruuvi_host.clock import EARLIEST
+from ruuvi_host.relay.spool.ballast import Ballast
+from ruuvi_host.relay.spool.database import Database
+from ruuvi_host.relay.spool.errors import DamagedError, DiskFullError
+from ruuvi_host.relay.spool.schema import (
+    APPLICATION_ID,
+    CHECKPOINT_PAGES,
+    COLUMNS,
+    HEAD,
+    OTHER_TYPES,
+    PAGE,
+    TABLE,
+    UNMADE,
+    VERSION,
+)
+from ruuvi_host.relay.spool.trouble import trouble
+
+_BUSY_TIMEOUT = 1.0
+"""Seconds to wait for another process that looks at the file."""
+
+
+def open_database(path: Path, ballast: int, now: float) -> Database:
+    """ballast: bytes. now: UTC, seconds, for what carries a time that cannot be. Raises
+    DiskFullError, DamagedError or, for what else the system says, SpoolError."""
+    with trouble(path):
+        if not path.exists():  # sqlite would ask the umask
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
+    database = Database(path, connection, Ballast(path.with_suffix(".ballast"), ballast))
+    try:
+        try:
+            _prepare(database, now)
+        except DiskFullError:
+            database.ballast.give_up()
+            _prepare(database, now)
+    except BaseException:
+        database.close()
+        raise
+    database.ballast.take()
+    return database
+
+
+def _prepare(database: Database, now: float) -> None:
+    found = database.rows(HEAD)[0]
+    if found == UNMADE:  # setting these again would write into the file
+        for pragma in (f"page_size = {PAGE}", "auto_vacuum = INCREMENTAL", "journal_mode = WAL"):
+            database.rows(f"PRAGMA {pragma}")
+    elif found[0] != APPLICATION_ID:
+        raise DamagedError(str(database.path), "is somebody else's database")
+    elif found[1] != VERSION:
+        sentence = f"is of another version ({found[1]}) of ruuvi-host"
+        raise DamagedError(str(database.path), sentence)
+    for pragma in (
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        f"journal_size_limit = {CHECKPOINT_PAGES * PAGE}",
+        "cache_size = -512",
+    ):
+        database.rows(f"PRAGMA {pragma}")
+    if found == UNMADE:
+        database.transaction(lambda: _make(database))
+        _sync_folder(database.path.parent)
+    _check_rows(database, now)
+
+
+def _make(database: Database) -> None:
+    database.rows(TABLE)
+    database.rows(f"PRAGMA application_id = {APPLICATION_ID}")
+    database.rows(f"PRAGMA user_version = {VERSION}")
+
+
+def _check_rows(database: Database, now: float) -> None:
+    database.rows(f"SELECT {COLUMNS} FROM batch LIMIT 0")
+    # sqlite keeps a text in a column of numbers, if that is what a damaged byte says.
+    if database.value(f"SELECT count(*) FROM batch WHERE {OTHER_TYPES}"):
+        raise DamagedError(str(database.path), "holds values that are none of a batch")
+    # A clock that was wrong when they were cut must not make them older than they are.
+    wrong = "made < ? OR made > ?"
+    if database.value(f"SELECT count(*) FROM batch WHERE {wrong}", EARLIEST, now):
+        database.transaction(
+            lambda: database.rows(f"UPDATE batch SET made = ? WHERE {wrong}", now, EARLIEST, now)
+        )
+
+
+def _sync_folder(path: Path) -> None:
+    with trouble(path):
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # some file systems cannot, and need not
+                os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,68 @@
+"""What is saved of a file that cannot be used any more, and of what the first versions left."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from ruuvi_host.clock import EARLIEST
+from ruuvi_host.errors import SpoolError
+from ruuvi_host.relay.spool import jsonl
+from ruuvi_host.relay.spool.file import SpoolFile
+from ruuvi_host.relay.spool.reading import salvage
+from ruuvi_host.relay.spool.values import Entry
+
+
+def set_aside(path: Path) -> tuple[Path | None, str]:
+    """Give a file, with its log, another name. That name, and what became of it in words."""
+    asides = (path.with_suffix(f".damaged{n}") for n in count(1))
+    try:
+        aside = next(a for a in asides if not a.exists())
+        path.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    except OSError as error:
+        return None, f"it cannot be set aside either: {error.strerror}"
+    return aside, f"it was set aside as {aside.name}"
+
+
+def save(file: SpoolFile, aside: Path, without: Collection[int]) -> str | None:
+    """Take over what can be read of a damaged spool that was set aside, at the old places.
+
+    A sentence about it, if there is anything. Raises SpoolError.
+    """
+    for entry in salvage(aside):
+        place = entry.place - file.base
+        if place not in without:
+            file.add(replace(entry, place=place))
+    batches, _ = file.counts()
+    return f"batches saved from {aside.name}: {batches}" if batches else None
+
+
+def take_over(file: SpoolFile, old: Path, now: float) -> str | None:
+    """What the first versions left undelivered. A crash in between costs nothing: what is here
+    already is told by its nonce.
+
+    now: UTC, seconds. A sentence for people, if something is wrong.
+    """
+    if not old.exists():
+        return None
+    known, damaged = file.nonces(), 0
+    try:
+        for batch in jsonl.read(old):
+            if batch is None:
+                damaged += 1
+            elif batch.nonce not in known:
+                newest = max(a.timestamp for a in batch.advertisements)
+                made = newest if EARLIEST <= newest <= now else now
+                file.add(Entry(file.last_place() + 1, made, batch))
+    except SpoolError as error:  # the rest comes over at the next start
+        return f"{old} cannot be taken over: {error}"
+    except (OSError, ValueError) as error:
+        return f"{old} cannot be read ({error}); {set_aside(old)[1]}"
+    if damaged:
+        return f"{old}: damaged lines {damaged}; {set_aside(old)[1]}"
+    old.unlink(missing_ok=True)
+    return None

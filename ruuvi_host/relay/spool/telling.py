@@ -1,0 +1,50 @@
+"""What a spool tells people: what has to be known, and of lasting trouble a line a minute."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from ruuvi_host.errors import SpoolError
+from ruuvi_host.logs import Repeated
+from ruuvi_host.relay.spool.values import DiskFull, Event, Left, Said, Why
+
+log = logging.getLogger(__name__)
+
+
+class Telling:
+    """Log lines about the spool at `path`. state: what to add to each line about trouble."""
+
+    def __init__(
+        self, path: Path, state: Callable[[], str], monotonic: Callable[[], float]
+    ) -> None:
+        self._path = path
+        self._name = path.stem
+        self._state = state
+        self._trouble = Repeated(clock=monotonic)
+
+    def about(self, happened: tuple[Event, ...], error: SpoolError | None) -> None:
+        """What a job found out, and what made it fail."""
+        left = dict.fromkeys(Why, 0)
+        disk_full = False
+        for event in happened:
+            match event:
+                case Said(sentence):
+                    log.error("%s: %s", self._name, sentence)
+                case Left(why, batches):
+                    left[why] += len(batches)
+                case DiskFull():
+                    disk_full = True
+        if disk_full or left[Why.FULL]:
+            what = "the disk is full" if disk_full else "it is full"
+            self.trouble(f"{self._path}: {what}, the oldest batches leave")
+        if left[Why.AGED]:
+            log.warning("%s: too old to be sent: batches %d", self._name, left[Why.AGED])
+        if left[Why.UNREADABLE]:
+            log.error("%s: unreadable: batches %d", self._name, left[Why.UNREADABLE])
+        if error:
+            self.trouble(str(error))
+
+    def trouble(self, what: str) -> None:
+        if times := self._trouble.due():
+            since = f" ({times} times since the last message)" if times > 1 else ""
+            log.error("%s: %s%s; %s", self._name, what, since, self._state())

@@ -1,0 +1,114 @@
+"""What the disk does not know yet: batches that are not written, and places to be deleted.
+
+It is bounded: a disk that cannot be written is no reason to lose what a server may take in a
+minute, nor to fill the memory.
+"""
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+
+from ruuvi_host.intake.batch import Batch
+from ruuvi_host.relay.spool.values import Entry
+
+MEMORY_REPORTS = 20_000
+"""Reports in batches that could not be written: about 6 MB; half an hour of 100 sensors."""
+
+
+@dataclass(eq=False, slots=True)
+class Waiting:
+    """A batch on its way to the server, as the loop knows it."""
+
+    batch: Batch
+    made: float
+    """When it was cut: UTC, seconds, of a clock that does not jump."""
+    place: int
+    """In the queue: see Entry."""
+    kept: bool = False
+    """It is in the spool, and counted there."""
+    later: int | None = None
+    """The place to which the disk is moving it."""
+
+    @property
+    def reports(self) -> int:
+        return len(self.batch.advertisements)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where it may be in the file."""
+        return (self.place,) if self.later is None else (self.place, self.later)
+
+
+class Unwritten:
+    """Batches that are kept, and not in the file as far as the loop knows; by their places."""
+
+    def __init__(self) -> None:
+        self.gone: set[int] = set()
+        """Places of batches that left, and may still be in the file."""
+        self._batches: dict[int, Waiting] = {}
+        self._under_way: dict[int, Entry] = {}
+        """What was handed to the disk, and is not answered yet."""
+
+    def __contains__(self, place: int) -> bool:
+        return place in self._batches
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Batches and reports."""
+        return len(self._batches), sum(w.reports for w in self._batches.values())
+
+    def at(self, place: int) -> Waiting | None:
+        return self._batches.get(place)
+
+    def first(self, besides: Container[Waiting]) -> Waiting | None:
+        """The one that was cut first."""
+        return next((w for w in self._in_order() if w not in besides), None)
+
+    def put(self, waiting: Waiting) -> None:
+        """Not in the file, or not as it is now."""
+        self._batches[waiting.place] = waiting
+
+    def let_go(self, waiting: Waiting) -> None:
+        """Wherever it is; what is under way to the disk may get there."""
+        self._batches.pop(waiting.place, None)
+        self.gone.update(waiting.places)
+
+    def move(self, waiting: Waiting, later: int) -> None:
+        """One of these gets another place. It may be, or come, on disk at the old one."""
+        self.let_go(waiting)
+        waiting.place, waiting.later = later, None
+        self.put(waiting)
+
+    def hand_over(self) -> tuple[Entry, ...]:
+        """What is to be written now; it is under way until it is `answered`."""
+        entries = tuple(
+            Entry(w.place, w.made, w.batch)
+            for w in self._in_order()
+            if w.place not in self._under_way or self._under_way[w.place].batch is not w.batch
+        )
+        self._under_way.update((entry.place, entry) for entry in entries)
+        return entries
+
+    def written(self, entry: Entry) -> None:
+        waiting = self._batches.get(entry.place)
+        if waiting and waiting.batch is entry.batch:  # else it has changed meanwhile
+            del self._batches[entry.place]
+
+    def answered(self, entries: Iterable[Entry]) -> None:
+        """What is not written by now is handed over again."""
+        for entry in entries:
+            if self._under_way.get(entry.place) is entry:
+                del self._under_way[entry.place]
+
+    def overflow(self, held: Container[Waiting]) -> list[Waiting]:
+        """The oldest leave until the rest is within the bound. held: those that must not."""
+        left = []
+        _, reports = self.counts
+        for waiting in self._in_order() if reports > MEMORY_REPORTS else ():
+            if reports > MEMORY_REPORTS and waiting not in held:
+                self.let_go(waiting)
+                left.append(waiting)
+                reports -= waiting.reports
+        return left
+
+    def _in_order(self) -> list[Waiting]:
+        return [self._batches[place] for place in sorted(self._batches)]
