@@ -143,6 +143,21 @@ def test_a_folder_that_cannot_be_written_waits_in_the_spool(tmp_path: Path) -> N
     assert len(lines(tmp_path)) == kept
 
 
+def test_a_new_configuration_goes_on_in_the_same_file(tmp_path: Path) -> None:
+    seen = follow(tmp_path)
+    with run(tmp_path) as host:
+        next(seen)
+        os.kill(host.pid, signal.SIGHUP)
+        host.wait_for("configuration read again")
+        before = counted_lines(tmp_path)
+        while counted_lines(tmp_path) <= before:
+            next(seen)
+        assert host.stop() == 0
+    assert "ERROR" not in str(host)
+    assert_accounted_for(host, "log")
+    assert counted(host, "accepted_reports", "log") == counted_lines(tmp_path)
+
+
 def test_two_hosts_do_not_mix(tmp_path: Path) -> None:
     with run(tmp_path) as host:
         next(follow(tmp_path))
