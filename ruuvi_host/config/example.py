@@ -75,7 +75,7 @@ def _row(name: str, default: Any, meaning: str) -> str:
 
 def meaning(key: HostKey) -> str:
     parts = [key.meaning]
-    if key.choices:
+    if len(key.choices) > 1:
         parts.append(f"One of {', '.join(key.choices)}.")
     if key.lowest is not None and key.highest is not None:
         parts.append(f"{key.lowest:g} to {key.highest:.0f}.")

@@ -103,7 +103,7 @@ def _common(kind: str) -> tuple[HostKey, ...]:
             "",
             "Its name in the log, in `status` and in `--set target.NAME.KEY=VALUE`; names its "
             "spool, too. Letters, digits, - and _.",
-            required="log",
+            required=f"my-{kind}",
         ),
         replace(choice("kind", (kind,), "What kind of target it is."), required=kind),
         whole("interval", DEFAULT_PERIOD, "Seconds between two batches.", 1, MAX_PERIOD),
