@@ -1,4 +1,4 @@
-"""What a server's answer means (rate), and what is signed with which key."""
+"""What the headers of an answer ask for (rate, key), and what is signed with which key."""
 
 from typing import Any
 
