@@ -68,6 +68,7 @@ class CommandSlot:
     def take(self) -> InFlight | None:
         """Empty the slot: it was answered, or nobody waits any longer."""
         taken, self.in_flight = self.in_flight, None
+        self._output = b""
         return taken
 
     def take_output(self) -> bytes:

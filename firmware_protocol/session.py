@@ -183,7 +183,6 @@ class HostSession:
         """The port is gone or about to be closed: what the scanner still holds back comes out."""
         self._take(self._stream.flush(), now)
         self._abandon()
-        self.take_output()
         self._reboots.stop()
         self._reports.stop()
         self._move(Trigger.CLOSED)

@@ -17,7 +17,7 @@ from firmware_protocol.events import (
     Received,
     Replied,
 )
-from firmware_protocol.framing import decode
+from firmware_protocol.framing import decode_frame
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -56,7 +56,7 @@ class Wire:
         """What a link does after each call: hand the output to the port."""
         output = self.session.take_output()
         if output:
-            self._written.append(parse(decode(output)))
+            self._written.append(parse(decode_frame(output)))
             assert self._written[-1].to_frame() == output, "one command in one write"
 
     def sent(self) -> list[Message]:
@@ -294,6 +294,24 @@ def test_a_command_that_a_reboot_overtakes_is_not_written(wire: Wire) -> None:
     wire.session.command(LedCtrl(0), wire.now)
     wire.receive(GetAll())
     assert wire.sent() == [SetAll()]
+
+
+def test_no_command_is_written_while_a_reboot_waits_for_its_answer(
+    wire: Wire,
+) -> None:
+    """Settings were due after an answer; in the same read came one GET_ALL too many."""
+    wire.make_ready()
+    for _ in range(3):
+        wire.receive(GetAll())
+        wire.receive(ACKED)
+    wire.command(GetDeviceId())
+    wire.session.reconfigure(CODED, wire.now)
+    wire.sent()
+    wire.receive(DEVICE, GetAll())
+    assert wire.sent() == [], "nobody would wait for its answer, and it is one SET_ALL too many"
+    wire.wait()
+    assert wire.sent() == [CODED]
+    assert wire.receive(ACKED) == [Ready(refused=False)]
 
 
 def test_what_only_a_host_sends_is_dropped(wire: Wire) -> None:
