@@ -4,7 +4,7 @@ Bytes from the host, advertising events from the air and time go in; bytes on th
 
     session.boot(now)                  power on: GET_ALL, then it waits for SET_ALL
     session.receive(data, now)         the host wrote something
-    session.heard(event, now)          a tag advertised
+    session.advertised(event, now)     a tag advertised
     session.tick(now)                  when session.deadline has come
     data = session.take_output(now)    what has left the line until now
 
@@ -32,7 +32,7 @@ from math import inf
 
 from firmware_protocol.commands import FIRMWARE_MAX_ADV_LEN, Command
 from firmware_protocol.errors import LocalProtocolError, RemoteProtocolError
-from firmware_protocol.framing import ETX, Frame, decode
+from firmware_protocol.framing import ETX, Frame, decode_frame
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -118,10 +118,10 @@ CoprocessorEvent = Booted | Configured
 
 @dataclass(slots=True)
 class CoprocessorCounters:
-    """Since power was first on. advertisements = not_heard + too_long + filtered + reports_*."""
+    """Since power was first on. advertisements = not_received + too_long + filtered + reports_*."""
 
     advertisements: int = 0
-    not_heard: int = 0
+    not_received: int = 0
     """Not scanning, or on another PHY."""
     too_long: int = 0
     filtered: int = 0
@@ -227,8 +227,8 @@ class CoprocessorSession:
                 self._chunk.clear()
                 self._parse(chunk, now)
 
-    def heard(self, event: AdvertisingEvent, now: float) -> None:
-        """A tag advertised. Whether that is heard depends on the scan; if it is, it is reported."""
+    def advertised(self, event: AdvertisingEvent, now: float) -> None:
+        """A tag advertised. The scan decides whether it is received; if it is, it is reported."""
         if self._next <= now:
             self.tick(now)
         counters = self.counters
@@ -236,7 +236,7 @@ class CoprocessorSession:
         scan = self._scan
         settings = self._settings
         if scan is None or not scan.hears(event, now):
-            counters.not_heard += 1
+            counters.not_received += 1
             return
         if len(event.data) > (settings.max_adv_len or self._firmware.max_adv):
             counters.too_long += 1
@@ -302,7 +302,7 @@ class CoprocessorSession:
 
     def _decode(self, raw: bytes) -> Frame | None:
         try:
-            frame = decode(raw, self._firmware.max_adv)
+            frame = decode_frame(raw, self._firmware.max_adv)
         except RemoteProtocolError as error:
             if error.reason != "bad_delimiter" or raw[2] in _REPORTS:
                 return None

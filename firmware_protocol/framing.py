@@ -165,7 +165,7 @@ def _implausible(length: int, command: int) -> str:
     return "adv_too_long" if too_long else "bad_len"
 
 
-def decode(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
+def decode_frame(frame: bytes, max_adv: int = MAX_ADV_LEN) -> Frame:
     """Decode one frame that begins at the first byte; bytes behind its end are ignored.
 
     max_adv: longest advertising data to accept, in bytes.

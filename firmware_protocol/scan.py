@@ -1,7 +1,7 @@
 """What the coprocessor's radio hears: one channel at a time, one PHY at a time.
 
 A scan period spends 7 s on each enabled channel, then a new one begins with the settings of that
-moment: on the other primary PHY if both 1M and Coded are wanted. Nothing is heard during the few
+moment: on the other primary PHY if both 1M and Coded are wanted. Nothing is received during the few
 milliseconds of the start. Scanning is passive.
 
 Source: ruuvi.gateway_nrf.c v2.0.0 `app_ble.c`.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from firmware_protocol.commands import Command
 from firmware_protocol.crc import crc16
 from firmware_protocol.errors import RemoteProtocolError
-from firmware_protocol.framing import decode
+from firmware_protocol.framing import decode_frame
 
 SIZE = 4096
 """Bytes that are looked at; so many are enough to tell."""
@@ -39,7 +39,7 @@ REFUSED = {
     "adv_too_long": "but too many bytes of advertising data",
     "unknown_cmd": "but there is no such command",
 }
-"""A reason of `decode`, for people."""
+"""A reason of `decode_frame`, for people."""
 
 
 class Sample:
@@ -59,7 +59,7 @@ class Sample:
         refused: Counter[str] = Counter()
         for frame in self._frames():
             try:
-                decode(frame)
+                decode_frame(frame)
             except RemoteProtocolError as error:
                 if error.reason == "bad_crc":
                     damaged.append(frame)

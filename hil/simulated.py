@@ -159,7 +159,7 @@ class SimulatedBoard:
             if self._generator.deadline > now:
                 return
             sent = self.session.counters.reports_sent
-            self.session.heard(self._generator.next(), at)
+            self.session.advertised(self._generator.next(), at)
             if not self._note() and self.session.counters.reports_sent > sent:
                 self._generator.sent += 1
 

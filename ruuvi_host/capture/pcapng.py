@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 
 from firmware_protocol.commands import FACTS, Command, Direction
 from firmware_protocol.errors import RemoteProtocolError
-from firmware_protocol.framing import decode
+from firmware_protocol.framing import decode_frame
 
 LINK_TYPE = 157
 """LINKTYPE_USER10. Not USER0, which most programs use first."""
@@ -344,7 +344,7 @@ def _is_of_host(data: bytes, interface: _Interface) -> bool:
     """Is this a frame that a host sends? For captures without directions; hosts write complete
     frames. Firmware 1.0.0 answers LED_CTRL with the same frame again."""
     try:
-        command = decode(data).command
+        command = decode_frame(data).command
     except RemoteProtocolError:
         return False
     if FACTS[Command(command)].direction is not Direction.HOST_TO_COPROCESSOR:

@@ -96,9 +96,9 @@ class Board:
         if not agenda:
             return
         tags = self.tags
-        heard = self.session.heard
+        advertised = self.session.advertised
         while agenda[0][0] <= now:
             at, index = agenda[0]
             tag = tags[index]
-            heard(tag.advertise(), at)
+            advertised(tag.advertise(), at)
             heapreplace(agenda, (tag.next_at, index))

@@ -75,7 +75,7 @@ def run(
         elif isinstance(what, bytes):
             session.receive(what, at)
         else:
-            session.heard(what, at)
+            session.advertised(what, at)
     return output + session.take_output(1500.0), session.counters
 
 
@@ -86,7 +86,7 @@ def test_nothing_raises_and_everything_is_counted(
     _, counters = run(options, inputs)
     assert counters.advertisements == sum(isinstance(w, AdvertisingEvent) for _, w in inputs)
     assert counters.advertisements == (
-        counters.not_heard
+        counters.not_received
         + counters.too_long
         + counters.filtered
         + counters.reports_sent
@@ -125,7 +125,7 @@ def test_a_line_without_speed_carries_intact_frames_only(received: list[bytes]) 
     session.boot(0.0)
     for now, data in enumerate(received):
         session.receive(data, float(now))
-        session.heard(TAG, now + 0.5)
+        session.advertised(TAG, now + 0.5)
     scanner = FrameScanner(messages)
     found = scanner.feed(session.take_output(100.0))
     assert scanner.counters.bytes_in_frames == scanner.counters.bytes_received

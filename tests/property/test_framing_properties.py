@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from firmware_protocol.commands import Command
 from firmware_protocol.errors import RemoteProtocolError
-from firmware_protocol.framing import Frame, FrameScanner, decode, encode_frame, frames
+from firmware_protocol.framing import Frame, FrameScanner, decode_frame, encode_frame, frames
 from firmware_protocol.messages import Message, messages, parse
 
 # -- the reference --------------------------------------------------------------------------------
@@ -293,11 +293,11 @@ REASONS = {
 def test_decode_takes_what_the_reference_takes(data: bytes, max_adv: int) -> None:
     expected = frame_at(data, 0, max_adv, unknown=False) if data else None
     if expected:
-        frame = decode(data, max_adv)
+        frame = decode_frame(data, max_adv)
         assert encode_frame(frame.command, frame.payload) == expected
     else:
         with pytest.raises(RemoteProtocolError) as caught:
-            decode(data, max_adv)
+            decode_frame(data, max_adv)
         assert caught.value.reason in REASONS
 
 

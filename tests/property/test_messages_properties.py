@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_protocol.errors import LocalProtocolError
-from firmware_protocol.framing import FrameScanner, decode
+from firmware_protocol.framing import FrameScanner, decode_frame
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -108,7 +108,7 @@ def test_no_message_is_forgotten() -> None:
 def test_there_and_back(message_type: type[Message], data: st.DataObject) -> None:
     message = data.draw(EVERY[message_type])
     wire = message.to_frame()
-    assert exact(parse(decode(wire))) == exact(message)
+    assert exact(parse(decode_frame(wire))) == exact(message)
     assert [exact(m) for m in scan(wire)] == [exact(message)]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from firmware_protocol.commands import Command
 from firmware_protocol.coprocessor import CoprocessorSession
 from firmware_protocol.events import Event, Failed, Ready, Rebooted, Received, Replied
-from firmware_protocol.framing import decode
+from firmware_protocol.framing import decode_frame
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -114,7 +114,7 @@ class Host:
             self._set_all_in_a_row = 0
         output = self.session.take_output()
         if output:
-            message = parse(decode(output))
+            message = parse(decode_frame(output))
             assert message.to_frame() == output, "more than one command in one write"
             assert now >= self._free_at - 1e-9, "a second command in flight"
             self._free_at = now + TIMING.ack_timeout
@@ -237,7 +237,7 @@ class Bench:
             if self._mishaps and self._mishaps[0][0] <= self.now:
                 self._mishaps.pop(0)[1](self)
             if self._advert_at <= self.now:
-                self.coprocessor.heard(ADVERT, self.now)
+                self.coprocessor.advertised(ADVERT, self.now)
                 self._advert_at += self._interval
 
     def _open(self) -> None:

@@ -86,7 +86,7 @@ class Bench:
 
     def hears(self, event: AdvertisingEvent, now: float) -> bool:
         """Does this event lead to a report?"""
-        self.session.heard(event, now)
+        self.session.advertised(event, now)
         return any(isinstance(m, AdvRprt | AdvRprt2) for m in self.received(now))
 
     def boots(self) -> list[float]:
@@ -124,7 +124,7 @@ def test_no_reports_before_set_all_but_every_command_is_answered() -> None:
     assert bench.ask(GetDeviceId(), 0.2) == [DEVICE]
     assert bench.ask(SetScan1mbPhy(True), 0.3) == [Ack(Command.SET_SCAN_1MB_PHY, False)]
     assert not bench.hears(TAG, 0.4)
-    assert bench.counters.not_heard == 2
+    assert bench.counters.not_received == 2
     bench.configure(now=0.5)
     assert bench.hears(TAG, 0.6)
 
@@ -348,7 +348,7 @@ def test_the_ack_of_set_all_comes_after_the_start_of_the_scan() -> None:
 def test_a_reply_waits_for_the_end_of_the_frame_on_the_line() -> None:
     bench = Bench(Ideal(115200))
     bench.configure()
-    bench.session.heard(TAG, 2.0)
+    bench.session.advertised(TAG, 2.0)
     bench.send(GetDeviceId(), 2.001)
     byte = 10 / 115200
     end = 2.0 + 51 * byte
@@ -363,7 +363,7 @@ def test_a_reply_is_not_starved_by_reports() -> None:
     bench = Bench(Ideal(115200))
     bench.configure()
     for step in range(20_000):  # a hundred times what the line carries
-        bench.session.heard(TAG, 1.0 + step / 20_000)
+        bench.session.advertised(TAG, 1.0 + step / 20_000)
         if step == 10_000:
             bench.send(GetDeviceId(), 1.5)
     assert DEVICE not in bench.received(1.5)
@@ -382,9 +382,9 @@ def test_a_reply_waits_for_a_start_of_the_scan_before_it() -> None:
 def test_a_collision_while_a_reply_waits(mode: type[Transmitter], lost: int) -> None:
     bench = Bench(mode(115200))
     bench.configure()
-    bench.session.heard(TAG, 2.0)
+    bench.session.advertised(TAG, 2.0)
     bench.send(GetDeviceId(), 2.001)
-    bench.session.heard(TAG, 2.002)
+    bench.session.advertised(TAG, 2.002)
     bench.session.tick(2.0022)
     # The faithful driver says "sent" of the lost report, so the reply comes while its count is
     # wrong, and is lost as well. The others let it wait until the line is free.
@@ -439,7 +439,7 @@ def test_what_feeds_the_watchdog(
     bench = Bench(firmware=firmware)
     bench.configure(GATEWAY if firmware == "2.0.0" else replace(GATEWAY, max_adv_len=0), 1.0)
     if isinstance(what, AdvertisingEvent):
-        bench.session.heard(what, 30.0)
+        bench.session.advertised(what, 30.0)
     elif what:
         bench.send(what, 30.0)
     bench.boots()
@@ -480,7 +480,7 @@ def test_a_report_lost_on_the_line_feeds_it_too() -> None:
     bench = Bench(Ideal(1))  # 10 s a byte: the queue fills
     bench.send(GATEWAY, 1.0)
     for step in range(100):
-        bench.session.heard(TAG, 30.0 + step / 100)
+        bench.session.advertised(TAG, 30.0 + step / 100)
     assert bench.counters.reports_lost > 0
     bench.session.tick(72.9)
     assert bench.boots() == [0.0]
@@ -490,7 +490,7 @@ def test_a_reset_cuts_the_frame_on_the_line() -> None:
     bench = Bench(Ideal(115200))
     bench.configure(now=1.0)
     bench.received(2.0)
-    bench.session.heard(TAG, 3.0)
+    bench.session.advertised(TAG, 3.0)
     bench.session.boot(3.002, Cause.WATCHDOG)
     output = bench.session.take_output(4.0)
     assert output.endswith(GetAll().to_frame())
@@ -504,7 +504,7 @@ def channels_heard(bench: Bench, begin: float, seconds: int) -> list[int]:
     """The channel reported each second; 0 where nothing is heard."""
     channels = []
     for second in range(seconds):
-        bench.session.heard(TAG, begin + second)
+        bench.session.advertised(TAG, begin + second)
         reports = [m for m in bench.received(begin + second) if isinstance(m, AdvRprt2)]
         channels.append(reports[0].channel if reports else 0)
     return channels
@@ -588,7 +588,7 @@ def test_what_is_heard_on_1m(one_m: bool, two_m: bool, coded: bool, expected: se
     bench.configure(settings, 0.0)
     heard = {name for name, event in (("TAG", TAG), ("AIR", AIR)) if bench.hears(event, 1.0)}
     assert heard == expected
-    assert bench.counters.not_heard == 2 - len(expected)
+    assert bench.counters.not_received == 2 - len(expected)
 
 
 @pytest.mark.parametrize(
@@ -635,7 +635,7 @@ def reported(
     """The reports of one event."""
     bench = Bench(firmware=firmware)
     bench.configure(settings, 0.0)
-    bench.session.heard(event, 1.0)
+    bench.session.advertised(event, 1.0)
     return bench.received(1.0)
 
 
@@ -720,6 +720,6 @@ def test_a_limit_beyond_its_buffer_lets_a_long_advertisement_crash_it() -> None:
     bench = Bench()
     bench.configure(replace(GATEWAY, fltr_tags=False, max_adv_len=235), 0.0)
     assert bench.hears(TAG._replace(data=bytes(192)), 1.0)
-    bench.session.heard(TAG._replace(data=bytes(193)), 2.0)
+    bench.session.advertised(TAG._replace(data=bytes(193)), 2.0)
     assert bench.counters.crashes == 1
     assert bench.received(2.0) == [GetAll()]

@@ -221,7 +221,7 @@ def lost_share(mode: str, rate: float) -> float:
     now = 2.0
     for _ in range(10_000):
         now += random.expovariate(rate)
-        session.heard(TAG, now)
+        session.advertised(TAG, now)
     scanner: FrameScanner[Message] = FrameScanner(messages)
     arrived = len(scanner.feed(session.take_output(now + 1))) - 2  # without GET_ALL and ACK
     counters = session.counters
@@ -252,7 +252,7 @@ def test_replies_can_vanish_in_report_traffic(mode: str, some_are_lost: bool) ->
     now, asked = 2.0, 0
     while asked < 500:
         now += random.expovariate(100)
-        session.heard(TAG, now)
+        session.advertised(TAG, now)
         if random.random() < 0.1:
             now += 0.001
             session.receive(GetDeviceId().to_frame(), now)

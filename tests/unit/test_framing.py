@@ -8,7 +8,7 @@ from conftest import load_vectors
 
 from firmware_protocol.commands import FACTS, Command
 from firmware_protocol.errors import LocalProtocolError, RemoteProtocolError
-from firmware_protocol.framing import Frame, FrameScanner, decode, encode_frame, frames
+from firmware_protocol.framing import Frame, FrameScanner, decode_frame, encode_frame, frames
 from firmware_protocol.messages import Message, messages, parse
 
 VECTORS = load_vectors("uart.json")
@@ -58,16 +58,16 @@ def errors(scanner: FrameScanner[Frame]) -> dict[str, int]:
 @pytest.mark.parametrize("entry", VECTORS["valid"], ids=by_name)
 def test_valid_frame(entry: dict[str, Any]) -> None:
     whole = bytes.fromhex(entry["hex"])
-    frame = decode(whole)
+    frame = decode_frame(whole)
     assert frame == Frame(entry["cmd_id"], whole[3:-3])
     assert data(frame) == whole
-    assert decode(whole + b"\xca\x00") == frame
+    assert decode_frame(whole + b"\xca\x00") == frame
 
 
 @pytest.mark.parametrize("entry", VECTORS["invalid"], ids=by_name)
 def test_invalid_frame(entry: dict[str, Any]) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
-        decode(bytes.fromhex(entry["hex"]), entry.get("max_adv", VECTORS["default_max_adv"]))
+        decode_frame(bytes.fromhex(entry["hex"]), entry.get("max_adv", VECTORS["default_max_adv"]))
     assert caught.value.reason == entry["reason"]
 
 
@@ -78,9 +78,9 @@ def test_one_wrong_byte_or_a_missing_end_is_noticed(entry: dict[str, Any]) -> No
         damaged = bytearray(whole)
         damaged[position] ^= 0x10
         with pytest.raises(RemoteProtocolError):
-            decode(bytes(damaged))
+            decode_frame(bytes(damaged))
         with pytest.raises(RemoteProtocolError, match="truncated"):
-            decode(whole[:position])
+            decode_frame(whole[:position])
 
 
 DELIMITERS = dict.fromkeys(Command, 1) | {
@@ -104,7 +104,7 @@ def test_every_delimiter_is_checked_and_nothing_else(entry: dict[str, Any]) -> N
         as_messages.feed(damaged)
         wrong = [s.counters.delimiter_errors for s in (scan(damaged), as_messages)]
         try:
-            decode(damaged)
+            decode_frame(damaged)
         except RemoteProtocolError as error:
             refused.append(error.reason)
             assert wrong == [1, 1]
@@ -155,7 +155,7 @@ def test_stream_as_messages(entry: dict[str, Any]) -> None:
     scanner: FrameScanner[Message] = FrameScanner(messages)
     found = [message for byte in stream for message in scanner.feed(bytes([byte]))]
     found += scanner.flush()
-    assert found == [parse(decode(bytes.fromhex(frame))) for frame in entry["frames"]]
+    assert found == [parse(decode_frame(bytes.fromhex(frame))) for frame in entry["frames"]]
 
 
 def test_all_frames_of_one_read_come_at_once_with_their_offsets() -> None:
@@ -322,9 +322,9 @@ def report_of(command: Command, adv: int) -> bytes:
 @pytest.mark.parametrize("limit", [0, 31, 48, 192, 235])
 def test_advertising_data_up_to_the_limit(command: Command, limit: int) -> None:
     fits, too_long = report_of(command, limit), report_of(command, limit + 1)
-    assert decode(fits, limit).payload == fits[3:-3]
+    assert decode_frame(fits, limit).payload == fits[3:-3]
     with pytest.raises(RemoteProtocolError, match="adv_too_long"):
-        decode(too_long, limit)
+        decode_frame(too_long, limit)
     # Too long is noticed from the header: what follows is not held back.
     scanner = FrameScanner(frames, limit)
     assert [data(f) for f in scanner.feed(fits + too_long[:3] + ACK)] == [fits, ACK]

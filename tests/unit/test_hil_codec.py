@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from firmware_protocol.commands import Command
 from firmware_protocol.errors import RemoteProtocolError
-from firmware_protocol.framing import Frame, FrameScanner, decode, frames
+from firmware_protocol.framing import Frame, FrameScanner, decode_frame, frames
 from firmware_protocol.messages import Fields, parse
 from hil.firmware import build
 from hil.firmware.build import (
@@ -118,7 +118,7 @@ def test_streams(tool: Tool, entry: dict[str, Any]) -> None:
 
 def in_python(data: bytes, max_adv: int) -> str:
     try:
-        frame = decode(data, max_adv)
+        frame = decode_frame(data, max_adv)
     except RemoteProtocolError as error:
         return error.reason
     return as_told(frame.command, parse(frame).fields())

@@ -9,7 +9,7 @@ from conftest import load_vectors
 
 from firmware_protocol.commands import FACTS, Command, Direction
 from firmware_protocol.errors import LocalProtocolError, RemoteProtocolError
-from firmware_protocol.framing import Frame, FrameScanner, decode
+from firmware_protocol.framing import Frame, FrameScanner, decode_frame
 from firmware_protocol.messages import (
     Ack,
     AdvRprt,
@@ -92,7 +92,7 @@ def test_the_vectors_have_every_command() -> None:
 def test_known_frame_to_message(entry: dict[str, Any]) -> None:
     whole = bytes.fromhex(entry["hex"])
     expected = BUILD[entry["cmd"]](entry["fields"])
-    for message in (parse(decode(whole)), *scan(whole)):
+    for message in (parse(decode_frame(whole)), *scan(whole)):
         assert (type(message), message) == (type(expected), expected)
         assert message.fields() == entry["fields"]
         assert all(type(value) in (int, str) for value in message.fields().values())
@@ -239,7 +239,7 @@ def test_flags_are_sent_as_0_or_1() -> None:
     assert SetAll(fltr_tags=two).to_frame() == SetAll().to_frame()
     assert Ack(1, two).to_frame() == Ack(1, True).to_frame()
     report = AdvRprt2(bytes(6), b"", -1, 1, 15, 37, two, -64)
-    assert parse(decode(report.to_frame())) == report._replace(is_coded_phy=True)
+    assert parse(decode_frame(report.to_frame())) == report._replace(is_coded_phy=True)
 
 
 def test_an_old_report_cannot_tell_what_it_has_no_room_for() -> None:
