@@ -164,7 +164,10 @@ class HostSession:
         return self._take_events()
 
     def tick(self, now: float) -> list[Event]:
-        """The deadline has come: retry, give up, flush the scanner, or ask for a sign of life."""
+        """The deadline has come: retry, give up, flush the scanner, or ask for a sign of life.
+
+        Before that it does nothing.
+        """
         if now >= self._stream.deadline:
             self._take(self._stream.flush(), now)
         if lost := self._slot.in_flight:
