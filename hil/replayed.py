@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ruuvi_host.capture.player import survey
+from ruuvi_host.capture.script import survey
 from ruuvi_host.capture.source import open_source
 from ruuvi_host.errors import ConfigError
 

@@ -12,15 +12,16 @@ that have no answer in the capture, and a capture that was begun late has no han
 commands are answered by the player itself, with an event and a counter.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 
 from firmware_protocol.commands import FACTS, Command
 from firmware_protocol.framing import Frame, FrameScanner, frames
-from firmware_protocol.messages import Ack, DeviceId, Message, parse
+from firmware_protocol.messages import Ack, Message, parse
+from ruuvi_host.capture.handshake import Handshake
 from ruuvi_host.capture.pcapng import Record
+from ruuvi_host.capture.script import IDLE, Script, Survey
 
 COMMAND_TIMEOUT = 1.0
 """Seconds to wait for a command that the recorded host has sent."""
@@ -29,14 +30,8 @@ FIRST_TIMEOUT = 2.0
 ANSWER = 0.1
 """Seconds to wait for an answer in the capture, before the player answers itself. Hosts wait for
 0.1 s (the ESP32) or more; ours for 0.25 s."""
-IDLE = 0.05
-"""Seconds without a byte after which an incomplete frame of the capture is given up."""
 LONGEST_PIECE = 4096
 """Bytes played at once, when there are no pauses."""
-_SECOND = 10**9
-
-STAND_IN = DeviceId(bytes.fromhex("00C0FFEE00C0FFEE"), bytes.fromhex("C00000C0FFEE"))
-"""The identity of a coprocessor that is not in the capture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,75 +71,46 @@ PlayerEvent = HostSent | HostNoise | Answered | Missed | Finished
 
 
 @dataclass(slots=True)
-class Survey:
-    """What a capture contains; see `survey`."""
+class Played:
+    """What was done so far."""
 
     size: int = 0
-    """From the coprocessor."""
-    frames: dict[Command, int] = field(default_factory=dict)
-    """From the coprocessor."""
-    device: DeviceId = STAND_IN
-    configured: bool = False
-    """Is the answer to SET_ALL in it?"""
-    seconds: float = 0.0
-    interfaces: set[int] = field(default_factory=set)
-    """All interfaces in the file."""
+    """Bytes played."""
+    host_frames: int = 0
+    host_bytes: int = 0
+    answered: int = 0
+    """Commands that the player has answered itself."""
+    missed: int = 0
+    """Commands that the host has not sent in time."""
 
 
-def survey(records: Iterable[Record], interface: int = 0) -> Survey:
-    """Read all of a capture. interface: number of the coprocessor, from 0."""
-    found = Survey()
-    scanner = FrameScanner(frames)
-    timeline = _Timeline()
-
-    def note(frame: Frame) -> None:
-        command = Command(frame.command)
-        found.frames[command] = found.frames.get(command, 0) + 1
-        message = parse(frame)
-        if isinstance(message, DeviceId):
-            found.device = message
-        elif message == Ack(Command.SET_ALL, False) or message == Ack(Command.SET_ALL, True):
-            found.configured = True
-
-    for record in records:
-        found.interfaces.add(record.interface)
-        if record.interface != interface:
-            continue
-        found.seconds += timeline.step(record)
-        if not record.sent:
-            found.size += len(record.data)
-            for frame in scanner.feed(record.data):
-                note(frame)
-    for frame in scanner.flush():
-        note(frame)
-    return found
-
-
-class _Timeline:
-    """Times between records."""
+class _RealHost:
+    """The frames of the host."""
 
     def __init__(self) -> None:
-        self._last: Record | None = None
+        self.has_sent = False
+        """Anything, since it has opened the port."""
+        self.give_up_at = inf
+        """When an incomplete frame is given up."""
+        self._scanner = FrameScanner(frames)
+        self._noise = 0
 
-    def step(self, record: Record) -> float:
-        """Seconds since the record before; 0 at the beginning of a section."""
-        last, self._last = self._last, record
-        if last is None or last.section != record.section:
-            return 0.0
-        if last.monotonic is None or record.monotonic is None:
-            return max(record.wall - last.wall, 0) / _SECOND
-        return max(record.monotonic - last.monotonic, 0) / _SECOND
+    def receive(self, data: bytes, now: float) -> list[Frame]:
+        found = self._scanner.feed(data)
+        self.give_up_at = now + IDLE if self._scanner.pending else inf
+        return found
 
+    def give_up(self, now: float) -> list[Frame]:
+        """What is found in an incomplete frame, if its time is over."""
+        if now < self.give_up_at:
+            return []
+        self.give_up_at = inf
+        return self._scanner.flush()
 
-@dataclass(slots=True)
-class _Piece:
-    """A record of the coprocessor, or a part of one."""
-
-    data: bytes
-    found: list[Message]
-    """Messages that end in it."""
-    question: Command | None = None
-    """The command that the host must have sent before; None: none, or it has."""
+    def take_noise(self) -> int:
+        """Bytes that are in no frame, since the last call."""
+        before, self._noise = self._noise, self._scanner.counters.bytes_skipped
+        return self._noise - before
 
 
 class Player:
@@ -158,107 +124,58 @@ class Player:
     def __init__(
         self, records: Iterable[Record], known: Survey, speed: float = 1.0, interface: int = 0
     ) -> None:
-        self.size = 0
-        """Bytes played."""
-        self.host_frames = 0
-        self.host_bytes = 0
-        self.answered = 0
-        self.missed = 0
-        self.finished = False
         self.known = known
+        self.played = Played()
+        self.finished = False
         self._speed = speed
-        self._old = Command.ADV_RPRT in known.frames and Command.ADV_RPRT2 not in known.frames
-        self._timeline = _Timeline()
-        self._ahead = (record for record in records if record.interface == interface)
-        self._next: Record | None = None
-        self._pieces: deque[_Piece] = deque()
-        """Of the next record, if the coprocessor sent it."""
-        self._held = b""
-        """The beginning of what may be an answer, which is not played before its command."""
-        self._overdue = b""
-        """What was held and is no frame."""
-        self._due = 0.0
+        self._script = Script(records, interface)
+        self._host = _RealHost()
+        self._handshake = Handshake(recorded=known.configured)
         self._events: list[PlayerEvent] = []
-        self._began = False
-        self._host_started = False
+        self._due = -inf
+        """When the next record is played; -inf: before the first call of `advance`."""
         self._waiting: tuple[float, float] | None = None
         """Since when, and until when at the latest."""
-        self._scripted = known.configured
-        """Are the answers of the handshake in the capture? Else the player gives them."""
-        self._settled = False
-        """Is the handshake of the real host over, as far as is known?"""
-        self._asked: dict[Command, int] = {}
-        """Commands of the host that the recorded one has not sent yet."""
         self._unanswered: list[tuple[float, Message]] = []
         """When the player answers a command, and the command."""
-        self._awaited: list[Command] = []
-        """Commands of the recorded host that the real one has not sent yet."""
-        self._open: dict[Command, int] = {}
-        """Commands of the recorded host without an answer yet. Below 0: answers without a command,
-        as in a capture of the coprocessor's direction only."""
-        self._host = FrameScanner(frames)
-        self._host_given_up = inf
-        """When an incomplete frame of the host is given up."""
-        self._noise = 0
-        """Bytes of the host that are in no frame, and of which there was an event."""
-        self._recorded = FrameScanner(frames)
-        self._recorded_host = FrameScanner(frames)
-        self._section: int | None = None
 
-    # --- what PtyServer calls
+    # --- what PtyLine calls
 
     @property
     def deadline(self) -> float:
         """When `advance` has something to do, unless the host writes before."""
-        if not self._began:
-            return 0.0
-        times = [at for at, _ in self._unanswered[:1] if self._may_answer]
-        times.append(self._host_given_up)
+        times = [self._host.give_up_at]
+        if self._unanswered and self._handshake.may_answer:
+            times.append(self._unanswered[0][0])
         if self._waiting:
             times.append(self._waiting[1])
         elif not self.finished:
             times.append(self._due)
-        return min(times, default=inf)
+        return min(times)
 
     def receive(self, data: bytes, now: float) -> None:
         """Bytes from the host."""
-        self.host_bytes += len(data)
-        if not self._host_started:
-            self._host_started = True
+        self.played.host_bytes += len(data)
+        if not self._host.has_sent:
+            self._host.has_sent = True
             self._resume(now)
-        self._take(self._host.feed(data), now)
-        self._host_given_up = now + IDLE if self._host.pending else inf
-
-    def _take(self, found: Iterable[Frame], now: float) -> None:
-        for frame in found:
-            self.host_frames += 1
-            message = parse(frame)
-            self._events.append(HostSent(message))
-            command = message.command
-            self._asked[command] = self._asked.get(command, 0) + 1
-            if FACTS[command].reply is not None:
-                self._unanswered.append((now + ANSWER, message))
-        if noise := self._host.counters.bytes_skipped - self._noise:
-            self._noise += noise
-            self._events.append(HostNoise(noise))
+        self._take(self._host.receive(data, now), now)
 
     def advance(self, now: float) -> bytes:
         """Do everything that is due until now; the bytes for the host."""
-        if not self._began:
-            self._began = True
+        if self._due == -inf:
             self._due = now
-            self._fetch()
-        if self._host_given_up <= now:
-            self._host_given_up = inf
-            self._take(self._host.flush(), now)
+            self._read()
+        self._take(self._host.give_up(now), now)
         output = []
         played = 0
         while played < LONGEST_PIECE and (piece := self._step(now)) is not None:
             output.append(piece)
             played += len(piece)
-        if self._may_answer:
+        self.played.size += played
+        if self._handshake.may_answer:
             output += self._own_answers(now)
-        if self._next is None and not output and not self.finished:
+        if self._script.record is None and not output and not self.finished:
             self.finished = True
             self._events.append(Finished())
         return b"".join(output)
@@ -272,127 +189,109 @@ class Player:
         """A host has opened the port again. The handshake of the capture is over, so the player
         answers this one's."""
         self._resume(now)
-        self._scripted = self._settled = self._host_started = False
-        self._asked.clear()
-        self._awaited.clear()
-        self._open.clear()
+        self._host.has_sent = False
+        self._handshake.restart()
         self._unanswered.clear()
 
-    # ---
+    # --- the real host
 
-    @property
-    def _may_answer(self) -> bool:
-        """Not during a handshake that is in the capture, even where it has no answer: firmware
-        1.0.0 does not answer a SET_ALL that it does not know, and hosts detect it by that."""
-        return self._settled or not self._scripted
+    def _take(self, found: Iterable[Frame], now: float) -> None:
+        for frame in found:
+            self.played.host_frames += 1
+            message = parse(frame)
+            self._events.append(HostSent(message))
+            self._handshake.sent(message.command)
+            if FACTS[message.command].reply is not None:
+                self._unanswered.append((now + ANSWER, message))
+        if noise := self._host.take_noise():
+            self._events.append(HostNoise(noise))
 
-    def _fetch(self) -> None:
-        """Read the next record."""
-        self._next = next(self._ahead, None)
-        if self._next is None:
-            self._give_up_incomplete()
-            return
-        pause = self._timeline.step(self._next)
-        if pause > IDLE or self._next.section != self._section:
-            self._give_up_incomplete()
-        self._section = self._next.section
+    def _own_answers(self, now: float) -> Iterator[bytes]:
+        while self._unanswered and self._unanswered[0][0] <= now:
+            _, asked = self._unanswered.pop(0)
+            answer: Message = Ack(asked.command, False)
+            if asked.command == Command.GET_DEVICE_ID:
+                answer = self.known.device
+            elif asked.command == Command.LED_CTRL and self.known.is_old:
+                answer = asked
+            elif asked.command == Command.SET_ALL:
+                self._handshake.is_over = True
+                self._resume(now)
+            self.played.answered += 1
+            self._events.append(Answered(asked.command))
+            yield answer.to_frame()
+
+    # --- the capture
+
+    def _read(self) -> None:
+        """Go to the next record."""
+        pause, gap = self._script.read()
+        if gap:
+            commands, messages = self._script.give_up()
+            self._note_commands(commands)
+            self._note(messages)
         if self._speed < inf:
             self._due += pause / self._speed
-        if not self._next.sent:
-            self._pieces.extend(self._cut(self._next.data))
-
-    def _give_up_incomplete(self) -> None:
-        """The recorded frames that are incomplete are never completed."""
-        self._note_host(self._recorded_host.flush())
-        self._note(map(parse, self._recorded.flush()))
-        self._overdue, self._held = self._held, b""
-
-    def _cut(self, data: bytes) -> Iterator[_Piece]:
-        """Cut a record into pieces, of which each answer begins one."""
-        start = self._recorded.counters.bytes_received - len(self._held)
-        found = self._recorded.feed(data)
-        data, self._held = self._held + data, b""
-        if self._in_handshake and (pending := min(self._recorded.pending, len(data))):
-            data, self._held = data[:-pending], data[-pending:]
-        done, piece = 0, _Piece(b"", [])
-        for frame in found:
-            message = parse(frame)
-            if question := _question_of(message):
-                begin = max(frame.offset - start, done)
-                piece.data, done = data[done:begin], begin
-                yield piece
-                piece = _Piece(b"", [], question)
-            piece.found.append(message)
-        piece.data = data[done:]
-        yield piece
-
-    @property
-    def _in_handshake(self) -> bool:
-        """Is this a handshake that is in the capture?"""
-        return self._scripted and not self._settled
+        self._script.cut(hold=self._handshake.is_followed)
 
     def _step(self, now: float) -> bytes | None:
         """Play the next record, or a piece of it; the bytes for the host. None: not due yet."""
-        if self._overdue:
-            raw, self._overdue = self._overdue, b""
-            self.size += len(raw)
+        script = self._script
+        if script.overdue:
+            raw, script.overdue = script.overdue, b""
             return raw
-        record = self._next
-        if self._must_wait(now) or record is None or self._due > now:
+        if self._must_wait(now) or script.record is None or self._due > now:
             return None
-        if record.sent:
-            self._note_host(self._recorded_host.feed(record.data))
-            self._fetch()
+        if script.record.sent:
+            self._note_commands(script.sent_by_host())
+            self._read()
             return b""
-        piece = self._pieces[0]
-        if piece.question and self._in_handshake:
-            self._await(piece.question, -1)
-            piece.question = None
+        piece = script.pieces[0]
+        if piece.answers and self._handshake.is_followed:
+            self._handshake.recorded_answer(piece.answers)
+            piece.answers = None
             if self._must_wait(now):
                 return None
-        self._pieces.popleft()
-        self.size += len(piece.data)
+        script.pieces.popleft()
         self._note(piece.found)
-        if not self._pieces:
-            self._fetch()
+        if not script.pieces:
+            self._read()
         return piece.data
 
-    def _note_host(self, found: Iterable[Frame]) -> None:
-        """Wait for the commands of the handshake that the recorded host has sent."""
-        for frame in found:
-            if not self._settled and frame.command in _HANDSHAKE:
-                self._await(Command(frame.command), 1)
+    def _note_commands(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            self._handshake.recorded_sent(command)
 
-    def _await(self, command: Command, asked: int) -> None:
-        """Wait for the command, once for a command and its answer. asked: 1: the recorded host has
-        sent it; -1: it gets the answer."""
-        before = self._open.get(command, 0)
-        self._open[command] = before + asked
-        if before * asked >= 0:
-            self._awaited.append(command)
+    def _note(self, found: Iterable[Message]) -> None:
+        """Messages were played: the commands that they answer need no other answer."""
+        for message in found:
+            self._handshake.played(message)
+            self._unanswered = [
+                (at, asked) for at, asked in self._unanswered if not _is_answer(message, asked)
+            ]
+
+    # --- waiting
 
     def _must_wait(self, now: float) -> bool:
         """Must the host send something first? The time until then is not counted."""
-        if not self._host_started:
+        handshake = self._handshake
+        if not self._host.has_sent:
             if self._wait(now, FIRST_TIMEOUT):
                 return True
-            self._host_started = True
-        if not self._settled and not self._scripted:
+            self._host.has_sent = True
+        if not handshake.is_over and not handshake.is_scripted:
             # The player answers the handshake, which comes before the rest of the capture.
             if self._wait(now, FIRST_TIMEOUT):
                 return True
-            self._settled = True
-        while self._awaited:
-            command = self._awaited[0]
-            if self._asked.get(command):
-                self._asked[command] -= 1
-            elif self._wait(now, COMMAND_TIMEOUT):
-                return True
-            else:
-                self.missed += 1
+            handshake.is_over = True
+        while (command := handshake.awaited) is not None:
+            if not handshake.is_sent(command):
+                if self._wait(now, COMMAND_TIMEOUT):
+                    return True
+                self.played.missed += 1
                 self._events.append(Missed(command))
             self._resume(now)
-            self._awaited.pop(0)
+            handshake.go_on()
         self._resume(now)
         return False
 
@@ -409,48 +308,6 @@ class Player:
         if self._waiting:
             self._due += now - self._waiting[0]
             self._waiting = None
-
-    def _note(self, found: Iterable[Message]) -> None:
-        """Messages were played: they answer commands, and begin and end handshakes."""
-        for message in found:
-            if message.command == Command.GET_ALL:
-                self._settled = False
-                self._scripted = self.known.configured
-                self._asked.clear()
-                self._awaited.clear()
-            elif isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:
-                self._settled = True
-            self._unanswered = [
-                (at, asked) for at, asked in self._unanswered if not _is_answer(message, asked)
-            ]
-
-    def _own_answers(self, now: float) -> Iterator[bytes]:
-        while self._unanswered and self._unanswered[0][0] <= now:
-            _, asked = self._unanswered.pop(0)
-            answer: Message = Ack(asked.command, False)
-            if asked.command == Command.GET_DEVICE_ID:
-                answer = self.known.device
-            elif asked.command == Command.LED_CTRL and self._old:
-                answer = asked
-            elif asked.command == Command.SET_ALL:
-                self._settled = True
-                self._resume(now)
-            self.answered += 1
-            self._events.append(Answered(asked.command))
-            yield answer.to_frame()
-
-
-_HANDSHAKE = (Command.GET_DEVICE_ID, Command.SET_ALL)
-"""The commands that every host sends before it takes reports."""
-
-
-def _question_of(message: Message) -> Command | None:
-    """The command of the handshake that this answers; None: none."""
-    if isinstance(message, DeviceId):
-        return Command.GET_DEVICE_ID
-    if isinstance(message, Ack) and message.acked_cmd == Command.SET_ALL:
-        return Command.SET_ALL
-    return None
 
 
 def _is_answer(message: Message, asked: Message) -> bool:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ruuvi_host.capture.player import Player, PlayerEvent, Survey
+    from ruuvi_host.capture.player import Player, PlayerEvent
+    from ruuvi_host.capture.script import Survey
     from ruuvi_host.simulator.pty import PtyLine
 
 LAST_READ = 5.0
@@ -69,7 +70,8 @@ def command(path: str, speed: float, number: int, link: str | None) -> None:
     commands of the recorded host. A command that the capture does not answer is answered by replay,
     which prints that. Ends when everything is played and read.
     """
-    from ruuvi_host.capture.player import STAND_IN, Player, survey
+    from ruuvi_host.capture.player import Player
+    from ruuvi_host.capture.script import STAND_IN, survey
     from ruuvi_host.capture.source import open_source
     from ruuvi_host.errors import ConfigError
 
@@ -142,10 +144,11 @@ def _play(player: Player, link: str | None) -> None:
     server = PtyLine(player, link=link, on_event=on_event, patient=True)
     with suppress(_Done):
         run_until_stopped(serve())
+    played = player.played
     click.echo(
-        f"played {player.size} of {player.known.size} bytes; the host sent "
-        f"{player.host_bytes} bytes, {player.host_frames} frames; {player.answered} answered by "
-        f"replay; {player.missed} recorded ones not sent; {server.bytes_lost} bytes not read by it",
+        f"played {played.size} of {player.known.size} bytes; the host sent "
+        f"{played.host_bytes} bytes, {played.host_frames} frames; {played.answered} answered by "
+        f"replay; {played.missed} recorded ones not sent; {server.bytes_lost} bytes not read by it",
         err=True,
     )
 

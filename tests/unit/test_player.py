@@ -24,15 +24,14 @@ from ruuvi_host.capture.player import (
     COMMAND_TIMEOUT,
     FIRST_TIMEOUT,
     LONGEST_PIECE,
-    STAND_IN,
     Answered,
     Finished,
     HostNoise,
     HostSent,
     Missed,
     Player,
-    survey,
 )
+from ruuvi_host.capture.script import STAND_IN, survey
 
 WHO = DeviceId(bytes(range(8)), bytes(range(0xC0, 0xC6)))
 ASKED, TOLD = GetDeviceId(), WHO
@@ -151,7 +150,19 @@ def test_a_host_that_only_listens_gets_it_all_the_same() -> None:
     ]
     assert table.events == [Missed(ASKED.command), Missed(SetAll().command), Finished()]
     assert table.played[-1][0] == FIRST_TIMEOUT + 2 * COMMAND_TIMEOUT + 1.0
-    assert table.player.missed == 2
+    assert table.player.played.missed == 2
+
+
+def test_each_command_of_a_record_has_its_own_time() -> None:
+    both = ASKED.to_frame() + SetAll().to_frame()
+    table = Table([Record(True, 0, 0, both), *capture((0.0, TOLD), (0.0, CONFIGURED))])
+    table.say(LedCtrl(1))
+    table.until(0.75 * COMMAND_TIMEOUT)
+    table.say(ASKED)
+    table.until(1.5 * COMMAND_TIMEOUT)
+    table.say(SetAll())
+    table.until(10)
+    assert table.player.played.missed == 0
 
 
 def test_after_a_reboot_it_waits_again() -> None:
@@ -163,7 +174,7 @@ def test_after_a_reboot_it_waits_again() -> None:
     table.say(SetAll())
     table.until(9)
     assert table.played[-2:] == [(3.1, CONFIGURED.to_frame()), (3.6, report(1).to_frame())]
-    assert table.player.missed == 0
+    assert table.player.played.missed == 0
 
 
 def test_what_the_host_asks_at_its_own_time_is_answered() -> None:
@@ -183,7 +194,7 @@ def test_what_the_host_asks_at_its_own_time_is_answered() -> None:
         HostSent(LedCtrl(1500)),
         Answered(Command.LED_CTRL),
     ]
-    assert table.player.answered == 2
+    assert table.player.played.answered == 2
 
 
 def test_what_the_capture_answers_is_not_answered_twice() -> None:
@@ -193,7 +204,7 @@ def test_what_the_capture_answers_is_not_answered_twice() -> None:
     table.say(GetDeviceId())
     table.until(40)
     assert table.played[2:] == [(20.05, TOLD.to_frame())]
-    assert table.player.answered == 0
+    assert table.player.played.answered == 0
 
 
 def test_old_firmware_leaves_a_long_set_all_without_an_answer() -> None:
@@ -230,7 +241,7 @@ def test_without_a_handshake_the_player_makes_it() -> None:
         (1 + ANSWER, report(1)),
         (1.5 + ANSWER, report(2)),
     )
-    assert table.player.answered == 2
+    assert table.player.played.answered == 2
 
 
 def test_without_a_handshake_and_a_host_it_plays_in_the_end() -> None:
@@ -260,7 +271,7 @@ def test_noise_from_the_host_is_told() -> None:
     table.player.receive(b"hello\xca\x00", table.now)
     table.until(0.1)
     assert table.events == [HostNoise(5), HostNoise(2)]  # it might have gone on
-    assert table.player.host_bytes == 7
+    assert table.player.played.host_bytes == 7
 
 
 def test_as_fast_as_it_is_read_means_in_pieces() -> None:
@@ -270,8 +281,8 @@ def test_as_fast_as_it_is_read_means_in_pieces() -> None:
     table.until(1)
     frame = len(report(1).to_frame())
     assert all(len(data) < LONGEST_PIECE + frame for _, data in table.played)
-    assert sum(len(data) for _, data in table.played) == table.player.size
-    assert table.player.size == table.player.known.size
+    assert sum(len(data) for _, data in table.played) == table.player.played.size
+    assert table.player.played.size == table.player.known.size
 
 
 def test_what_is_incomplete_does_not_hide_an_answer() -> None:
@@ -282,7 +293,7 @@ def test_what_is_incomplete_does_not_hide_an_answer() -> None:
     table.until(5)
     table.say(GetDeviceId())
     table.until(6)
-    assert table.player.answered == 1  # so it knows that the host is configured
+    assert table.player.played.answered == 1  # so it knows that the host is configured
 
 
 def test_an_empty_capture() -> None:
@@ -318,7 +329,7 @@ def test_a_host_that_comes_back_is_configured_by_the_player() -> None:
         (2.5 + ANSWER, report(2).to_frame()),
         (3.5 + ANSWER, report(3).to_frame()),
     ]
-    assert table.player.answered == 2
+    assert table.player.played.answered == 2
 
 
 def test_a_host_may_write_byte_by_byte() -> None:
@@ -361,7 +372,7 @@ def test_answers_wait_for_questions_that_were_not_recorded(size: int) -> None:
     table.until(0.5)
     table.say(SetAll())
     assert table.data == whole
-    assert table.player.size == len(whole)
+    assert table.player.played.size == len(whole)
     table.until(9)
     assert not any(isinstance(event, Missed | Answered) for event in table.events)
 
@@ -371,7 +382,7 @@ def test_what_ends_in_the_midst_of_an_answer_is_played_to_its_end() -> None:
     table = Table([*HANDSHAKE[:3], *cut, *HANDSHAKE[3:], *cut, *capture((9.0, report(1)))])
     table.say(ASKED, SetAll())
     table.until(20)
-    assert table.player.size == table.player.known.size == len(table.data)
+    assert table.player.played.size == table.player.known.size == len(table.data)
 
 
 def test_what_was_asked_before_the_boot_is_not_asked_again() -> None:
