@@ -334,7 +334,7 @@ def test_the_next_address_is_tried_and_remembered(monkeypatch: pytest.MonkeyPatc
             async with poster_for(server) as poster:
                 for _ in range(2):
                     assert await poster.post(BODY, GATEWAY) == ACCEPTED
-                assert poster._exchange._good == {"server.example": "127.0.0.1"}
+                assert poster._exchange._shared.good == {"server.example": "127.0.0.1"}
             assert server.requests[0]["Host"] == f"server.example:{server.port}"
 
     asyncio.run(main())

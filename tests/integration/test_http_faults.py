@@ -30,7 +30,7 @@ from posting import (
 )
 
 from ruuvi_host.config.targets import HttpTarget
-from ruuvi_host.relay.http.exchange import MAX_ANSWER
+from ruuvi_host.relay.http.connection import MAX_ANSWER
 from ruuvi_host.relay.http.outcome import PostOutcome, Step
 from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.sink import Verdict

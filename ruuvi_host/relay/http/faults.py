@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
 from ruuvi_host.relay.http.address import parse_address
-from ruuvi_host.relay.http.exchange import parse_proxy
 from ruuvi_host.relay.http.outcome import NotDelivered
+from ruuvi_host.relay.http.proxy import parse_proxy
 from ruuvi_host.relay.http.request import read_parts
 from ruuvi_host.relay.http.tls import Tls
 

@@ -7,14 +7,14 @@ change, and what goes wrong is told in a sentence.
 
 import asyncio
 import logging
-import re
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated, printable
 from ruuvi_host.relay.http.address import parse_address, public_url
-from ruuvi_host.relay.http.exchange import Answer, Exchange, parse_proxy
+from ruuvi_host.relay.http.answer import Answer
+from ruuvi_host.relay.http.exchange import Exchange
 from ruuvi_host.relay.http.outcome import (
     TOO_MANY_REQUESTS,
     NotDelivered,
@@ -23,6 +23,7 @@ from ruuvi_host.relay.http.outcome import (
     parse_rate,
     parse_retry_after,
 )
+from ruuvi_host.relay.http.proxy import parse_proxy
 from ruuvi_host.relay.http.redirects import MAX_REDIRECTS, REDIRECTS, following, not_followed
 from ruuvi_host.relay.http.request import Parts, read_parts, request_headers, without
 from ruuvi_host.relay.http.signing import MAX_KEY_BYTES, Signer
@@ -35,19 +36,6 @@ PHASE_TIMEOUT = 15.0
 """Seconds without progress in connecting, TLS, writing or reading. As on the gateway."""
 TOTAL_TIMEOUT = 60.0
 """Seconds for the whole post; a server that drips could otherwise hold it for ever."""
-
-_BODY_REFUSED = frozenset({400, 413, 422})
-"""Statuses that are about this very body, so that sending it again cannot help."""
-_PASSING = frozenset({408, 425, TOO_MANY_REQUESTS})
-"""Statuses below 500 that go away by themselves. All other ones (401 or 404, say) stay until
-somebody does something, and the data is worth keeping until then."""
-_NOT_ABOUT_THE_BODY = re.compile(
-    rb"No required SSL certificate was sent|The SSL certificate error"
-    rb"|plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled"
-    rb"|sent an HTTP request to an HTTPS server"
-)
-"""What nginx, Apache and Go say with a 400 when it is the connection that they do not like: to
-drop the data for it would be wrong."""
 
 
 class Poster:
@@ -153,17 +141,17 @@ class Poster:
 
     def _outcome(self, answer: Answer, period: int | None, own: bool) -> PostOutcome:
         status = answer.status
-        if 200 <= status < 300:
+        if answer.verdict is Verdict.ACCEPTED:
             return PostOutcome(Verdict.ACCEPTED, period=period, code=status)
         secrets = self._exchange.secrets
         phrase = printable(without(secrets, answer.phrase))
         reason = f"status {status} {phrase}".rstrip()
-        if said := said_by(answer, secrets):
+        if said := answer.says(secrets):
             reason += f": {said}"
         if not own:
             reason += " (a redirect led to that server, which gets no authorization of ours)"
         return PostOutcome(
-            _verdict(answer),
+            answer.verdict,
             reason,
             period=period,
             wait=parse_retry_after(answer.header(b"retry-after")),
@@ -171,22 +159,3 @@ class Poster:
             # It answers, and does not want posts so often: the network is there.
             reached=status == TOO_MANY_REQUESTS,
         )
-
-
-def _verdict(answer: Answer) -> Verdict:
-    status = answer.status
-    if status in _BODY_REFUSED and not _NOT_ABOUT_THE_BODY.search(answer.body):
-        return Verdict.REFUSED
-    if status in _PASSING or status >= 500:
-        return Verdict.LATER
-    return Verdict.FIX
-
-
-def said_by(answer: Answer, secrets: tuple[str, ...]) -> str:
-    """What the server says in the body of its answer, for people: one line, none of our secrets,
-    which some servers repeat."""
-    text = answer.body[:4096].decode("utf-8", "replace")
-    if title := re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE):
-        text = title[1]
-    text = re.sub(r"<[^>]*>", " ", without(secrets, text))
-    return printable(" ".join(text.split()))
