@@ -4,10 +4,12 @@ import asyncio
 import json
 import logging
 import os
+import re
+import resource
 import sqlite3
-from collections.abc import Callable, Coroutine
-from contextlib import closing, suppress
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,14 @@ from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.relay.spool import jobs, values
+from ruuvi_host.relay.spool.errors import DamagedError
 from ruuvi_host.relay.spool.file import SpoolFile
 from ruuvi_host.relay.spool.reading import rows, summary
 from ruuvi_host.relay.spool.record import pack, unpack
 from ruuvi_host.relay.spool.spool import Spool
 from ruuvi_host.relay.spool.values import Entry
+from ruuvi_host.relay.spool.worker import Worker
 
 GATEWAY = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
 NOW = 1_800_000_000
@@ -262,6 +267,26 @@ def test_what_was_confirmed_does_not_come_back_while_the_disk_cannot_be_written(
         assert found == [batch(1, 3), batch(2, 4), batch(3, 5)]
         spool.in_hand.clear()
         assert await take_all(spool) == found
+        await spool.close()
+
+    run(main())
+
+
+def test_what_is_confirmed_while_the_batch_is_being_written_is_written_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock, disk = ManualClock(NOW), Slow()
+        spool = Spool(
+            tmp_path, "custom", SpoolSettings(), RelayCounters(), clock, lambda name: disk
+        )
+        waiting = spool.new(batch(1, 1, 2, 3))
+        adding = asyncio.create_task(spool.add(waiting))
+        await disk.asked.wait()
+        shortening = asyncio.create_task(spool.shorten(waiting, part(waiting.batch, 3)))
+        await asyncio.sleep(0)  # it begins
+        disk.go_on()
+        await asyncio.gather(adding, shortening)
+        assert (spool.batches, spool.reports, spool.only_in_memory) == (1, 1, (0, 0))
+        assert [row.batch for row in rows(spool.path)] == [batch(1, 3)]
         await spool.close()
 
     run(main())
@@ -707,6 +732,86 @@ def test_a_disk_that_cannot_be_written_keeps_them_in_memory_until_it_can(
     (error,) = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
     assert "custom.spool: No such file" in error
     assert error.endswith("batches only in memory 1, lost because there was no room 0")
+
+
+# -- the two sides --------------------------------------------------------------------------------
+
+
+def test_what_crosses_between_the_threads_cannot_be_changed() -> None:
+    found = [
+        kind
+        for module in (jobs, values)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
+    ]
+    assert {jobs.Write, values.Answer, values.Entry} <= set(found)
+    for kind in found:
+        assert kind.__dataclass_params__.frozen, kind  # type: ignore[attr-defined]
+        for field in fields(kind):
+            assert not re.search(r"\b(list|dict|set|bytearray)\b", str(field.type)), (kind, field)
+
+
+@dataclass(frozen=True)
+class WriteAndFindDamage:
+    """A job that has written when it finds out, with the first of its files."""
+
+    entry: Entry
+    files: list[SpoolFile]
+
+    def run(self, file: SpoolFile) -> bool:
+        self.files.append(file)
+        file.add(self.entry)
+        if len(self.files) == 1:
+            raise DamagedError("custom.spool", "is damaged")
+        return True
+
+
+def test_a_job_that_finds_damage_is_done_again_and_told_once(tmp_path: Path) -> None:
+    worker, entry = Worker(tmp_path / "custom.spool"), Entry(1, NOW, batch(1, 5, 6))
+    context = values.JobContext(NOW, SpoolSettings(), frozenset())
+    answer = worker.do(WriteAndFindDamage(entry, []), context)
+    worker.close()
+    assert (answer.result, answer.error) == (True, None)
+    assert [e for e in answer.events if not isinstance(e, values.Notice)] == [
+        values.Found(0, 0),
+        values.FileLost(),
+        values.Reopened(((1, 2),)),  # it could be recovered
+        values.Wrote(entry),
+    ]
+
+
+@contextmanager
+def nothing_can_be_written() -> Iterator[None]:
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_a_batch_in_hand_outlives_a_file_that_cannot_be_replaced(tmp_path: Path) -> None:
+    async def main() -> None:
+        spool = spool_in(tmp_path)
+        await fill(spool, *(noise(n, 10_000) for n in range(100)))
+        in_hand = [await spool.oldest(0.0, int)]
+        overwrite(spool.path)
+        with nothing_can_be_written():
+            while waiting := await spool.oldest(0.0, int):
+                in_hand.append(waiting)
+        assert 0 < len(in_hand) < 100
+        assert spool.only_in_memory[0] == len(in_hand)
+        assert spool.batches == 100, "what is lost is not known yet"
+        assert in_hand[0]
+        await spool.add(in_hand[0])  # its delivery has failed
+        spool.in_hand.clear()
+        assert spool.only_in_memory == (0, 0)
+        assert (spool.batches, spool.counters.unreadable) == (len(in_hand), 100 - len(in_hand))
+        assert await take_all(spool) == [waiting.batch for waiting in in_hand if waiting]
+        await spool.close()
+
+    run(main())
+    assert (tmp_path / "custom.damaged1").exists()
 
 
 # -- what the first versions left -----------------------------------------------------------------

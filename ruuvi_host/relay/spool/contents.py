@@ -12,11 +12,11 @@ from ruuvi_host.relay.spool.unwritten import Unwritten, Waiting
 from ruuvi_host.relay.spool.values import (
     Entry,
     Event,
+    FileLost,
     Found,
-    GivenUp,
     Left,
+    Reason,
     Reopened,
-    Why,
     Wrote,
 )
 
@@ -50,7 +50,7 @@ class Contents:
         waiting.kept = False
         self.in_hand.discard(waiting)
         self._left(1, waiting.reports)
-        self.unwritten.let_go(waiting)
+        self.unwritten.discard(waiting)
 
     def shorten(self, waiting: Waiting, reports: int) -> None:
         """So many of its reports are counted elsewhere; the file has yet to be told."""
@@ -60,7 +60,7 @@ class Contents:
     def bound_memory(self) -> None:
         for waiting in self.unwritten.overflow(self.in_hand):
             waiting.kept = False
-            self._dropped(Why.FULL, 1, waiting.reports)
+            self._dropped(Reason.FULL, 1, waiting.reports)
 
     # --- what happened in the file
 
@@ -68,7 +68,7 @@ class Contents:
         """What the file gave is in hand now, as far as it can be merged."""
         group: list[Waiting] = []
         for entry in entries:
-            if entry.place in self.unwritten.gone or entry.place in self.held():
+            if entry.place in self.unwritten.to_delete or entry.place in self.held():
                 break  # since the job was handed over
             if known := self.unwritten.at(entry.place):  # not in the file as it is now
                 group = group or [known]
@@ -83,44 +83,44 @@ class Contents:
         first.batch = merged.batch
         for waiting in others:
             waiting.kept = False
-            self.unwritten.let_go(waiting)  # the file may have been lost since
+            self.unwritten.discard(waiting)  # the file may have been lost since
         self._left(len(others), reports - first.reports)
         self._counters.merged += len(others)
         self._counters.merged_reports += reports - first.reports
 
-    def happened(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         match event:
             case Found(batches, reports):
                 self._found(batches, reports)
             case Wrote(entry):
                 self.unwritten.written(entry)
-            case Left(why, batches_left):
+            case Left(reason, batches_left):
                 for place, reports in batches_left:
-                    self._left_file(why, place, reports)
-            case GivenUp():
+                    self._left_file(reason, place, reports)
+            case FileLost():
                 self._keep_in_memory(())
             case Reopened(in_file):
                 self._reopened(dict(in_file))
             case _:  # for people only
                 pass
 
-    def _left_file(self, why: Why, place: int, reports: int) -> None:
+    def _left_file(self, reason: Reason, place: int, reports: int) -> None:
         """A batch that left the file. The relay may be done with it, or still have it."""
-        if place in self.unwritten.gone:
-            self.unwritten.gone.discard(place)
+        if place in self.unwritten.to_delete:
+            self.unwritten.to_delete.discard(place)
         elif waiting := next((w for w in self.in_hand if w.kept and place in w.places), None):
             self.unwritten.put(waiting)
         elif place not in self.unwritten:
-            self._dropped(why, 1, reports)
+            self._dropped(reason, 1, reports)
 
     def _reopened(self, in_file: dict[int, int]) -> None:
         """What is neither in this file nor in memory could not be read."""
         self._keep_in_memory(in_file)
-        known = self.unwritten.gone
-        others = [n for p, n in in_file.items() if p not in known and p not in self.unwritten]
+        known = self.unwritten
+        others = [n for p, n in in_file.items() if p not in known and p not in known.to_delete]
         batches, reports = self.unwritten.counts
         missing = self.batches - batches - len(others), self.reports - reports - sum(others)
-        self._dropped(Why.UNREADABLE, *(max(0, number) for number in missing))
+        self._dropped(Reason.UNREADABLE, *(max(0, number) for number in missing))
         # Damage can bring back what was deleted.
         self._found(*(max(0, -number) for number in missing))
 
@@ -141,16 +141,16 @@ class Contents:
         self._counters.from_previous_run += batches
         self._counters.from_previous_run_reports += reports
 
-    def _dropped(self, why: Why, batches: int, reports: int) -> None:
+    def _dropped(self, reason: Reason, batches: int, reports: int) -> None:
         self._left(batches, reports)
         counters = self._counters
-        match why:
-            case Why.FULL:
+        match reason:
+            case Reason.FULL:
                 counters.overflowed += batches
                 counters.overflowed_reports += reports
-            case Why.AGED:
+            case Reason.AGED:
                 counters.aged_out += batches
                 counters.aged_out_reports += reports
-            case Why.UNREADABLE:
+            case Reason.UNREADABLE:
                 counters.unreadable += batches
                 counters.unreadable_reports += reports

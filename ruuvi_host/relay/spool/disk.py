@@ -39,7 +39,7 @@ class DiskThread:
             job()
 
 
-class Errands:
+class DiskExecutor:
     """A disk as a loop uses it. There is no thread until something is to be done."""
 
     def __init__(self, name: str, make: Callable[[str], Disk]) -> None:
@@ -48,7 +48,7 @@ class Errands:
         self._disk: Disk | None = None
 
     @property
-    def are_done(self) -> bool:
+    def is_idle(self) -> bool:
         """There is no thread."""
         return self._disk is None
 

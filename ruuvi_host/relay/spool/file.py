@@ -16,7 +16,7 @@ from ruuvi_host.relay.spool.errors import DiskFullError
 from ruuvi_host.relay.spool.opening import open_database
 from ruuvi_host.relay.spool.record import pack, unpack
 from ruuvi_host.relay.spool.schema import COLUMNS, PAGE
-from ruuvi_host.relay.spool.values import DiskFull, Entry, Event, Left, Why, Wrote
+from ruuvi_host.relay.spool.values import DiskFull, Entry, Event, Left, Reason, Wrote
 
 
 class SpoolFile:
@@ -30,7 +30,7 @@ class SpoolFile:
         """The number in the file of place 0: see Entry."""
         self._settings = settings
         self._database = database
-        self._happened: list[Event] = []
+        self._events: list[Event] = []
 
     @classmethod
     def open(cls, path: Path, settings: SpoolSettings, now: float) -> Self:
@@ -41,13 +41,13 @@ class SpoolFile:
         self._settings = settings
         self._database.ballast.size = settings.ballast
 
-    def take_happened(self) -> list[Event]:
-        """What has happened since this was last asked."""
-        happened, self._happened = self._happened, []
+    def take_events(self) -> list[Event]:
+        """What has happened since the last call."""
+        events, self._events = self._events, []
         if self._database.was_full:
             self._database.was_full = False
-            happened.append(DiskFull())
-        return happened
+            events.append(DiskFull())
+        return events
 
     # --- what is in it
 
@@ -87,17 +87,17 @@ class SpoolFile:
             return left
 
         try:
-            self._left(Why.FULL, database.transaction(insert))
+            self._left(Reason.FULL, database.transaction(insert))
         except DiskFullError:
             with database.without_ballast():
                 free = database.transaction(lambda: bounds.free_pages(database, need, seqs))
-                self._left(Why.FULL, free)
+                self._left(Reason.FULL, free)
                 database.checkpoint()
-                self._left(Why.FULL, database.transaction(insert))
-        self._happened.append(Wrote(entry))
+                self._left(Reason.FULL, database.transaction(insert))
+        self._events.append(Wrote(entry))
 
     def remove(self, places: Iterable[int]) -> None:
-        """Let go of batches that are there or not: delivered, or counted by whoever says so."""
+        """Delete batches that are there or not: delivered, or counted by the caller."""
         seqs = [(seq,) for seq in self._seqs(places)]
         self._database.change(
             lambda: self._database.each("DELETE FROM batch WHERE seq = ?", seqs), durable=False
@@ -129,7 +129,7 @@ class SpoolFile:
                 break
         if unreadable:
             self.remove([seq - self.base for seq, _ in unreadable])
-            self._left(Why.UNREADABLE, unreadable)
+            self._left(Reason.UNREADABLE, unreadable)
         return group
 
     def merge(self, places: Collection[int], merged: Entry) -> bool:
@@ -154,13 +154,13 @@ class SpoolFile:
         self._database.change(lambda: self._database.rows(update, new, seq), durable=False)
 
     def drop_aged(self, now: float, held: Collection[int] = ()) -> None:
-        """Let go of what has waited for too long."""
+        """Delete what has waited for too long."""
         limit, seqs, database = now - self._settings.max_age, self._seqs(held), self._database
         while bounds.oldest_made(database, seqs) < limit:
             aged = database.change(
                 lambda: bounds.delete_oldest(database, 100, seqs, before=limit), durable=False
             )
-            self._left(Why.AGED, aged)
+            self._left(Reason.AGED, aged)
         self._shrink_if_empty()
 
     # --- the end
@@ -210,10 +210,10 @@ class SpoolFile:
             if last not in held:
                 yield row
 
-    def _left(self, why: Why, left: bounds.Leaving) -> None:
+    def _left(self, reason: Reason, left: bounds.Leaving) -> None:
         if left:
             places = tuple((seq - self.base, reports) for seq, reports in left)
-            self._happened.append(Left(why, places))
+            self._events.append(Left(reason, places))
 
     def _shrink_if_empty(self) -> None:
         if self._is_empty:

@@ -24,7 +24,7 @@ class Job(Protocol[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class OpenFile:
     """Open the file, and tell what is in it."""
 
     def run(self, file: "SpoolFile") -> bool:

@@ -1,4 +1,4 @@
-"""The undelivered batches of the first versions, one JSON object a line: read once, then gone."""
+"""The undelivered batches of the first versions, JSON objects in lines: read once, then deleted."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is saved of a file that cannot be used any more, and of what the first versions left."""
+"""Recovery: what can be read of a file that is damaged, and what the first versions left."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -28,7 +28,7 @@ def set_aside(path: Path) -> tuple[Path | None, str]:
     return aside, f"it was set aside as {aside.name}"
 
 
-def save(file: SpoolFile, aside: Path, without: Collection[int]) -> str | None:
+def recover(file: SpoolFile, aside: Path, without: Collection[int]) -> str | None:
     """Take over what can be read of a damaged spool that was set aside, at the old places.
 
     A sentence about it, if there is anything. Raises SpoolError.

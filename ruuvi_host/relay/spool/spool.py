@@ -24,11 +24,11 @@ from ruuvi_host.intake.batch import Batch
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.spool import refused
 from ruuvi_host.relay.spool.contents import Contents
-from ruuvi_host.relay.spool.disk import Disk, DiskThread, Errands
-from ruuvi_host.relay.spool.jobs import Job, Look, Merge, Move, Oldest, Remove, Write
-from ruuvi_host.relay.spool.telling import Telling
+from ruuvi_host.relay.spool.disk import Disk, DiskExecutor, DiskThread
+from ruuvi_host.relay.spool.jobs import Job, Merge, Move, Oldest, OpenFile, Remove, Write
+from ruuvi_host.relay.spool.spool_log import SpoolLog
 from ruuvi_host.relay.spool.unwritten import Waiting
-from ruuvi_host.relay.spool.values import Answer, Entry, Situation
+from ruuvi_host.relay.spool.values import Answer, Entry, JobContext
 from ruuvi_host.relay.spool.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,8 @@ class Spool:
         self._unwritten = self._contents.unwritten
         self._worker = Worker(self.path)
         """Only for the jobs of the disk."""
-        self._errands = Errands(f"{name} spool", disk)
-        self._telling = Telling(self.path, self._state, clock.monotonic)
+        self._executor = DiskExecutor(f"{name} spool", disk)
+        self._log = SpoolLog(self.path, self._state, clock.monotonic)
         self._opened = False
 
     @property
@@ -88,12 +88,12 @@ class Spool:
         return Waiting(batch, self._now(), next(self._places))
 
     async def open(self) -> None:
-        """Look for what the previous run left. Once; the other methods do it by themselves."""
+        """OpenFile for what the previous run left. Once; the other methods do it by themselves."""
         if self._opened:
             return
         self._opened = True
         if self.path.exists() or self.path.with_suffix(".jsonl").exists():
-            await self._do(Look(), lambda _: None)
+            await self._do(OpenFile(), lambda _: None)
 
     async def add(self, waiting: Waiting) -> None:
         """Keep a batch, at its place. When this returns it is on disk, if that can be."""
@@ -103,16 +103,16 @@ class Spool:
         await self._write()
 
     async def remove(self, waiting: Waiting) -> None:
-        """Let go of a batch: delivered, or counted by whoever lets it go. It does not come back
-        in this run even if the disk cannot be written."""
+        """A batch was delivered, or is counted by the caller. It does not come back in this run
+        even if the disk cannot be written."""
         self._contents.leave(waiting)
-        gone = frozenset(self._unwritten.gone)
+        to_delete = frozenset(self._unwritten.to_delete)
 
         def removed(answer: Answer[bool]) -> None:
             if answer.result:
-                self._unwritten.gone -= gone
+                self._unwritten.to_delete -= to_delete
 
-        await self._do(Remove(gone), removed)
+        await self._do(Remove(to_delete), removed)
 
     async def shorten(self, waiting: Waiting, remaining: tuple[Advertisement, ...]) -> None:
         """Of a batch that was confirmed in parts, `remaining` is still to be delivered: at least
@@ -140,7 +140,7 @@ class Spool:
 
         try:
             if self.batches > self.only_in_memory[0] or self.path.exists():
-                held = self._contents.held() | self._unwritten.gone
+                held = self._contents.held() | self._unwritten.to_delete
                 await self._do(Oldest(self._now(), window, held), given)
             if len(group) > 1:
                 await self._merge(group, nonce())
@@ -180,37 +180,37 @@ class Spool:
             if failure:
                 log.warning("%s: cannot be written: %s", folder / name, failure)
 
-        await self._errands.run(partial(refused.keep, folder, name, body, limit), told)
+        await self._executor.run(partial(refused.keep, folder, name, body, limit), told)
 
     async def close(self) -> None:
         """All that was begun is done then. The spool can be used again."""
-        if not self._errands.are_done:
-            await self._errands.run(self._worker.close, lambda _: None)
-            self._errands.stop()
+        if not self._executor.is_idle:
+            await self._executor.run(self._worker.close, lambda _: None)
+            self._executor.stop()
 
     # --- jobs, and what is made of their answers
 
     async def _do(self, job: Job[T], then: Callable[[Answer[T]], None]) -> None:
-        situation = Situation(self._now(), self.settings, frozenset(self._unwritten.gone))
+        context = JobContext(self._now(), self.settings, frozenset(self._unwritten.to_delete))
 
         def answered(answer: Answer[T]) -> None:
-            for event in answer.happened:
-                self._contents.happened(event)
-            self._telling.about(answer.happened, answer.error)
+            for event in answer.events:
+                self._contents.apply(event)
+            self._log.report(answer.events, answer.error)
             then(answer)
 
-        await self._errands.run(partial(self._worker.do, job, situation), answered)
+        await self._executor.run(partial(self._worker.do, job, context), answered)
 
     async def _write(self) -> None:
         """Write what is in memory only, in order."""
         if not self.only_in_memory[0]:
             return
-        entries = self._unwritten.hand_over()
+        entries = self._unwritten.start_writing()
 
         def answered(answer: Answer[tuple[str, ...]]) -> None:
-            self._unwritten.answered(entries)
+            self._unwritten.finish_writing(entries)
             for failure in answer.result or ():
-                self._telling.trouble(failure)
+                self._log.trouble(failure)
             self._contents.bound_memory()
 
         # If all of it is under way already, this waits until that is done.

@@ -42,11 +42,11 @@ class Unwritten:
     """Batches that are kept, and not in the file as far as the loop knows; by their places."""
 
     def __init__(self) -> None:
-        self.gone: set[int] = set()
-        """Places of batches that left, and may still be in the file."""
+        self.to_delete: set[int] = set()
+        """Places of batches that left the spool and may still be in the file."""
         self._batches: dict[int, Waiting] = {}
-        self._under_way: dict[int, Entry] = {}
-        """What was handed to the disk, and is not answered yet."""
+        self._in_flight: dict[int, Entry] = {}
+        """Writes that were submitted and are not answered yet."""
 
     def __contains__(self, place: int) -> bool:
         return place in self._batches
@@ -67,25 +67,25 @@ class Unwritten:
         """Not in the file, or not as it is now."""
         self._batches[waiting.place] = waiting
 
-    def let_go(self, waiting: Waiting) -> None:
-        """Wherever it is; what is under way to the disk may get there."""
+    def discard(self, waiting: Waiting) -> None:
+        """It leaves, from memory and from the file; a write of it may be in flight."""
         self._batches.pop(waiting.place, None)
-        self.gone.update(waiting.places)
+        self.to_delete.update(waiting.places)
 
     def move(self, waiting: Waiting, later: int) -> None:
         """One of these gets another place. It may be, or come, on disk at the old one."""
-        self.let_go(waiting)
+        self.discard(waiting)
         waiting.place, waiting.later = later, None
         self.put(waiting)
 
-    def hand_over(self) -> tuple[Entry, ...]:
-        """What is to be written now; it is under way until it is `answered`."""
+    def start_writing(self) -> tuple[Entry, ...]:
+        """What is to be written now; in flight until `finish_writing`."""
         entries = tuple(
             Entry(w.place, w.made, w.batch)
             for w in self._in_order()
-            if w.place not in self._under_way or self._under_way[w.place].batch is not w.batch
+            if w.place not in self._in_flight or self._in_flight[w.place].batch is not w.batch
         )
-        self._under_way.update((entry.place, entry) for entry in entries)
+        self._in_flight.update((entry.place, entry) for entry in entries)
         return entries
 
     def written(self, entry: Entry) -> None:
@@ -93,11 +93,11 @@ class Unwritten:
         if waiting and waiting.batch is entry.batch:  # else it has changed meanwhile
             del self._batches[entry.place]
 
-    def answered(self, entries: Iterable[Entry]) -> None:
-        """What is not written by now is handed over again."""
+    def finish_writing(self, entries: Iterable[Entry]) -> None:
+        """The write is answered. What is not `written` by now is due again."""
         for entry in entries:
-            if self._under_way.get(entry.place) is entry:
-                del self._under_way[entry.place]
+            if self._in_flight.get(entry.place) is entry:
+                del self._in_flight[entry.place]
 
     def overflow(self, held: Container[Waiting]) -> list[Waiting]:
         """The oldest leave until the rest is within the bound. held: those that must not."""
@@ -105,7 +105,7 @@ class Unwritten:
         _, reports = self.counts
         for waiting in self._in_order() if reports > MEMORY_REPORTS else ():
             if reports > MEMORY_REPORTS and waiting not in held:
-                self.let_go(waiting)
+                self.discard(waiting)
                 left.append(waiting)
                 reports -= waiting.reports
         return left

@@ -1,6 +1,6 @@
 """What crosses between the loop and the disk's thread: values that nobody changes.
 
-The loop hands over jobs (jobs.py) with a Situation; the disk's side answers with an Answer. Batches
+The loop submits jobs (jobs.py) with a JobContext; the disk's side returns an Answer. Batches
 are known to both by their place, a number that the loop gives.
 """
 
@@ -29,14 +29,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What the disk's side has to know for any job."""
+class JobContext:
+    """What any job needs to know."""
 
     now: float
     """UTC, seconds, for what carries a time that cannot be."""
     settings: SpoolSettings
-    gone: frozenset[int]
-    """Places of batches that left and may still be in the file: not to be saved from damage."""
+    to_delete: frozenset[int]
+    """Places of batches that left and may still be in the file: not to be recovered."""
 
 
 # -- what happens in the file, in this order, to be accounted for in the loop ---------------------
@@ -57,8 +57,8 @@ class Wrote:
     entry: Entry
 
 
-class Why(Enum):
-    """Why a batch left the file undelivered."""
+class Reason(Enum):
+    """Reason a batch left the file undelivered."""
 
     FULL = "full"
     """It made room for others."""
@@ -70,14 +70,14 @@ class Why(Enum):
 class Left:
     """Batches that left the file undelivered."""
 
-    why: Why
+    reason: Reason
     batches: tuple[tuple[int, int], ...]
     """Place and number of reports of each."""
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
-    """The file turned out to be damaged. Nothing of it can be counted on."""
+class FileLost:
+    """The file is damaged, and closed. Nothing in it can be relied on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +94,21 @@ class DiskFull:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Something that people have to know."""
+class Notice:
+    """For the log."""
 
     sentence: str
 
 
-Event = Found | Wrote | Left | GivenUp | Reopened | DiskFull | Said
+Event = Found | Wrote | Left | FileLost | Reopened | DiskFull | Notice
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
     """What became of a job."""
 
-    happened: tuple[Event, ...]
+    events: tuple[Event, ...]
+    """In the order in which they happened."""
     result: T | None
     """None: it failed."""
     error: SpoolError | None

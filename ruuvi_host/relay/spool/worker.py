@@ -14,11 +14,11 @@ from ruuvi_host.relay.spool.values import (
     Answer,
     DiskFull,
     Event,
+    FileLost,
     Found,
-    GivenUp,
+    JobContext,
+    Notice,
     Reopened,
-    Said,
-    Situation,
     Wrote,
 )
 
@@ -36,21 +36,21 @@ class Worker:
         self._file: SpoolFile | None = None
         self._base: int | None = None
         """The number in the file of place 0; None: it was never open. See Entry."""
-        self._happened: list[Event] = []
+        self._events: list[Event] = []
 
-    def do(self, job: Job[T], situation: Situation) -> Answer[T]:
+    def do(self, job: Job[T], context: JobContext) -> Answer[T]:
         """A file that turns out to be damaged is set aside, and the job done with a new one."""
         result, failure = None, None
         try:
             try:
-                result = job.run(self._opened(situation))
+                result = job.run(self._opened(context))
             except DamagedError as damage:
-                result = job.run(self._replaced(damage, situation))
+                result = job.run(self._replaced(damage, context))
         except SpoolError as error:
             failure = error
-        self._note()
-        happened, self._happened = tuple(self._happened), []
-        return Answer(happened, result, failure)
+        self._collect()
+        events, self._events = tuple(self._events), []
+        return Answer(events, result, failure)
 
     def close(self) -> None:
         """The next job opens the file again."""
@@ -58,59 +58,59 @@ class Worker:
         if file:
             file.close()
 
-    def _note(self) -> None:
+    def _collect(self) -> None:
         if self._file:
-            self._happened += self._file.take_happened()
+            self._events += self._file.take_events()
 
-    def _opened(self, situation: Situation) -> "SpoolFile":
+    def _opened(self, context: JobContext) -> "SpoolFile":
         if self._file:
-            self._file.adjust(situation.settings)  # they may have changed
+            self._file.adjust(context.settings)  # they may have changed
             return self._file
         from ruuvi_host.relay.spool.file import SpoolFile
 
         try:
-            file = SpoolFile.open(self._path, situation.settings, situation.now)
+            file = SpoolFile.open(self._path, context.settings, context.now)
         except SpoolError as error:
             in_the_way = self._path.exists() and not self._path.is_file()
             if not isinstance(error, DamagedError) and not in_the_way:
                 raise
-            file = self._new(error, situation)
-        return self._use(file, situation)
+            file = self._new(error, context)
+        return self._use(file, context)
 
-    def _replaced(self, damage: DamagedError, situation: Situation) -> "SpoolFile":
+    def _replaced(self, damage: DamagedError, context: JobContext) -> "SpoolFile":
         """A new file in the place of one that turned out to be damaged, with what can be saved."""
-        self._note()
+        self._collect()
         if self._file:
             self._file.abandon()
             self._file = None
             # What this job wrote is written again with the new file.
-            self._happened = [e for e in self._happened if not isinstance(e, Wrote)]
-            self._happened.append(GivenUp())
-        return self._use(self._new(damage, situation), situation)
+            self._events = [e for e in self._events if not isinstance(e, Wrote)]
+            self._events.append(FileLost())
+        return self._use(self._new(damage, context), context)
 
-    def _new(self, error: SpoolError, situation: Situation) -> "SpoolFile":
+    def _new(self, error: SpoolError, context: JobContext) -> "SpoolFile":
         from ruuvi_host.relay.spool.file import SpoolFile
-        from ruuvi_host.relay.spool.recovery import save, set_aside
+        from ruuvi_host.relay.spool.recovery import recover, set_aside
 
         aside, sentence = set_aside(self._path)
-        self._happened.append(Said(f"{error}; {sentence}"))
-        file = SpoolFile.open(self._path, situation.settings, situation.now)
+        self._events.append(Notice(f"{error}; {sentence}"))
+        file = SpoolFile.open(self._path, context.settings, context.now)
         file.base = self._base or 0
         if aside and aside.is_file():
             try:
-                self._say(save(file, aside, situation.gone))
+                self._notice(recover(file, aside, context.to_delete))
             except BaseException:
                 file.abandon()
                 raise
         return file
 
-    def _use(self, file: "SpoolFile", situation: Situation) -> "SpoolFile":
+    def _use(self, file: "SpoolFile", context: JobContext) -> "SpoolFile":
         """From now on. Tells what is in it."""
         from ruuvi_host.relay.spool.recovery import take_over
 
         try:
             if self._base is None:
-                self._say(take_over(file, self._path.with_suffix(".jsonl"), situation.now))
+                self._notice(take_over(file, self._path.with_suffix(".jsonl"), context.now))
                 file.base = self._base = file.last_place()
                 opened: Event = Found(*file.counts())
             else:
@@ -120,11 +120,11 @@ class Worker:
             file.abandon()
             raise
         # What was written on the way is in what is told now.
-        self._happened += [e for e in file.take_happened() if isinstance(e, DiskFull)]
-        self._happened.append(opened)
+        self._events += [e for e in file.take_events() if isinstance(e, DiskFull)]
+        self._events.append(opened)
         self._file = file
         return file
 
-    def _say(self, sentence: str | None) -> None:
+    def _notice(self, sentence: str | None) -> None:
         if sentence:
-            self._happened.append(Said(sentence))
+            self._events.append(Notice(sentence))

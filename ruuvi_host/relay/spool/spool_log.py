@@ -1,4 +1,4 @@
-"""What a spool tells people: what has to be known, and of lasting trouble a line a minute."""
+"""The log lines of a spool. Trouble that lasts gets one line a minute."""
 
 import logging
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.logs import Repeated
-from ruuvi_host.relay.spool.values import DiskFull, Event, Left, Said, Why
+from ruuvi_host.relay.spool.values import DiskFull, Event, Left, Notice, Reason
 
 log = logging.getLogger(__name__)
 
 
-class Telling:
+class SpoolLog:
     """Log lines about the spool at `path`. state: what to add to each line about trouble."""
 
     def __init__(
@@ -22,25 +22,25 @@ class Telling:
         self._state = state
         self._trouble = Repeated(clock=monotonic)
 
-    def about(self, happened: tuple[Event, ...], error: SpoolError | None) -> None:
-        """What a job found out, and what made it fail."""
-        left = dict.fromkeys(Why, 0)
+    def report(self, events: tuple[Event, ...], error: SpoolError | None) -> None:
+        """What happened during a job, and why it failed."""
+        left = dict.fromkeys(Reason, 0)
         disk_full = False
-        for event in happened:
+        for event in events:
             match event:
-                case Said(sentence):
+                case Notice(sentence):
                     log.error("%s: %s", self._name, sentence)
-                case Left(why, batches):
-                    left[why] += len(batches)
+                case Left(reason, batches):
+                    left[reason] += len(batches)
                 case DiskFull():
                     disk_full = True
-        if disk_full or left[Why.FULL]:
+        if disk_full or left[Reason.FULL]:
             what = "the disk is full" if disk_full else "it is full"
             self.trouble(f"{self._path}: {what}, the oldest batches leave")
-        if left[Why.AGED]:
-            log.warning("%s: too old to be sent: batches %d", self._name, left[Why.AGED])
-        if left[Why.UNREADABLE]:
-            log.error("%s: unreadable: batches %d", self._name, left[Why.UNREADABLE])
+        if left[Reason.AGED]:
+            log.warning("%s: too old to be sent: batches %d", self._name, left[Reason.AGED])
+        if left[Reason.UNREADABLE]:
+            log.error("%s: unreadable: batches %d", self._name, left[Reason.UNREADABLE])
         if error:
             self.trouble(str(error))
 
