@@ -1,6 +1,6 @@
-"""A server without a cloud: takes a gateway's posts, checks them strictly, says what it found.
+"""A small local server: accepts a gateway's posts, checks them strictly and prints the result.
 
-For trying things out, and the other end of the relay in tests; it can also play an outage.
+For trying things out, and as the server in tests of the relay; it can also simulate an outage.
 """
 
 from ruuvi_host.receiver.body import Batch, GatewayStatus

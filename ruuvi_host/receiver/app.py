@@ -1,7 +1,7 @@
-"""The ASGI application: reads a post, has it judged, plays its part, answers.
+"""The ASGI application: reads a post, has it checked, simulates an outage if asked to, answers.
 
-Every wait ends by itself or when the client leaves. Every answer ends its connection: a gateway
-opens a new one for each post.
+Every wait has a timeout, and ends when the client disconnects. Every answer closes its connection:
+a gateway opens a new one for each post.
 """
 
 import asyncio
@@ -20,23 +20,23 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 LINGER = 1.0
-"""Seconds in which the rest of a refused request is still read, and thrown away.
+"""Seconds for which the rest of a refused request is still read, and discarded.
 
-Closing at once would reset the connection, and the client might never see why.
+Closing at once would reset the connection, and the client might not see the answer.
 """
 
 HOLD = 600.0
-"""Seconds after which even `hang` answers; ten times what a gateway waits."""
+"""Seconds after which even `hang` answers; ten times the timeout of a gateway."""
 
-GREETING = "This is ruuvi-host receive. It takes the batches of a gateway by POST, on any path."
+GREETING = "This is ruuvi-host receive. It accepts the batches of a gateway by POST, on any path."
 
 
-class ConnectionEnded(Exception):  # noqa: N818 - an event, and no fault of ours
-    """The client closed the connection, or the receiver stops."""
+class ConnectionEnded(Exception):  # noqa: N818 - an event, not an error
+    """The client has closed the connection, or the receiver stops."""
 
 
 class App:
-    """Takes posts, and tells `report` what becomes of each, just before it is answered."""
+    """Handles posts, and calls `report` with the receipt of each just before it is answered."""
 
     def __init__(self, settings: Settings, clock: Clock, report: Callable[[Receipt], None]) -> None:
         self._settings = settings
@@ -60,7 +60,7 @@ class App:
         await self._answer(receipt, receive, send)
 
     async def _take(self, scope: Message, receive: Receive) -> Receipt:
-        """Read a request and judge it."""
+        """Read a request and check it."""
         headers = cast(Headers, scope["headers"])
         limit = self._settings.body_timeout
         body, connected = b"", True
@@ -88,7 +88,7 @@ class App:
         )
 
     def _judge(self, headers: Headers, body: bytes) -> Verdict:
-        """The examiner's verdict, unless the settings turn a good post into a failure."""
+        """The examiner's verdict, unless the settings simulate an outage."""
         verdict = self._examiner.examine(headers, body)
         post = verdict.post
         if post is None or verdict.result is not Result.ACCEPTED:
@@ -96,7 +96,7 @@ class App:
         self._good_batches += verdict.batch is not None
         outage = self._settings.outage(self._good_batches)
         if outage is not None:
-            return replace(verdict, result=Result.FAILED, status=outage, reason="on purpose")
+            return replace(verdict, result=Result.FAILED, status=outage, reason="simulated outage")
         return self._examiner.accept(replace(verdict, status=self._settings.success), post)
 
     async def _answer(self, receipt: Receipt, receive: Receive, send: Send) -> None:
@@ -112,11 +112,11 @@ class App:
         text = printable(verdict.reason) or str(verdict.result)
         await self._send(send, verdict.status, headers, text)
         if not receipt.body:
-            await _throw_away(receive)
+            await _discard(receive)
         await send({"type": "http.response.body"})
 
     async def _send(self, send: Send, status: int, headers: dict[str, str], text: str) -> None:
-        """Send an answer that the client sees whole, and leave the connection open."""
+        """Send a complete answer, and leave the connection open."""
         headers |= {"Date": formatdate(self._clock.wall(), usegmt=True), "Connection": "close"}
         content = b""
         if status not in (204, 304):
@@ -133,15 +133,15 @@ class App:
 
 
 def client_name(client: tuple[str, int] | None) -> str:
-    """Address and port of a client; it may have left before it could be asked."""
+    """Address and port of a client; None: it disconnected before they were known."""
     if client is None:
-        return "somebody"
+        return "unknown"
     host, port = client
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _read_body(receive: Receive) -> bytes:
-    """The whole body, at most as long as the Content-Length that has been checked."""
+    """The complete body, which is not longer than the Content-Length that was checked."""
     body = bytearray()
     while True:
         message = await receive()
@@ -152,8 +152,8 @@ async def _read_body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-async def _throw_away(receive: Receive) -> None:
-    """Read what still comes of a request, for a short while."""
+async def _discard(receive: Receive) -> None:
+    """Read and discard the rest of a request, for a short time."""
     try:
         async with asyncio.timeout(LINGER):
             while (await receive()).get("more_body", False):
@@ -163,7 +163,7 @@ async def _throw_away(receive: Receive) -> None:
 
 
 async def _left(receive: Receive, within: float) -> bool:
-    """Wait for the client to leave. True when it has, False when the time is up."""
+    """Wait for the client to disconnect. True when it has, False after the timeout."""
     try:
         async with asyncio.timeout(within):
             while (await receive())["type"] != "http.disconnect":

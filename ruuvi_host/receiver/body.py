@@ -1,7 +1,7 @@
-"""From the bytes of a body to what they tell: strict JSON, our schemas, and what a schema cannot
-say. A body is a batch, or a gateway's status (its statistics), told apart by what is in it.
+"""Parses a body and checks it: strict JSON, our schemas, and what a schema cannot express. A body
+is a batch, or a gateway's status (its statistics); its members tell which.
 
-Pure. What is refused is refused with one sentence that names the place. Source of the layout:
+Pure. A refusal is one sentence that names the place. Source of the layout:
 ruuvi.gateway_esp.c http_json.c; of the wider types (digits as a string), its versions up to v1.13.
 """
 
@@ -31,8 +31,8 @@ _STATUS = _compiled("status.schema.json")
 _NONCE_MAX = 0xFFFFFFFF
 
 
-class BadBody(ValueError):  # noqa: N818 - it is a verdict about the body more than an error of ours
-    """The body is neither; the message says where and why, and may hold text from the body."""
+class BadBody(ValueError):  # noqa: N818 - a verdict on the body, not an error of this program
+    """The body is neither; the message says where and why, and may contain text from the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Batch:
     timestamp: int | None
     """UTC seconds of the post; None from a gateway that uses no clock."""
     tags: dict[str, Tag]
-    """The members of each tag as they came, by address, in the order of the body."""
+    """The members of each tag unchanged, by address, in the order of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ class GatewayStatus:
     inactive: list[str]
     """Addresses."""
     members: dict[str, Json]
-    """All of it, as it came."""
+    """All members, unchanged."""
 
 
 def read(body: bytes) -> Batch | GatewayStatus:
-    """Check a body and give what it tells. Raises BadBody."""
+    """Check a body and return its content. Raises BadBody."""
     content = _parse(body)
     if isinstance(content, dict) and "DEVICE_ADDR" in content:
         return _status(content)
@@ -96,7 +96,7 @@ def _status(content: dict[str, Json]) -> GatewayStatus:
     active = {sensor["MAC"]: int(sensor["COUNTER"]) for sensor in sensors}
     inactive = cast(list[str], content["INACTIVE_SENSORS"])
     if len({*active, *inactive}) != len(sensors) + len(inactive):
-        raise BadBody("body: a sensor is told twice")
+        raise BadBody("body: a sensor is listed twice")
     return GatewayStatus(str(content["DEVICE_ADDR"]), nonce, active, inactive, content)
 
 
@@ -143,13 +143,13 @@ def _object(members: list[tuple[str, Json]]) -> dict[str, Json]:
     result: dict[str, Json] = {}
     for name, value in members:
         if name in result:
-            raise ValueError(f'the member "{name}" comes twice')
+            raise ValueError(f'the member "{name}" occurs twice')
         result[name] = value
     return result
 
 
 def _refuse_constant(text: str) -> Json:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _finite(text: str) -> float:
@@ -160,7 +160,7 @@ def _finite(text: str) -> float:
 
 
 def _sentence(error: fastjsonschema.JsonSchemaValueException) -> str:
-    """What is wrong in our schema's own words; the library's are about its machinery."""
+    """What is wrong, in the words of our schema; those of the library are about its rules."""
     definition, value = error.definition, error.value
     if error.rule == "required":
         missing = [name for name in definition["required"] if name not in value]

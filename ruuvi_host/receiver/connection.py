@@ -1,12 +1,11 @@
-"""HTTP/1.1 connections: uvicorn's, and the bounds that it leaves to a proxy in front of it.
+"""HTTP/1.1 connections: uvicorn's, with the limits that it leaves to a proxy in front of it.
 
-The one module that knows uvicorn. Of it only the protocol of a connection is used: its Server
-takes over signals, exits the process on errors and polls ten times a second, which no test wants
-from the other end of a relay.
+The only module that uses uvicorn, and only its protocol of a connection: its Server takes over
+signals, exits the process on errors and polls ten times a second, which is of no use in tests.
 
-uvicorn waits for a request's head for ever, lets any number of connections wait, and closes on a
-client that ends its sending side before the answer. Where it cannot read what it gets, it answers
-even if an answer is under way, which h11 then takes for a fault of ours.
+uvicorn has no timeout for the head of a request, accepts any number of connections, and closes the
+connection of a client that ends its sending side before the answer. To invalid input it answers
+even while another answer is being sent, which h11 then reports as an error.
 """
 
 import asyncio
@@ -22,19 +21,19 @@ from ruuvi_host.receiver.app import App
 from ruuvi_host.receiver.settings import Settings
 
 HEAD_LIMIT = 16_384
-"""Bytes of a request's head."""
+"""Bytes of the head of a request."""
 
 Client: TypeAlias = tuple[str, int] | None
-TurnedAway: TypeAlias = Callable[[Client, int, str], None]
-"""Told of each client that got an answer without the app: status and reason."""
+Rejected: TypeAlias = Callable[[Client, int, str], None]
+"""Called for each client that is answered without the app: client, status and reason."""
 
 
 class Connections:
-    """Makes the connections of a server, and knows those that are open."""
+    """Makes the connections of a server, and keeps track of the open ones."""
 
-    def __init__(self, app: App, settings: Settings, turned_away: TurnedAway) -> None:
+    def __init__(self, app: App, settings: Settings, rejected: Rejected) -> None:
         self._settings = settings
-        self._turned_away = turned_away
+        self._rejected = rejected
         self._state = ServerState()
         self._config = Config(
             cast(Any, app),
@@ -53,10 +52,10 @@ class Connections:
 
     def make(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        return _Connection(self._config, self._state, self._settings, self._turned_away)
+        return _Connection(self._config, self._state, self._settings, self._rejected)
 
     async def drop(self) -> None:
-        """End all of them: whoever still waits gets no answer."""
+        """Close all of them, without an answer to pending requests."""
         for connection in list(self._state.connections):
             connection.transport.abort()
         while self._state.tasks:
@@ -64,20 +63,20 @@ class Connections:
 
 
 class _Connection(H11Protocol):
-    """uvicorn's connection, bounded."""
+    """uvicorn's connection, with limits."""
 
     def __init__(
-        self, config: Config, state: ServerState, settings: Settings, turned_away: TurnedAway
+        self, config: Config, state: ServerState, settings: Settings, rejected: Rejected
     ) -> None:
         super().__init__(config, state, app_state={})
         self._settings = settings
-        self._turned_away = turned_away
+        self._rejected = rejected
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_timer = self.loop.call_later(self._settings.head_timeout, self._head_is_late)
         if len(self.connections) > self._settings.max_connections:
-            self._turn_away(503, f"more than {self._settings.max_connections} connections")
+            self._reject(503, f"more than {self._settings.max_connections} connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_timer.cancel()
@@ -90,29 +89,29 @@ class _Connection(H11Protocol):
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection if a complete request has still to be answered. (TLS cannot.)
 
-        But where an answer has to wait, it is the client that has lost its patience: a client
-        that ends its sending side looks the same as one that leaves.
+        But not where the answer is delayed by the settings: then the client has had its timeout. A
+        client that ends its sending side looks the same as one that disconnects.
         """
         waits = self._settings.hang or self._settings.delay > 0
         cycle = self._cycle()
         return cycle is not None and not cycle.more_body and not waits and self.scheme == "http"
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP; called by uvicorn."""
+        """The input is not HTTP; called by uvicorn."""
         if self._cycle() is None:
-            self._turn_away(400, f"no HTTP request, or one with a head over {HEAD_LIMIT} bytes")
+            self._reject(400, f"no HTTP request, or one with a head over {HEAD_LIMIT} bytes")
         else:
-            # The head was good, only what follows is not: the app answers, and closes.
+            # The head was valid, only what follows is not: the app answers, and closes.
             self.flow.pause_reading()
 
     def _head_is_late(self) -> None:
         if self._cycle() is None and not self.transport.is_closing():
             limit = self._settings.head_timeout
-            self._turn_away(408, f"no complete request head within {limit:g} s")
+            self._reject(408, f"no complete request head within {limit:g} s")
 
-    def _turn_away(self, status: int, reason: str) -> None:
+    def _reject(self, status: int, reason: str) -> None:
         """Answer and close, without the app."""
-        self._turned_away(self.client, status, reason)
+        self._rejected(self.client, status, reason)
         self.transport.write(
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
             "Connection: close\r\n"
@@ -123,5 +122,5 @@ class _Connection(H11Protocol):
         self.transport.close()
 
     def _cycle(self) -> RequestResponseCycle | None:
-        """The request under way, if its head was complete (uvicorn's type denies the None)."""
+        """The current request, if its head is complete (uvicorn's type has no None)."""
         return cast("RequestResponseCycle | None", self.cycle)

@@ -1,6 +1,6 @@
-"""Is this post what a gateway sends? The receiver's judgement: head, signature, nonce.
+"""Is this post what a gateway sends? The checks of the receiver: head, signature, nonce.
 
-Pure: headers and bytes in, a Verdict out. Headers are as ASGI has them, names in lower case.
+Pure: headers and bytes in, a Verdict out. Headers are those of ASGI, names in lower case.
 Sources: the request and its signature, ruuvi.gateway_esp.c http.c and hmac_sha256.c; 403 for a
 wrong signature and 400 for a bad body, ruuvi-network-serverless; the other codes, RFC 9110.
 """
@@ -22,7 +22,7 @@ _V = TypeVar("_V")
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 BODY_LIMIT = 1 << 20
-"""Bytes. A hundred tags with everything decoded are under 100 kB."""
+"""Bytes. A hundred tags with all decoded values take less than 100 kB."""
 
 KEY_LIMIT = 63
 """Bytes; a gateway keeps its old key when it is offered a longer one."""
@@ -38,70 +38,70 @@ _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
 
 
 class Result(StrEnum):
-    """What became of a post."""
+    """The result for a post."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
-    """A batch that was accepted before: the answer to the first delivery was lost."""
+    """A batch that was accepted before: the answer to the first post was lost."""
     FAILED = "failed"
-    """A good batch, turned away because the settings ask for it."""
+    """A good batch that was rejected to simulate an outage."""
     REFUSED = "refused"
 
 
 class Signature(StrEnum):
-    """What is known about a signature."""
+    """The result for a signature."""
 
     OK = "ok"
     UNKNOWN = "unknown"
-    """Well formed, and without a key nobody can tell."""
+    """Well formed, and not verified because there is no key."""
     WRONG = "WRONG"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement on one post."""
+    """The result for one post, with the answer to it."""
 
     result: Result
     status: int
     """The HTTP status to answer."""
     reason: str = ""
-    """Why not ACCEPTED; may hold text from the network."""
+    """Why not ACCEPTED; may contain text from the network."""
     signature: Signature | None = None
-    """None when it did not come to that."""
+    """None when it was not checked."""
     batch: Batch | None = None
     gateway_status: GatewayStatus | None = None
     """In place of a batch."""
     offer_key: bool = False
-    """The sender has proved (or, without a key, need not prove) that it may have a new key."""
+    """The sender has proved (without keys it need not) that it may have a new key."""
 
     @property
     def post(self) -> Batch | GatewayStatus | None:
-        """What was posted, when it could be read."""
+        """The post, when it could be read."""
         return self.batch or self.gateway_status
 
 
 def refused(status: int, reason: str) -> Verdict:
-    """The verdict on what never got as far as a batch."""
+    """The verdict on a request that is neither a batch nor a status."""
     return Verdict(Result.REFUSED, status, reason)
 
 
 def refuse_head(method: str, headers: Headers) -> Verdict | None:
-    """Judge a request before its body is read; None when there is nothing to object to."""
+    """Check a request before its body is read; None when nothing is wrong."""
     if method != "POST":
-        return refused(405, f"{method}: a batch comes by POST")
+        return refused(405, f"{method}: a batch is sent by POST")
     names = [name for name, _ in headers]
     for name in (b"content-type", b"content-encoding", _SIGNATURE_NAME):
         if names.count(name) > 1:
-            return refused(400, f"{name.decode()}: comes twice")
+            return refused(400, f"{name.decode()}: occurs twice")
     fields = dict(headers)
     length = fields.get(b"content-length", b"")
     if b"transfer-encoding" in fields or not length.isdigit():
-        return refused(411, "no Content-Length: a gateway knows the length and sends no chunks")
+        return refused(411, "no Content-Length: a gateway sends it, and no chunks")
     if len(length) > 19 or int(length) > BODY_LIMIT:
-        return refused(413, f"{length.decode()} bytes of body: at most {BODY_LIMIT} are taken")
+        return refused(413, f"a body of {length.decode()} bytes: at most {BODY_LIMIT} are accepted")
     if b"content-encoding" in fields:
         coding = fields[b"content-encoding"].decode("latin-1")
-        return refused(415, f"Content-Encoding {coding}: a body comes as it is")
+        return refused(415, f"Content-Encoding {coding}: a body must not be encoded")
     content_type = fields.get(b"content-type", b"")
     if not _CONTENT_TYPE.fullmatch(content_type):
         said = content_type.decode("latin-1") or "missing"
@@ -119,21 +119,21 @@ def sign(key: bytes, body: bytes) -> bytes:
 
 
 class Examiner:
-    """Judges bodies, and remembers what it takes to judge the next: nonces, and keys handed out.
+    """Checks bodies, and remembers what the next checks need: nonces, and new keys.
 
-    Memory is bounded: the oldest nonce and the oldest gateway are forgotten first.
+    Memory is limited: the oldest nonce and the oldest gateway are forgotten first.
     """
 
     def __init__(self, keys: Sequence[bytes] = (), new_key: bytes | None = None) -> None:
-        """`keys`: any of them may sign; none = not known. `new_key`: offered with the answers."""
+        """keys: any of them may sign; none: not verified. new_key: sent with answers."""
         self._keys = tuple(keys)
         self._new_key = new_key
-        # Batches and statuses of a gateway have each a key of their own, and nonces.
+        # Batches and statuses of a gateway have separate keys and nonces.
         self._handed_out: dict[tuple[type, str], bytes] = {}
         self._accepted: dict[tuple[type, str, int], bytes] = {}
 
     def examine(self, headers: Headers, body: bytes) -> Verdict:
-        """Judge a body whose head refuse_head() has passed. Remembers nothing."""
+        """Check a body whose head refuse_head() has accepted. Remembers nothing."""
         try:
             post = read(body)
         except BadBody as error:
@@ -154,25 +154,25 @@ class Examiner:
         reason = "not signed with the key"
         if sender in self._handed_out:
             reason = "not signed with the new key"
-        # A gateway that has restarted is back at its first key, and must be told the new one again.
+        # After a restart a gateway has its first key, and must get the new one again.
         restarted = _verify(self._keys, body, claimed) is not Signature.WRONG
         return replace(good, result=Result.REFUSED, status=403, reason=reason, offer_key=restarted)
 
     def hand_out_key(self, post: Batch | GatewayStatus) -> None:
-        """The answer to `post` offers the new key: the gateway's next one is signed with it.
+        """The answer to `post` has the new key: the gateway's next post is signed with it.
 
-        A key too long for a gateway changes nothing: it keeps its old one.
+        A key that is too long for a gateway changes nothing: it keeps its old one.
         """
         if self._new_key is not None and len(self._new_key) <= KEY_LIMIT:
             self._handed_out[type(post), post.gateway] = self._new_key
             _forget(self._handed_out, GATEWAYS_KEPT)
 
     def accept(self, verdict: Verdict, post: Batch | GatewayStatus) -> Verdict:
-        """Take in what a good verdict is about, unless its nonce has been accepted before.
+        """Remember the nonce of a good post, unless it was accepted before.
 
         The same nonce with the same tags is the same batch, of which the first answer was lost:
-        DUPLICATE, and a success, so that the sender lets go of it. Only `tags` is compared: the
-        timestamp of a batch that is posted again is that of the attempt.
+        DUPLICATE, with a success status, so that the sender does not retry it. Only `tags` is
+        compared: the timestamp of a retry is that of the attempt.
         """
         is_batch = isinstance(post, Batch)
         content = post.tags if isinstance(post, Batch) else post.members
@@ -185,12 +185,12 @@ class Examiner:
             return verdict
         if known == digest:
             what = "batch" if is_batch else "status"
-            return replace(verdict, result=Result.DUPLICATE, reason=f"the same {what} came before")
+            return replace(verdict, result=Result.DUPLICATE, reason=f"the same {what} as before")
         return replace(
             verdict,
             result=Result.REFUSED,
             status=409,
-            reason=f"the nonce came before, with other {'tags' if is_batch else 'members'}",
+            reason=f"the nonce was used before, with other {'tags' if is_batch else 'members'}",
         )
 
 

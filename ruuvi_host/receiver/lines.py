@@ -1,6 +1,6 @@
-"""Receipts as lines: for people, or one JSON object for programs.
+"""Receipts as lines of text, or as JSON objects.
 
-Text from the network has been made printable and cut before it gets into a line.
+Text from the network is made printable and truncated before it is put into a line.
 """
 
 import json
@@ -15,7 +15,7 @@ from ruuvi_host.receiver.receipt import Receipt, printable
 
 
 def text_lines(receipt: Receipt, decode: bool) -> str:
-    """A line on the request; with `decode` and if accepted, one more on each tag of its batch."""
+    """A line for the request; with `decode` and if accepted, one more for each tag of its batch."""
     verdict, status = receipt.verdict, receipt.verdict.gateway_status
     words = [time.strftime("%H:%M:%S", time.localtime(receipt.time)), f"{verdict.result:<9}"]
     if status is not None:
@@ -86,17 +86,17 @@ def json_line(receipt: Receipt, decode: bool) -> str:
 
 
 def text_totals(totals: Mapping[Result, int]) -> str:
-    """The last line for people."""
+    """The last line of text."""
     return "Stopped: " + ", ".join(f"{totals[result]} {result}" for result in Result)
 
 
 def json_totals(totals: Mapping[Result, int]) -> str:
-    """The last line for programs."""
+    """The last line of JSON."""
     return json.dumps({"stopped": {result: totals[result] for result in Result}})
 
 
 def _words(reading: Mapping[str, Json]) -> str:
-    """A reading in one line: what was measured, so what has a unit; of others' names, all."""
+    """A reading in one line: our fields that have a unit, and all fields of other senders."""
     if not reading:
         return "not decoded"
     words = []

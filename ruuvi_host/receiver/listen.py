@@ -1,6 +1,6 @@
-"""What a server needs before it can start: a listening socket and, if wanted, a TLS context.
+"""What a server needs before it starts: a listening socket and, for HTTPS, a TLS context.
 
-Whatever does not work is a ConfigError under the command line's name of the setting.
+Each failure is a ConfigError with the option of the command line.
 """
 
 import errno
@@ -39,12 +39,12 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
             raise ConfigError("--tls-key", "needs --tls-cert, too")
         return None
     key, key_option = settings.tls_key or cert, "--tls-key" if settings.tls_key else "--tls-cert"
-    # OpenSSL does not tell which of the two files it could not read.
+    # OpenSSL does not report which of the two files it could not read.
     _expect("--tls-cert", cert, b"-----BEGIN CERTIFICATE-----", "certificate")
     _expect(key_option, key, b"PRIVATE KEY-----", "private key")
 
     def refuse_password() -> NoReturn:
-        raise ConfigError(key_option, f"{key} is protected by a password; write it out without")
+        raise ConfigError(key_option, f"{key} is encrypted; save it without a password")
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

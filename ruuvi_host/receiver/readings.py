@@ -1,4 +1,4 @@
-"""What the tags of a batch have measured: decoded here from the raw data, or by the sender."""
+"""The readings in a batch: decoded here from the raw data, or by the sender."""
 
 from ruuvi_host import formats
 from ruuvi_host.errors import FormatError
@@ -10,8 +10,8 @@ _RADIO = {"rssi", "timestamp", "counter", "ble_phy", "ble_chan", "ble_tx_power"}
 def readings(batch: Batch) -> dict[str, Tag]:
     """Name → value for each tag of a batch, by address.
 
-    From raw data: our names, or only "error" with the code of why there are none. From a sender
-    that has decoded: its own names; nothing if it could not.
+    From raw data: our fields, or only "error" with the code of FormatError. From a sender that has
+    decoded the data: its own fields, or none if it could not.
     """
     return {address: _reading(tag) for address, tag in batch.tags.items()}
 

@@ -5,29 +5,29 @@ from dataclasses import dataclass
 from ruuvi_host.receiver.examine import Headers, Verdict
 
 TEXT_LIMIT = 200
-"""Characters of foreign text in a line."""
+"""Characters of text from the network in a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One request and what became of it."""
+    """One request and its result."""
 
     time: float
     """Wall seconds."""
     client: str
     """Address and port it came from."""
     request: str
-    """Method and target; empty when it did not come to that."""
+    """Method and target; empty when there was no valid request."""
     verdict: Verdict
     answered: bool = True
-    """False when nobody waited for an answer, or none was given."""
+    """False when the client had disconnected, or no answer was sent."""
     headers: Headers = ()
-    """As they came, names in lower case."""
+    """Unchanged, names in lower case."""
     body: bytes = b""
-    """Exactly as it came."""
+    """The exact bytes."""
 
 
 def printable(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Foreign text as printable ASCII (the rest becomes escapes), cut to a length."""
+    """Text from the network as printable ASCII (the rest as escapes), truncated."""
     safe = text[:limit].encode("unicode_escape").decode("ascii")
     return safe if len(text) <= limit and len(safe) <= limit else safe[:limit] + "..."

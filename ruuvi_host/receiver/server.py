@@ -1,4 +1,4 @@
-"""The receiver as something to start, to look at and to stop."""
+"""The receiver as an object: start it, inspect what it received, stop it."""
 
 import asyncio
 from collections import Counter, deque
@@ -23,11 +23,11 @@ class Receiver:
     """A server for batches, between `async with` and its end.
 
         async with Receiver(Settings()) as receiver:
-            ...                          # somebody posts to receiver.url
+            ...                          # post to receiver.url
             await receiver.accepted(1)
             print(receiver.batches[0].body)
 
-    Entering raises ConfigError, with the command line's name of the setting that does not work.
+    Entering raises ConfigError, with the option of the command line that does not work.
     """
 
     def __init__(
@@ -37,21 +37,21 @@ class Receiver:
         keep: int = 100,
         clock: Clock | None = None,
     ) -> None:
-        """`report` is called for each request; the newest `keep` receipts are kept to look at."""
+        """report: called for each request. keep: how many of the newest receipts are kept."""
         self._settings = settings
         self._report = report
         self._clock = clock or SystemClock()
         app = App(settings, self._clock, self._receive)
-        self._connections = Connections(app, settings, self._turned_away)
-        self._came = asyncio.Event()
+        self._connections = Connections(app, settings, self._rejected)
+        self._received = asyncio.Event()
         self.receipts: deque[Receipt] = deque(maxlen=keep)
-        """What became of the newest requests, oldest first."""
+        """Of the newest requests, oldest first."""
         self.totals: Counter[Result] = Counter()
-        """How many requests had which result since the start."""
+        """Requests by result since the start."""
         self.url = ""
         """Where to post, ending in a slash."""
         self.address = ""
-        """The numeric address that is listened on."""
+        """The numeric address of the listening socket."""
 
     @property
     def batches(self) -> list[Receipt]:
@@ -66,8 +66,8 @@ class Receiver:
     async def accepted(self, count: int) -> None:
         """Wait until so many batches have been accepted since the start."""
         while self.totals[Result.ACCEPTED] < count:
-            self._came.clear()
-            await self._came.wait()
+            self._received.clear()
+            await self._received.wait()
 
     async def __aenter__(self) -> Self:
         context = tls_context(self._settings)
@@ -90,16 +90,16 @@ class Receiver:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop listening, and drop every connection: whoever still waits gets no answer."""
+        """Stop listening, and close all connections, without an answer to pending requests."""
         self._server.close()
         await self._connections.drop()
 
-    def _turned_away(self, client: Client, status: int, reason: str) -> None:
+    def _rejected(self, client: Client, status: int, reason: str) -> None:
         verdict = refused(status, reason)
         self._receive(Receipt(self._clock.wall(), client_name(client), "", verdict))
 
     def _receive(self, receipt: Receipt) -> None:
         self.totals[receipt.verdict.result] += 1
         self.receipts.append(receipt)
-        self._came.set()
+        self._received.set()
         self._report(receipt)

@@ -1,45 +1,45 @@
-"""What a receiver can be told: where it listens, whom it believes, how it misbehaves."""
+"""Settings of a receiver: address, keys, and which failures it simulates."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 OUTAGE = 503
-"""The status of an outage when none is named."""
+"""The default status of an outage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The defaults are a well-behaved receiver on a free port of this machine.
+    """The defaults are a receiver without failures on a free port of this machine.
 
-    An outage is played by answering a status other than 2xx, or by `hang`. It lasts for ever, or
-    meets the first, or every so-manieth, of the good batches.
+    An outage is simulated by a status other than 2xx, or by `hang`. It affects all good batches,
+    the first N, or every Nth.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
-    """0 = any free one."""
+    """0: any free one."""
     tls_cert: Path | None = None
-    """PEM, with the chain. None = plain HTTP."""
+    """PEM, with the chain. None: plain HTTP."""
     tls_key: Path | None = None
-    """PEM. None = it is in `tls_cert`."""
+    """PEM. None: it is in `tls_cert`."""
 
     keys: tuple[bytes, ...] = ()
-    """HMAC keys, any of which may sign; none = signatures cannot be verified."""
+    """HMAC keys, any of which may sign; none: signatures are not verified."""
     new_key: bytes | None = None
-    """Offered with every answer, and expected of a gateway once it has been."""
+    """Sent with every answer; a gateway that got it must use it."""
     rate: str | None = None
-    """The value of X-Ruuvi-Gateway-Rate; any text, since gateways must bear any text."""
+    """The value of X-Ruuvi-Gateway-Rate; any text, to test how gateways handle it."""
 
     answer: int = 200
     """The status for a good batch, 200 to 599."""
     delay: float = 0.0
-    """Seconds between taking a batch and answering."""
+    """Seconds between accepting a batch and answering."""
     hang: bool = False
-    """Read, and never answer."""
+    """Read, and do not answer."""
     fail_first: int = 0
-    """Play the outage for so many good batches only; 0 = not limited in this way."""
+    """Only the first N good batches meet the outage; 0: no such limit."""
     fail_every: int = 0
-    """Play the outage for each so-manieth good batch only; 0 = not limited in this way."""
+    """Only every Nth good batch meets the outage; 0: no such limit."""
 
     head_timeout: float = 10.0
     """Seconds for TLS, and again for a request's head to be complete."""
@@ -53,7 +53,7 @@ class Settings:
         return self.answer if self.answer < 300 else 200
 
     def outage(self, number: int) -> int | None:
-        """The status if the outage meets the good batch of this number (from 1), else None."""
+        """The status if the good batch with this number (from 1) meets the outage, else None."""
         limited = self.fail_first > 0 or self.fail_every > 0
         if self.answer < 300 and not self.hang and not limited:
             return None

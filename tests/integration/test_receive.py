@@ -180,7 +180,7 @@ def test_a_huge_body_is_refused_before_it_is_sent() -> None:
     async def client(receiver: Receiver) -> None:
         answer = await exchange(receiver, request(b"", length=10_000_000_000))
         assert answer.startswith(b"HTTP/1.1 413 ")
-        assert answer.endswith(b"at most 1048576 are taken\n")
+        assert answer.endswith(b"at most 1048576 are accepted\n")
 
     with_receiver(SETTINGS, client)
 
@@ -305,7 +305,7 @@ def test_connections_are_limited() -> None:
 def test_the_answers_that_are_asked_for() -> None:
     async def client(receiver: Receiver) -> None:
         answer = await post(receiver, body())
-        assert (answer.status_code, answer.text) == (429, "on purpose\n")
+        assert (answer.status_code, answer.text) == (429, "simulated outage\n")
         assert answer.headers["X-Ruuvi-Gateway-Rate"] == "30"
 
     settings = replace(SETTINGS, answer=429, rate="30")
@@ -484,4 +484,4 @@ def test_a_key_with_a_password_is_refused_and_nobody_is_asked(tls: Settings) -> 
             serialization.BestAvailableEncryption(b"secret"),
         )
     )
-    assert "is protected by a password" in str(refused_settings(tls))
+    assert "is encrypted" in str(refused_settings(tls))

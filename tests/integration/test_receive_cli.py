@@ -90,7 +90,7 @@ def test_a_line_for_each_batch_and_the_totals() -> None:
     *batches, totals = lines
     assert [line[10:] for line in batches] == [
         f"accepted   {tail} ok  answered 200",
-        f"duplicate  {tail} ok  answered 200  the same batch came before",
+        f"duplicate  {tail} ok  answered 200  the same batch as before",
         f"refused    {tail} WRONG  answered 403  not signed with the key",
     ]
     assert totals == "Stopped: 1 accepted, 1 duplicate, 0 failed, 1 refused"
@@ -139,7 +139,7 @@ def test_stopping_while_it_hangs() -> None:
         with pytest.raises(httpx.ReadTimeout):
             process.post(timeout=httpx.Timeout(60, read=0.1))
         lines, errors = process.stop()
-    assert "signature unknown  not answered  on purpose" in lines[0]
+    assert "signature unknown  not answered  simulated outage" in lines[0]
     assert errors == NO_KEY
 
 

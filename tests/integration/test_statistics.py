@@ -102,7 +102,7 @@ def test_what_has_failed_is_not_tried_again_and_its_reset_is_still_told(
     run(main())
     (record,) = caplog.records
     assert record.getMessage() == (
-        "statistics: not delivered (status 503 Service Unavailable: on purpose); "
+        "statistics: not delivered (status 503 Service Unavailable: simulated outage); "
         "next try in an hour"
     )
 

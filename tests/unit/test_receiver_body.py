@@ -144,11 +144,11 @@ def test_bad_beyond_the_schema(body: Any, reason: str) -> None:
 NOT_JSON = [
     (b"", "not JSON: Expecting value"),
     (b"{}x", "not JSON: Extra data"),
-    (b'{"data": NaN}', "not JSON: NaN is no number"),
-    (b'{"data": -Infinity}', "not JSON: -Infinity is no number"),
+    (b'{"data": NaN}', "not JSON: NaN is not a number"),
+    (b'{"data": -Infinity}', "not JSON: -Infinity is not a number"),
     (b'{"data": 1e999}', "not JSON: 1e999 is too large"),
     (b'{"data": ' + b"9" * 5000 + b"}", "not JSON: Exceeds the limit"),
-    (b'{"data": 1, "data": 2}', 'not JSON: the member "data" comes twice'),
+    (b'{"data": 1, "data": 2}', 'not JSON: the member "data" occurs twice'),
     (b'{"data": "\xff"}', "not UTF-8: byte 10"),
     (b'\xef\xbb\xbf{"data": {}}', "not JSON: Unexpected UTF-8 BOM"),
     ('{"data": {}}'.encode("utf-16"), "not UTF-8"),
@@ -167,7 +167,7 @@ def test_not_json(body: bytes, reason: str) -> None:
 
 def test_many_members_take_no_time() -> None:
     members = b",".join(b'"%d":0' % number for number in range(80_000))
-    with pytest.raises(BadBody, match="comes twice"):
+    with pytest.raises(BadBody, match="occurs twice"):
         read_batch(b'{%b,"79999":1}' % members)
 
 

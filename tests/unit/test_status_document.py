@@ -177,7 +177,7 @@ def changed(**members: Any) -> bytes:
         ({"NONCE": "4294967296"}, "body.NONCE: must be at most 4294967295"),
         ({"CONNECTION": "LTE"}, "body.CONNECTION: must be WIFI or ETHERNET"),
         ({"SENSORS_SEEN": "3"}, "body.SENSORS_SEEN: must be 2"),
-        ({"INACTIVE_SENSORS": ["AA:BB:CC:01:02:03"]}, "body: a sensor is told twice"),
+        ({"INACTIVE_SENSORS": ["AA:BB:CC:01:02:03"]}, "body: a sensor is listed twice"),
         ({"SMELL": "0"}, 'body: unknown member "SMELL"'),
         ({"DEVICE_ADDR": "C8252D8E9C2C"}, "body.DEVICE_ADDR: must be six bytes"),
     ],
