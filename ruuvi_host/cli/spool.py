@@ -1,4 +1,4 @@
-"""`ruuvi-host spool`: what waits for a server, and what to do with it by hand."""
+"""`ruuvi-host spool`: undelivered batches, and what to do with them by hand."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group()
 def command() -> None:
-    """Look after undelivered batches.
+    """Show, export, send or delete undelivered batches.
 
-    A batch that a server did not take waits in the spool of that server, in the state folder, and
-    `run` sends it as soon as the server is back. That needs no command; these are for looking,
-    for moving data elsewhere, and for giving it up.
+    A batch that a server did not accept waits in the spool of that server, in the state folder,
+    and `run` sends it as soon as the server is back. That needs no command. These are for looking
+    at the batches, for moving them elsewhere and for deleting them.
     """
 
 
@@ -46,7 +46,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a 
 @_state_option
 @_json
 def list_(state_dir: str | None, as_json: bool) -> None:
-    """A line for each server: batches, reports, bytes, and since when the oldest waits.
+    """A line for each target: batches, reports, size, and when the oldest batch was made.
 
     Also while `run` is running.
     """
@@ -59,9 +59,7 @@ def list_(state_dir: str | None, as_json: bool) -> None:
     names = spools(folder)
     for name in names:
         if not _path(folder, name).exists():
-            click.echo(
-                f"{name}: kept by an earlier version; the next start takes it over", err=True
-            )
+            click.echo(f"{name}: left by an earlier version; the next start reads it", err=True)
             continue
         found = reading.summary(_path(folder, name))
         if as_json:
@@ -154,7 +152,7 @@ def export(target: str, state_dir: str | None, output: Path | None) -> None:
 @_state_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(target: str, state_dir: str | None, yes: bool) -> None:
-    """Give up the batches of TARGET. They are lost then: `export` them first.
+    """Delete the batches of TARGET without delivery. `export` them first to keep a copy.
 
     Not while `run` is running.
     """
@@ -163,12 +161,12 @@ def drop(target: str, state_dir: str | None, yes: bool) -> None:
     folder = _folder(state_dir)
     with _owned(folder):
         path = _path(folder, target)
-        what = "what an earlier version kept"
+        what = "what an earlier version left"
         if path.exists():
             found = reading.summary(path)
             what = f"batches {found.batches}, reports {found.reports}"
         if not yes:
-            click.confirm(f"{target}: give up {what}?", abort=True)
+            click.confirm(f"{target}: delete {what}?", abort=True)
         reading.forget(path)
         click.echo(f"{target}: dropped: {what}", err=True)
 
@@ -187,10 +185,10 @@ def drain(
     settings: tuple[str, ...],
     trust_clock: bool,
 ) -> None:
-    """Post the batches of TARGET now, to its server or to --url, until all are taken.
+    """Post the batches of TARGET now, to its server or to --url, until all are accepted.
 
-    What is taken leaves the spool. Not while `run` is running, which does the same by itself.
-    Exit status 4: the server did not take all; the rest stays.
+    What is accepted leaves the spool. Not while `run` is running, which does the same by itself.
+    Exit status 4: the server did not accept all; the rest stays.
     """
     from ruuvi_host import logs
     from ruuvi_host.config.addresses import refuse_ruuvi
@@ -221,7 +219,7 @@ def drain(
         told = run_once(drain_now(folder, target, server, loaded.config))
     click.echo(f"{target}: {told}", err=True)
     if told.left:
-        raise SinkError(target, "not all was taken; the rest stays in the spool")
+        raise SinkError(target, "not all was accepted; the rest stays in the spool")
 
 
 # --- what they share

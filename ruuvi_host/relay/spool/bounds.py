@@ -38,7 +38,7 @@ def free_pages(database: Database, need: int, held: Collection[int]) -> Leaving:
 def delete_oldest(
     database: Database, number: int, held: Collection[int], before: float | None = None
 ) -> Leaving:
-    """before: only what was cut before that time."""
+    """before: only what was made before that time."""
     leaving = [
         (seq, reports)
         for seq, reports, made in database.rows(
@@ -51,7 +51,7 @@ def delete_oldest(
 
 
 def oldest_made(database: Database, held: Collection[int]) -> float:
-    """When the oldest was cut: UTC, seconds. Without a batch: inf."""
+    """When the oldest was made: UTC, seconds. Without a batch: inf."""
     for seq, made in database.rows(
         "SELECT seq, made FROM batch ORDER BY seq LIMIT ?", 1 + len(held)
     ):

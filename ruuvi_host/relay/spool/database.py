@@ -28,7 +28,7 @@ class Database:
         self.path = path
         self.ballast = ballast
         self.was_full = False
-        """The disk has been full since somebody last asked."""
+        """The disk has been full since this was last reset."""
         self._connection = connection
 
     @property

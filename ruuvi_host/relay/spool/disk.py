@@ -21,8 +21,7 @@ class Disk(Protocol):
 
 
 class DiskThread:
-    """A thread that works off what it is given. A disk that hangs must not hold up the end of the
-    process, so nobody waits for it there."""
+    """A daemon thread: a disk that hangs must not hold up the end of the process."""
 
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -53,8 +52,8 @@ class DiskExecutor:
         return self._disk is None
 
     async def run(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Do `work` there, and then `then` here with what it returned, even if nobody waits any
-        more: whoever waits may be cancelled, what was begun has to be accounted for."""
+        """Call `work` there, and then `then` here with its result, even if the caller was cancelled
+        meanwhile: what was begun must be accounted for."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -87,7 +86,7 @@ class DiskExecutor:
 
 
 def _outcome(work: Callable[[], T]) -> Callable[[], T]:
-    """Do it, for somebody else to see: a function that returns or raises the same."""
+    """Call it. The result is a function that returns or raises the same, in another thread."""
     try:
         result = work()
     except Exception as error:

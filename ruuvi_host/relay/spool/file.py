@@ -105,7 +105,7 @@ class SpoolFile:
         self._shrink_if_empty()
 
     def oldest(self, now: float, window: float = 0.0, held: Collection[int] = ()) -> list[Entry]:
-        """The oldest batch, and those of the same gateway cut within `window` seconds of it.
+        """The oldest batch, and those of the same gateway made within `window` seconds of it.
 
         What is too old at `now`, or cannot be read, is dropped first. held: neither.
         """

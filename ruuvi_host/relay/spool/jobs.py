@@ -1,7 +1,6 @@
 """What the loop asks of the disk's side: jobs that can be run, and run again with another file.
 
-They are frozen: a job is what it was when it was handed over, whatever the loop does until it is
-run.
+They are frozen: whatever the loop does until a job is run, the job stays as it was submitted.
 """
 
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Oldest:
-    """The oldest batch, and those of the same gateway cut within `window` seconds of it."""
+    """The oldest batch, and those of the same gateway made within `window` seconds of it."""
 
     now: float
     window: float

@@ -57,7 +57,7 @@ def _prepare(database: Database, now: float) -> None:
         for pragma in (f"page_size = {PAGE}", "auto_vacuum = INCREMENTAL", "journal_mode = WAL"):
             database.rows(f"PRAGMA {pragma}")
     elif found[0] != APPLICATION_ID:
-        raise DamagedError(str(database.path), "is somebody else's database")
+        raise DamagedError(str(database.path), "is not a spool of ruuvi-host")
     elif found[1] != VERSION:
         sentence = f"is of another version ({found[1]}) of ruuvi-host"
         raise DamagedError(str(database.path), sentence)
@@ -84,7 +84,7 @@ def _check_rows(database: Database, now: float) -> None:
     # sqlite keeps a text in a column of numbers, if that is what a damaged byte says.
     if database.value(f"SELECT count(*) FROM batch WHERE {OTHER_TYPES}"):
         raise DamagedError(str(database.path), "holds values that are none of a batch")
-    # A clock that was wrong when they were cut must not make them older than they are.
+    # A clock that was wrong when they were made must not make them older than they are.
     wrong = "made < ? OR made > ?"
     if database.value(f"SELECT count(*) FROM batch WHERE {wrong}", EARLIEST, now):
         database.transaction(

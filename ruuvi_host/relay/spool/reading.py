@@ -21,7 +21,7 @@ class Summary:
     size: int
     """Of database and log."""
     oldest: float | None
-    """When the oldest batch was cut: UTC, seconds."""
+    """When the oldest batch was made: UTC, seconds."""
     newest: float | None
 
 

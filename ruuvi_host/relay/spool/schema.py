@@ -18,7 +18,7 @@ COLUMNS = "seq, made, nonce, reports, gateway, packed"
 TABLE = """
 CREATE TABLE batch (
     seq INTEGER PRIMARY KEY,  -- the order in which they are sent
-    made REAL NOT NULL,       -- when it was cut: UTC, seconds
+    made REAL NOT NULL,       -- when it was made: UTC, seconds
     nonce INTEGER NOT NULL,
     reports INTEGER NOT NULL,
     gateway BLOB NOT NULL,    -- device id and address, 14 bytes

@@ -84,7 +84,7 @@ class Spool:
     # --- what the relay does
 
     def new(self, batch: Batch) -> Waiting:
-        """A batch that was cut now. It is not in the spool yet."""
+        """A batch that was made now. It is not in the spool yet."""
         return Waiting(batch, self._now(), next(self._places))
 
     async def open(self) -> None:
@@ -127,8 +127,8 @@ class Spool:
     async def oldest(self, window: float, nonce: Callable[[], int]) -> Waiting | None:
         """The batch that has waited longest and is not in hand; it is now. None: there is none.
 
-        window: seconds; batches cut within it are made one, of the newest report of each sensor.
-        It is a new batch then, with a nonce of its own.
+        window: seconds; batches made within it are merged into a new one, with a nonce of its own
+        and the newest report of each sensor.
         """
         await self.open()
         group: list[Waiting] = []

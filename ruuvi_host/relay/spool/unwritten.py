@@ -1,7 +1,7 @@
-"""What the disk does not know yet: batches that are not written, and places to be deleted.
+"""What is not in the file yet: batches to be written, in memory, and places to be deleted.
 
-It is bounded: a disk that cannot be written is no reason to lose what a server may take in a
-minute, nor to fill the memory.
+Bounded: a disk that cannot be written must neither lose what the server may accept in a minute,
+nor fill the memory.
 """
 
 from collections.abc import Container, Iterable
@@ -20,7 +20,7 @@ class Waiting:
 
     batch: Batch
     made: float
-    """When it was cut: UTC, seconds, of a clock that does not jump."""
+    """When it was made: UTC, seconds, of a clock that does not jump."""
     place: int
     """In the queue: see Entry."""
     kept: bool = False
@@ -60,7 +60,7 @@ class Unwritten:
         return self._batches.get(place)
 
     def first(self, besides: Container[Waiting]) -> Waiting | None:
-        """The one that was cut first."""
+        """The one that was made first."""
         return next((w for w in self._in_order() if w not in besides), None)
 
     def put(self, waiting: Waiting) -> None:

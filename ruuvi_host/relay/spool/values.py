@@ -21,10 +21,10 @@ class Entry:
 
     place: int
     """They are sent in the order of their places. Between loop and disk: 1, 2 and so on for those
-    of this run, in the order in which they were cut; 0 and less for those of the previous run. In
+    of this run, in the order in which they were made; 0 and less for those of the previous run. In
     the file itself the numbers go on from run to run."""
     made: float
-    """When it was cut: UTC, seconds."""
+    """When it was made: UTC, seconds."""
     batch: Batch
 
 
