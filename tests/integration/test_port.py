@@ -1,63 +1,20 @@
-"""Ports, on real ptys and sockets: open exclusively, nothing translated, nothing left behind."""
+"""An open port, on a real pty: nothing translated, nothing lost, nothing left behind."""
 
 import asyncio
-import fcntl
 import os
-import re
-import socket
-import struct
-import sys
 import termios
 import time
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from math import inf
-from pathlib import Path
 from threading import Event
 
 import pytest
 from lines import PATIENCE, Pty, open_fds, run, until
-from programs import Program
-from rfc2217_server import Rfc2217Server, pyserial_is_old
+from ports import EVERY_BYTE, opened, read, unread
 
-from ruuvi_host.device import local
 from ruuvi_host.device.opening import open_port
-from ruuvi_host.device.port import Port
-from ruuvi_host.device.pyserial import port_names
 from ruuvi_host.errors import PortError
 from ruuvi_host.lifetime import DaemonThreads
-
-COMM = Path("/proc/self/comm").read_text().strip()
-EVERY_BYTE = bytes(range(256))
-
-
-@asynccontextmanager
-async def opened(path: str) -> AsyncIterator[Port]:
-    port = await open_port(path)
-    try:
-        yield port
-    finally:
-        await port.close()
-
-
-async def read(port: Port, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        data += await port.read()
-    return data
-
-
-async def refusal(path: str) -> str:
-    """The sentence that a user gets."""
-    with pytest.raises(PortError) as caught:
-        await open_port(path)
-    assert caught.value.path == path
-    problem = caught.value.problem
-    assert str(caught.value) == f"{path}: {problem}"
-    assert not re.search(r"\n|Errno|\[", problem), "that is no sentence"
-    return problem
-
 
 # --- the line
 
@@ -303,69 +260,6 @@ def test_a_receiver_is_served_before_its_time_is_over(late: bool) -> None:
     run(main())
 
 
-# --- for us alone
-
-
-def test_a_second_open_names_who_has_it() -> None:
-    async def main() -> None:
-        with Pty() as pty:
-            async with opened(pty.path) as port:
-                sentence = await refusal(pty.path)
-                assert sentence == (
-                    f"in use by {COMM} (process {os.getpid()}). Stop it, or choose another port"
-                )
-                port.write(b"a")  # and the first is none the worse
-                assert await pty.receive(1) == b"a"
-            async with opened(pty.path):
-                pass
-
-    run(main())
-
-
-def test_another_process_that_has_it_is_named() -> None:
-    hold = (
-        "import fcntl, os, signal, sys; fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); "
-        "fcntl.flock(fd, fcntl.LOCK_EX); print('held', flush=True); signal.pause()"
-    )
-    with Pty() as pty, Program(sys.executable, "-c", hold, pty.path) as holder:
-        holder.wait_for("held")
-
-        async def main() -> None:
-            assert f"(process {holder.pid})" in await refusal(pty.path)
-
-        run(main())
-
-
-def test_a_pty_is_locked_but_not_made_exclusive() -> None:
-    """TIOCEXCL stays with the terminal as long as the board's end keeps it open."""
-
-    async def main() -> None:
-        with Pty() as pty:
-            async with opened(pty.path):
-                assert not pty.is_exclusive()
-                other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
-                with pytest.raises(BlockingIOError):
-                    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.close(other)
-            other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.close(other)
-
-    run(main())
-
-
-def test_a_real_terminal_is_made_exclusive_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As nearly as a pty can show it: as if it were none."""
-    monkeypatch.setattr(local, "_PTY_MAJORS", range(0))
-
-    async def main() -> None:
-        with Pty() as pty:
-            async with opened(pty.path):
-                assert pty.is_exclusive()
-
-    run(main())
-
-
 # --- loss and close
 
 
@@ -388,10 +282,6 @@ def test_an_unplug_is_told_after_the_last_bytes() -> None:
                         await port.read()
 
     run(main())
-
-
-def unread(fd: int) -> int:
-    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), "little")
 
 
 def test_an_unplug_ends_a_read_that_waits() -> None:
@@ -501,196 +391,5 @@ def test_opening_again_and_again_leaves_nothing_behind() -> None:
                     pty.send(b"a")
                     assert await port.read() == b"a"
                 assert open_fds() == before
-
-    run(main())
-
-
-# --- what cannot be opened
-
-
-def test_what_is_no_port_gets_one_sentence(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("")
-
-    async def main() -> None:
-        before = open_fds()
-        nowhere = await refusal(str(tmp_path / "nowhere"))
-        assert nowhere.startswith("there is no such port. ")
-        assert all(name in nowhere for name in port_names())
-        assert await refusal(str(file)) == "not a serial port"
-        assert await refusal(str(tmp_path)) == "not a serial port"
-        assert await refusal("/dev/null") == "not a serial port, or no hardware behind it"
-        assert await refusal(f"{file}/x") == "cannot be opened: Not a directory"
-        assert (await refusal("")).startswith("there is no such port")
-        assert open_fds() == before
-
-    run(main())
-
-
-@pytest.mark.parametrize(
-    ("url", "sentence"),
-    [
-        ("http://host:1", "unknown kind of port; network ports begin with socket:// or rfc2217://"),
-        ("socket://host", "not an address; write socket://host:port"),
-        ("socket://:1", "not an address; write socket://host:port"),
-        ("socket://host:99999", "not an address; write socket://host:port"),
-        ("socket://host:one", "not an address; write socket://host:port"),
-        ("socket://[::1", "not an address; write socket://host:port"),
-        ("rfc2217:///dev/tty", "not an address; write rfc2217://host:port"),
-    ],
-)
-def test_what_is_no_address_gets_one_sentence(url: str, sentence: str) -> None:
-    async def main() -> None:
-        assert await refusal(url) == sentence
-
-    run(main())
-
-
-@pyserial_is_old
-@pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
-def test_nobody_listens_there(scheme: str) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"{scheme}://127.0.0.1:{unused.getsockname()[1]}"
-
-        async def main() -> None:
-            assert await refusal(url) == "cannot be opened: Connection refused"
-
-        run(main())
-
-
-@pyserial_is_old
-def test_who_listens_there_does_not_speak_rfc2217() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"rfc2217://127.0.0.1:{server.getsockname()[1]}?timeout=0.2"
-
-        async def main() -> None:
-            assert await refusal(url) == (
-                "cannot be opened: Remote does not seem to support RFC2217 or BINARY mode"
-            )
-
-        run(main())
-
-
-# --- over the network
-
-
-@asynccontextmanager
-async def tcp_pair() -> AsyncIterator[tuple[Port, socket.socket]]:
-    """A socket:// port and the other end of its connection."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = await open_port(f"socket://127.0.0.1:{server.getsockname()[1]}")
-        connection, _ = server.accept()
-    with connection:
-        connection.setblocking(False)
-        yield port, connection
-        await port.close()
-
-
-def test_socket_carries_every_byte_both_ways() -> None:
-    async def main() -> None:
-        async with tcp_pair() as (port, connection):
-            assert port.is_network
-            loop = asyncio.get_running_loop()
-            port.write(EVERY_BYTE)
-            port.write(b"")
-            received = b""
-            while len(received) < 256:
-                received += await loop.sock_recv(connection, 4096)
-            assert received == EVERY_BYTE
-            connection.send(EVERY_BYTE)
-            assert await read(port, 256) == EVERY_BYTE
-
-    run(main())
-
-
-@pytest.mark.parametrize("linger", [None, 0])
-def test_socket_tells_a_loss_after_the_last_bytes(linger: int | None) -> None:
-    async def main() -> None:
-        async with tcp_pair() as (port, connection):
-            connection.send(b"the last")
-            if linger is not None:  # reset instead of an orderly end
-                assert await read(port, 8) == b"the last"
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            connection.close()
-            if linger is None:
-                assert await read(port, 8) == b"the last"
-            with pytest.raises(PortError, match=r"lost: (unplugged|Connection reset)"):
-                await port.read()
-            port.write(b"to nobody")
-
-    run(main())
-
-
-def test_socket_closes_though_the_other_end_does_not_read() -> None:
-    async def main() -> None:
-        async with tcp_pair() as (port, _):
-            port.write(bytes(10_000_000))
-            before = open_fds()
-            async with asyncio.timeout(0.9):
-                await port.close()
-            assert len(open_fds()) == len(before) - 1
-
-    run(main())
-
-
-@pyserial_is_old
-def test_rfc2217_carries_every_byte_both_ways_and_sets_the_speed() -> None:
-    async def main() -> None:
-        with Pty() as pty, Rfc2217Server(pty.path) as server:
-            port = await open_port(server.url, 57600)
-            assert port.is_network
-            assert termios.tcgetattr(pty.master)[5] == termios.B57600
-            pty.send(EVERY_BYTE)
-            assert await read(port, 256) == EVERY_BYTE
-            port.write(EVERY_BYTE)
-            port.write(b"")
-            assert await pty.receive(256) == EVERY_BYTE
-            async with asyncio.timeout(0.9):
-                await port.close()
-
-    run(main())
-
-
-@pyserial_is_old
-def test_rfc2217_tells_a_loss() -> None:
-    async def main() -> None:
-        with Pty() as pty, Rfc2217Server(pty.path) as server:
-            port = await open_port(server.url)
-            server.hang_up()
-            with pytest.raises(PortError, match="lost: "):
-                await port.read()
-            port.write(b"to nobody")
-            await port.close()
-            await port.close()
-
-    run(main())
-
-
-@pyserial_is_old
-def test_an_open_that_succeeds_after_it_was_cancelled_is_undone() -> None:
-    async def main() -> None:
-        with Pty() as pty, Rfc2217Server(pty.path, hesitant=True) as server:
-            opening = asyncio.create_task(open_port(server.url))
-            await until(server.accepted.is_set)
-            opening.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await opening
-            server.go_on.set()
-            await until(server.left.is_set)
-
-    run(main())
-
-
-@pyserial_is_old
-def test_an_open_that_fails_after_it_was_cancelled_leaves_nothing_open() -> None:
-    async def main() -> None:
-        with Pty() as pty, Rfc2217Server(pty.path, hesitant=True) as server:
-            opening = asyncio.create_task(open_port(f"{server.url}?timeout=0.3"))
-            await until(server.accepted.is_set)
-            opening.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await opening
-            server.hang_up()
 
     run(main())
