@@ -1,4 +1,4 @@
-"""What the coprocessor's radio hears: one channel at a time, one PHY at a time.
+"""What the coprocessor's radio receives: one channel at a time, one PHY at a time.
 
 A scan period spends 7 s on each enabled channel, then a new one begins with the settings of that
 moment: on the other primary PHY if both 1M and Coded are wanted. Nothing is received during the few
@@ -7,7 +7,9 @@ milliseconds of the start. Scanning is passive.
 Source: ruuvi.gateway_nrf.c v2.0.0 `app_ble.c`.
 """
 
+from dataclasses import replace
 from functools import lru_cache
+from math import inf
 from typing import NamedTuple
 
 from firmware_protocol.messages import PHY_NOT_SET, TX_POWER_NOT_AVAILABLE, SetAll
@@ -19,6 +21,12 @@ SCAN_INTERVAL = 7.0
 """Seconds on each channel."""
 START_TIME = 0.005
 """Seconds that the start takes: "milliseconds", not measured."""
+
+
+AT_BOOT = SetAll(
+    use_1m_phy=False, use_2m_phy=False, ch_37=False, ch_38=False, ch_39=False, max_adv_len=0
+)
+_CHANNELS = ("ch_37", "ch_38", "ch_39")
 
 
 class AdvertisingEvent(NamedTuple):
@@ -45,17 +53,17 @@ class Scan(NamedTuple):
     """One period of scanning: the settings that are in effect until it ends."""
 
     begin: float
-    """When it hears something for the first time."""
+    """When it receives something for the first time."""
     end: float
     channels: tuple[int, ...]
     phy: int
     """The primary one, 1M or Coded."""
     legacy: bool
-    """Hears legacy advertising."""
+    """Receives legacy advertising."""
     extended: bool
     """Follows extended advertising to its secondary channel."""
 
-    def hears(self, event: AdvertisingEvent, now: float) -> bool:
+    def receives(self, event: AdvertisingEvent, now: float) -> bool:
         """Is the radio where this event is?"""
         if event.primary_phy != self.phy or now < self.begin:
             return False
@@ -93,6 +101,49 @@ def start_scan(settings: SetAll, last_phy: int, now: float) -> Scan | None:
         legacy=phy == PHY_1M and settings.use_1m_phy,
         extended=coded or settings.use_2m_phy,
     )
+
+
+class Radio:
+    """The radio from one boot to the next. has_coded_phy: can it do LE Coded at all?"""
+
+    def __init__(self, *, has_coded_phy: bool) -> None:
+        self.scan: Scan | None = None
+        self.settings = AT_BOOT
+        """In effect from the next start of a scan on."""
+        self._has_coded_phy = has_coded_phy
+        self._phy = PHY_1M
+
+    @property
+    def scan_end(self) -> float:
+        """When the next period is to be started; inf: it does not scan."""
+        return self.scan.end if self.scan else inf
+
+    def configure(self, settings: SetAll, now: float) -> bool:
+        """The whole configuration; the scan starts anew. Is part of it refused?"""
+        has_channels = bool(enabled_channels(settings))
+        if not has_channels:
+            old = self.settings
+            settings = replace(settings, ch_37=old.ch_37, ch_38=old.ch_38, ch_39=old.ch_39)
+        self.settings = settings
+        self.start(now)
+        return not has_channels or not self._has_coded_phy
+
+    def set_flag(self, name: str, value: bool) -> bool:
+        """One setting; what concerns the scan waits for its next start. Is it refused?"""
+        settings = replace(self.settings, **{name: value})
+        if name in _CHANNELS and not enabled_channels(settings):
+            return True
+        self.settings = settings
+        return name == "use_coded_phy" and not self._has_coded_phy
+
+    def start(self, now: float) -> None:
+        """Start the next period, if there is anything to scan."""
+        settings = self.settings
+        if not self._has_coded_phy:
+            settings = replace(settings, use_coded_phy=False)
+        self.scan = start_scan(settings, self._phy, now)
+        if self.scan:
+            self._phy = self.scan.phy
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from math import inf
 
-from firmware_protocol.coprocessor import FIRMWARES, Booted, Cause, CoprocessorSession
+from firmware_protocol.coprocessor import Booted, Cause, CoprocessorSession
+from firmware_protocol.firmwares import FIRMWARES
 from firmware_protocol.messages import DeviceId
 from firmware_protocol.scan import PHY_1M, PHY_CODED, AdvertisingEvent
 from firmware_protocol.transmitter import BITS_PER_BYTE, TRANSMIT_MODES
