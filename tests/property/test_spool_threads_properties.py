@@ -281,7 +281,7 @@ steps = (
     "let others pass",
     *("work", "work", "work"),
 )
-faults = ("work in vain", "damage", "cancel", "cancel", "wait", "close")
+faults = ("work in vain", "work in vain", "damage", "cancel", "cancel", "wait", "close")
 events = st.tuples(
     st.sampled_from([*steps, *steps, *faults]), st.integers(0, 200), st.integers(0, 3)
 )

@@ -814,6 +814,26 @@ def test_a_batch_in_hand_outlives_a_file_that_cannot_be_replaced(tmp_path: Path)
     assert (tmp_path / "custom.damaged1").exists()
 
 
+def test_a_batch_that_could_not_be_postponed_keeps_its_place(tmp_path: Path) -> None:
+    async def main() -> None:
+        spool = spool_in(tmp_path)
+        await fill(spool, batch(1), batch(2))
+        for put_back in (True, False):
+            first = await spool.oldest(0.0, int)
+            assert first
+            with nothing_can_be_written():
+                await spool.postpone(first)
+            assert [row.batch.nonce for row in rows(spool.path)] == [1, 2]
+            if put_back:
+                spool.in_hand.clear()
+            else:
+                await spool.remove(first)
+        assert [row.batch.nonce for row in rows(spool.path)] == [2]
+        await spool.close()
+
+    run(main())
+
+
 # -- what the first versions left -----------------------------------------------------------------
 
 
