@@ -8,17 +8,15 @@ Records wait in a buffer of limited size. What does not fit, or cannot be writte
 counted, in `counters` and in the file.
 """
 
-import fcntl
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from errno import ENOENT
-from stat import S_ISREG
 from threading import Condition, Thread
 
-from ruuvi_host import __version__
-from ruuvi_host.capture.pcapng import SECTION, Reader, Record, packet, section, statistics
+from ruuvi_host.capture.file import CaptureFile, reason
+from ruuvi_host.capture.pcapng import Record, packet, statistics
 from ruuvi_host.clock import Clock, SystemClock
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated
@@ -35,143 +33,7 @@ GATHER = 0.1
 process is killed."""
 CLOSE_TIMEOUT = 3.0
 """Seconds that `close` waits for what is not written yet."""
-_BLOCK = 1 << 16
 _SECOND = 10**9
-
-
-class CaptureFile:
-    """An open file of a capture, to which whole blocks are appended.
-
-    path: a file that only its owner may read, because it contains the key that signs batches. An
-    existing capture is continued; "-" is standard output. A pipe is possible.
-    ports: their names in the file, at least one.
-    Raises ConfigError.
-    """
-
-    def __init__(self, path: str, *ports: str | None) -> None:
-        self.path = path
-        self.ports = ports or (None,)
-        if path == "-" and os.isatty(1):
-            raise ConfigError(path, "a capture is not for a terminal; send it to a file or a pipe")
-        self._fd = -1
-        self._size: int | None = None
-        """Its size after the last write; None: it is no regular file."""
-        self._open()
-
-    def _open(self) -> None:
-        path = self.path
-        try:
-            self._fd = 1 if path == "-" else os.open(path, _FLAGS, 0o600)
-            self.is_regular = S_ISREG(os.fstat(self._fd).st_mode)
-        except (OSError, ValueError) as error:
-            raise ConfigError(path, f"cannot be written: {_why(error)}") from error
-        try:
-            self._size = self._prepare() if self.is_regular and path != "-" else None
-            self.append(section(f"ruuvi-host {__version__}", *self.ports))
-        except OSError as error:
-            self.close()
-            raise ConfigError(path, f"cannot be written: {_why(error)}") from error
-        except ConfigError:
-            self.close()
-            raise
-
-    def follow(self, end: bytes) -> bool:
-        """If the file was renamed, removed, replaced or truncated: end it, begin a new one and
-        return True. So it can be rotated while it is being written.
-
-        end: what to write at the end of the old one. Raises ConfigError.
-        """
-        if self._fd >= 0 and not self._was_replaced():
-            return False
-        if self._fd >= 0:
-            with suppress(OSError):
-                self.end(end)
-            self.close()
-            self._size = None
-        self._open()
-        return True
-
-    def _was_replaced(self) -> bool:
-        if self._size is None:
-            return False
-        if self._is_shorter():
-            return True
-        held = os.fstat(self._fd)
-        try:
-            there = os.stat(self.path)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False  # not known
-        return (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino)
-
-    def _is_shorter(self) -> bool:
-        return self._size is not None and os.fstat(self._fd).st_size < self._size
-
-    def _prepare(self) -> int:
-        """Make sure that the file is empty or a capture that can be continued; its size."""
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(self.path, "another program is writing a capture to it") from error
-        size = os.fstat(self._fd).st_size
-        if size and not self._ends_whole(size):
-            reader = Reader(iter(lambda: os.read(self._fd, _BLOCK), b""))
-            for _ in reader:
-                pass
-            if not reader.sections:
-                raise ConfigError(
-                    self.path, "exists and is no capture; choose another name, or remove it"
-                )
-            if reader.problem and not reader.cut:
-                raise ConfigError(self.path, f"{reader.problem}; choose another name")
-            if reader.problem:
-                log.warning("%s: %s; continued from there", self.path, reader.problem)
-                size = reader.good
-                os.ftruncate(self._fd, size)
-        os.fchmod(self._fd, 0o600)
-        return size
-
-    def _ends_whole(self, size: int) -> bool:
-        """Does it begin with a section and end with a complete block? Then it need not be read as a
-        whole, which takes long when it has grown for weeks."""
-        total = int.from_bytes(os.pread(self._fd, 4, max(size - 4, 0)), "little")
-        return (
-            os.pread(self._fd, 12, 0)[:4] == SECTION.to_bytes(4, "little")
-            and 12 <= total <= size
-            and os.pread(self._fd, 4, size - total + 4) == total.to_bytes(4, "little")
-        )
-
-    def append(self, raw: bytes) -> None:
-        """Write all of it, or raise OSError and leave the file as it was."""
-        left = memoryview(raw)
-        try:
-            while left:
-                left = left[os.write(self._fd, left) :]
-        except OSError:
-            if self._size is not None:
-                with suppress(OSError):
-                    os.ftruncate(self._fd, self._size)
-            raise
-        if self._size is not None:
-            self._size += len(raw)
-
-    def end(self, raw: bytes) -> None:
-        """Write its end, unless the file was truncated. Raises OSError."""
-        if self._fd >= 0 and not self._is_shorter():
-            self.append(raw)
-
-    def close(self) -> None:
-        if self._fd > 1:
-            os.close(self._fd)
-        self._fd = -1
-
-
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 class PortTap:
@@ -186,6 +48,59 @@ class PortTap:
 
     def sent(self, data: bytes) -> None:
         self._recorder.take(self._interface, True, data)
+
+
+@dataclass(slots=True)
+class _Buffer:
+    """Records that wait for the file, of a limited size."""
+
+    pending: list[Record] = field(default_factory=list)
+    writing: list[Record] = field(default_factory=list)
+    """Those that the thread is writing."""
+    room: int = MAX_PENDING
+    lost: int = 0
+    """Records since the last one that had room."""
+
+    def put(self, record: Record) -> bool:
+        """Is there room for the record?"""
+        cost = len(record.data) + COST
+        if cost > self.room:
+            return False
+        self.room -= cost
+        self.lost = 0
+        self.pending.append(record)
+        return True
+
+    def take(self) -> list[Record]:
+        """Those to write next."""
+        self.writing, self.pending = self.pending, []
+        return self.writing
+
+    def finish(self) -> None:
+        """They are written, or lost."""
+        self.room += sum(len(record.data) + COST for record in self.writing)
+        self.writing = []
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Records of each port in the current file."""
+
+    begin: int
+    """Nanoseconds of wall time."""
+    kept: list[int]
+    lost: list[int]
+
+    @classmethod
+    def of(cls, file: CaptureFile, begin: int) -> "_Totals":
+        return cls(begin, [0] * len(file.ports), [0] * len(file.ports))
+
+    def blocks(self, end: int) -> bytes:
+        """The end of the file."""
+        return b"".join(
+            statistics(self.begin, end, kept, lost, number)
+            for number, (kept, lost) in enumerate(zip(self.kept, self.lost, strict=True))
+        )
 
 
 class Recorder:
@@ -203,21 +118,13 @@ class Recorder:
     ) -> None:
         self.counters = CaptureCounters()
         self.taps = [PortTap(self, number) for number in range(len(file.ports))]
-        self.path = file.path
         self.on_failure = on_failure
         self._file = file
         self._clock = clock
-        self._start = self._began = self._wall()
-        """Nanoseconds of wall time: start of the recording, and of the current file."""
-        self._pending: list[Record] = []
-        self._writing: list[Record] = []
-        """What is being written."""
-        self._room = MAX_PENDING
-        self._lost = 0
-        """Records since the last one that was kept."""
-        self._kept = [0] * len(file.ports)
-        self._dropped = [0] * len(file.ports)
-        """Records of each port."""
+        self._start = self._wall()
+        """Nanoseconds of wall time."""
+        self._buffer = _Buffer()
+        self._totals = _Totals.of(file, self._start)
         self._failures = Repeated()
         self._too_slow = Repeated()
         self._closing = False
@@ -235,22 +142,16 @@ class Recorder:
         self._thread.join(CLOSE_TIMEOUT)
         if self._thread.is_alive():
             with self._condition:
-                self._count_lost(self._writing + self._pending)
-                self._writing, self._pending = [], []
+                buffer = self._buffer
+                self._count_lost(buffer.writing + buffer.pending)
+                buffer.writing, buffer.pending = [], []
             log.warning("%s: a write does not return; given up", self._file.path)
             return  # its file stays open: the thread is still writing
         try:
-            self._file.end(self._statistics())
+            self._file.end(self._totals.blocks(self._wall()))
         except OSError as error:
             self._warn(error)
         self._file.close()
-
-    def _statistics(self) -> bytes:
-        end = self._wall()
-        return b"".join(
-            statistics(self._began, end, kept, lost, number)
-            for number, (kept, lost) in enumerate(zip(self._kept, self._dropped, strict=True))
-        )
 
     def _wall(self) -> int:
         return round(self._clock.wall() * _SECOND)
@@ -259,41 +160,38 @@ class Recorder:
         """Take the bytes of a read or write. Never waits."""
         wall, monotonic = self._wall(), round(self._clock.monotonic() * _SECOND)
         with self._condition:
-            record = Record(sent, wall, monotonic, data, self._lost, 0, interface)
-            cost = len(data) + COST
-            if cost > self._room or self._closing:
-                self._lost = 0
-                self._count_lost([record])
-            else:
-                self._room -= cost
-                self._lost = 0
-                self._pending.append(record)
-                if len(self._pending) == 1:
+            buffer = self._buffer
+            record = Record(sent, wall, monotonic, data, buffer.lost, 0, interface)
+            if not self._closing and buffer.put(record):
+                if len(buffer.pending) == 1:
                     self._condition.notify()
                 return
+            buffer.lost = 0  # they are counted in the record
+            self._count_lost([record])
         if not self._closing and self._too_slow.due():
             log.warning(
                 "%s: cannot be written fast enough; records lost %d",
-                *(self.path, self.counters.records_lost),
+                *(self._file.path, self.counters.records_lost),
             )
 
     def _count_lost(self, records: list[Record]) -> None:
-        self._lost += sum(1 + record.lost for record in records)
+        self._buffer.lost += sum(1 + record.lost for record in records)
         self.counters.records_lost += len(records)
         self.counters.bytes_lost += sum(len(record.data) for record in records)
         for record in records:
-            self._dropped[record.interface] += 1
+            self._totals.lost[record.interface] += 1
 
     def _write(self) -> None:
         """The thread."""
+        buffer = self._buffer
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._pending or self._closing)
+                self._condition.wait_for(lambda: buffer.pending or self._closing)
                 self._condition.wait_for(lambda: self._closing, GATHER)
-                self._writing, self._pending = self._pending, []
+                records = buffer.take()
                 closing = self._closing
-            if self._writing:
-                self._append(self._writing)
+            if records:
+                self._append(records)
             elif closing:
                 return
 
@@ -306,14 +204,12 @@ class Recorder:
             failure = OSError(ENOENT, f"it was replaced, and a new one cannot be begun: {error}")
         except OSError as error:
             failure = error
-        room = sum(len(record.data) + COST for record in records)
         sent = sum(len(record.data) for record in records if record.sent)
-        received = room - len(records) * COST - sent
+        received = sum(len(record.data) for record in records if not record.sent)
         with self._condition:
-            if not self._writing:
+            if not self._buffer.writing:
                 return  # given up by `close`
-            self._writing = []
-            self._room += room
+            self._buffer.finish()
             if failure:
                 self._count_lost(records)
             else:
@@ -324,28 +220,26 @@ class Recorder:
             self._warn(failure)
             return
         for record in records:
-            self._kept[record.interface] += 1
+            self._totals.kept[record.interface] += 1
         if self._failures.total:
             self._failures.reset()
             log.warning("%s: can be written again", self._file.path)
 
     def _follow(self) -> None:
         with self._condition:
-            end = self._statistics()
+            end = self._totals.blocks(self._wall())
         if not self._file.follow(end):
             return
-        log.warning("%s: was renamed, removed or truncated; a new one was begun", self.path)
+        log.warning("%s: was renamed, removed or truncated; a new one was begun", self._file.path)
         with self._condition:
-            self._began = self._wall()
-            self._kept = [0] * len(self._kept)
-            self._dropped = [0] * len(self._dropped)
+            self._totals = _Totals.of(self._file, self._wall())
 
     def _warn(self, error: OSError) -> None:
         first = self._failures.total == 0
         if count := self._failures.due():
             log.warning(
                 "%s: cannot be written: %s; records lost %d%s",
-                *(self._file.path, _why(error), self.counters.records_lost),
+                *(self._file.path, reason(error), self.counters.records_lost),
                 "" if count == 1 else f", failed attempts since the last message {count}",
             )
         if first:
@@ -357,7 +251,7 @@ class Recorder:
         seconds = (self._wall() - self._start) / _SECOND
         lost = f"{counters.records_lost} records ({counters.bytes_lost} bytes)"
         return (
-            f"{self.path}: {seconds:.1f} s, {counters.records} records, "
+            f"{self._file.path}: {seconds:.1f} s, {counters.records} records, "
             f"{counters.bytes_received} bytes received, {counters.bytes_sent} sent, "
             f"{lost if counters.records_lost else 'nothing'} lost"
         )

@@ -80,7 +80,8 @@ def _record(path: str, port: str | None, *, passive: bool, every_company: bool) 
     import asyncio
 
     from firmware_protocol.messages import SetAll
-    from ruuvi_host.capture.recorder import CaptureFile, Recorder
+    from ruuvi_host.capture.file import CaptureFile
+    from ruuvi_host.capture.recorder import Recorder
     from ruuvi_host.clock import SystemClock
     from ruuvi_host.errors import RuuviHostError
     from ruuvi_host.jobs.listen import listen, overhear

@@ -9,8 +9,9 @@ from time import sleep
 
 import pytest
 
+from ruuvi_host.capture.file import CaptureFile
 from ruuvi_host.capture.pcapng import Reader, Record
-from ruuvi_host.capture.recorder import CLOSE_TIMEOUT, MAX_PENDING, CaptureFile, Recorder
+from ruuvi_host.capture.recorder import CLOSE_TIMEOUT, MAX_PENDING, Recorder
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.errors import ConfigError
 
