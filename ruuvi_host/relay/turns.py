@@ -10,6 +10,9 @@ from ruuvi_host.relay.outbox import Outbox, Turn
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.source import BatchSource
 
+AGAIN = 0.05
+"""Seconds until the spool is asked again, when all that waits there is just being written."""
+
 
 class Turns:
     """Chooses the current batch of an outbox.
@@ -54,11 +57,11 @@ class Turns:
             if turn == 0.0:
                 if await self._take_oldest():
                     return
-            else:
-                self._waits(inf if turn is None else turn)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(turn):
-                        await self._work.wait()
+                turn = AGAIN
+            self._waits(inf if turn is None else turn)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(turn):
+                    await self._work.wait()
 
     async def next_at_the_end(self) -> bool:
         """The same without waiting, but for the pace. False: there is nothing."""

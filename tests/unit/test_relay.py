@@ -7,7 +7,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, pairwise, repeat
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from relay_world import (
     REFUSED,
     START,
     Answer,
+    AtOnce,
     World,
     accounted_for,
     all_but_one,
@@ -151,6 +152,28 @@ def test_after_an_outage_the_newest_goes_first_then_the_rest_in_order() -> None:
             (38.5, [2]),
         ]
         assert world.sink.posts[2].nonce == world.sink.posts[0].nonce
+
+    jump_through(main())
+
+
+class SlowDisk(AtOnce):
+    """Each job is done seven seconds later."""
+
+    def submit(self, job: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(7, job)
+
+
+def test_what_was_delivered_while_another_batch_was_written_is_not_kept(folder: Path) -> None:
+    async def main() -> None:
+        no_folder = folder / "file"
+        no_folder.touch()  # so that what is kept stays in memory, and is written again and again
+        script, takes = repeat(ACCEPTED), chain([25.0], repeat(0.0))
+        world = World(script, takes=takes, folder=no_folder, disk=SlowDisk)
+        world.hear_each(10, 3)
+        # The third one is made at 20, delivered at 25, and the second one is written until 27.
+        await world.run(60)
+        assert [tags for tags in world.sink.tags if tags] == [[0], [2], [1]]
+        accounted_for(world)
 
     jump_through(main())
 

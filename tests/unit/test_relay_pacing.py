@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from relay_world import (
     ACCEPTED,
+    GATEWAY,
     LATER,
     START,
     AtOnce,
@@ -21,6 +22,9 @@ from relay_world import (
 from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings, Sync
 from ruuvi_host.errors import SpoolError
+from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.batch import Batch
+from ruuvi_host.relay.outbox import Outbox
 from ruuvi_host.relay.sink import Outcome, Verdict
 
 # -- profile gateway ------------------------------------------------------------------------------
@@ -304,5 +308,28 @@ def test_a_successor_of_profile_gateway_leaves_the_spool_closed(tmp_path: Path) 
         await world.relay.finish(0.1)
         assert not log.exists(), "who closes a database last ends its log"
         assert left(world) == [[1]]
+
+    jump_through(main())
+
+
+def test_what_a_disk_that_hangs_did_not_take_is_counted() -> None:
+    """Three batches in hand, and not one of them is on disk yet."""
+
+    async def main() -> None:
+        world = World([], disk=Hanging)
+        outbox = Outbox("custom", world.spool)
+        reports = [Advertisement(bytes(6), b"x", -60, 1, 15, 37, None, 0.0, START)]
+        first, second, third = (
+            world.spool.new(Batch(nonce, GATEWAY, tuple(reports))) for nonce in range(3)
+        )
+        await outbox.put(first)
+        outbox.take_newest()
+        outbox.busy = False
+        await outbox.put(second)
+        outbox.put_last(third)
+        await outbox.keep_all()
+        with pytest.raises(SpoolError):
+            await outbox.close()
+        assert world.counters.lost == world.counters.lost_reports == 3
 
     jump_through(main())
