@@ -3,7 +3,7 @@
 lock            held while the instance runs; names its process
 gateway.json    who the coprocessor was, so that data can be sent before it is heard again
 NAME.spool      undelivered batches of the target NAME, with NAME.spool-wal, NAME.spool-shm and
-                NAME.ballast (see relay/spool.py); NAME.jsonl is the same of the first versions
+                NAME.ballast (see relay/spool); NAME.jsonl is the same of the first versions
 NAME.refused/   bodies that its server refused
 """
 
