@@ -245,7 +245,7 @@ class World:
         self.table.put([Advertisement(raw, data, -60, 1, 15, 37, None, now(), timestamp)])
 
     def hear_each(self, seconds: float, count: int) -> None:
-        """Sensor 0 is heard at once, then another just before each interval ends."""
+        """A report of sensor 0 at once, then one of another just before each interval ends."""
         loop = asyncio.get_running_loop()
         self.hear(0)
         for n in range(1, count):

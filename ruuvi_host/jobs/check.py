@@ -52,7 +52,7 @@ async def check_all(
 
 
 def status_body(gateway: DeviceId, config: Config) -> bytes:
-    """The statistics of a gateway that has heard nothing yet."""
+    """The statistics of a gateway that has received nothing yet."""
     route = RouteWatch()
     route.look()
     firmware = semver(config.nrf_firmware) if config.nrf_firmware else "v0.0.0"

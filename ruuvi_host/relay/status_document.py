@@ -57,7 +57,7 @@ class StatusFacts:
     memory: int
     """Bytes that are free; also told as the largest free block."""
     samples: Sequence[tuple[bytes, int]]
-    """(address, reports heard since the last document), most recently changed first."""
+    """(address, reports received since the last document), most recently changed first."""
 
 
 def semver(version: str) -> str:

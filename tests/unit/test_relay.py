@@ -167,10 +167,12 @@ def test_what_was_delivered_while_another_batch_was_written_is_not_kept(folder: 
     async def main() -> None:
         no_folder = folder / "file"
         no_folder.touch()  # so that what is kept stays in memory, and is written again and again
-        script, takes = repeat(ACCEPTED), chain([25.0], repeat(0.0))
-        world = World(script, takes=takes, folder=no_folder, disk=SlowDisk)
+        takes, always = chain([16.0], repeat(0.0)), SpoolSettings(sync=Sync.ALWAYS)
+        world = World(
+            repeat(ACCEPTED), takes=takes, folder=no_folder, disk=SlowDisk, settings=always
+        )
         world.hear_each(10, 3)
-        # The third one is made at 20, delivered at 25, and the second one is written until 27.
+        # The third one is made at 20, delivered at 23, and the second one is written until 27.
         await world.run(60)
         assert [tags for tags in world.sink.tags if tags] == [[0], [2], [1]]
         accounted_for(world)
