@@ -8,6 +8,13 @@ nothing is decoded for it, and nothing is remembered.
 from ruuvi_host.formats import COMPANY, FORMATS
 from ruuvi_host.formats.ad import MANUFACTURER_SPECIFIC, position
 
+_SEQUENCES = {
+    number: known.sequence
+    for number, known in FORMATS.items()
+    if known.sequence and not known.cipher
+}
+"""Of the data formats whose sequence can be read without a key."""
+
 
 def missed(old: bytes, new: bytes, seconds: float) -> int | None:
     """Measurements between two different advertisements of a sensor, `seconds` apart, that were
@@ -17,8 +24,7 @@ def missed(old: bytes, new: bytes, seconds: float) -> int | None:
     # A sensor that sends one format begins all its advertisements alike.
     if not data or len(new) <= payload or not old.startswith(new[: payload + 1]):
         return None
-    known = FORMATS.get(new[payload])
-    if known is None or known.cipher or known.sequence is None:
+    sequence = _SEQUENCES.get(new[payload])
+    if sequence is None:
         return None
-    sequence = known.sequence
     return sequence.missed(sequence.number(old, payload), sequence.number(new, payload), seconds)
