@@ -1,4 +1,4 @@
-"""What the coprocessor's firmware understands, as far as its behaviour tells.
+"""What the coprocessor's firmware understands, as far as its behaviour shows.
 
 There is no command that asks for the version. Firmware 1.0.0 knows only the short form of SET_ALL,
 without the limit on the length of advertising data.
@@ -11,7 +11,7 @@ from firmware_protocol.messages import AdvRprt2, DeviceId, HostMessage, LedCtrl,
 
 
 class Generation(Enum):
-    """What the coprocessor's behaviour tells of its firmware; there is no command to ask it."""
+    """What the coprocessor's behaviour shows of its firmware; there is no command to ask it."""
 
     UNKNOWN = "unknown"
     V1 = "1.0.0 or older"
@@ -37,7 +37,7 @@ class Dialect:
         return replace(settings, max_adv_len=0) if is_old else settings
 
     def identified(self, device: DeviceId) -> None:
-        """It told who it is."""
+        """It sent its identity."""
         self._try_short_form |= device == self._old
 
     def reported(self, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""What a HostSession tells: its events and its counters."""
+"""What a HostSession reports: its events and its counters."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from firmware_protocol.transitions import State
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The coprocessor told who it is, for the first time in this life or differently."""
+    """The coprocessor sent its identity, for the first time in this life or a different one."""
 
     device: DeviceId
 

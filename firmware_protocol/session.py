@@ -338,9 +338,9 @@ class HostSession:
         self._slot.send_again(lost, command, now)
 
     def _fail(self, command: HostMessage, now: float, *, is_deaf: bool) -> None:
-        never_told = isinstance(command, GetDeviceId) and self.device is None
-        if never_told and self.state is State.READY:
-            # It never told who it is (firmware before 0.5): it cannot be probed so.
+        is_unknown = isinstance(command, GetDeviceId) and self.device is None
+        if is_unknown and self.state is State.READY:
+            # It has never identified itself (firmware before 0.5): this command cannot probe it.
             self._slot.timeouts = 0
             self._heartbeat.answered(now)
             return

@@ -36,7 +36,7 @@ class Timing:
     """Quiet time (without any answer; reports do not count) after which it is probed: reports
     alone do not prove that the coprocessor still receives. inf: never."""
     quiet: float = 50.0
-    """Without a report, reboots notwithstanding, until `Quiet` tells so. As on the ESP32."""
+    """Without a report, reboots notwithstanding, until the event `Quiet`. As on the ESP32."""
     reboots_at_once: int = 3
     reboot_window: float = 3.0
     """At most so many GET_ALL are answered at once within so many seconds; a later one waits."""
@@ -108,12 +108,12 @@ class RebootLimit:
 class ReportWatch:
     """When the last reports came, and what it means when there are none.
 
-    quiet: seconds without any, while it is configured, until this is to be told.
+    quiet: seconds without any, while it is configured, until this is to be reported.
     """
 
     def __init__(self, quiet: float) -> None:
         self.deadline = inf
-        """When it has been quiet for long enough to tell so; inf: told, or not configured."""
+        """When it has been quiet for so long; inf: that is reported, or it is not configured."""
         self._quiet = quiet
         self._any_at = -inf
         self._report_at: float | None = None  # or when it was configured, until the first one
@@ -134,7 +134,7 @@ class ReportWatch:
             self.deadline = now + self._quiet
 
     def is_quiet(self, now: float) -> bool:
-        """Is it to be told now? Once, until reports come again."""
+        """Is that to be reported now? Once, until reports come again."""
         if now < self.deadline:
             return False
         self.deadline = inf

@@ -115,7 +115,7 @@ class Transmitter:
         return self._line.take(now)
 
     def reset(self, now: float) -> None:
-        """The chip starts anew: the frame in progress stays a stump."""
+        """The chip restarts: the frame in progress is cut off."""
         self._line.cut(now)
 
 

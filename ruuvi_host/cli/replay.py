@@ -141,7 +141,7 @@ def _play(player: Player, link: str | None) -> None:
             await together(server=server.run(), end=end(server))
 
     finished = asyncio.Event()
-    server = PtyLine(player, link=link, on_event=on_event, patient=True)
+    server = PtyLine(player, link=link, on_event=on_event, waits_for_host=True)
     with suppress(_Done):
         run_until_stopped(serve())
     played = player.played

@@ -85,11 +85,11 @@ class Link:
         """What kind of silence it is, and what to look at."""
         seen = self.session.counters.scanner
         if deaf and state is State.READY:
-            return "the coprocessor still reports and has stopped answering: it does not hear us"
+            return "the coprocessor still reports and has stopped answering: it receives nothing"
         if state is State.READY:
             return "the coprocessor has stopped answering"
         if seen.bytes_received == 0:
             return "nothing comes from the coprocessor; is this its port, and does it have power?"
         if seen.bytes_in_frames == 0:
             return "what comes in is not CA-UART; is this the port of a coprocessor?"
-        return "the coprocessor can be heard, but does not answer"
+        return "the coprocessor sends data, but does not answer"

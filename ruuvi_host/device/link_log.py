@@ -57,7 +57,7 @@ class LinkLog:
             )
         self._refused_before = refused
         if again:
-            self._info("the coprocessor has taken its new settings")
+            self._info("the coprocessor has accepted its new settings")
             return
         if self._ready_at is None:
             self._ready_at = self._clock.monotonic()
@@ -69,7 +69,10 @@ class LinkLog:
         if self._ready_at is None:
             return  # it has just been switched on, and says so
         if quiet:
-            log.debug("%sthe coprocessor has rebooted for want of reports", self._prefix)
+            log.debug(
+                "%sthe coprocessor has rebooted by its own watchdog: there was nothing to report",
+                self._prefix,
+            )
             return
         count = self._reboots.due()
         if count is None:

@@ -157,11 +157,11 @@ class Supervisor:
         if isinstance(error, HandshakeError):
             self._history.past.given_up += 1
             self._reset_line.not_answered()
-            # Somebody who reads the same port takes the answers away.
+            # Somebody who reads the same port receives some of the answers.
             loop = asyncio.get_running_loop()
-            thieves = await loop.run_in_executor(None, who_else_has, self._reopener.path)
-            if thieves:
-                problem = f"{error}; {thieves} has this port open, too, and takes what is ours"
+            others = await loop.run_in_executor(None, who_else_has, self._reopener.path)
+            if others:
+                problem = f"{error}; {others} has this port open, too, and reads some of its data"
                 error = HandshakeError(error.state, error.attempts, problem)
         self._tell(error)
 

@@ -125,7 +125,7 @@ async def _port(
     if seen.was_ready and status.state not in (LinkState.READY, LinkState.QUIET):
         status = replace(status, state=LinkState.READY)  # the listening has ended, and with it this
     if not seen.was_ready and (others := await asyncio.to_thread(who_else_has, path)):
-        status = replace(status, problem=f"{others} has it open, too, and takes what is ours")
+        status = replace(status, problem=f"{others} has it open, too, and reads some of its data")
     for finding in judgement.link(link_document(status, 0.0), LISTEN):
         yield finding
 

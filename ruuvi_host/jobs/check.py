@@ -87,12 +87,12 @@ async def identify(settings: CoprocessorSettings) -> DeviceId:
         return told.device
     except TimeoutError:
         pass
-    problem = f"{settings.port}: the coprocessor does not tell who it is"
+    problem = f"{settings.port}: the coprocessor does not send its address"
     raise HandshakeError("identifying", 0, problem)
 
 
 class _Told(Exception):  # noqa: N818 - an event; it never leaves this module
-    """The coprocessor told who it is."""
+    """The coprocessor sent its address."""
 
     def __init__(self, device: DeviceId) -> None:
         super().__init__()

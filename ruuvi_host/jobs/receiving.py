@@ -86,7 +86,7 @@ class Receiving:
         if len(self._coprocessors) > 1:
             who = f"coprocessor {first.name}, which names the gateway,"
         there = first.state is not LinkState.CLOSED
-        return f"{who} {'does not tell who it is' if there else 'is not there'}"
+        return f"{who} {'does not send its address' if there else 'is not there'}"
 
     def link_facts(self) -> list[LinkFacts]:
         """Of each coprocessor, for the judgement of health."""

@@ -94,7 +94,7 @@ class Relaying:
         await self._receiving.configured.wait()
         if not self._receiving.identified.is_set():
             self.hindrance = self._receiving.missing()
-            log.warning("%s: nothing is relayed before it has told who it is", self.hindrance)
+            log.warning("%s: nothing is relayed before it has sent its address", self.hindrance)
             await self._receiving.identified.wait()
         self.hindrance = ""
         self._ready.set()

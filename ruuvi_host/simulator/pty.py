@@ -67,7 +67,7 @@ class Served(Protocol[E_co]):
     def take_events(self) -> Sequence[E_co]: ...
 
     def restart(self, now: float) -> None:
-        """It was switched off and on; or, where the line is patient, the host was."""
+        """It was switched off and on; or, on a line that waits for the host, the host was."""
         ...
 
 
@@ -76,7 +76,7 @@ class PtyLine(Generic[E]):
 
     link: path of a symbolic link to the pty, made by `open` and removed by `close`.
     on_event: called with what the coprocessor does, as it happens.
-    patient: what is served is no board but plays one: its time stands still while no host has the
+    waits_for_host: what is served only plays a board: its time stands still while no host has the
     pty open, and it waits for one that reads slowly. Nothing is lost then, unless the host leaves.
     """
 
@@ -87,7 +87,7 @@ class PtyLine(Generic[E]):
         link: str | None = None,
         on_event: Callable[[E], None] | None = None,
         clock: Clock | None = None,
-        patient: bool = False,
+        waits_for_host: bool = False,
     ) -> None:
         self.board = board
         self.path = ""
@@ -99,7 +99,7 @@ class PtyLine(Generic[E]):
         self._link = link
         self._on_event = on_event
         self._clock = clock or SystemClock()
-        self._patient = patient
+        self._waits_for_host = waits_for_host
         self._unwritten = b""
         self._host_left = False
         self._master = -1
@@ -129,7 +129,7 @@ class PtyLine(Generic[E]):
         tty.setraw(slave)
         os.set_blocking(self._master, False)
         # Not kept open: so a read tells whether a host has opened it, and what is sent without
-        # one can be thrown away instead of being an old story for the next.
+        # one can be thrown away instead of being read by the next one.
         os.close(slave)
         if self._link is not None:
             try:
@@ -190,7 +190,7 @@ class PtyLine(Generic[E]):
         board = self.board
         then, self._then = self._then, self._clock.monotonic()
         received = self._read()
-        if self._patient and not self.host_present:
+        if self._waits_for_host and not self.host_present:
             return LOOK_FOR_HOST
         if self._host_left:
             self._host_left = False
@@ -205,7 +205,7 @@ class PtyLine(Generic[E]):
         output = board.advance(self._now)
         if output:
             written = self._write(output)
-            if self._patient:
+            if self._waits_for_host:
                 self._unwritten = output[written:]
             else:
                 self.bytes_lost += len(output) - written
@@ -229,7 +229,7 @@ class PtyLine(Generic[E]):
                 self._discard_unread()
                 self.bytes_lost += len(self._unwritten)
                 self._unwritten = b""
-                self._host_left = self._patient
+                self._host_left = self._waits_for_host
             return b""
         self._set_host_present(True)
         return data

@@ -240,7 +240,7 @@ async def reloaded(seconds: float, folder: Path) -> Figures:
             os.kill(host.host.pid, signal.SIGHUP)
             flags = (await host.peer.got(SET_ALL, times))[3]
             assert bool(flags & 2) == (coded == "true")
-            await host.said("has taken its new settings", times - 1)
+            await host.said("has accepted its new settings", times - 1)
             await asyncio.sleep(0.3)
         await offering
         figures = await host.accounting()
@@ -270,7 +270,7 @@ async def stolen(seconds: float, folder: Path) -> Figures:
                 assert thief.stdout
                 await asyncio.to_thread(thief.stdout.readline)
                 host.peer.answers = silent  # what it answers is stolen, too
-                told = await host.said("has this port open, too, and takes what is ours")
+                told = await host.said("has this port open, too, and reads some of its data")
                 assert f"(process {thief.pid})" in told, told
             finally:
                 thief.kill()

@@ -118,7 +118,7 @@ def test_a_deaf_coprocessor_is_found_opened_again_and_reset(
                 assert len(heard) == counters.session.reports
                 assert host.supervisor.status.problem == ""
         said = "\n".join(lines(log))
-        assert "still reports and has stopped answering: it does not hear us" in said
+        assert "still reports and has stopped answering: it receives nothing" in said
         assert "the coprocessor was reset" in said
 
     run(main())
@@ -356,7 +356,7 @@ def test_who_reads_our_port_is_named(link: Path, log: pytest.LogCaptureFixture) 
                     await host.until(lambda: any("open, too" in line for line in lines(log)))
                     thief.kill()
         told = next(line for line in lines(log) if "open, too" in line)
-        assert f"(process {thief.pid}) has this port open, too, and takes what is ours" in told
+        assert f"(process {thief.pid}) has this port open, too, and reads some of its data" in told
 
     run(main())
 

@@ -213,7 +213,7 @@ def reporting(command: int, payload: bytes) -> bytes:
     [
         (silent, "nothing comes from the coprocessor; is this its port, and does it have power?"),
         (babbling, "what comes in is not CA-UART; is this the port of a coprocessor?"),
-        (reporting, "the coprocessor can be heard, but does not answer"),
+        (reporting, "the coprocessor sends data, but does not answer"),
     ],
 )
 def test_who_never_answers_is_given_up_with_a_sentence(answers: Answers, sentence: str) -> None:
@@ -246,7 +246,7 @@ def test_who_stops_answering_is_given_up_although_reports_flow() -> None:
                     await peer.pour(report(1))
                 error = await link.end()
                 assert str(error).endswith(
-                    "the coprocessor still reports and has stopped answering: it does not hear us "
+                    "the coprocessor still reports and has stopped answering: it receives nothing "
                     "(no answer to GET_DEVICE_ID)"
                 )
                 assert len(link.events.reports) >= 9
