@@ -91,10 +91,10 @@ def test_counters_wrap_and_never_take_the_value_for_missing() -> None:
     sequences = [reading.measurement_sequence or 0 for reading in found]
     assert {(after - before) % 65535 for before, after in pairwise(sequences)} <= {233, 234}
     assert any(after < before for before, after in pairwise(sequences))
-    tag.movements = 254
-    while tag.movements == 254:
+    tag.sensor.movements = 254
+    while tag.sensor.movements == 254:
         tag.advertise()
-    assert tag.movements == 0
+    assert tag.sensor.movements == 0
 
 
 def test_a_tag_states_its_own_random_static_address() -> None:
