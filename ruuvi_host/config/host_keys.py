@@ -83,15 +83,15 @@ HOST_KEYS: tuple[HostKey, ...] = (
     whole(
         "watchdog.network_minutes",
         60,
-        "So long without any answer of a server to a batch is an error in the log. The gateway "
-        "restarts itself then.",
+        "Minutes without an answer of a server to a batch that are an error in the log. The "
+        "gateway restarts itself then.",
         1,
         10_080,
     ),
     flag(
         "watchdog.exit",
         False,
-        "Leave with a non-zero status then, for systemd to restart.",
+        "End with exit code 5 when this is so for all servers, for systemd to restart.",
     ),
     choice("log.level", ("info", "debug", "warning", "error"), "What is logged on stderr."),
     choice("log.format", ("text", "json"), "Lines for people, or JSON lines for programs."),
