@@ -51,19 +51,17 @@ class Heartbeat:
 
     def __init__(self, interval: float, command: GetDeviceId | LedCtrl) -> None:
         self.command = command
+        self.deadline = interval
+        """When the question is due."""
         self.answered_at = 0.0
         """When any command was last answered; 0.0: never."""
         self._interval = interval
         self._led_understood = False
 
-    @property
-    def deadline(self) -> float:
-        """When the question is due."""
-        return self.answered_at + self._interval
-
     def answered(self, now: float) -> None:
         """Some command was answered."""
         self.answered_at = now
+        self.deadline = now + self._interval
 
     def led_answered(self) -> None:
         """The firmware understands LED_CTRL."""
