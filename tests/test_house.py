@@ -29,7 +29,7 @@ TREES = (*INSTALLED, "hil", "tools")
 LAYERS = (
     ("firmware_protocol",),
     ("ruuvi_host.clock", "ruuvi_host.errors"),
-    ("ruuvi_host.lifetime", "ruuvi_host.logs"),
+    ("ruuvi_host.lifetime", "ruuvi_host.logs", "ruuvi_host.private_files"),
     ("ruuvi_host.monitoring",),
     ("ruuvi_host.config",),
     ("ruuvi_host.formats",),

@@ -11,11 +11,13 @@ import fcntl
 import json
 import logging
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from firmware_protocol.messages import DeviceId
+from ruuvi_host import private_files
 from ruuvi_host.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,8 @@ class StateDirectory:
         """Raises ConfigError when it cannot be made, or another instance has it."""
         try:
             _make(path)
-            lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            _check(path)
+            lock = private_files.opener(str(path / "lock"), os.O_RDWR | os.O_CREAT)
         except OSError as error:
             problem = f"cannot keep state in {path}: {error.strerror}"
             raise ConfigError("--state-dir", problem) from error
@@ -70,7 +73,7 @@ class StateDirectory:
         """Who the coprocessor was when last heard; None: not known."""
         path = self.path / "gateway.json"
         try:
-            stored = json.loads(path.read_bytes())
+            stored = json.loads(private_files.read(path))
             device = DeviceId(bytes.fromhex(stored["id"]), bytes.fromhex(stored["addr"]))
             if (len(device.id), len(device.addr)) != (8, 6):
                 raise ValueError("id or address of a wrong length")
@@ -84,12 +87,9 @@ class StateDirectory:
     def save_gateway(self, device: DeviceId) -> None:
         """Remember who the coprocessor is. Failing at it is only worth a warning."""
         path = self.path / "gateway.json"
-        temporary = path.with_suffix(".new")
         text = json.dumps({"id": device.id.hex(), "addr": device.addr.hex()}) + "\n"
         try:
-            with open(temporary, "w", opener=_private) as file:
-                file.write(text)
-            temporary.replace(path)
+            private_files.replace(path, text.encode())
         except OSError as error:
             log.warning("%s: cannot be written: %s", path, error.strerror)
 
@@ -107,5 +107,12 @@ def _make(path: Path) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _check(path: Path) -> None:
+    """Whoever can write there can read what waits, and have us write elsewhere."""
+    if (found := path.stat()).st_mode & stat.S_IWOTH:
+        problem = f"every user may write to {path}: chmod o-w, or name a folder of its own"
+        raise ConfigError("--state-dir", problem)
+    if found.st_mode & stat.S_IWGRP:
+        log.warning("%s: its group may write to it, and change what waits: chmod g-w", path)
+    if (owner := found.st_uid) not in (0, os.geteuid()):
+        log.warning("%s belongs to another user (%d), who may change what waits", path, owner)

@@ -4,21 +4,25 @@ The file `starts.json` in the state directory is written at each start, and agai
 ends as it should. A start after which that second entry is missing was followed by a crash or a
 `kill -9`. When a signal ends the process, Python writes its stack to `crash.txt`. A gateway reports
 the same of its ESP32; the reasons have its names.
+
+The file has the whole cause, for the people of this machine. What statistics tell a server of it
+names no path, port, serial number or address of this machine.
 """
 
 import faulthandler
 import json
 import logging
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Self
 
+from ruuvi_host import private_files
 from ruuvi_host.errors import RuuviHostError
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,11 @@ LONGEST_INFO = 2000
 _STARTS, _CRASH = "starts.json", "crash.txt"
 
 _FOLDERS = re.compile(r'(?<=File ")/(?:[^/"\n]*/)*(?=[^/"\n]+/[^/"\n]+")')
+
+_QUOTED = re.compile(r"""(['"])(?:[.~]{0,2}/|\w+://)[^'"\n]*\1""")
+_ADDRESSES = re.compile(r"\w[\w+.-]*://[^\s'\"<>]+")
+_PATHS = re.compile(r"""(?<![\w.)"/])[.~]{0,2}/[^:;,'"\n]*""")
+"""To the next mark: a name may have spaces in it, and too little told does no harm."""
 
 _ABORTED = "Fatal Python error: Aborted"
 
@@ -83,7 +92,7 @@ class Starts:
         ends it. This is done in C, so also while Python itself is blocked."""
         path = self._directory / _CRASH
         try:
-            file = open(path, "w", encoding="utf-8", opener=_private)  # noqa: SIM115 - until the end
+            file = open(path, "w", encoding="utf-8", opener=private_files.opener)  # noqa: SIM115
         except OSError as error:
             log.warning("%s: cannot be written: %s", path, error.strerror)
         else:
@@ -93,21 +102,33 @@ class Starts:
     @contextmanager
     def life(self) -> Iterator[None]:
         """Records how the block ends."""
-        reason, why = ResetReason.SW, "told to stop"
+        reason, why, told = ResetReason.SW, "told to stop", None
         try:
             yield
-        except RuuviHostError as error:
-            why = str(error)
-            raise
         except Exception as error:
-            reason, why = ResetReason.PANIC, f"{type(error).__name__}: {error}"
+            cause = _cause(error)
+            if isinstance(cause, RuuviHostError):
+                why = str(cause)
+            else:
+                reason = ResetReason.PANIC
+                told = f"{type(cause).__name__} in {_place(cause)}"
+                why = f"{told}: {cause}"
             raise
         finally:
-            self.ended(reason, why)
+            self.ended(reason, why, told)
 
-    def ended(self, reason: ResetReason, why: str) -> None:
-        """The process ends now. `why` is sent after the next start."""
-        self._write({"running": False, "reason": reason, "why": why[:LONGEST_INFO]})
+    def ended(self, reason: ResetReason, why: str, told: str | None = None) -> None:
+        """The process ends now. After the next start `told` is sent; None: `why`, without what is
+        private in it."""
+        told = public(why) if told is None else told
+        self._write(
+            {
+                "running": False,
+                "reason": reason,
+                "why": why[:LONGEST_INFO],
+                "told": told[:LONGEST_INFO],
+            }
+        )
         if self._crash_report:
             faulthandler.disable()
             self._crash_report.close()
@@ -115,15 +136,10 @@ class Starts:
 
     def _write(self, how: dict[str, Any]) -> None:
         path = self._directory / _STARTS
-        temporary = path.with_suffix(".new")
         stored = {"boot": self._boot, "count": self.this.count, **how}
         try:
-            with open(temporary, "w", opener=_private) as file:
-                file.write(json.dumps(stored) + "\n")
-            temporary.replace(path)
+            private_files.replace(path, (json.dumps(stored) + "\n").encode())
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             log.warning("%s: cannot be written: %s", path, error.strerror)
 
 
@@ -139,19 +155,43 @@ def _judge(before: dict[str, Any] | None, boot: str, crash: str) -> Start:
             return Start(count, ResetReason.TASK_WDT, _panic(crash))
         return Start(count, ResetReason.PANIC, _panic(crash or "killed, without a crash report"))
     reason = ResetReason(before["reason"])
-    said = f"Reset by software: {before['why']}"
-    return Start(count, reason, said if reason is ResetReason.SW else _panic(before["why"]))
+    told = public(before.get("told", before["why"]))
+    return Start(
+        count, reason, f"Reset by software: {told}" if reason is ResetReason.SW else _panic(told)
+    )
 
 
 def _panic(text: str) -> str:
-    # The paths of this machine stay private: package and module are enough.
-    return f"Reset by panic: {_FOLDERS.sub('', text)}"
+    return f"Reset by panic: {public(text)}"
+
+
+def public(text: str) -> str:
+    """Without the paths, ports and addresses of this machine. Of code, package and module are
+    left."""
+    text = _FOLDERS.sub("", text)
+    text = _QUOTED.sub(r"\1…\1", text)
+    return _PATHS.sub("…", _ADDRESSES.sub("…", text))
+
+
+def _cause(error: Exception) -> Exception:
+    """What is inside of a group of errors, as task groups raise them."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _place(error: Exception) -> str:
+    """The last line of ours that it came from, as a crash report names it."""
+    frames = extract_tb(error.__traceback__)
+    ours = [f for f in frames if "ruuvi_host" in f.filename or "firmware_protocol" in f.filename]
+    frame = (ours or list(frames))[-1]
+    return f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} ({frame.name})"
 
 
 def _load(path: Path) -> dict[str, Any] | None:
     """What the previous start wrote; empty: there was none; None: it cannot be read."""
     try:
-        stored = json.loads(path.read_bytes())
+        stored = json.loads(private_files.read(path))
         running = stored["running"]
         needed = {"boot": str, "count": int, "running": bool}
         needed |= {"watched": bool} if running else {"reason": str, "why": str}
@@ -159,6 +199,8 @@ def _load(path: Path) -> dict[str, Any] | None:
             raise ValueError("a value of a wrong type")
         if not running:
             ResetReason(stored["reason"])
+            if type(stored.get("told", "")) is not str:
+                raise ValueError("a value of a wrong type")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
@@ -169,11 +211,7 @@ def _load(path: Path) -> dict[str, Any] | None:
 
 def _read_crash_report(directory: Path) -> str:
     try:
-        with open(directory / _CRASH, encoding="utf-8", errors="replace") as file:
-            return file.read(LONGEST_INFO).strip()
+        report = private_files.read(directory / _CRASH, LONGEST_INFO)
+        return report.decode("utf-8", "replace").strip()
     except OSError:
         return ""
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

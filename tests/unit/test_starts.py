@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ruuvi_host.errors import HealthError
 from ruuvi_host.monitoring.starts import ResetReason, Start, Starts
 
 BOOT, NEXT_BOOT = "c34877b8", "4d1c0a55"
@@ -65,6 +67,7 @@ def test_our_own_watchdog(tmp_path: Path) -> None:
 LIFE = """
 import sys, time
 from pathlib import Path
+from ruuvi_host.errors import HealthError
 from ruuvi_host.monitoring.starts import Starts
 starts = Starts.begin(Path(sys.argv[1]), "c34877b8", watched=sys.argv[2] == "watched")
 starts.enable_crash_report()
@@ -148,3 +151,83 @@ def test_a_disk_that_is_full_stops_nobody(tmp_path: Path, caplog: pytest.LogCapt
 def test_a_crash_report_is_cut(tmp_path: Path) -> None:
     Starts.begin(tmp_path, BOOT).ended(ResetReason.PANIC, "x" * 10_000)
     assert len(json.loads((tmp_path / "starts.json").read_text())["why"]) == 2000
+
+
+@pytest.mark.parametrize(
+    ("local", "told"),
+    [
+        (
+            "/dev/serial/by-id/usb-SEGGER_J-Link_000683123456-if00: no answer for 15 min",
+            "…: no answer for 15 min",
+        ),
+        (
+            "--state-dir: cannot keep state in /home/a lice/x: Permission denied",
+            "--state-dir: cannot keep state in …: Permission denied",
+        ),
+        (
+            "[Errno 2] No such file or directory: '/home/alice/key.pem'",
+            "[Errno 2] No such file or directory: '…'",
+        ),
+        ('"~/key (1).pem" cannot be read', '"…" cannot be read'),
+        (
+            "./data/custom.spool: undelivered data could not be written",
+            "…: undelivered data could not be written",
+        ),
+        (
+            "socket://10.0.0.5:4001: refused, and http://user:secret@nas.local:8080/x?k=v too",
+            "… refused, and … too",
+        ),
+        (
+            "Network watchdog: custom: no answer to a batch for 60 min",
+            "Network watchdog: custom: no answer to a batch for 60 min",
+        ),
+    ],
+)
+def test_what_is_sent_names_nothing_of_this_machine(tmp_path: Path, local: str, told: str) -> None:
+    Starts.begin(tmp_path, BOOT).ended(ResetReason.SW, local)
+    assert json.loads((tmp_path / "starts.json").read_text())["why"] == local
+    assert Starts.begin(tmp_path, BOOT).this.info == f"Reset by software: {told}"
+    # What an older version wrote has no part for servers.
+    old = {"boot": BOOT, "count": 1, "running": False, "reason": "SW", "why": local}
+    (tmp_path / "starts.json").write_text(json.dumps(old))
+    assert Starts.begin(tmp_path, BOOT).this.info == f"Reset by software: {told}"
+
+
+def test_the_cause_is_told_from_inside_of_the_groups_that_tasks_make(tmp_path: Path) -> None:
+    starts = Starts.begin(tmp_path, BOOT)
+    with pytest.raises(ValueError, match="Expecting") as caught:
+        json.loads("not JSON of /home/alice")
+    with pytest.raises(ExceptionGroup), starts.life():
+        raise ExceptionGroup("tasks", [ExceptionGroup("tasks", [caught.value])])
+    stored = json.loads((tmp_path / "starts.json").read_text())
+    assert "Expecting value: line 1" in stored["why"]
+    this = Starts.begin(tmp_path, BOOT).this
+    assert this.reason is ResetReason.PANIC
+    assert re.fullmatch(
+        r"Reset by panic: JSONDecodeError in json/decoder\.py:\d+ \(raw_decode\)", this.info
+    )
+
+
+def test_an_error_of_ours_in_a_group_is_no_crash(tmp_path: Path) -> None:
+    with pytest.raises(ExceptionGroup), Starts.begin(tmp_path, BOOT).life():
+        raise ExceptionGroup("tasks", [HealthError("/dev/ttyACM0: no answer")])
+    assert Starts.begin(tmp_path, BOOT).this == (
+        Start(2, ResetReason.SW, "Reset by software: …: no answer")
+    )
+
+
+def test_a_link_in_the_place_of_a_file_is_not_followed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("of somebody else")
+    state = tmp_path / "state"
+    state.mkdir()
+    for name in ("starts.json", "starts.new", "crash.txt"):
+        (state / name).symlink_to(other)
+    starts = Starts.begin(state, BOOT)
+    starts.enable_crash_report()
+    starts.ended(ResetReason.SW, "told to stop")
+    assert other.read_text() == "of somebody else"
+    assert "crash.txt: cannot be written: Too many levels of symbolic links" in caplog.text
+    assert Starts.begin(state, BOOT).this.count == 2, "a link is replaced by a file"

@@ -170,3 +170,60 @@ def test_what_is_undelivered_tells_its_target(state: StateDirectory) -> None:
     for name in ("custom.spool", "custom.spool-wal", "custom.ballast", "ruuvi.jsonl"):
         (state.path / name).touch()
     assert state.spools() == ["custom", "ruuvi"]
+
+
+# -- what others may have put there ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["lock", "gateway.json", "gateway.new"])
+def test_a_link_is_not_followed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    other, path = tmp_path / "other", tmp_path / "state"
+    content = '{"id": "4098a778581ae138", "addr": "c8252d8e9c2c"}'
+    other.write_text(content)
+    path.mkdir(0o700)
+    (path / name).symlink_to(other)
+    if name == "lock":
+        with pytest.raises(ConfigError, match=r"cannot keep state in .* symbolic link"):
+            StateDirectory.open(path)
+    else:
+        state = StateDirectory.open(path)
+        assert state.load_gateway() is None
+        state.save_gateway(DEVICE)
+        assert state.load_gateway() == DEVICE
+        assert not (path / name).is_symlink()
+        state.close()
+    assert other.read_text() == content
+
+
+def test_a_pipe_is_not_waited_for(state: StateDirectory, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(state.path / "gateway.json")
+    assert state.load_gateway() is None
+    assert "gateway.json: cannot be used ([Errno 22] it is not a file)" in caplog.text
+
+
+def test_a_folder_that_every_user_may_write_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    path.mkdir()
+    for mode_of_it in (0o707, 0o1777):
+        path.chmod(mode_of_it)
+        with pytest.raises(ConfigError, match=r"every user may write to .*: chmod o-w"):
+            StateDirectory.open(path)
+    assert list(path.iterdir()) == []
+
+
+def test_a_folder_that_a_group_may_write_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tmp_path.chmod(0o770)
+    StateDirectory.open(tmp_path).close()
+    assert "its group may write to it" in caplog.text
+
+
+def test_a_link_to_the_folder_itself_is_followed(tmp_path: Path) -> None:
+    """systemd makes one for a service with a user of its own."""
+    (tmp_path / "private").mkdir(0o700)
+    (tmp_path / "state").symlink_to(tmp_path / "private")
+    StateDirectory.open(tmp_path / "state").close()
+    assert (tmp_path / "private" / "lock").exists()
