@@ -37,7 +37,12 @@ HOST_KEYS: tuple[HostKey, ...] = (
         "number, and servers know it so.",
     ),
     whole(
-        "max_sensors", 100, "Sensors in the table; the least recently changed leaves.", 1, 100_000
+        "max_sensors",
+        100,
+        "Sensors in the table. When it is full, one leaves: first those received only once, then "
+        "the least recently changed.",
+        1,
+        100_000,
     ),
     text(
         "nrf_firmware",

@@ -10,6 +10,8 @@ FASTEST = 10.0
 """Measurements a second that a sensor can make at most. A larger step is a restart of the sensor,
 or the sequence has started over."""
 
+_from_bytes = int.from_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class MeasurementSequence:
@@ -24,13 +26,19 @@ class MeasurementSequence:
     shift: int = 0
     """Bits that follow it in its last byte."""
 
-    def number(self, data: bytes, payload: int = 0) -> int | None:
-        """The number in `data`, whose payload begins at `payload`; None: not available, or cut."""
-        end = payload + self.end
-        if len(data) < end:
+    def numbers(self, old: bytes, new: bytes, payload: int = 0) -> tuple[int, int] | None:
+        """The numbers in two pieces of data, in both of which the payload begins at `payload`;
+        None: not available in one of them, or cut. Both at once, because it is done per report."""
+        start, end, length, shift = (
+            self.start + payload,
+            self.end + payload,
+            self.length,
+            self.shift,
+        )
+        if len(old) < end or len(new) < end:
             return None
-        number = int.from_bytes(data[payload + self.start : end]) >> self.shift
-        return number if number < self.length else None
+        one, other = _from_bytes(old[start:end]) >> shift, _from_bytes(new[start:end]) >> shift
+        return (one, other) if one < length and other < length else None
 
     def step(self, old: int | None, new: int | None) -> int | None:
         """How far it has moved: forward, 0 for a duplicate, backward (negative), whichever way is

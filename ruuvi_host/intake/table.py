@@ -9,6 +9,8 @@ from heapq import nlargest
 
 from ruuvi_host.formats import df5
 from ruuvi_host.intake.advertisement import Advertisement, AdvertisementFields
+from ruuvi_host.intake.entry import Entry
+from ruuvi_host.intake.eviction import Eviction
 from ruuvi_host.intake.gaps import missed
 from ruuvi_host.monitoring.counters import IntakeCounters, QueueCounters
 
@@ -24,34 +26,24 @@ EXTENDED_EXPIRES = 60.0
 may; but then a sensor that stops extended advertising would never be updated again."""
 
 
-class _Entry:
-    """A sensor in the table. When the table is full, a new sensor takes over the oldest entry, and
-    with it the place in each queue."""
-
-    __slots__ = ("advertisement", "missed", "samples")
-
-    def __init__(self, advertisement: Advertisement, samples: int) -> None:
-        self.advertisement = advertisement
-        self.samples = samples
-        self.missed = 0
-        """Measurements that were not received, as far as is known."""
-
-
-Queue = dict[_Entry, None]
+Queue = dict[Entry, None]
 
 
 class AdvertisementTable:
     """Newest advertisement per address, the least recently changed one first.
 
-    max_sensors: when there are more, the one that changed least recently is evicted.
+    max_sensors: when there are more, one is evicted: of those received only once, if there are any,
+    else of all, the one that changed least recently. (On the gateway always of all.)
     """
 
     def __init__(self, max_sensors: int = 100, counters: IntakeCounters | None = None) -> None:
         self.counters = counters or IntakeCounters()
         self._max_sensors = max_sensors
-        self._entries: dict[bytes, _Entry] = {}
+        self._entries: dict[bytes, Entry] = {}
         self._queues: list[tuple[Queue, QueueCounters]] = []
         self._known: frozenset[bytes] = frozenset()
+        self._eviction: Eviction | None = None
+        """None: the table has never been full."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -155,6 +147,8 @@ class AdvertisementTable:
     def clear(self) -> None:
         """Empty the table and all queues. For `samples` the sensors are still known."""
         self._known = frozenset(self._entries)
+        if self._eviction:
+            self._eviction.forget()
         self._entries.clear()
         for queue, counted in self._queues:
             counted.cleared += len(queue)
@@ -166,7 +160,7 @@ class AdvertisementTable:
         self._queues.clear()
         self._max_sensors = max_sensors
 
-    def _count_missed(self, entry: _Entry, old: Advertisement, new: Advertisement) -> None:
+    def _count_missed(self, entry: Entry, old: Advertisement, new: Advertisement) -> None:
         between = missed(old.data, new.data, new.received - old.received)
         if between is None:
             self.counters.missed_unknown += 1
@@ -174,18 +168,25 @@ class AdvertisementTable:
             self.counters.missed += between
             entry.missed += between
 
-    def _new_entry(self, advertisement: Advertisement) -> _Entry:
+    def _new_entry(self, advertisement: Advertisement) -> Entry:
         samples = 1 if advertisement.address in self._known else 0
-        if len(self._entries) < self._max_sensors:
-            return _Entry(advertisement, samples)
-        oldest = next(iter(self._entries))
-        entry = self._entries.pop(oldest)
+        if len(self._entries) >= self._max_sensors:
+            self._eviction = self._eviction or Eviction(self._entries)
+            entry = self._evict(self._eviction.leaving())
+            entry.advertisement = advertisement
+            entry.samples = samples
+            entry.missed = 0
+        else:
+            entry = Entry(advertisement, samples)
+        if self._eviction:
+            self._eviction.entered(advertisement.address, advertisement.received)
+        return entry
+
+    def _evict(self, address: bytes) -> Entry:
+        entry = self._entries.pop(address)
         self.counters.evicted += 1
         for queue, counted in self._queues:
             counted.evicted += entry in queue
-        entry.advertisement = advertisement
-        entry.samples = samples
-        entry.missed = 0
         return entry
 
 

@@ -261,9 +261,16 @@ def test_numbers_of_the_sequence_are_those_that_the_decoder_reads(known: Format)
         payload[sequence.start : sequence.end] = placed
         expected = raw if raw < sequence.length else None
         assert read(known, bytes(payload))["measurement_sequence"] == expected
-        assert sequence.number(bytes(payload)) == expected
-        assert sequence.number(bytes(b"xyz" + payload), 3) == expected
-        assert sequence.number(bytes(payload[: sequence.end - 1])) is None
+        data = bytes(payload)
+        payload[sequence.start : sequence.end] = bytes(len(placed))
+        zero = bytes(payload)
+        both = expected is not None
+        assert sequence.numbers(data, zero) == ((expected, 0) if both else None)
+        assert sequence.numbers(b"xyz" + zero, b"xyz" + data, 3) == (
+            (0, expected) if both else None
+        )
+        cut = data[: sequence.end - 1]
+        assert sequence.numbers(cut, data) is sequence.numbers(data, cut) is None
 
 
 def test_every_format_has_a_summary() -> None:
