@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+from tcp_ports import free_port
+
 PATIENCE = 30.0
 """Seconds until a test gives up waiting; a slow machine is not a failure."""
 
@@ -46,7 +48,7 @@ class FaultServer:
         self.connections = 0
         self._news = threading.Condition()
         self._stopped = threading.Event()
-        self._port = 0
+        self._port = free_port()
         self._listener: socket.socket | None = None
         self.listen()
 
@@ -66,7 +68,6 @@ class FaultServer:
     def listen(self) -> None:
         """Again, after `refuse`: on the same port."""
         self._listener = socket.create_server(("127.0.0.1", self._port))
-        self._port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
 
     def refuse(self) -> None:

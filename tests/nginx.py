@@ -40,12 +40,6 @@ http {{
 """
 
 
-def free_port() -> int:
-    """nginx cannot tell which port it got, so it has to be told one."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def nginx(folder: Path, http: str) -> Iterator[None]:
     """Runs while the block does. http: what stands inside the http block."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from lines import Pty
 from programs import OnLine, Program, ruuvi_host, simulated
+from tcp_ports import free_port
 
 
 def receiver() -> Program:
@@ -79,8 +80,7 @@ def test_a_host_that_does_not_answer_is_not_taken_for_none(tmp_path: Path) -> No
 
 
 def test_a_server_that_is_away(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        url = f"http://127.0.0.1:{reserved.getsockname()[1]}/"
+    url = f"http://127.0.0.1:{free_port()}/"
     with board() as coprocessor:
         code, told = doctor(coprocessor.port, url, tmp_path)
     assert code == 3
@@ -93,8 +93,7 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
 
 
 def test_what_waits_is_told(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        url = f"http://127.0.0.1:{reserved.getsockname()[1]}/"
+    url = f"http://127.0.0.1:{free_port()}/"
     state = tmp_path / "state"
     with board() as coprocessor:
         port = coprocessor.port

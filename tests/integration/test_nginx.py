@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from certificates import Folder, authority, chain, encrypted
-from nginx import free_port, needs_nginx, nginx
+from nginx import needs_nginx, nginx
 from posting import ACCEPTED, BODY, GATEWAY
+from tcp_ports import free_port
 
 from ruuvi_host.config.addresses import basic_authorization
 from ruuvi_host.config.targets import HttpTarget, TlsFiles

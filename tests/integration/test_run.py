@@ -5,7 +5,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from programs import COMMAND, Program, ruuvi_host, simulated
+from tcp_ports import free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
@@ -125,8 +125,7 @@ def wait_until_received(state: str) -> None:
 
 def test_a_server_that_is_down_costs_nothing(state: str) -> None:
     """Batches wait, also over a stop of the host, and arrive in the end."""
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}/"
     with run(state, "--simulate", "--url", url, "--interval", "1") as host:
         host.wait_for("not delivered")
@@ -219,8 +218,7 @@ def test_old_firmware(state: str) -> None:
 def test_nginx_as_the_server(state: str, tmp_path: Path) -> None:
     assert NGINX
     log = tmp_path / "access.log"
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
+    port = free_port()
     configuration = tmp_path / "nginx.conf"
     configuration.write_text(f"""
         daemon off; master_process off; pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log;

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from nginx import free_port, needs_nginx, nginx, wait_until_listening
+from nginx import needs_nginx, nginx, wait_until_listening
 from programs import COMMAND, Program, ruuvi_host
+from tcp_ports import free_port
 
 from ruuvi_host.relay.http.signing import default_key
 from ruuvi_host.simulator.board import Board

@@ -29,6 +29,7 @@ from peer import (
     silent,
 )
 from rfc2217_server import Rfc2217Server, pyserial_is_old
+from tcp_ports import free_port
 
 from firmware_protocol.events import Ready
 from firmware_protocol.messages import SetAll
@@ -324,11 +325,10 @@ class TcpBoard:
         self.connections = 0
         self._server: asyncio.Server | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self.port = 0
+        self.port = free_port()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         assert self._server
@@ -406,8 +406,9 @@ def test_the_pause_is_short_again_after_a_success(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_board_behind_a_tcp_server_that_restarts() -> None:
+    board = TcpBoard()
+
     async def main() -> None:
-        board = TcpBoard()
         await board.start()
         async with supervised(f"socket://127.0.0.1:{board.port}") as host:
             await host.until(lambda: len(host.events.reports) > 20)
