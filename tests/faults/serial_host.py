@@ -27,6 +27,9 @@ BURST = 4
 RATE = 800
 """Reports per second, as nearly as the machine allows. Three times what the line of a real board
 can carry."""
+ON_THE_WAY = 0.05
+"""Seconds in which the kernel brings bytes from one end of a pty to the other, on a busy machine;
+meanwhile nobody can tell that they are not read."""
 SENSORS = 50_000
 KEY = ":".join(f"{byte:02X}" for byte in IDENTITY[:8])
 """Who the peer is, which is what its host signs with."""
@@ -123,11 +126,12 @@ class Bench:
             before = self.port_of_host()
             await self.peer.pour(b"".join(map(around, frames) if around else frames))
             self.figures.offered += BURST
+            await asyncio.sleep(BURST / RATE)
             if self.may_close:
                 await until(lambda: not self.port_of_host() or not self.peer.unread())
+                await asyncio.sleep(ON_THE_WAY)
                 if not before or self.port_of_host() != before:
                     self.figures.unheard += BURST
-            await asyncio.sleep(BURST / RATE)
 
     def port_of_host(self) -> str:
         """The host's descriptor of the port; empty: it has it closed. A descriptor that is opened
@@ -140,6 +144,8 @@ class Bench:
 
     async def read_by_host(self) -> None:
         """Until everything that was put on the line has been taken from it."""
+        await until(lambda: not self.peer.unread())
+        await asyncio.sleep(ON_THE_WAY)
         await until(lambda: not self.peer.unread())
 
     async def accounting(self) -> Figures:

@@ -141,7 +141,7 @@ async def test_an_ack_of_something_else(tmp_path: Path) -> None:
         code, _ = await board.hil(tmp_path, "test_all_channels or test_gets_ready or test_inner")
     assert code == 1
     found = failures(tmp_path)
-    assert "but 1 ACK of ADV_RPRT" in found["test_all_channels_off"]
+    assert "1 ACK of ADV_RPRT" in found["test_all_channels_off"]
     assert "nor did it come earlier in this run" in found["test_inner_0a"]
     assert "has not answered SET_ALL" in found["test_gets_ready"]
 

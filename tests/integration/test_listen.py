@@ -117,6 +117,8 @@ class Terminal:
         self.ours, self.theirs = os.openpty()
         self.before = termios.tcgetattr(self.theirs)
         self.resize(columns, lines)
+        # These would count for more than the terminal's own size.
+        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             [COMMAND, "listen", "--simulate"],
             stdin=self.theirs,
@@ -124,7 +126,7 @@ class Terminal:
             stderr=self.theirs,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env=os.environ | {"TERM": term},
+            env=environment | {"TERM": term},
         )
         self.text = ""
 
