@@ -21,12 +21,16 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/mypy
 
+# Most tests wait most of the time, so there are more workers than processors. WORKERS=0: one
+# process, for pdb.
+WORKERS ?= 6
 tests: $(VENV)/.test
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 RIG ?= sim
+FIRMWARE ?= both
 hil: $(VENV)/.test
-	$(BIN)/pytest hil --rig $(RIG) --report hil-report/$(RIG)
+	$(BIN)/pytest hil --rig $(RIG) --firmware $(FIRMWARE) --report hil-report/$(RIG)-$(FIRMWARE)
 
 bench: $(VENV)/.bench
 	$(BIN)/python tools/bench.py

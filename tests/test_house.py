@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
@@ -96,15 +97,21 @@ class Module:
 def read(root: Path) -> list[Module]:
     """Every module of the house that stands under `root`."""
     return [
-        Module(
-            ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"),
-            ast.get_docstring(source),
-            frozenset(imports(source, path.relative_to(root).parts[:-1])),
-        )
+        parse(path.relative_to(root), path.read_text("utf-8"))
         for tree in TREES
         for path in sorted((root / tree).rglob("*.py"))
-        for source in [ast.parse(path.read_text("utf-8"), str(path))]
     ]
+
+
+@cache
+def parse(path: Path, text: str) -> Module:
+    """The module at `path`, below the root. Many tests here read the whole house."""
+    source = ast.parse(text, str(path))
+    return Module(
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__"),
+        ast.get_docstring(source),
+        frozenset(imports(source, path.parts[:-1])),
+    )
 
 
 def imports(source: ast.Module, package: tuple[str, ...]) -> Iterator[str]:
