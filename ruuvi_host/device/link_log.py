@@ -30,9 +30,13 @@ class LinkLog:
         self._resets_failed = Repeated(clock=clock.monotonic)
         self._reboots = Repeated(REPEATED, clock.monotonic)
         self._quiet_times = Repeated(REPEATED, clock.monotonic)
+        self._identities = Repeated(clock=clock.monotonic)
+        self._moves = Repeated(clock=clock.monotonic)
+        self._refusals = Repeated(REPEATED, clock.monotonic)
         self._ready_at: float | None = None
         self._is_first_life = True
         self._ready_line_owed = True
+        self._identity_line_owed = True
         self._reports_line_owed = False
         self._refused_before = False
 
@@ -44,13 +48,19 @@ class LinkLog:
 
     def moved(self, path: str) -> None:
         """The port has another name now."""
-        self._info("the port is %s now", path)
+        if count := self._moves.due():
+            self._info("the port is %s now%s", path, _more(count))
 
     def identified(self, device: DeviceId) -> None:
-        self._info("coprocessor %s", address_text(device.addr))
+        """Another one than before. Told after a line about a loss; else at most once a minute: a
+        coprocessor with a fault may have another address each time."""
+        count = self._identities.due()
+        if count or self._identity_line_owed:
+            self._info("coprocessor %s%s", address_text(device.addr), _more(count or 1))
+        self._identity_line_owed = False
 
     def configured(self, *, refused: bool, again: bool) -> None:
-        if refused and not self._refused_before:
+        if refused and not self._refused_before and self._refusals.due():
             self._warning(
                 "the coprocessor refused part of its settings and works with the rest: either no "
                 "channel is enabled, or its chip has no coded PHY"
@@ -81,7 +91,7 @@ class LinkLog:
             self._info("coprocessor has rebooted")
         else:
             self._info("coprocessor has rebooted %d times since the last message", count)
-        self._ready_line_owed = True
+        self._ready_line_owed = self._identity_line_owed = True
 
     def lost(self, error: DeviceError) -> None:
         """The link was lost, or the port could not be opened again."""
@@ -95,7 +105,7 @@ class LinkLog:
             self._warning("%s; trying again", error)
         else:
             self._warning("%s; trying again (%d failures since the last message)", error, count)
-        self._ready_line_owed = True
+        self._ready_line_owed = self._identity_line_owed = True
 
     def reset(self) -> None:
         """The reset line was pulled. Also a line: it is rare, and somebody may wonder."""
@@ -125,3 +135,7 @@ class LinkLog:
 
     def _warning(self, message: str, *facts: object) -> None:
         log.warning("%s" + message, self._prefix, *facts)  # noqa: G003
+
+
+def _more(count: int) -> str:
+    return f" ({count} times since the last message)" if count > 1 else ""

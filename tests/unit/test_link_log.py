@@ -5,6 +5,7 @@ import logging
 import pytest
 from conftest import ManualClock
 
+from firmware_protocol.messages import DeviceId
 from ruuvi_host.device.link_log import LinkLog
 from ruuvi_host.errors import PortError
 
@@ -97,3 +98,37 @@ def test_one_of_several_says_which_one_it_is(caplog: pytest.LogCaptureFixture) -
     reader.cycle(1)
     reader.link.not_reset(PortError("/dev/x", "no"))
     assert all(line.startswith("#2: ") for line in reader.lines())
+
+
+def test_one_that_is_another_each_time_costs_a_line_a_minute(reader: Reader) -> None:
+    """Nothing else is told of it: it answers at once, and is never configured."""
+    for number in range(3000):
+        reader.link.identified(DeviceId(bytes(8), number.to_bytes(6)))
+        reader.clock.advance(0.1)
+    lines = reader.lines()
+    assert len(lines) == 5
+    assert lines[0] == "coprocessor 00:00:00:00:00:00"
+    assert lines[1] == "coprocessor 00:00:00:00:02:58 (600 times since the last message)"
+
+
+def test_another_one_in_its_place_is_told_at_once(reader: Reader) -> None:
+    reader.link.identified(DeviceId(bytes(8), bytes(6)))
+    reader.cycle(ready=61)
+    reader.link.identified(DeviceId(bytes(8), bytes([1] * 6)))
+    reader.cycle(ready=61)
+    reader.link.identified(DeviceId(bytes(8), bytes([2] * 6)))
+    told = [line for line in reader.lines() if line.startswith("coprocessor 0")]
+    assert [line[-2:] for line in told] == ["00", "01", "02"]
+
+
+def test_a_port_that_moves_all_the_time_costs_a_line_a_minute(reader: Reader) -> None:
+    for number in range(300):
+        reader.link.moved(f"/dev/ttyACM{number % 2}")
+        reader.clock.advance(0.5)
+    assert len(reader.lines()) == 3
+
+
+def test_a_refusal_that_comes_and_goes_is_told_once_in_a_while(reader: Reader) -> None:
+    for number in range(100):
+        reader.link.configured(refused=number % 2 == 0, again=False)
+    assert sum("refused" in line for line in reader.lines()) == 1
