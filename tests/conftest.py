@@ -50,6 +50,14 @@ class ManualClock:
     def uptime(self) -> float:
         return self._uptime_at_start + self._passed
 
+    def set_wall(self, wall: float) -> None:
+        """Let the wall clock jump."""
+        self._wall_at_start = wall - self._passed
+
+    def set_synchronised(self, *, synchronised: bool) -> None:
+        """What the kernel says from now on."""
+        self._synchronised = synchronised
+
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass."""
         self._passed += seconds

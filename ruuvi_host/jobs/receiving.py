@@ -77,7 +77,7 @@ class Receiving:
         """Send the coprocessors their settings again."""
         self._coprocessors.reconfigure(config.scan)
         if config.trust_clock:
-            self.wall = WallClock(self.clock, trusted=True)
+            self.wall.trust()
 
     def missing(self) -> str:
         """Who has not told who the gateway is, and how much is known of it."""

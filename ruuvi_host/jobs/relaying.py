@@ -9,6 +9,7 @@ from ruuvi_host.config.model import Config
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relays import Relays
 from ruuvi_host.lifetime import to_its_end, together
+from ruuvi_host.logs import Repeated
 from ruuvi_host.monitoring.machine import give_back_memory
 from ruuvi_host.monitoring.starts import Start
 from ruuvi_host.relay.kinds import SinkContext, kind_of
@@ -21,6 +22,12 @@ GRACE = 3.0
 
 CLOCK_CHECK = 1.0
 """Seconds between two questions whether the clock is right."""
+CLOCK_TOLD = 600.0
+"""Seconds in which a clock that jumps all the time gets one line of each kind."""
+
+
+class _ClockWrong(Exception):  # noqa: N818 - an event, not an error
+    """It was right, and has jumped."""
 
 
 class Relaying:
@@ -32,7 +39,7 @@ class Relaying:
         self._ready = asyncio.Event()
         """Batches can be made: the clock is right, the coprocessor configured and known."""
         self.relays = Relays(
-            *(folder, receiving.table, receiving.gateway, self._ready, receiving.clock)
+            *(folder, receiving.table, receiving.gateway, self._ready, receiving.wall)
         )
         self.relays.begin(config)
         self.statistics = Statistics(
@@ -40,17 +47,26 @@ class Relaying:
             *(receiving.table, start, receiving.clock),
         )
         self._clock_right_at = receiving.clock.monotonic() if receiving.wall.check() else None
+        self._clock_lines = [Repeated(CLOCK_TOLD, receiving.clock.monotonic) for _ in range(3)]
         self._begun = False
         self.hindrance = "it is just starting"
         """Why nothing is relayed yet; empty: it is."""
 
     async def run(self) -> None:
-        """Until cancelled. Nothing is posted before the clock is right."""
-        await self._until_clock_is_right()
-        self._begun = True
-        await together(
-            ready=self._become_ready(), statistics=self._post_statistics(), relays=self.relays.run()
-        )
+        """Until cancelled. Nothing is posted while the clock is not right."""
+        while True:
+            await self._until_clock_is_right()
+            self._begun = True
+            try:
+                await together(
+                    ready=self._become_ready(),
+                    statistics=self._post_statistics(),
+                    relays=self.relays.run(),
+                    clock=self._while_clock_is_right(),
+                )
+            except _ClockWrong:
+                # What waits has times from before the jump: it is kept.
+                await self.reconfigure(self._config)
 
     async def reconfigure(self, config: Config) -> None:
         """After `run` was cancelled: go on with `config`, as a gateway does. What waits becomes a
@@ -78,15 +94,31 @@ class Relaying:
         wall = self._receiving.wall
         if not self._config.use_timestamps or wall.check():
             return
-        self.hindrance = "the clock is not right"
-        log.warning(
-            "the clock is not synchronised: nothing is relayed until it is (--trust-clock skips "
-            "this)"
-        )
+        wrong, right, _ = self._clock_lines
+        self.hindrance = f"the clock is not right: {wall.problem}"
+        if wrong.due():
+            log.warning(
+                "the clock is not right: %s. Nothing is relayed until it is (--trust-clock skips "
+                "this; restart ruuvi-host if it was wrong before and is right now)",
+                wall.problem,
+            )
         while not wall.check():  # noqa: ASYNC110 - the kernel tells only who asks
             await asyncio.sleep(CLOCK_CHECK)
-        self._clock_right_at = self._receiving.clock.monotonic()
-        log.info("the clock is right")
+        if self._clock_right_at is None:
+            self._clock_right_at = self._receiving.clock.monotonic()
+        if right.due():
+            log.info("the clock is right")
+
+    async def _while_clock_is_right(self) -> None:
+        """Raises _ClockWrong when it is not any more."""
+        wall, jumps = self._receiving.wall, self._clock_lines[-1]
+        while self._config.use_timestamps:
+            right = wall.check()
+            if (news := wall.take_news()) and jumps.due():
+                log.warning("%s", news)
+            if not right:
+                raise _ClockWrong
+            await asyncio.sleep(CLOCK_CHECK)
 
     async def _become_ready(self) -> None:
         """Nothing new is posted before. The backlog of a previous run is."""

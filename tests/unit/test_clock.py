@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from conftest import ManualClock
 
-from ruuvi_host.clock import EARLIEST, SystemClock, WallClock
+from ruuvi_host.clock import EARLIEST, LONG_UP, NOTED, SystemClock, WallClock
 
 
 def test_the_kernel_can_be_asked() -> None:
@@ -106,3 +106,141 @@ def test_not_with_a_time_that_cannot_be(caplog: pytest.LogCaptureFixture) -> Non
     wall = WallClock(ManualClock(wall=5.0, synchronised=False, uptime=9999.0), trusted=False)
     assert not wall.check()
     assert not caplog.records
+
+
+# -- a clock that jumps ---------------------------------------------------------------------------
+
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+YEAR = 366 * DAY
+
+
+class Jumping:
+    """A clock that was right, and the one that watches it."""
+
+    def __init__(self, *, synchronised: bool = True, trusted: bool = False) -> None:
+        self.clock = ManualClock(wall=NOW, synchronised=synchronised, uptime=LONG_UP)
+        self.wall = WallClock(self.clock, trusted=trusted)
+        assert self.wall.check()
+
+    def jump(self, seconds: float) -> None:
+        self.clock.set_wall(self.clock.wall() + seconds)
+
+    def ten_minutes(self) -> bool:
+        """Is it right in the end?"""
+        for _ in range(601):
+            self.clock.advance(1.0)
+            right = self.wall.check()
+        return right
+
+
+def test_small_corrections_are_not_told_however_many() -> None:
+    it = Jumping()
+    for _ in range(100):
+        it.jump(NOTED - 1)
+        assert it.wall.utc() == int(it.clock.wall())
+    assert it.wall.take_news() == ""
+
+
+@pytest.mark.parametrize("seconds", [61.0, -61.0, DAY, -DAY])
+def test_a_jump_that_can_be_explained_is_told_and_followed(seconds: float) -> None:
+    it = Jumping()
+    it.jump(seconds)
+    assert it.wall.utc() == int(NOW + seconds)
+    assert it.wall.check()
+    assert "it has jumped from 2027-01-15 08:00:00 to 2027-01-1" in it.wall.take_news()
+    assert it.wall.take_news() == ""
+
+
+@pytest.mark.parametrize("seconds", [EARLIEST - NOW - DAY, 10 * YEAR, -1e12, 1e15])
+@pytest.mark.parametrize("trusted_by", ["kernel", "uptime"])
+def test_after_a_jump_that_cannot_be_there_is_no_time(seconds: float, trusted_by: str) -> None:
+    """Seen at once, by whoever asks first, and not only by `check`."""
+    it = Jumping(synchronised=trusted_by == "kernel")
+    it.jump(seconds)
+    assert it.wall.utc() is None
+    assert it.wall.wall() == NOW
+    assert not it.wall.check()
+    assert "it has jumped from 2027-01-15 08:00:00 to" in it.wall.problem
+    it.clock.advance(5.0)
+    assert it.wall.wall() == NOW + 5
+    it.jump(-seconds)
+    assert it.wall.check()
+    assert it.wall.utc() == NOW + 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "right"),
+    [
+        (10 * YEAR, False),  # the kernel contradicts itself, and that cannot be
+        (EARLIEST - NOW - DAY - LONG_UP, False),  # whatever the kernel says
+        (30 * DAY, True),
+        (-30 * DAY, True),
+    ],
+)
+@pytest.mark.parametrize("synchronised", [True, False])
+def test_a_jump_of_a_clock_that_the_kernel_had_vouched_for(
+    seconds: float, right: bool, synchronised: bool
+) -> None:
+    it = Jumping()
+    it.jump(seconds)
+    it.clock.set_synchronised(synchronised=synchronised)
+    assert not it.wall.check()
+    assert it.ten_minutes() is right
+    if right:
+        assert it.wall.utc() == int(it.clock.wall())
+        assert "taken for right" in it.wall.take_news()
+
+
+def test_a_time_server_is_believed_at_once_when_nothing_vouched_for_the_time_before() -> None:
+    """A machine without a battery, started without a network."""
+    it = Jumping(synchronised=False)
+    it.jump(2 * YEAR)
+    assert it.wall.utc() is None
+    it.clock.set_synchronised(synchronised=True)
+    assert it.wall.check()
+    assert it.wall.utc() == NOW + 2 * YEAR
+
+
+def test_the_kernel_can_vouch_later() -> None:
+    it = Jumping(synchronised=False)
+    it.clock.set_synchronised(synchronised=True)
+    assert it.wall.check()
+    it.jump(10 * YEAR)
+    assert not it.ten_minutes()
+
+
+def test_a_clock_that_goes_on_jumping_does_not_settle() -> None:
+    it = Jumping(synchronised=False)
+    it.jump(10 * YEAR)
+    for _ in range(20):
+        it.jump(DAY)
+        assert not it.wall.check()
+        it.clock.advance(100.0)
+    assert it.ten_minutes()
+
+
+@pytest.mark.parametrize("seconds", [EARLIEST - NOW - DAY, 10 * YEAR])
+def test_a_trusted_clock_is_followed_but_not_in_silence(seconds: float) -> None:
+    it = Jumping(trusted=True)
+    it.jump(seconds)
+    assert it.wall.utc() == int(NOW + seconds)
+    assert "it has jumped" in it.wall.take_news()
+
+
+def test_trust_ends_the_waiting() -> None:
+    it = Jumping()
+    it.jump(10 * YEAR)
+    assert not it.wall.check()
+    it.wall.trust()
+    assert it.wall.utc() == int(NOW + 10 * YEAR)
+
+
+def test_a_suspended_machine_has_not_jumped() -> None:
+    """Its monotonic time stands still meanwhile, its uptime does not."""
+    it = Jumping()
+    before = it.clock.monotonic()
+    it.clock.monotonic = lambda: before  # type: ignore[method-assign]
+    it.clock.advance(30 * DAY)
+    assert it.wall.check()
+    assert it.wall.take_news() == ""
