@@ -1,17 +1,18 @@
 """Addresses of servers: which can be posted to, which are Ruuvi's, and the user named in one."""
 
-import re
 from base64 import b64encode
 from contextlib import suppress
-from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from ruuvi_host.config.targets import Authorization
+from ruuvi_host.config.url import parse_address
 from ruuvi_host.errors import ConfigError
 
 
 def basic_authorization(user: str, password: str) -> Authorization:
-    credentials = b64encode(f"{user}:{password}".encode()).decode("ascii")
+    # A JSON file can hold halves of characters, which have no UTF-8.
+    both = f"{user}:{password}".encode("utf-8", "surrogatepass")
+    credentials = b64encode(both).decode("ascii")
     return Authorization(f"Basic {credentials}", basic=True)
 
 
@@ -30,8 +31,6 @@ def check_url(key: str, url: str) -> str:
         raise ConfigError(key, "the address must begin with http:// or https://")
     if not parts.hostname:
         raise ConfigError(key, "the address names no server, as in http://server:8000/record")
-    if not _can_be_found(parts.netloc, parts.hostname):
-        raise ConfigError(key, "the address names a server as none can be named")
     try:
         usable = parts.port != 0
     except ValueError:  # likewise
@@ -42,31 +41,20 @@ def check_url(key: str, url: str) -> str:
             "the port must be a number from 1 to 65535 (in a user name or password, write / as "
             "%2F and : as %3A)",
         )
-    return url
-
-
-def _can_be_found(netloc: str, host: str) -> bool:
-    """Does `host` look like a name or an IP address? What does not would be refused by the HTTP
-    library, and that too late."""
     try:
-        if netloc.rpartition("@")[2].startswith("["):
-            ip_address(host.replace("%25", "%", 1))
-        elif re.fullmatch(r"[0-9]+(\.[0-9]+){3}", host):
-            ip_address(host)
-        elif not host.isascii():
-            import idna  # as the HTTP library does
-
-            idna.encode(host.lower())
-    except ValueError:  # that of idna is one
-        return False
-    return True
+        parse_address(url)
+    except ValueError as error:
+        raise ConfigError(key, f"the address cannot be used: {error}") from None
+    return url
 
 
 def refuse_ruuvi(url: str) -> None:
     """Simulated readings must not reach Ruuvi's own servers, however they are named."""
-    host = urlsplit(url).hostname or ""
-    with suppress(UnicodeError):  # no host name at all: it will not be found either
-        if is_ruuvi(host.encode("idna").decode("ascii")):
+    if not url:
+        return
+    with suppress(ValueError):  # no address at all: nothing is sent there either
+        host = parse_address(url).host
+        if is_ruuvi(host):
             raise ConfigError("--simulate", f"simulated data is never sent to Ruuvi ({host})")
 
 

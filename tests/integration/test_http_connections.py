@@ -146,6 +146,83 @@ def test_an_answer_that_is_not_read_to_its_end_ends_the_connection() -> None:
     asyncio.run(main())
 
 
+REFUSED = answer(503)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("first", "idle"),
+    [
+        (OK + OK, b""),
+        (OK + b"\r\n", b""),
+        (OK, OK),
+        (OK, b"\0"),
+        (answer(200, "Transfer-Encoding: chunked") + b"0\r\n\r\n" + OK, b""),
+        (b"HTTP/1.1 204 No\r\n\r\n" + OK, b""),
+        (answer(200, "no header"), b""),
+        (answer(200, "Connection : close"), b""),
+        (answer(200, "Connection: x, Close"), b""),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 1\r\n\r\n", b""),
+    ],
+)
+def test_a_connection_that_may_hold_another_answer_is_not_used_again(
+    tmp_path: Path, scheme: str, first: bytes, idle: bytes
+) -> None:
+    """What is left over behind an answer would be taken for the answer to the next batch."""
+    tls = TlsFiles(server_cert=Folder(tmp_path).authority())
+    context = server_context(authority().issue_cert("127.0.0.1"))
+    said, go_on = asyncio.Event(), asyncio.Event()
+    connections = 0
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await read_request(reader)
+        writer.write(first if connections == 1 else REFUSED)
+        if idle:
+            await go_on.wait()
+            writer.write(idle)
+            await writer.drain()
+            said.set()
+        await read_request(reader)
+        writer.write(REFUSED)
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with (
+            serving(say, context if scheme == "https" else None) as port,
+            poster_for(Server(scheme, port), keep_alive=True, tls=tls) as poster,
+        ):
+            assert (await poster.post(BODY, GATEWAY)).verdict is Verdict.ACCEPTED
+            go_on.set()
+            if idle:
+                await said.wait()
+            assert (await poster.post(BODY, GATEWAY)).code == 503
+        assert connections == 2
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_comes_before_the_request_is_whole_ends_the_connection() -> None:
+    async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(413))
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with (
+            serving(early) as port,
+            poster_for(Server("http", port), keep_alive=True) as poster,
+        ):
+            for _ in range(2):
+                assert (await poster.post(bytes(50_000_000), GATEWAY)).code == 413
+
+    asyncio.run(main())
+
+
 # -- proxies --------------------------------------------------------------------------------------
 
 

@@ -131,13 +131,13 @@ def test_an_answer_that_is_lost_costs_a_duplicate_and_no_data(tmp_path: Path) ->
 
     async def main() -> None:
         async with Receiver(Settings(keys=(KEY,), delay=600)) as receiver:
-            world = World(receiver.url, tmp_path, period=3600, phase_timeout=0.1)
+            world = World(receiver.url, tmp_path, period=3600, total_timeout=0.1)
             world.hear(1)
             await world.run_until(lambda: world.counters.failed_attempts == 1)
             await world.relay.finish(0)
             assert world.counters.kept_reports == 1
             # In the next life it is what waits longest, and comes as the batch that it was.
-            world = World(receiver.url, tmp_path, period=3600, phase_timeout=0.1)
+            world = World(receiver.url, tmp_path, period=3600, total_timeout=0.1)
             assert not await world.relay.drain()
             await becomes_true(lambda: receiver.totals[Result.DUPLICATE] > 0)
             assert [sensors(receipt) for receipt in receiver.batches] == [[1]]

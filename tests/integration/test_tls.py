@@ -408,15 +408,12 @@ def tls_saying(*data: bytes, unwrap: bool = False) -> Handler:
     ("data", "verdict", "reason"),
     [
         (b"", Verdict.LATER, "{server} hung up before it answered"),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", Verdict.LATER, "{server} hung up before it answered"),
+        (b"HTTP/1.1 20", Verdict.LATER, "{server} hung up before it answered"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", Verdict.ACCEPTED, ""),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", Verdict.ACCEPTED, ""),
         (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", Verdict.ACCEPTED, ""),
         (b"HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\nhalf", Verdict.LATER, "status 503 No: half"),
-        (
-            b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 99_999,
-            Verdict.LATER,
-            "what came from {server} is",
-        ),
+        (b"HTTP/1.1 503 OK\r\n" + b"X: y\r\n" * 99_999, Verdict.LATER, "status 503"),
         (b"X" * 300_000, Verdict.LATER, "what came from {server} is no HTTP answer"),
         (b"\x15\x03\x03\x00\x02\x02\x28", Verdict.LATER, "what came from {server} is no HTTP"),
     ],

@@ -1,11 +1,17 @@
-"""What passes our own checks of a request's parts is taken by the HTTP library, whatever it is."""
+"""What passes our own checks of a request's parts is a request, and each answer is read."""
+
+import io
+from http.client import HTTPException, HTTPResponse
+from random import Random
+from typing import Any
 
 import h11
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ruuvi_host.relay.http.address import join, parse_address
-from ruuvi_host.relay.http.request import extra_part, header_lines, secret_problem
+from ruuvi_host.config.url import join, parse_address
+from ruuvi_host.relay.http.reading import AnswerReader, NoAnswer
+from ruuvi_host.relay.http.request import extra_part, head_of, header_lines, secret_problem
 
 BASE = parse_address("http://server/a/b?c")
 LINE = st.one_of(
@@ -19,10 +25,14 @@ LINE = st.one_of(
 
 
 def sent(target: str, headers: list[tuple[str, str]]) -> bytes:
-    base = [("Host", "server"), ("Content-Length", "0")]
-    request = h11.Request(method="POST", target=target, headers=[*base, *headers])
-    data = h11.Connection(h11.CLIENT).send(request)
-    assert data is not None
+    """What is sent, if another library for HTTP takes it for a request."""
+    data = head_of("POST", target, [("Host", "server"), ("Content-Length", "0"), *headers])
+    server = h11.Connection(h11.SERVER)
+    server.receive_data(data)
+    request = server.next_event()
+    assert isinstance(request, h11.Request)
+    assert request.target == target.encode()
+    assert server.next_event() == h11.EndOfMessage()
     return data
 
 
@@ -63,3 +73,75 @@ def test_addresses(text: str) -> None:
             continue
         assert sent(address.target, [("X-Host", address.server)])
         assert address.host.isascii()
+
+
+ANSWERS = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+    b"HTTP/1.0 302 Found\nLocation: /x\n\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"2\r\nok\r\n0\r\n\r\n",
+)
+BITS = (b"\r\n", b"\n", b" ", b"\t", b":", b"\0", b"\xff", b"x", b"9", b"-", b";", b"\r", b"")
+
+
+class _Socket:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def makefile(self, *_: Any) -> io.BytesIO:
+        return io.BytesIO(self.data)
+
+
+def read_by_python(data: bytes) -> int:
+    """The status that http.client reads; 0: none."""
+    response = HTTPResponse(_Socket(data), method="POST")  # type: ignore[arg-type]
+    try:
+        response.begin()
+    except (HTTPException, ValueError):
+        return 0
+    return response.status
+
+
+def read(*pieces: bytes) -> AnswerReader | None:
+    reader = AnswerReader()
+    try:
+        for piece in pieces:
+            reader.feed(piece)
+        reader.end()
+    except NoAnswer:
+        return None
+    return reader
+
+
+def damaged(randomly: Random) -> bytes:
+    data = bytearray(randomly.choice(ANSWERS))
+    for _ in range(randomly.randint(1, 3)):
+        # The version stays: http.client looks at its beginning only.
+        at = randomly.randrange(len("HTTP/1.1"), len(data) + 1)
+        data[at : at + randomly.choice([0, 0, 1, 1, 5])] = randomly.choice(BITS)
+    return bytes(data)
+
+
+@given(st.integers(0, 1 << 32))
+def test_who_is_understood_by_python_is_understood_here(seed: int) -> None:
+    """A 200 that others see and we do not is sent again and again."""
+    randomly = Random(seed)
+    for _ in range(30):
+        data = damaged(randomly)
+        status = read_by_python(data)
+        if 200 <= status < 300:
+            reader = read(data)
+            assert reader, data
+            assert reader.head, data
+            assert reader.head.status == status, data
+
+
+@given(st.integers(0, 1 << 32), st.integers(0, 80), st.integers(0, 80))
+def test_in_how_many_pieces_an_answer_comes_is_all_the_same(seed: int, one: int, two: int) -> None:
+    data = damaged(Random(seed))
+    first, second = sorted((one, two))
+    whole, cut = read(data), read(data[:first], data[first:second], data[second:])
+    assert bool(whole) == bool(cut)
+    if whole and cut:
+        assert (whole.head, whole.headers, whole.content) == (cut.head, cut.headers, cut.content)
+        assert (whole.whole, whole.reusable) == (cut.whole, cut.reusable)

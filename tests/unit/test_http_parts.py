@@ -2,7 +2,7 @@
 
 import pytest
 
-from ruuvi_host.relay.http.address import join, parse_address
+from ruuvi_host.config.url import join, parse_address
 from ruuvi_host.relay.http.redirects import leads_inward
 from ruuvi_host.relay.http.request import extra_part, header_lines, secret_problem, user_problem
 
@@ -31,6 +31,8 @@ def test_path_and_query_stay_as_they_are(url: str, target: str) -> None:
         ("http://[::1]:8000", ("http", "::1", 8000)),
         ("http://[0:0::1]", ("http", "::1", 80)),
         ("http://[fe80::1%25eth0]", ("http", "fe80::1%eth0", 80)),
+        ("http://[FE80::1%eth0.5]", ("http", "fe80::1%eth0.5", 80)),
+        ("http://stra\xdfe.example", ("http", "xn--strae-oqa.example", 80)),
     ],
 )
 def test_origin(url: str, origin: tuple[str, str, int]) -> None:
@@ -58,6 +60,15 @@ def test_origin(url: str, origin: tuple[str, str, int]) -> None:
         "http://a\nb",
         "http://ser%76er",
         "http://\x80",
+        "http://[fe80::1%25\xe9]/",
+        "http://[fe80::1%25]/",
+        "http://[fe80::1%25a%2fb]/",
+        "http://[fe80::1%25\r\nX: y]/",
+        "http://[fe80::1%25" + "x" * 16 + "]/",
+        "http://[::%31]/",
+        "http://[v1.x]/",
+        "http://\ud800/",
+        "http://xn--\xe9/",
         "http://" + "a" * 300,
         "http://server/" + "x" * 20_000,
     ],
@@ -65,6 +76,12 @@ def test_origin(url: str, origin: tuple[str, str, int]) -> None:
 def test_no_address(url: str) -> None:
     with pytest.raises(ValueError, match=r"^it"):
         parse_address(url)
+
+
+def test_a_redirect_on_a_link_local_server_keeps_its_zone() -> None:
+    for zone in ("eth0", "3"):
+        there = join(parse_address(f"http://[fe80::1%25{zone}]:8000/a"), "b")
+        assert (there.host, there.port, there.target) == (f"fe80::1%{zone}", 8000, "/b")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.addresses import is_ruuvi
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import HttpTarget
+from ruuvi_host.config.url import parse_address
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
-from ruuvi_host.relay.http.address import parse_address
 from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, PostOutcome, Step
 from ruuvi_host.relay.http.poster import PHASE_TIMEOUT, Poster
 from ruuvi_host.relay.kinds import CheckResult

@@ -1,33 +1,25 @@
-"""One request, one answer, and the connection that may be kept for the next one; the one module
-that knows httpx.
+"""One request, one answer, and the connection that may be kept for the next one.
 
-httpx is used without its client, which would add headers that the gateway does not send, keep
-cookies, read .netrc and proxies from the environment, and turn a redirected POST into a GET. It
-writes the request; its engine (see `connection.py`) sends it.
+It is HTTP/1.1 of our own, as `wire.py`, `reading.py` and `way.py` are: a library's client takes
+only answers that are right, tells nothing of what lies behind one, and adds what no gateway sends.
 """
 
 import asyncio
-import sys
 
-# httpx imports its own command line, and with it rich (35 ms, 5 MB), wherever click and rich are
-# installed. None in sys.modules makes that import fail, which httpx is prepared for.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-
-import httpx  # noqa: E402  (after the line above)
-
-from ruuvi_host.relay.http.address import Address  # noqa: E402
-from ruuvi_host.relay.http.answer import Answer  # noqa: E402
-from ruuvi_host.relay.http.connection import Connection, Shared  # noqa: E402
-from ruuvi_host.relay.http.outcome import NotDelivered  # noqa: E402
-from ruuvi_host.relay.http.proxy import Proxy  # noqa: E402
-from ruuvi_host.relay.http.request import Header  # noqa: E402
-from ruuvi_host.relay.http.tls import Tls  # noqa: E402
+from ruuvi_host.config.url import Address
+from ruuvi_host.relay.http.answer import Answer
+from ruuvi_host.relay.http.connection import Connection
+from ruuvi_host.relay.http.outcome import NotDelivered
+from ruuvi_host.relay.http.proxy import Proxy
+from ruuvi_host.relay.http.request import Request
+from ruuvi_host.relay.http.tls import Tls
+from ruuvi_host.relay.http.way import Shared
 
 
 class Exchange:
     """Makes requests, one at a time.
 
-    phase_timeout: seconds without progress in connecting, TLS, writing and reading.
+    phase_timeout: seconds without progress in connecting, TLS and writing.
     """
 
     def __init__(self, phase_timeout: float, proxy: Proxy | None, *, keep_alive: bool) -> None:
@@ -46,13 +38,12 @@ class Exchange:
     async def close(self) -> None:
         kept, self._kept = self._kept, None
         if kept:
-            await kept.close()
+            kept.close()
 
-    async def post(
+    async def send(
         self,
+        request: Request,
         address: Address,
-        headers: list[Header],
-        body: bytes,
         tls: Tls | None,
         *,
         deadline: float,
@@ -63,46 +54,33 @@ class Exchange:
 
         tls: for https. before: the IP address of the server that redirected us here.
         """
-        kept = self._kept
-        if kept and kept.way.leads_to(address, tls) and not before:
-            self._kept = None
+        kept, self._kept = self._kept, None
+        if kept and kept.way.leads_to(address, tls) and not before and await kept.is_usable():
             try:
-                return await self._post(kept, address, headers, body, deadline)
+                return await self._send(kept, request, deadline)
             except NotDelivered as failure:
                 # It may close a connection that rests while we begin to use it.
-                if kept.way.connected or not failure.hung_up:
+                if not failure.hung_up:
                     raise
-        await self.close()
+        elif kept:
+            kept.close()
         connection = Connection(self._shared, address, tls, before)
-        return await self._post(connection, address, headers, body, deadline)
+        return await self._send(connection, request, deadline)
 
-    async def _post(
-        self,
-        connection: Connection,
-        address: Address,
-        headers: list[Header],
-        body: bytes,
-        deadline: float,
-    ) -> Answer:
-        url = f"{address.scheme}://{address.server}/"
-        request = httpx.Request("POST", url, headers=headers, content=body)
-        assert isinstance(request.stream, httpx.AsyncByteStream)
-        way, whole = connection.way, False
+    async def _send(self, connection: Connection, request: Request, deadline: float) -> Answer:
+        way, reusable = connection.way, False
         try:
-            # The target as it is: httpx would write some characters of a path in another way.
-            answer, whole = await connection.post(
-                address.target, request.headers.raw, request.stream, deadline
-            )
+            answer, reusable = await connection.send(request, deadline)
             return answer
         except NotDelivered as failure:
             if way.tls:
                 way.tls.forget_session()
-            if failure.hung_up and way.connected:
+            if failure.hung_up and connection.is_new:
                 async with asyncio.timeout_at(deadline):
                     await way.ask_why()
             raise
         finally:
-            if whole and self._shared.keep_alive and not way.before:
+            if reusable and self._shared.keep_alive and not way.before:
                 self._kept = connection
             else:
-                await connection.close()
+                connection.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
-from ruuvi_host.relay.http.address import parse_address
+from ruuvi_host.config.url import parse_address
 from ruuvi_host.relay.http.outcome import NotDelivered
 from ruuvi_host.relay.http.proxy import parse_proxy
 from ruuvi_host.relay.http.request import read_parts

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import RUUVI, HttpTarget
+from ruuvi_host.config.url import public_url
 from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.http.address import public_url
 from ruuvi_host.relay.http.check import check, empty_batch
 from ruuvi_host.relay.http.faults import faults_of
 from ruuvi_host.relay.http.poster import Poster

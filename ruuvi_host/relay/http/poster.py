@@ -10,9 +10,9 @@ import logging
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
+from ruuvi_host.config.url import parse_address, public_url
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated, printable
-from ruuvi_host.relay.http.address import parse_address, public_url
 from ruuvi_host.relay.http.answer import Answer
 from ruuvi_host.relay.http.exchange import Exchange
 from ruuvi_host.relay.http.outcome import (
@@ -25,7 +25,7 @@ from ruuvi_host.relay.http.outcome import (
 )
 from ruuvi_host.relay.http.proxy import parse_proxy
 from ruuvi_host.relay.http.redirects import MAX_REDIRECTS, REDIRECTS, following, not_followed
-from ruuvi_host.relay.http.request import Parts, read_parts, request_headers, without
+from ruuvi_host.relay.http.request import Parts, Request, read_parts, request_headers, without
 from ruuvi_host.relay.http.signing import MAX_KEY_BYTES, Signer
 from ruuvi_host.relay.http.tls import Tls, made_of
 from ruuvi_host.relay.sink import Verdict
@@ -107,8 +107,9 @@ class Poster:
             own = own and address.origin == self._address.origin
             headers = request_headers(self._target, parts, address, body, signature, own=own)
             tls = await self._tls_for(own) if address.scheme == "https" else None
-            answer = await self._exchange.post(
-                address, headers, body, tls, deadline=deadline, before=before
+            request = Request("POST", address.target, headers, body)
+            answer = await self._exchange.send(
+                request, address, tls, deadline=deadline, before=before
             )
             if own:  # another server, reached by a redirect, has no say in this
                 period = self._heed(answer) or period

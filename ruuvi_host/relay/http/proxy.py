@@ -4,7 +4,7 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from ruuvi_host.relay.http.address import Address, parse_address
+from ruuvi_host.config.url import Address, parse_address
 from ruuvi_host.relay.http.request import longest_first
 
 

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ruuvi_host.config.addresses import is_ruuvi
-from ruuvi_host.relay.http.address import Address, join
+from ruuvi_host.config.url import Address, join
 from ruuvi_host.relay.http.outcome import NotDelivered, Step
 from ruuvi_host.relay.sink import Verdict
 

@@ -9,10 +9,11 @@ from binascii import Error as Base64Error
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote_plus, urlsplit
 
 from ruuvi_host.config.targets import HttpTarget
-from ruuvi_host.relay.http.address import Address
+from ruuvi_host.config.url import Address
 from ruuvi_host.relay.http.files import fault, read_file
 
 USER_AGENT = "Ruuvi Gateway HTTP Client/1.0"
@@ -21,9 +22,28 @@ MAX_EXTRA = 8192
 
 Header = tuple[str, str]
 
+
+class Request(NamedTuple):
+    """One request."""
+
+    method: str
+    target: str
+    headers: list[Header]
+    body: bytes = b""
+
+
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_A_LINE = re.compile(r"[^\t\x20-\x7e]")
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding"})
 """They decide to whom a request goes and where it ends."""
+
+
+def head_of(method: str, target: str, headers: list[Header]) -> bytes:
+    """The bytes before the body. Raises ValueError for what would break out of its line."""
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    if _NOT_IN_A_LINE.search("".join(lines)) or " " in target:
+        raise ValueError("a line of the request has a line break or a control character in it")
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 def header_lines(data: bytes) -> list[Header] | str:

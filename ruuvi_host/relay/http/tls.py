@@ -6,8 +6,8 @@ import ssl
 from ipaddress import ip_address
 
 from ruuvi_host.config.targets import TlsFiles
+from ruuvi_host.config.url import Address
 from ruuvi_host.logs import printable
-from ruuvi_host.relay.http.address import Address
 from ruuvi_host.relay.http.files import Fingerprint, fault, fingerprint, read_file
 from ruuvi_host.relay.http.outcome import NotDelivered, Step
 from ruuvi_host.relay.sink import Verdict
@@ -241,7 +241,7 @@ def _is_hashed(folder: str) -> bool:
 def _resuming(tls: Tls) -> type[ssl.SSLObject]:
     """What `tls.context` makes of each connection: one that begins with the last session.
 
-    A class, because neither httpcore nor anyio has a parameter for the session.
+    A class, because asyncio has no parameter for the session.
     """
 
     class Resuming(ssl.SSLObject):

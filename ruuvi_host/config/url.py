@@ -1,13 +1,20 @@
-"""Where a post goes: an http or https address, taken apart and checked."""
+"""An http or https address, taken apart and checked: to all others a request can be made.
+
+The configuration and the redirects of servers are checked here, by the same rules.
+"""
 
 import re
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 PORTS = {"http": 80, "https": 443}
 
 _HOST = re.compile(r"[a-z0-9_.-]{1,255}")
+_IN_BRACKETS = re.compile(
+    r"([0-9a-f:.]+)(?:%25([A-Za-z0-9_.-]{1,15})|%([A-Za-z][A-Za-z0-9_.-]{0,14}))?"
+)
+"""An IPv6 address, and perhaps its zone: the name or number of a network interface."""
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 _NOT_SENT_AS_IT_IS = re.compile(rb"[^\x21-\x7e]")
 _LONGEST = 16 * 1024
@@ -55,16 +62,16 @@ def parse_address(url: str) -> Address:
     if port == 0:
         raise ValueError("its port is 0")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Address(
-        parts.scheme, _host(parts.hostname), port or PORTS[parts.scheme], _printable(target)
-    )
+    host = _host(parts.hostname, in_brackets=parts.netloc.rpartition("@")[2].startswith("["))
+    return Address(parts.scheme, host, port or PORTS[parts.scheme], _printable(target))
 
 
 def join(address: Address, location: str) -> Address:
     """What `location` means in an answer of `address`. Raises ValueError."""
     if len(location) > _LONGEST or any(c < " " or c == "\x7f" for c in location):
         raise ValueError("it is too long, or has control characters in it")
-    host = f"[{address.host}]" if ":" in address.host else address.host
+    host = address.host.replace("%", "%25")
+    host = f"[{host}]" if ":" in host else host
     base = f"{address.scheme}://{host}:{address.port}{address.target}"
     try:
         joined = urljoin(base, location.strip())
@@ -75,21 +82,17 @@ def join(address: Address, location: str) -> Address:
 
 def public_url(url: str) -> str:
     """A URL as it may be logged: without user information and query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _host(host: str) -> str:
-    if ":" in host:
-        host, percent, zone = unquote(host).partition("%")
-        try:
-            return str(IPv6Address(host)) + percent + zone
-        except AddressValueError:
-            raise ValueError("its host is no IPv6 address") from None
-    try:
-        ascii_host = host if host.isascii() else host.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        raise ValueError("its host is no name") from None
+def _host(host: str, *, in_brackets: bool) -> str:
+    if in_brackets:
+        return _in_brackets(host)
+    ascii_host = host if host.isascii() else _international(host)
     if not _HOST.fullmatch(ascii_host):
         raise ValueError("its host is no name")
     # Systems read 127.1 or 0x7f000001 as addresses, too; nobody means one who writes so.
@@ -99,6 +102,27 @@ def _host(host: str) -> str:
         except AddressValueError:
             raise ValueError("its host is no IPv4 address") from None
     return ascii_host
+
+
+def _in_brackets(host: str) -> str:
+    found = _IN_BRACKETS.fullmatch(host)
+    if not found and "%" in host:
+        raise ValueError("its host has something behind the % that is no network interface")
+    try:
+        address = str(IPv6Address(found[1] if found else host))
+    except AddressValueError:
+        raise ValueError("its host is no IPv6 address") from None
+    zone = found and (found[2] or found[3])
+    return f"{address}%{zone}" if zone else address
+
+
+def _international(host: str) -> str:
+    import idna
+
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except UnicodeError:
+        raise ValueError("its host is no name") from None
 
 
 def _printable(target: str) -> str:
