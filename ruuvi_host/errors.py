@@ -105,6 +105,7 @@ class SpoolError(RelayError):
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
         self.path = path
+        self.problem = problem
 
 
 class HealthError(RuuviHostError):

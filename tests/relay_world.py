@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
+from spooled import rows
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.model import Profile
@@ -30,7 +31,6 @@ from ruuvi_host.relay.relay import HostRelay
 from ruuvi_host.relay.sink import Outcome, Verdict
 from ruuvi_host.relay.source import BatchSource, Nonces
 from ruuvi_host.relay.spool.disk import Disk
-from ruuvi_host.relay.spool.reading import rows
 from ruuvi_host.relay.spool.spool import Spool
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
 
 if TYPE_CHECKING:
     from ruuvi_host.jobs.state import StateDirectory
+    from ruuvi_host.relay.spool.reading import Unreadable
     from ruuvi_host.relay.spool.values import Entry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,20 +49,28 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a 
 def list_(state_dir: str | None, as_json: bool) -> None:
     """A line for each target: batches, reports, size, and when the oldest batch was made.
 
-    Also while `run` is running.
+    Also while `run` is running. Exit status 4: a spool cannot be read, or not all of it.
     """
     from dataclasses import asdict
 
-    from ruuvi_host.jobs.state import spools
+    from ruuvi_host.errors import SpoolError
+    from ruuvi_host.jobs.state import set_aside, spools
     from ruuvi_host.relay.spool import reading
 
     folder = _folder(state_dir)
     names = spools(folder)
+    failed: list[SpoolError] = []
     for name in names:
-        if not _path(folder, name).exists():
+        path = _path(folder, name)
+        if not path.exists() and not path.is_symlink():
             click.echo(f"{name}: left by an earlier version; the next start reads it", err=True)
             continue
-        found = reading.summary(_path(folder, name))
+        try:
+            found = reading.summary(path)
+            _check_log(path)
+        except SpoolError as error:
+            failed.append(error)
+            continue
         if as_json:
             click.echo(json.dumps({"target": name, **asdict(found)}))
         else:
@@ -70,8 +79,14 @@ def list_(state_dir: str | None, as_json: bool) -> None:
                 f"{name}: batches {found.batches}, reports {found.reports}, "
                 f"{found.size / 1024:.0f} KiB{since}"
             )
+    for file in set_aside(folder):
+        click.echo(f"{file}: was damaged, and set aside; it is not sent", err=True)
     if not names and not as_json:
         click.echo(f"Nothing waits in {folder}.", err=True)
+    for other in failed[:-1]:
+        click.echo(f"Error: {other}", err=True)
+    if failed:
+        raise failed[-1]
 
 
 @command.command()
@@ -82,13 +97,14 @@ def list_(state_dir: str | None, as_json: bool) -> None:
 def show(target: str, state_dir: str | None, as_json: bool, limit: int | None) -> None:
     """A line for each batch of TARGET, the oldest first.
 
-    Also while `run` is running.
+    Also while `run` is running. Exit status 4: not all can be read.
     """
     from itertools import islice
 
     from firmware_protocol.messages import address_text
 
-    for row in islice(_rows(state_dir, target), limit):
+    unreadable = _Unreadable(target)
+    for row in islice(unreadable.without(_entries(state_dir, target)), limit):
         batch = row.batch
         facts = {
             "made": round(row.made),
@@ -103,6 +119,7 @@ def show(target: str, state_dir: str | None, as_json: bool, limit: int | None) -
                 f"{_time(row.made)}  nonce {batch.nonce}, gateway {facts['gw_mac']}, "
                 f"reports {facts['reports']}"
             )
+    unreadable.tell()
 
 
 @command.command()
@@ -117,7 +134,8 @@ def show(target: str, state_dir: str | None, as_json: bool, limit: int | None) -
 def export(target: str, state_dir: str | None, output: Path | None) -> None:
     """The batches of TARGET as JSON lines, each with the body that would be posted.
 
-    Nothing leaves the spool. Also while `run` is running. The key that signs is not exported.
+    Nothing leaves the spool. Also while `run` is running. The key that signs is not exported. Exit
+    status 4: not all can be read.
     """
     import os
     import sys
@@ -125,7 +143,8 @@ def export(target: str, state_dir: str | None, output: Path | None) -> None:
     from ruuvi_host.errors import ConfigError
     from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 
-    rows = _rows(state_dir, target)
+    unreadable = _Unreadable(target)
+    rows = unreadable.without(_entries(state_dir, target))
     count = 0
     with ExitStack() as opened:
         file = sys.stdout
@@ -145,6 +164,7 @@ def export(target: str, state_dir: str | None, output: Path | None) -> None:
             name = output or "stdout"
             raise ConfigError("--output", f"{name} cannot be written: {error.strerror}") from error
     click.echo(f"{target}: batches exported {count}", err=True)
+    unreadable.tell()
 
 
 @command.command()
@@ -188,7 +208,8 @@ def drain(
     """Post the batches of TARGET now, to its server or to --url, until all are accepted.
 
     What is accepted leaves the spool. Not while `run` is running, which does the same by itself.
-    Exit status 4: the server did not accept all; the rest stays.
+    Exit status 4: the server did not accept all, and the rest stays; or batches were refused, too
+    old or unreadable, or the spool cannot be used.
     """
     from ruuvi_host import logs
     from ruuvi_host.config.addresses import refuse_ruuvi
@@ -220,6 +241,8 @@ def drain(
     click.echo(f"{target}: {told}", err=True)
     if told.left:
         raise SinkError(target, "not all was accepted; the rest stays in the spool")
+    if told.dropped:
+        raise SinkError(target, "not all could be sent; the rest is lost")
 
 
 # --- what they share
@@ -232,9 +255,20 @@ def _private(path: str, flags: int) -> int:
 
 
 def _folder(option: str | None) -> Path:
+    """Raises ConfigError when it cannot be looked into: it may hold something."""
     from ruuvi_host.config.model import state_directory
+    from ruuvi_host.errors import ConfigError
 
-    return state_directory(Path(option) if option else None, simulated=False)
+    folder = state_directory(Path(option) if option else None, simulated=False)
+    try:
+        next(folder.iterdir(), None)
+    except FileNotFoundError as error:
+        if option:
+            raise ConfigError("--state-dir", f"{folder}: there is no such folder") from error
+    except OSError as error:
+        problem = f"{folder} cannot be read: {error.strerror}"
+        raise ConfigError("--state-dir", problem) from error
+    return folder
 
 
 def _path(folder: Path, target: str) -> Path:
@@ -249,10 +283,47 @@ def _path(folder: Path, target: str) -> Path:
     return folder / f"{target}.spool"
 
 
-def _rows(state_dir: str | None, target: str) -> Iterator[Entry]:
+def _entries(state_dir: str | None, target: str) -> Iterator[Entry | Unreadable]:
     from ruuvi_host.relay.spool import reading
 
-    return reading.rows(_path(_folder(state_dir), target))
+    folder = _folder(state_dir)
+    path = _path(folder, target)
+    _check_log(path)
+    return reading.entries(path)
+
+
+def _check_log(path: Path) -> None:
+    """Raises SpoolError."""
+    from ruuvi_host.errors import SpoolError
+    from ruuvi_host.relay.spool import reading
+
+    if reading.log_is_damaged(path):
+        problem = "is damaged; the next start of the host saves what can be read"
+        raise SpoolError(f"{path}-wal", problem)
+
+
+class _Unreadable:
+    """Counts the batches that cannot be read."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._count = 0
+
+    def without(self, entries: Iterator[Entry | Unreadable]) -> Iterator[Entry]:
+        from ruuvi_host.relay.spool.values import Entry
+
+        for each in entries:
+            if isinstance(each, Entry):
+                yield each
+            else:
+                self._count += 1
+
+    def tell(self) -> None:
+        """Raises SinkError if there are any."""
+        from ruuvi_host.errors import SinkError
+
+        if self._count:
+            raise SinkError(self._target, f"damaged, and cannot be read: batches {self._count}")
 
 
 @contextmanager

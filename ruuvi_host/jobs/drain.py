@@ -8,8 +8,10 @@ from typing import NoReturn
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Target
+from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.jobs.state import set_aside
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.kinds import SinkContext, kind_of
 from ruuvi_host.relay.relay import HostRelay
@@ -24,11 +26,25 @@ class Drained:
     accepted: int
     """Batches; likewise the others."""
     refused: int
+    aged_out: int
+    unreadable: int
     left: int
+    set_aside: bool
+    """The file was damaged; there may have been more in it."""
+
+    @property
+    def dropped(self) -> bool:
+        """Something is undelivered, and not in the spool any more."""
+        return bool(self.refused + self.aged_out + self.unreadable) or self.set_aside
 
     def __str__(self) -> str:
-        refused = f", refused {self.refused}" if self.refused else ""
-        return f"batches accepted {self.accepted}{refused}, left {self.left}"
+        dropped = {
+            "refused": self.refused,
+            "too old": self.aged_out,
+            "unreadable": self.unreadable,
+        }
+        said = "".join(f", {why} {count}" for why, count in dropped.items() if count)
+        return f"batches accepted {self.accepted}{said}, left {self.left}"
 
 
 async def drain(folder: Path, name: str, target: Target, config: Config) -> Drained:
@@ -50,11 +66,19 @@ async def drain(folder: Path, name: str, target: Target, config: Config) -> Drai
     )
     sink = kind.make_sink(target, SinkContext(config))
     relay = HostRelay(name, sink, source, spool, clock, kind.pacing(target))
+    before = set_aside(folder)
     try:
+        await spool.open()
+        if spool.failure:
+            raise SpoolError(str(spool.path), spool.failure.why)
         await relay.drain()
     finally:
         await relay.finish(0)
-    return Drained(counters.accepted, counters.refused, counters.kept)
+    return Drained(
+        *(counters.accepted, counters.refused, counters.aged_out, counters.unreadable),
+        counters.kept,
+        set_aside(folder) != before,
+    )
 
 
 def _nobody() -> NoReturn:

@@ -99,6 +99,11 @@ def spools(path: Path) -> list[str]:
     return sorted({file.stem for kind in ("spool", "jsonl") for file in path.glob(f"*.{kind}")})
 
 
+def set_aside(path: Path) -> list[str]:
+    """Damaged spools in the state folder `path`, which nobody sends."""
+    return sorted(file.name for file in path.glob("*.damaged*") if "-" not in file.suffix)
+
+
 def _make(path: Path) -> None:
     """Make a folder for this user alone, and so those above it that are missing: pathlib's own
     `parents` leaves them to the umask, and the next instance may live in one of them."""

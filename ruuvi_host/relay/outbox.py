@@ -88,10 +88,10 @@ class Outbox:
 
     async def keep(self, waiting: Waiting) -> None:
         """In the spool, at its place."""
-        self.spool.in_hand.add(waiting)
+        self.spool.hold(waiting)
         await self.spool.add(waiting)
         if waiting not in (self.newest, self.current):
-            self.spool.in_hand.discard(waiting)
+            self.spool.put_back(waiting)
 
     def take_newest(self) -> Waiting | None:
         """It is the current one then."""
@@ -126,7 +126,7 @@ class Outbox:
         waiting = self.current
         if waiting and waiting.batch.advertisements:
             await self.keep(waiting)  # before anything else
-            self.spool.in_hand.discard(waiting)
+            self.spool.put_back(waiting)
         elif waiting:
             self._drop_empty()
         self.current = None
@@ -162,7 +162,7 @@ class Outbox:
             if waiting and not waiting.kept:
                 self._lose(waiting)
         self.current = self.newest = self._before_newest = None
-        self.spool.in_hand.clear()
+        self.spool.put_back()
 
     async def close(self) -> None:
         """Nothing is delivered any more. Raises SpoolError if something could not be written."""

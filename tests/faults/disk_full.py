@@ -23,10 +23,14 @@ GATEWAY = DeviceId(bytes(8), bytes(6))
 BATCHES = 1000
 
 
-def batch(nonce: int, raw: int = 3000) -> Batch:
+REPORTS = 100
+"""In a batch: about 3 KB."""
+
+
+def batch(nonce: int) -> Batch:
     """One that cannot be compressed."""
-    heard = Advertisement(os.urandom(6), os.urandom(200), -60, 1, 15, 37, None, 0.0, 1_800_000_000)
-    parts = (heard._replace(data=os.urandom(200)) for _ in range(raw // 200))
+    heard = Advertisement(os.urandom(6), b"", -60, 1, 15, 37, None, 0.0, 1_800_000_000)
+    parts = (heard._replace(data=os.urandom(28)) for _ in range(REPORTS))
     return Batch(nonce, GATEWAY, tuple(parts))
 
 
@@ -41,16 +45,21 @@ def take_all_room(folder: Path, number: int) -> None:
 async def main(folder: Path) -> None:
     clock, counters = SystemClock(), RelayCounters()
     spool = Spool(folder, "custom", SpoolSettings(), counters, clock)
-    most_in_memory = 0
+    most_in_memory, when_the_first_left = 0, (0, 0)
     for nonce in range(BATCHES):
         if nonce == BATCHES // 2:
             take_all_room(folder, 1)
         await spool.add(spool.new(batch(nonce)))
         most_in_memory = max(most_in_memory, spool.only_in_memory[0])
+        if counters.overflowed and not any(when_the_first_left):
+            ballast = (folder / "custom.ballast").stat().st_size
+            when_the_first_left = ballast, spool.only_in_memory[1]
     told = {
+        "when_the_first_left": when_the_first_left,
         "kept": spool.batches,
         "overflowed": counters.overflowed,
         "most_in_memory": most_in_memory,
+        "in_memory": spool.only_in_memory[0],
         "ballast": (folder / "custom.ballast").stat().st_size,
     }
     take_all_room(folder, 2)
@@ -75,4 +84,5 @@ async def main(folder: Path) -> None:
     print(json.dumps(told))
 
 
-asyncio.run(main(Path(sys.argv[1])))
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,7 +1,9 @@
 """`ruuvi-host spool` as a user runs it, beside and without a running host."""
 
 import json
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,4 +108,61 @@ def test_wrong_use(tmp_path: Path) -> None:
     done = spool("list", "--state-dir", folder)
     assert done.returncode == 4
     assert "custom.spool: file is not a database" in done.stderr
-    assert spool("list", "--state-dir", str(tmp_path / "none")).stderr.startswith("Nothing waits")
+    for named, sentence in (
+        (tmp_path / "none", "there is no such folder"),
+        (tmp_path / "custom.spool", "cannot be read: Not a directory"),
+    ):
+        for words in (["list"], ["show", "custom"], ["export", "custom"]):
+            done = spool(*words, "--state-dir", str(named))
+            assert done.returncode == 2
+            assert sentence in done.stderr
+
+
+def test_what_cannot_be_read_is_not_nothing(state: str, tmp_path: Path) -> None:
+    found = listed(state)
+    path = Path(state, "custom.spool")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        (last,) = connection.execute("SELECT max(seq) FROM batch").fetchone()
+        connection.execute("UPDATE batch SET nonce = nonce + 1 WHERE seq = ?", (last,))
+    Path(state, "another.spool").write_text("Dear diary")
+    done = spool("list", "--state-dir", state)
+    assert done.returncode == 4
+    assert "another.spool: file is not a database" in done.stderr
+    assert f"custom: batches {found['batches']}, " in done.stdout, "the others are listed"
+    Path(state, "another.spool").unlink()
+    for command in ("show", "export"):
+        done = spool(command, "custom", "--state-dir", state)
+        assert done.returncode == 4
+        assert "custom: damaged, and cannot be read: batches 1" in done.stderr
+        assert len(done.stdout.splitlines()) == found["batches"] - 1
+    with FaultServer(lambda n: "ok") as server:
+        done = spool("drain", "custom", "--url", server.url, "--state-dir", state)
+    assert done.returncode == 4
+    assert f"batches accepted {found['batches'] - 1}, unreadable 1, left 0" in done.stderr
+
+
+def test_a_drain_of_what_cannot_be_opened_or_is_refused_has_not_done_its_work(
+    state: str, tmp_path: Path
+) -> None:
+    count = listed(state)["batches"]
+    path = Path(state, "custom.spool")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 1")  # the program wants to write another one
+        connection.execute("BEGIN EXCLUSIVE")
+        done = spool("drain", "custom", "--url", NOBODY, "--state-dir", state)
+        connection.execute("COMMIT")
+    assert done.returncode == 4
+    assert "custom.spool: database is locked" in done.stderr
+    assert listed(state)["batches"] == count
+    with FaultServer(lambda n: "400") as server:
+        done = spool("drain", "custom", "--url", server.url, "--state-dir", state)
+    assert done.returncode == 4
+    assert f"batches accepted 0, refused {count}, left 0" in done.stderr
+    path.write_text("Dear diary")
+    with FaultServer(lambda n: "ok") as server:
+        done = spool("drain", "custom", "--url", server.url, "--state-dir", state)
+    assert done.returncode == 4
+    assert "nothing of custom.damaged1 can be read" in done.stderr
+    assert "custom.damaged1: was damaged, and set aside; it is not sent" in (
+        spool("list", "--state-dir", state).stderr
+    )

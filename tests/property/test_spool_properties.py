@@ -127,7 +127,7 @@ class World:
         if waiting:
             assert waiting.batch == self.model[0]
             await self.spool.add(waiting)
-            self.spool.in_hand.discard(waiting)
+            self.spool.put_back(waiting)
 
     async def wait(self, seconds: int, _: int) -> None:
         self.clock.advance(seconds)

@@ -18,13 +18,13 @@ from typing import Any
 from conftest import ManualClock
 from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
+from spooled import rows
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.monitoring.counters import RelayCounters
-from ruuvi_host.relay.spool.reading import rows
 from ruuvi_host.relay.spool.spool import Spool
 from ruuvi_host.relay.spool.unwritten import Waiting
 
@@ -164,7 +164,7 @@ class World:
             try:
                 await self.spool.add(waiting)
             finally:
-                self.spool.in_hand.discard(waiting)
+                self.spool.put_back(waiting)
 
     def let_others_pass(self, number: int) -> None:
         self.drain(self.postpone(number))
@@ -245,7 +245,7 @@ class World:
     async def compare(self) -> None:
         """What is counted is what is on disk, when it can be written again."""
         await self.settle()
-        self.spool.in_hand.clear()
+        self.spool.put_back()
         self.in_hand.clear()
         self.add(1)
         await self.settle()

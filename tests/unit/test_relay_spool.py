@@ -17,6 +17,7 @@ import pytest
 from conftest import ManualClock
 from hypothesis import given
 from hypothesis import strategies as st
+from spooled import rows
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.spool import SpoolSettings
@@ -26,7 +27,7 @@ from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.spool import jobs, values
 from ruuvi_host.relay.spool.errors import DamagedError
 from ruuvi_host.relay.spool.file import SpoolFile
-from ruuvi_host.relay.spool.reading import rows, summary
+from ruuvi_host.relay.spool.reading import summary
 from ruuvi_host.relay.spool.record import pack, unpack
 from ruuvi_host.relay.spool.spool import Spool
 from ruuvi_host.relay.spool.values import Entry
@@ -189,7 +190,7 @@ def test_what_is_in_hand_is_not_given_out_again(tmp_path: Path) -> None:
         assert second
         assert (first.batch.nonce, second.batch.nonce) == (1, 2)
         assert await spool.oldest(0.0, int) is None
-        spool.in_hand.discard(first)
+        spool.put_back(first)
         again = await spool.oldest(0.0, int)
         assert again
         assert again.batch.nonce == 1
@@ -224,7 +225,7 @@ def test_of_a_batch_that_was_confirmed_in_parts_the_rest_stays_at_its_place(
         assert (spool.batches, spool.reports, spool.only_in_memory) == (2, 3, (0, 0))
         assert [row.batch for row in rows(spool.path)] == [batch(1, 2, 3), batch(2, 4)]
         await spool.shorten(waiting, part(waiting.batch, 3))
-        spool.in_hand.clear()
+        spool.put_back()
         assert await take_all(spool) == [batch(1, 3), batch(2, 4)]
         await spool.close()
         assert names(tmp_path) == []
@@ -257,7 +258,7 @@ def test_what_was_confirmed_does_not_come_back_while_the_disk_cannot_be_written(
         with closing(sqlite3.connect(spool.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")  # it may be read, and not be written
             await spool.shorten(waiting, part(waiting.batch, 3))
-            spool.in_hand.clear()
+            spool.put_back()
             assert (spool.batches, spool.reports, spool.only_in_memory) == (2, 2, (1, 1))
             given = [await spool.oldest(0.0, int), await spool.oldest(0.0, int)]
             assert {w.batch for w in given if w} == {batch(1, 3), batch(2, 4)}
@@ -265,7 +266,7 @@ def test_what_was_confirmed_does_not_come_back_while_the_disk_cannot_be_written(
         assert spool.only_in_memory == (0, 0)
         found = [row.batch for row in rows(spool.path)]
         assert found == [batch(1, 3), batch(2, 4), batch(3, 5)]
-        spool.in_hand.clear()
+        spool.put_back()
         assert await take_all(spool) == found
         await spool.close()
 
@@ -383,7 +384,7 @@ def test_what_is_too_old_leaves_and_jumps_of_the_clock_make_nothing_old(tmp_path
         await fill(spool, batch(1))
         clock.jump = 1e9
         assert await spool.oldest(0.0, int)
-        spool.in_hand.clear()
+        spool.put_back()
         clock.jump = -1e9
         await fill(spool, batch(2))
         clock.advance(60)
@@ -409,7 +410,7 @@ def test_a_batch_of_a_time_that_cannot_be_is_as_old_as_the_start(
         await spool.open()
         clock.advance(99)
         assert await spool.oldest(0.0, int)
-        spool.in_hand.clear()
+        spool.put_back()
         clock.advance(2)
         assert await take_all(spool) == []
         assert spool.counters.aged_out == 1
@@ -460,7 +461,7 @@ def test_a_file_whose_making_was_cut_short_is_a_spool_with_nothing_in_it(
                 ("auto_vacuum", 2),
                 ("journal_mode", "wal"),
                 ("application_id", 0x52755370),
-                ("user_version", 1),
+                ("user_version", 2),
             ):
                 assert connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)
         assert [row.batch.nonce for row in rows(path)] == [1, 2]
@@ -804,7 +805,7 @@ def test_a_batch_in_hand_outlives_a_file_that_cannot_be_replaced(tmp_path: Path)
         assert spool.batches == 100, "what is lost is not known yet"
         assert in_hand[0]
         await spool.add(in_hand[0])  # its delivery has failed
-        spool.in_hand.clear()
+        spool.put_back()
         assert spool.only_in_memory == (0, 0)
         assert (spool.batches, spool.counters.unreadable) == (len(in_hand), 100 - len(in_hand))
         assert await take_all(spool) == [waiting.batch for waiting in in_hand if waiting]
@@ -825,7 +826,7 @@ def test_a_batch_that_could_not_be_postponed_keeps_its_place(tmp_path: Path) -> 
                 await spool.postpone(first)
             assert [row.batch.nonce for row in rows(spool.path)] == [1, 2]
             if put_back:
-                spool.in_hand.clear()
+                spool.put_back()
             else:
                 await spool.remove(first)
         assert [row.batch.nonce for row in rows(spool.path)] == [2]

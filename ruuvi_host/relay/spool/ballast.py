@@ -4,6 +4,8 @@ import os
 from contextlib import closing, suppress
 from pathlib import Path
 
+from ruuvi_host import private_files
+
 _LEAST = 4096
 
 
@@ -21,10 +23,10 @@ class Ballast:
     def take(self) -> None:
         """As much of it as there is room for."""
         size = self.size
-        if self._taken() >= size:
+        if self.taken >= size:
             return
         with suppress(OSError):
-            ballast = os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600)
+            ballast = private_files.opener(str(self._path), os.O_CREAT | os.O_WRONLY)
             with closing(os.fdopen(ballast, "wb")):
                 while size >= _LEAST:
                     try:
@@ -34,8 +36,10 @@ class Ballast:
                         os.ftruncate(ballast, 0)
                         size //= 2
 
-    def _taken(self) -> int:
+    @property
+    def taken(self) -> int:
+        """Bytes of it that there are."""
         try:
-            return self._path.stat().st_size
+            return self._path.lstat().st_size
         except OSError:
             return 0

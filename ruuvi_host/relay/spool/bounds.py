@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.relay.spool.database import Database
+from ruuvi_host.relay.spool.errors import DamagedError
 from ruuvi_host.relay.spool.schema import LOG_ROOM
 
 Leaving = list[tuple[int, int]]
@@ -35,19 +36,24 @@ def free_pages(database: Database, need: int, held: Collection[int]) -> Leaving:
     return left
 
 
-def delete_oldest(
-    database: Database, number: int, held: Collection[int], before: float | None = None
-) -> Leaving:
-    """before: only what was made before that time."""
+def delete_oldest(database: Database, number: int, held: Collection[int]) -> Leaving:
     leaving = [
         (seq, reports)
-        for seq, reports, made in database.rows(
-            "SELECT seq, reports, made FROM batch ORDER BY seq LIMIT ?", number + len(held)
+        for seq, reports in database.rows(
+            "SELECT seq, reports FROM batch ORDER BY seq LIMIT ?", number + len(held)
         )
-        if seq not in held and (before is None or made < before)
+        if seq not in held
     ][:number]
-    database.each("DELETE FROM batch WHERE seq = ?", ((seq,) for seq, _ in leaving))
+    delete(database, leaving)
     return leaving
+
+
+def delete(database: Database, leaving: Leaving) -> None:
+    """Raises DamagedError when one is not where it was found: it would be found again and again."""
+    before = database.changes
+    database.each("DELETE FROM batch WHERE seq = ?", ((seq,) for seq, _ in leaving))
+    if database.changes - before != len(leaving):
+        raise DamagedError(str(database.path), "is damaged (its order)")
 
 
 def oldest_made(database: Database, held: Collection[int]) -> float:

@@ -28,7 +28,6 @@ class Contents:
         self.batches = 0
         self.reports = 0
         self.in_hand: set[Waiting] = set()
-        """What the relay is about to send: it does not leave for others."""
         self.unwritten = Unwritten()
         self._counters = counters
 
@@ -59,6 +58,7 @@ class Contents:
 
     def bound_memory(self) -> None:
         for waiting in self.unwritten.overflow(self.in_hand):
+            self.unwritten.discard(waiting)
             waiting.kept = False
             self._dropped(Reason.FULL, 1, waiting.reports)
 
@@ -142,6 +142,8 @@ class Contents:
         self._counters.from_previous_run_reports += reports
 
     def _dropped(self, reason: Reason, batches: int, reports: int) -> None:
+        # A damaged number of reports must not be told on for ever.
+        reports = self.reports if batches == self.batches else min(reports, self.reports)
         self._left(batches, reports)
         counters = self._counters
         match reason:

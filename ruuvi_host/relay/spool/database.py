@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from ruuvi_host.relay.spool.ballast import Ballast
 from ruuvi_host.relay.spool.errors import DiskFullError
-from ruuvi_host.relay.spool.schema import PAGE
+from ruuvi_host.relay.spool.schema import LOG_ROOM, PAGE
 from ruuvi_host.relay.spool.trouble import trouble
 
 T = TypeVar("T")
@@ -40,6 +40,11 @@ class Database:
     def free(self) -> int:
         """Bytes of the pages without content: the file need not grow for so much."""
         return self.value("PRAGMA freelist_count") * PAGE
+
+    @property
+    def changes(self) -> int:
+        """Rows that were changed since it was opened."""
+        return self._connection.total_changes
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with trouble(self.path):
@@ -78,6 +83,10 @@ class Database:
         except DiskFullError:
             with self.without_ballast():
                 return self.transaction(work, durable=durable)
+
+    def spare(self, need: int) -> bool:
+        """Is the ballast larger by `need` than what has to stay for deletions?"""
+        return self.ballast.taken >= need + LOG_ROOM
 
     @contextmanager
     def without_ballast(self) -> Iterator[None]:

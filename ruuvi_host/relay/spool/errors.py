@@ -7,5 +7,9 @@ class DiskFullError(SpoolError):
     """There is no room, not even by giving up the ballast."""
 
 
+class ReadOnlyError(SpoolError):
+    """The file system is read-only, as Linux makes one that has failed."""
+
+
 class DamagedError(SpoolError):
     """The file is not, or no longer, a spool of this version."""

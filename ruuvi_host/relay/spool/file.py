@@ -5,17 +5,18 @@ It blocks, so it never runs in the event loop's thread.
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.relay.spool import bounds
 from ruuvi_host.relay.spool.database import Database
-from ruuvi_host.relay.spool.errors import DiskFullError
+from ruuvi_host.relay.spool.errors import DamagedError, DiskFullError
 from ruuvi_host.relay.spool.opening import open_database
-from ruuvi_host.relay.spool.record import pack, unpack
-from ruuvi_host.relay.spool.schema import COLUMNS, PAGE
+from ruuvi_host.relay.spool.record import Row, batch_of, changed, row_of
+from ruuvi_host.relay.spool.schema import COLUMNS, MARKS, PAGE
 from ruuvi_host.relay.spool.values import DiskFull, Entry, Event, Left, Reason, Wrote
 
 
@@ -72,13 +73,14 @@ class SpoolFile:
 
     # --- the queue
 
-    def add(self, entry: Entry, held: Collection[int] = ()) -> None:
+    def add(self, entry: Entry, held: Collection[int] = (), *, oldest_leave: bool = True) -> None:
         """Keep a batch at its place, instead of what is there. The oldest leave for it.
 
-        held: places of those that must not. Raises ValueError for a batch that cannot be.
+        held: places of those that must not. oldest_leave: also when the disk is full, as far as
+        the ballast does not help. Raises ValueError for a batch that cannot be.
         """
-        row = self._row(entry)
-        need = len(row[-1]) + PAGE
+        row = row_of(entry.place + self.base, entry.made, entry.batch)
+        need = len(row.packed) + PAGE
         database, seqs = self._database, self._seqs(held)
 
         def insert() -> bounds.Leaving:
@@ -89,10 +91,15 @@ class SpoolFile:
         try:
             self._left(Reason.FULL, database.transaction(insert))
         except DiskFullError:
+            spare = database.spare(need)
+            if not spare and not oldest_leave:
+                database.was_full = True
+                raise
             with database.without_ballast():
-                free = database.transaction(lambda: bounds.free_pages(database, need, seqs))
-                self._left(Reason.FULL, free)
-                database.checkpoint()
+                if not spare:
+                    free = database.transaction(lambda: bounds.free_pages(database, need, seqs))
+                    self._left(Reason.FULL, free)
+                    database.checkpoint()
                 self._left(Reason.FULL, database.transaction(insert))
         self._events.append(Wrote(entry))
 
@@ -113,28 +120,30 @@ class SpoolFile:
         group: list[Entry] = []
         first_gateway = b""
         unreadable: bounds.Leaving = []
-        for seq, made, nonce, reports, gateway, packed in self._rows(self._seqs(held)):
-            if group and (gateway != first_gateway or not 0 <= made - group[0].made < window):
-                break
+        for row in self._rows(self._seqs(held)):
             try:
-                batch = unpack(nonce, gateway, packed)
+                batch = batch_of(row)
             except ValueError:
-                unreadable.append((seq, reports))
+                unreadable.append((row.seq, row.reports))
                 continue
+            late = group and not 0 <= row.made - group[0].made < window
+            if group and (late or row.gateway != first_gateway):
+                break
             if group and batch.counted != group[0].batch.counted:
                 break
-            group.append(Entry(seq - self.base, made, batch))
-            first_gateway = gateway
+            group.append(Entry(row.seq - self.base, row.made, batch))
+            first_gateway = row.gateway
             if not window:
                 break
         if unreadable:
-            self.remove([seq - self.base for seq, _ in unreadable])
-            self._left(Reason.UNREADABLE, unreadable)
+            self._delete(Reason.UNREADABLE, unreadable)
+            self._shrink_if_empty()
         return group
 
     def merge(self, places: Collection[int], merged: Entry) -> bool:
         """Put one batch in the place of several, in one step. False: they are not all there."""
-        seqs, row = self._seqs(places), self._row(merged)
+        seqs = self._seqs(places)
+        row = row_of(merged.place + self.base, merged.made, merged.batch)
         marks = ",".join("?" * len(seqs))
 
         def swap() -> bool:
@@ -150,17 +159,26 @@ class SpoolFile:
     def move(self, place: int, later: int) -> None:
         """Give a batch, if it is there, another place."""
         seq, new = place + self.base, later + self.base
-        update = "UPDATE batch SET seq = ? WHERE seq = ?"
-        self._database.change(lambda: self._database.rows(update, new, seq), durable=False)
+
+        def move() -> None:
+            for row in self._database.rows(f"SELECT {COLUMNS} FROM batch WHERE seq = ?", seq):
+                with suppress(ValueError):  # what is damaged is told when its turn comes
+                    self._put(changed(Row(*row), seq=new))
+                    self._database.rows("DELETE FROM batch WHERE seq = ?", seq)
+
+        self._database.change(move, durable=False)
 
     def drop_aged(self, now: float, held: Collection[int] = ()) -> None:
         """Delete what has waited for too long."""
         limit, seqs, database = now - self._settings.max_age, self._seqs(held), self._database
         while bounds.oldest_made(database, seqs) < limit:
-            aged = database.change(
-                lambda: bounds.delete_oldest(database, 100, seqs, before=limit), durable=False
-            )
-            self._left(Reason.AGED, aged)
+            left: dict[Reason, bounds.Leaving] = {Reason.AGED: [], Reason.UNREADABLE: []}
+            for row in islice(self._rows(seqs), 100):
+                if row.made >= limit:
+                    break
+                left[_why_old(row)].append((row.seq, row.reports))
+            for reason, leaving in left.items():
+                self._delete(reason, leaving)
         self._shrink_if_empty()
 
     # --- the end
@@ -192,21 +210,22 @@ class SpoolFile:
     def _seqs(self, places: Iterable[int]) -> set[int]:
         return {place + self.base for place in places}
 
-    def _row(self, entry: Entry) -> tuple[Any, ...]:
-        batch = entry.batch
-        gateway = batch.gateway.id + batch.gateway.addr
-        seq, reports = entry.place + self.base, len(batch.advertisements)
-        return seq, entry.made, batch.nonce, reports, gateway, pack(batch)
+    def _put(self, row: Row) -> None:
+        self._database.rows(f"INSERT OR REPLACE INTO batch VALUES ({MARKS})", *row)
 
-    def _put(self, row: tuple[Any, ...]) -> None:
-        self._database.rows("INSERT OR REPLACE INTO batch VALUES (?, ?, ?, ?, ?, ?)", *row)
+    def _delete(self, reason: Reason, leaving: bounds.Leaving) -> None:
+        database = self._database
+        database.change(lambda: bounds.delete(database, leaving), durable=False)
+        self._left(reason, leaving)
 
-    def _rows(self, held: Collection[int]) -> Iterator[tuple[int, float, int, int, bytes, bytes]]:
-        last = -1
+    def _rows(self, held: Collection[int]) -> Iterator[Row]:
+        last = -(2**63)
         query = f"SELECT {COLUMNS} FROM batch WHERE seq > ? ORDER BY seq LIMIT 1"
         while found := self._database.rows(query, last):
-            (row,) = found
-            last = row[0]
+            row = Row(*found[0])
+            if row.seq <= last:
+                raise DamagedError(str(self._database.path), "is damaged (its order)")
+            last = row.seq
             if last not in held:
                 yield row
 
@@ -218,3 +237,12 @@ class SpoolFile:
     def _shrink_if_empty(self) -> None:
         if self._is_empty:
             self._database.shrink()
+
+
+def _why_old(row: Row) -> Reason:
+    """A damaged row may say anything of its age."""
+    try:
+        batch_of(row)
+    except ValueError:
+        return Reason.UNREADABLE
+    return Reason.AGED

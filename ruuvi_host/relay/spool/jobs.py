@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ruuvi_host.errors import SpoolError
-from ruuvi_host.relay.spool.errors import DamagedError
-from ruuvi_host.relay.spool.values import Entry
+from ruuvi_host.relay.spool.errors import DamagedError, DiskFullError, ReadOnlyError
+from ruuvi_host.relay.spool.values import Entry, Failure
 
 if TYPE_CHECKING:  # sqlite takes 2 MB, and is only needed in the disk's thread
     from ruuvi_host.relay.spool.file import SpoolFile
@@ -32,25 +32,32 @@ class OpenFile:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Put batches into the file, in order. The sentences are about those that could not be."""
+    """Put batches into the file, in order. The failures are about those that could not be."""
 
     entries: tuple[Entry, ...]
     held: frozenset[int]
     """Places of those that must not leave for them."""
+    oldest_leave: bool
+    """For want of room on the disk."""
 
-    def run(self, file: "SpoolFile") -> tuple[str, ...]:
+    def run(self, file: "SpoolFile") -> tuple[Failure, ...]:
         failures = []
         for entry in self.entries:
             try:
-                file.add(entry, self.held)
+                file.add(entry, self.held, oldest_leave=self.oldest_leave)
             except ValueError as error:  # a batch that no coprocessor can have sent
-                failures.append(str(error))
+                failures.append(Failure(str(error)))
             except DamagedError:
                 raise
             except SpoolError as error:  # the next one would not fare better
-                failures.append(str(error))
+                failures.append(failure(error))
                 break
         return tuple(failures)
+
+
+def failure(error: SpoolError) -> Failure:
+    """For people, and for the judgement of health."""
+    return Failure(str(error), error.problem, isinstance(error, DiskFullError | ReadOnlyError))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from firmware_protocol.messages import DeviceId
+from ruuvi_host import private_files
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 
 
 def read(path: Path) -> Iterator[Batch | None]:
     """A batch for each line, None for one that is damaged. Raises OSError."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=private_files.opener) as file:
         for line in file:
             try:
                 yield _from_json(json.loads(line))

@@ -9,7 +9,9 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from ruuvi_host import private_files
 from ruuvi_host.clock import EARLIEST
+from ruuvi_host.relay.spool import log_file, record
 from ruuvi_host.relay.spool.ballast import Ballast
 from ruuvi_host.relay.spool.database import Database
 from ruuvi_host.relay.spool.errors import DamagedError, DiskFullError
@@ -18,8 +20,10 @@ from ruuvi_host.relay.spool.schema import (
     CHECKPOINT_PAGES,
     COLUMNS,
     HEAD,
+    MARKS,
     OTHER_TYPES,
     PAGE,
+    READABLE,
     TABLE,
     UNMADE,
     VERSION,
@@ -34,8 +38,13 @@ def open_database(path: Path, ballast: int, now: float) -> Database:
     """ballast: bytes. now: UTC, seconds, for what carries a time that cannot be. Raises
     DiskFullError, DamagedError or, for what else the system says, SpoolError."""
     with trouble(path):
+        for suffix in ("", "-wal", "-shm"):
+            if Path(f"{path}{suffix}").is_symlink():
+                raise DamagedError(f"{path}{suffix}", "is a symbolic link, which is not followed")
         if not path.exists():  # sqlite would ask the umask
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            os.close(private_files.opener(str(path), os.O_CREAT | os.O_WRONLY))
+        elif log_file.is_damaged(path):
+            raise DamagedError(f"{path}-wal", "is damaged")
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
     database = Database(path, connection, Ballast(path.with_suffix(".ballast"), ballast))
     try:
@@ -58,7 +67,7 @@ def _prepare(database: Database, now: float) -> None:
             database.rows(f"PRAGMA {pragma}")
     elif found[0] != APPLICATION_ID:
         raise DamagedError(str(database.path), "is not a spool of ruuvi-host")
-    elif found[1] != VERSION:
+    elif found[1] not in READABLE:
         sentence = f"is of another version ({found[1]}) of ruuvi-host"
         raise DamagedError(str(database.path), sentence)
     for pragma in (
@@ -69,7 +78,14 @@ def _prepare(database: Database, now: float) -> None:
         database.rows(f"PRAGMA {pragma}")
     if found == UNMADE:
         database.transaction(lambda: _make(database))
-        _sync_folder(database.path.parent)
+        with trouble(database.path):
+            private_files.sync_folder(database.path.parent)
+    elif database.rows("PRAGMA quick_check(1)") != [("ok",)]:
+        # Some damage only hides batches. Reading all of it costs a second or two: it is read for
+        # the number of reports anyway.
+        raise DamagedError(str(database.path), "is damaged (its structure)")
+    elif found[1] != VERSION:  # an older program must not take our rows for damaged ones
+        database.transaction(lambda: database.rows(f"PRAGMA user_version = {VERSION}"))
     _check_rows(database, now)
 
 
@@ -85,18 +101,14 @@ def _check_rows(database: Database, now: float) -> None:
     if database.value(f"SELECT count(*) FROM batch WHERE {OTHER_TYPES}"):
         raise DamagedError(str(database.path), "holds values that are none of a batch")
     # A clock that was wrong when they were made must not make them older than they are.
-    wrong = "made < ? OR made > ?"
-    if database.value(f"SELECT count(*) FROM batch WHERE {wrong}", EARLIEST, now):
-        database.transaction(
-            lambda: database.rows(f"UPDATE batch SET made = ? WHERE {wrong}", now, EARLIEST, now)
-        )
+    wrong = "SELECT seq FROM batch WHERE made < ? OR made > ?"
+    if seqs := [seq for (seq,) in database.rows(wrong, EARLIEST, now)]:
+        database.transaction(lambda: _made_now(database, seqs, now))
 
 
-def _sync_folder(path: Path) -> None:
-    with trouble(path):
-        folder = os.open(path, os.O_RDONLY)
-        try:
-            with suppress(OSError):  # some file systems cannot, and need not
-                os.fsync(folder)
-        finally:
-            os.close(folder)
+def _made_now(database: Database, seqs: list[int], now: float) -> None:
+    for seq in seqs:
+        for row in database.rows(f"SELECT {COLUMNS} FROM batch WHERE seq = ?", seq):
+            with suppress(ValueError):  # what is damaged is told when its turn comes
+                changed = record.changed(record.Row(*row), made=now)
+                database.rows(f"INSERT OR REPLACE INTO batch VALUES ({MARKS})", *changed)

@@ -3,11 +3,16 @@
 Columns, because most of them hold nearly the same value all along, which compresses to nothing: a
 batch of 100 sensors takes about 3 KB. Without `received`: monotonic time means nothing to another
 process.
+
+A row is sealed: a checksum in front of the compressed bytes is that of all its columns. What the
+first versions wrote has none; compressed bytes begin with 0x78, the mark of a seal is another one
+by several bits.
 """
 
 import struct
 import zlib
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.intake.advertisement import Advertisement
@@ -21,6 +26,69 @@ _HEAD = struct.Struct(">BIq")
 """Version, number of reports, the least timestamp."""
 _NO_POWER = -128
 _ADDRESS = 6
+_SEAL = struct.Struct(">BI")
+"""Mark, CRC-32."""
+_MARK = 2
+_UNSEALED = 0x78
+_SEALED = struct.Struct(">qdqq")
+"""Of a row: seq, made, nonce, number of reports."""
+
+
+class Row(NamedTuple):
+    """A batch as it is in the file."""
+
+    seq: int
+    made: float
+    nonce: int
+    reports: int
+    gateway: bytes
+    packed: bytes
+
+
+def row_of(seq: int, made: float, batch: Batch) -> Row:
+    """Raises ValueError for what no coprocessor can have sent."""
+    gateway = batch.gateway.id + batch.gateway.addr
+    return _sealed(Row(seq, made, batch.nonce, len(batch.advertisements), gateway, pack(batch)))
+
+
+def changed(row: Row, *, seq: int | None = None, made: float | None = None) -> Row:
+    """The same batch at another place, or of another time. Raises ValueError when `row` is
+    damaged."""
+    open_ = row._replace(packed=_opened(row))
+    return _sealed(
+        open_._replace(seq=row.seq if seq is None else seq, made=row.made if made is None else made)
+    )
+
+
+def batch_of(row: Row) -> Batch:
+    """Raises ValueError when any column of it is damaged."""
+    batch = unpack(row.nonce, row.gateway, _opened(row))
+    if len(batch.advertisements) != row.reports:
+        raise ValueError("the number of reports is another one")
+    return batch
+
+
+def _sealed(row: Row) -> Row:
+    return row._replace(packed=_SEAL.pack(_MARK, _checksum(row, row.packed)) + row.packed)
+
+
+def _opened(row: Row) -> bytes:
+    """The compressed bytes. Raises ValueError when the seal is broken."""
+    try:
+        if row.packed[0] == _UNSEALED:
+            return row.packed
+        mark, checksum = _SEAL.unpack_from(row.packed)
+        packed = row.packed[_SEAL.size :]
+        if mark != _MARK or checksum != _checksum(row, packed):
+            raise ValueError("the checksum is wrong")
+    except (struct.error, TypeError, IndexError) as error:
+        raise ValueError(f"not a row of a spool: {error}") from error
+    return packed
+
+
+def _checksum(row: Row, packed: bytes) -> int:
+    known = _SEALED.pack(row.seq, row.made, row.nonce, row.reports)
+    return zlib.crc32(packed, zlib.crc32(row.gateway, zlib.crc32(known)))
 
 
 def pack(batch: Batch) -> bytes:

@@ -1,17 +1,27 @@
 """Recovery: what can be read of a file that is damaged, and what the first versions left."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
 from ruuvi_host.clock import EARLIEST
 from ruuvi_host.errors import SpoolError
-from ruuvi_host.relay.spool import jsonl
+from ruuvi_host.relay.spool import jsonl, log_file
 from ruuvi_host.relay.spool.file import SpoolFile
-from ruuvi_host.relay.spool.reading import salvage
+from ruuvi_host.relay.spool.reading import Unreadable, salvage
 from ruuvi_host.relay.spool.values import Entry
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What has become of a damaged spool."""
+
+    sentence: str | None = None
+    """About it, for people."""
+    unreadable: list[tuple[int, int]] = field(default_factory=list)
+    """Place and number of reports of the batches that are lost, as far as they are known."""
 
 
 def set_aside(path: Path) -> tuple[Path | None, str]:
@@ -25,20 +35,37 @@ def set_aside(path: Path) -> tuple[Path | None, str]:
                 Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
     except OSError as error:
         return None, f"it cannot be set aside either: {error.strerror}"
+    if aside.is_symlink():
+        return None, f"it was set aside as {aside.name}"
     return aside, f"it was set aside as {aside.name}"
 
 
-def recover(file: SpoolFile, aside: Path, without: Collection[int]) -> str | None:
-    """Take over what can be read of a damaged spool that was set aside, at the old places.
-
-    A sentence about it, if there is anything. Raises SpoolError.
-    """
-    for entry in salvage(aside):
-        place = entry.place - file.base
-        if place not in without:
-            file.add(replace(entry, place=place))
+def recover(file: SpoolFile, aside: Path, without: Collection[int]) -> Recovered:
+    """Take over what can be read of a damaged spool that was set aside, at the old places. Raises
+    SpoolError."""
+    found = Recovered()
+    for each in _all_of(aside):
+        place = (each.seq if isinstance(each, Unreadable) else each.place) - file.base
+        if place in without:
+            continue
+        if isinstance(each, Unreadable):
+            found.unreadable.append((place, each.reports))
+        else:
+            file.add(replace(each, place=place))
     batches, _ = file.counts()
-    return f"batches saved from {aside.name}: {batches}" if batches else None
+    lost = len(found.unreadable)
+    found.sentence = f"of {aside.name}: batches saved {batches}, unreadable {lost}"
+    if not batches and not lost:
+        found.sentence = f"nothing of {aside.name} can be read"
+    return found
+
+
+def _all_of(aside: Path) -> Iterator[Entry | Unreadable]:
+    """Of its log, too, which sqlite would take up to the damage only."""
+    with suppress(OSError):
+        if log_file.is_damaged(aside):
+            log_file.mend(aside)
+    yield from salvage(aside)
 
 
 def take_over(file: SpoolFile, old: Path, now: float) -> str | None:

@@ -1,8 +1,12 @@
 """Bodies that a server refused, for a person to look at: a small folder, the oldest leave."""
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
+
+from ruuvi_host import private_files
 
 MAX_FILES = 100
 
@@ -21,6 +25,8 @@ def keep(folder: Path, name: str, body: bytes, max_bytes: int) -> str | None:
 
 def _keep(folder: Path, name: str, body: bytes, max_bytes: int) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
+    if not stat.S_ISDIR(folder.lstat().st_mode):  # files would be deleted elsewhere
+        raise OSError(errno.ENOTDIR, "it is not a folder")
     body = body[:max_bytes]
     files = sorted(
         ((stat.st_mtime_ns, stat.st_size, path) for path, stat in _files(folder)), reverse=True
@@ -30,8 +36,7 @@ def _keep(folder: Path, name: str, body: bytes, max_bytes: int) -> None:
         total += size
         if total > max_bytes or number >= MAX_FILES:
             path.unlink(missing_ok=True)
-    opener = lambda path, flags: os.open(path, flags, 0o600)  # noqa: E731
-    with open(folder / name, "wb", opener=opener) as file:
+    with open(folder / name, "wb", opener=private_files.opener) as file:
         file.write(body)
 
 
@@ -39,5 +44,5 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
     found = []
     for path in folder.iterdir():
         with suppress(OSError):
-            found.append((path, path.stat()))
+            found.append((path, path.lstat()))
     return found

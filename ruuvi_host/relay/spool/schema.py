@@ -4,7 +4,14 @@ import sqlite3
 
 APPLICATION_ID = 0x52755370
 """Tells our files from everybody else's ("RuSp")."""
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
+"""Version 1 has rows without a checksum of their own. A program that knows version 1 only sets a
+file of version 2 aside, and otherwise does not touch it."""
+MOST_REPORTS = 1_000_000
+"""In one batch: more than any table holds."""
+MOST_BATCHES = 1_000_000
+"""In one file: more than there is room for."""
 UNMADE = (0, 0, 0)
 """The head of a file whose making was cut short, by a crash or a full disk: there is no table yet.
 Nothing is in it, and whoever opens it to write makes a spool of it."""
@@ -15,6 +22,7 @@ database must be able to grow by so much from the ballast."""
 LOG_ROOM = 2 * CHECKPOINT_PAGES * PAGE
 """Bytes of the bound that are left to the log."""
 COLUMNS = "seq, made, nonce, reports, gateway, packed"
+MARKS = "?, ?, ?, ?, ?, ?"
 TABLE = """
 CREATE TABLE batch (
     seq INTEGER PRIMARY KEY,  -- the order in which they are sent
@@ -27,7 +35,8 @@ CREATE TABLE batch (
 """
 OTHER_TYPES = (
     "(typeof(made), typeof(nonce), typeof(reports), typeof(gateway), typeof(packed))"
-    " != ('real', 'integer', 'integer', 'blob', 'blob') OR reports < 0"
+    " != ('real', 'integer', 'integer', 'blob', 'blob')"
+    f" OR reports NOT BETWEEN 0 AND {MOST_REPORTS}"
 )
 """Of rows that this program has never written."""
 HEAD = """
@@ -40,5 +49,11 @@ the like. In one step: a host may be making the file at this moment."""
 
 def head(connection: sqlite3.Connection) -> tuple[int, int, int]:
     """Raises sqlite3.Error."""
-    found: tuple[int, int, int] = connection.execute(HEAD).fetchone()
+    # Each of its pragmas is a statement of its own: only a transaction makes them one look.
+    connection.execute("BEGIN")
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        found: tuple[int, int, int] = connection.execute(HEAD).fetchone()
+    finally:
+        connection.execute("COMMIT")
     return found

@@ -6,7 +6,8 @@ There is no thread and no file until the first batch has to be kept. All that is
 counted when an answer comes, whether anybody still waits for it or not.
 
 A disk that is full or cannot be written is no reason to lose what a server may take in a minute:
-such batches stay in memory (unwritten.py), and are tried again with the next one.
+such batches stay in memory (unwritten.py), and are tried again with the next one. On a full disk
+the order is: the ballast, then memory, and then the oldest leave the file.
 """
 
 import logging
@@ -25,10 +26,10 @@ from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.spool import refused
 from ruuvi_host.relay.spool.contents import Contents
 from ruuvi_host.relay.spool.disk import Disk, DiskExecutor, DiskThread
-from ruuvi_host.relay.spool.jobs import Job, Merge, Move, Oldest, OpenFile, Remove, Write
+from ruuvi_host.relay.spool.jobs import Job, Merge, Move, Oldest, OpenFile, Remove, Write, failure
 from ruuvi_host.relay.spool.spool_log import SpoolLog
 from ruuvi_host.relay.spool.unwritten import Waiting
-from ruuvi_host.relay.spool.values import Answer, Entry, JobContext
+from ruuvi_host.relay.spool.values import Answer, Entry, Failure, JobContext
 from ruuvi_host.relay.spool.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Spool:
         self._executor = DiskExecutor(f"{name} spool", disk)
         self._log = SpoolLog(self.path, self._state, clock.monotonic)
         self._opened = False
+        self.failure: Failure | None = None
+        """Why the last job that failed could not be done."""
 
     @property
     def batches(self) -> int:
@@ -72,9 +75,14 @@ class Spool:
         return self._contents.reports
 
     @property
-    def in_hand(self) -> set[Waiting]:
+    def in_hand(self) -> frozenset[Waiting]:
         """What the relay is about to send: it does not leave for others."""
-        return self._contents.in_hand
+        return frozenset(self._contents.in_hand)
+
+    @property
+    def unkept(self) -> Failure | None:
+        """Why batches are only in memory; None: none is."""
+        return self.failure if self._unwritten.counts[0] else None
 
     @property
     def only_in_memory(self) -> tuple[int, int]:
@@ -82,6 +90,14 @@ class Spool:
         return self._unwritten.counts
 
     # --- what the relay does
+
+    def hold(self, waiting: Waiting) -> None:
+        """It is in hand from now on."""
+        self._contents.in_hand.add(waiting)
+
+    def put_back(self, *waiting: Waiting) -> None:
+        """It is in hand no more; without any: nothing is."""
+        self._contents.in_hand.difference_update(waiting or self.in_hand)
 
     def new(self, batch: Batch) -> Waiting:
         """A batch that was made now. It is not in the spool yet."""
@@ -146,12 +162,12 @@ class Spool:
                 await self._merge(group, nonce())
         except BaseException:  # nobody waits for them any more
             wanted = False
-            self.in_hand.difference_update(group)
+            self._contents.in_hand.difference_update(group)
             raise
-        self.in_hand.difference_update(group[1:])
-        first = group[0] if group else self._unwritten.first(besides=self.in_hand)
+        self._contents.in_hand.difference_update(group[1:])
+        first = group[0] if group else self._unwritten.first(besides=self._contents.in_hand)
         if first:
-            self.in_hand.add(first)
+            self.hold(first)
         return first
 
     async def postpone(self, waiting: Waiting) -> None:
@@ -197,24 +213,31 @@ class Spool:
             for event in answer.events:
                 self._contents.apply(event)
             self._log.report(answer.events, answer.error)
+            if answer.error:
+                self.failure = failure(answer.error)
             then(answer)
 
         await self._executor.run(partial(self._worker.do, job, context), answered)
 
     async def _write(self) -> None:
         """Write what is in memory only, in order."""
-        if not self.only_in_memory[0]:
-            return
-        entries = self._unwritten.start_writing()
+        if self.only_in_memory[0]:
+            # If all of it is under way already, this waits until that is done.
+            await self._write_these(self._unwritten.start_writing(), oldest_leave=False)
+        if too_many := self._unwritten.overflow():
+            entries = self._unwritten.start_writing(too_many)
+            await self._write_these(entries, oldest_leave=True)
 
-        def answered(answer: Answer[tuple[str, ...]]) -> None:
+    async def _write_these(self, entries: tuple[Entry, ...], *, oldest_leave: bool) -> None:
+        def answered(answer: Answer[tuple[Failure, ...]]) -> None:
             self._unwritten.finish_writing(entries)
-            for failure in answer.result or ():
-                self._log.trouble(failure)
-            self._contents.bound_memory()
+            for each in answer.result or ():
+                self.failure = each
+                self._log.trouble(each.sentence)
+            if oldest_leave:
+                self._contents.bound_memory()
 
-        # If all of it is under way already, this waits until that is done.
-        await self._do(Write(entries, self._contents.held()), answered)
+        await self._do(Write(entries, self._contents.held(), oldest_leave), answered)
 
     async def _merge(self, group: list[Waiting], nonce: int) -> None:
         """Make one batch of several. If that cannot be written, they stay as they are."""

@@ -21,6 +21,7 @@ class SpoolLog:
         self._name = path.stem
         self._state = state
         self._trouble = Repeated(clock=monotonic)
+        self._loss = Repeated(clock=monotonic)
 
     def report(self, events: tuple[Event, ...], error: SpoolError | None) -> None:
         """What happened during a job, and why it failed."""
@@ -36,7 +37,10 @@ class SpoolLog:
                     disk_full = True
         if disk_full or left[Reason.FULL]:
             what = "the disk is full" if disk_full else "it is full"
-            self.trouble(f"{self._path}: {what}, the oldest batches leave")
+            if left[Reason.FULL]:
+                self._tell(self._loss, f"{self._path}: {what}, the oldest batches leave")
+            else:
+                self.trouble(f"{self._path}: {what}")
         if left[Reason.AGED]:
             log.warning("%s: too old to be sent: batches %d", self._name, left[Reason.AGED])
         if left[Reason.UNREADABLE]:
@@ -45,6 +49,9 @@ class SpoolLog:
             self.trouble(str(error))
 
     def trouble(self, what: str) -> None:
-        if times := self._trouble.due():
+        self._tell(self._trouble, what)
+
+    def _tell(self, repeated: Repeated, what: str) -> None:
+        if times := repeated.due():
             since = f" ({times} times since the last message)" if times > 1 else ""
             log.error("%s: %s%s; %s", self._name, what, since, self._state())

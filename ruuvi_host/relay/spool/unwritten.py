@@ -78,11 +78,11 @@ class Unwritten:
         waiting.place, waiting.later = later, None
         self.put(waiting)
 
-    def start_writing(self) -> tuple[Entry, ...]:
-        """What is to be written now; in flight until `finish_writing`."""
+    def start_writing(self, waiting: Iterable[Waiting] | None = None) -> tuple[Entry, ...]:
+        """What is to be written now, of these or of all; in flight until `finish_writing`."""
         entries = tuple(
             Entry(w.place, w.made, w.batch)
-            for w in self._in_order()
+            for w in (self._in_order() if waiting is None else waiting)
             if w.place not in self._in_flight or self._in_flight[w.place].batch is not w.batch
         )
         self._in_flight.update((entry.place, entry) for entry in entries)
@@ -99,16 +99,15 @@ class Unwritten:
             if self._in_flight.get(entry.place) is entry:
                 del self._in_flight[entry.place]
 
-    def overflow(self, held: Container[Waiting]) -> list[Waiting]:
-        """The oldest leave until the rest is within the bound. held: those that must not."""
-        left = []
+    def overflow(self, held: Container[Waiting] = ()) -> list[Waiting]:
+        """The oldest, as many as there are too many. held: those that must not leave."""
+        over = []
         _, reports = self.counts
         for waiting in self._in_order() if reports > MEMORY_REPORTS else ():
             if reports > MEMORY_REPORTS and waiting not in held:
-                self.discard(waiting)
-                left.append(waiting)
+                over.append(waiting)
                 reports -= waiting.reports
-        return left
+        return over
 
     def _in_order(self) -> list[Waiting]:
         return [self._batches[place] for place in sorted(self._batches)]

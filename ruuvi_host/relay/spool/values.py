@@ -29,6 +29,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something could not be written."""
+
+    sentence: str
+    """With the name of the file."""
+    why: str = ""
+    """Without."""
+    room: bool = False
+    """The disk is full, or read-only: no new start of the program can change it."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobContext:
     """What any job needs to know."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ruuvi_host.errors import SpoolError
-from ruuvi_host.relay.spool.errors import DamagedError
+from ruuvi_host.relay.spool.errors import DamagedError, ReadOnlyError
 from ruuvi_host.relay.spool.jobs import Job
 from ruuvi_host.relay.spool.values import (
     Answer,
@@ -17,7 +17,9 @@ from ruuvi_host.relay.spool.values import (
     FileLost,
     Found,
     JobContext,
+    Left,
     Notice,
+    Reason,
     Reopened,
     Wrote,
 )
@@ -37,6 +39,8 @@ class Worker:
         self._base: int | None = None
         """The number in the file of place 0; None: it was never open. See Entry."""
         self._events: list[Event] = []
+        self._unreadable: list[tuple[int, int]] = []
+        """Of a file that was set aside, and is not accounted for yet."""
 
     def do(self, job: Job[T], context: JobContext) -> Answer[T]:
         """A file that turns out to be damaged is set aside, and the job done with a new one."""
@@ -49,6 +53,10 @@ class Worker:
         except SpoolError as error:
             failure = error
         self._collect()
+        if isinstance(failure, ReadOnlyError) and self._file:
+            # Opened while the file system was read-only it would be so for ever.
+            self._file.abandon()
+            self._file = None
         events, self._events = tuple(self._events), []
         return Answer(events, result, failure)
 
@@ -98,7 +106,9 @@ class Worker:
         file.base = self._base or 0
         if aside and aside.is_file():
             try:
-                self._notice(recover(file, aside, context.to_delete))
+                recovered = recover(file, aside, context.to_delete)
+                self._notice(recovered.sentence)
+                self._unreadable = recovered.unreadable
             except BaseException:
                 file.abandon()
                 raise
@@ -112,18 +122,25 @@ class Worker:
             if self._base is None:
                 self._notice(take_over(file, self._path.with_suffix(".jsonl"), context.now))
                 file.base = self._base = file.last_place()
-                opened: Event = Found(*file.counts())
+                opened = self._found(*file.counts())
             else:
                 file.base = self._base
-                opened = Reopened(file.contents())
+                opened = [Reopened(file.contents())]
+            self._unreadable = []
         except BaseException:
             file.abandon()
             raise
         # What was written on the way is in what is told now.
         self._events += [e for e in file.take_events() if isinstance(e, DiskFull)]
-        self._events.append(opened)
+        self._events += opened
         self._file = file
         return file
+
+    def _found(self, batches: int, reports: int) -> list[Event]:
+        """What the previous run left, with what cannot be read of it."""
+        lost = tuple((place - (self._base or 0), reports) for place, reports in self._unreadable)
+        whole = Found(batches + len(lost), reports + sum(reports for _, reports in lost))
+        return [whole, *([Left(Reason.UNREADABLE, lost)] if lost else [])]
 
     def _notice(self, sentence: str | None) -> None:
         if sentence:
