@@ -22,9 +22,12 @@ if TYPE_CHECKING:  # for type checkers and editors
         CoprocessorSession,
     )
     from firmware_protocol.crc import crc16
+    from firmware_protocol.damage import Damage
+    from firmware_protocol.damage_causes import DamageCause
     from firmware_protocol.dialect import Generation
     from firmware_protocol.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
     from firmware_protocol.events import (
+        Damaged,
         Event,
         Failed,
         Identified,
@@ -93,6 +96,9 @@ __all__ = [
     "CoprocessorMessage",
     "CoprocessorSession",
     "crc16",
+    "Damage",
+    "DamageCause",
+    "Damaged",
     "decode_frame",
     "DeviceId",
     "encode_frame",
@@ -142,8 +148,18 @@ __all__ = [
 ]
 
 _BOTTOM_UP = (
-    *("crc", "errors", "commands", "framing", "messages", "transitions", "events", "timers"),
-    *("dialect", "stream", "session", "scan", "transmitter", "coprocessor"),
+    *("crc", "errors", "commands", "framing", "messages", "transitions", "timers"),
+    *(
+        "damage_causes",
+        "damage",
+        "events",
+        "dialect",
+        "stream",
+        "session",
+        "scan",
+        "transmitter",
+        "coprocessor",
+    ),
 )
 
 

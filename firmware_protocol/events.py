@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from firmware_protocol.commands import Command
+from firmware_protocol.damage import Damage
 from firmware_protocol.framing import ScannerCounters
 from firmware_protocol.messages import DeviceId, HostMessage, Message, Report
 from firmware_protocol.transitions import State
@@ -53,6 +54,13 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True)
+class Damaged:
+    """A part of the bytes is damaged, and that lasts. Told once a minute while it does."""
+
+    damage: Damage
+
+
+@dataclass(frozen=True, slots=True)
 class Replied:
     """The end of a command that was given with `HostSession.command`."""
 
@@ -75,7 +83,7 @@ class Failed:
     receiver only its reset line or its power brings it back."""
 
 
-Event = Identified | Ready | Received | Rebooted | Quiet | Replied | Failed
+Event = Identified | Ready | Received | Rebooted | Quiet | Damaged | Replied | Failed
 
 
 @dataclass(slots=True)

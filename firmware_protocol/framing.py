@@ -237,10 +237,16 @@ class FrameScanner(Generic[T]):
     unknown: also deliver frames whose command is not known (`frames` only). Any LEN is then
     plausible behind such a header, so noise can hold back the stream for up to 260 bytes: for
     looking into captures.
+    keep_skipped: keep the bytes that are in no frame, for `take_skipped`.
     """
 
     def __init__(
-        self, reading: Reading[T], max_adv: int = MAX_ADV_LEN, *, unknown: bool = False
+        self,
+        reading: Reading[T],
+        max_adv: int = MAX_ADV_LEN,
+        *,
+        unknown: bool = False,
+        keep_skipped: bool = False,
     ) -> None:
         if unknown and reading is not frames:
             raise LocalProtocolError("only the reading `frames` knows what to make of them")
@@ -250,6 +256,7 @@ class FrameScanner(Generic[T]):
         self._candidates = candidates(reading, max_adv)
         self._tail = b""
         self._tail_offset = 0
+        self._skipped: list[bytes] | None = [] if keep_skipped else None
 
     @property
     def pending(self) -> int:
@@ -273,8 +280,18 @@ class FrameScanner(Generic[T]):
             self.counters.idle_rescans += 1
             self.counters.bytes_skipped += 1
             self._tail_offset += 1
+            if self._skipped is not None:
+                self._skipped.append(self._tail[:1])
             found += self._scan(self._tail[1:])
         return found
+
+    def take_skipped(self) -> bytes:
+        """The bytes in no frame that were passed since the last call. b"": none, or not kept."""
+        if not self._skipped:
+            return b""
+        skipped = b"".join(self._skipped)
+        self._skipped.clear()
+        return skipped
 
     def _scan(self, data: bytes) -> list[T]:
         found: list[T] = []
@@ -284,6 +301,7 @@ class FrameScanner(Generic[T]):
         find = self._candidates.find
         look_for_unknown = self._unknown
         known = _KNOWN
+        skipped = self._skipped
         offset = self._tail_offset
         end = len(data)
         position = framed = unknown = 0
@@ -293,9 +311,13 @@ class FrameScanner(Generic[T]):
             if candidate is None:
                 start = data.find(_STX, position)
                 if start < 0:
+                    if skipped is not None and position < end:
+                        skipped.append(data[position:])
                     position = end
                     break
                 if start > position:
+                    if skipped is not None:
+                        skipped.append(data[position:start])
                     position = start
                     continue
                 if position + 3 > end:
@@ -305,12 +327,16 @@ class FrameScanner(Generic[T]):
                     if candidate is None:
                         counters.length_errors += 1
                         position += 1
+                        if skipped is not None:
+                            skipped.append(_STX)
                         continue
                 elif look_for_unknown:
                     candidate = _candidate(header[1], self._reading(header[2], ()))
                 else:
                     unknown += 1
                     position += 1
+                    if skipped is not None:
+                        skipped.append(_STX)
                     continue
             total, unpack_from, build = candidate
             if position + total > end:
@@ -329,6 +355,8 @@ class FrameScanner(Generic[T]):
                 position += total
                 continue
             position += 1
+            if skipped is not None:
+                skipped.append(_STX)
         self._tail = data[position:]
         self._tail_offset = offset + position
         counters.unknown_commands += unknown

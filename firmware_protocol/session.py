@@ -29,9 +29,11 @@ from math import inf
 
 from firmware_protocol.command_slot import CommandSlot, InFlight
 from firmware_protocol.commands import FIRMWARE_MAX_ADV_LEN, MAX_ADV_LEN
+from firmware_protocol.damage import Damage
 from firmware_protocol.dialect import Dialect, Generation
 from firmware_protocol.errors import LocalProtocolError
 from firmware_protocol.events import (
+    Damaged,
     Event,
     Failed,
     Identified,
@@ -158,6 +160,11 @@ class HostSession:
         if self.can_command:
             self._send_for_state(now)
 
+    @property
+    def damage(self) -> Damage | None:
+        """Bytes in no frame, lately; None: there are none."""
+        return self._stream.damage.damage
+
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Bytes from the port, cut anywhere."""
         self._take(self._stream.feed(data, now), now)
@@ -169,7 +176,7 @@ class HostSession:
         Before that it does nothing.
         """
         if now >= self._stream.deadline:
-            self._take(self._stream.flush(), now)
+            self._take(self._stream.flush(now), now)
         if lost := self._slot.in_flight:
             if now >= lost.deadline:
                 self._unanswered(lost, now)
@@ -184,7 +191,7 @@ class HostSession:
 
     def end(self, now: float) -> list[Event]:
         """The port is gone or about to be closed: what the scanner still holds back comes out."""
-        self._take(self._stream.flush(), now)
+        self._take(self._stream.flush(now), now)
         self._abandon()
         self._reboots.stop()
         self._reports.stop()
@@ -361,6 +368,8 @@ class HostSession:
         self.state = following
 
     def _take_events(self) -> list[Event]:
+        if self._stream.damage.is_due and (damage := self._stream.damage.tell()):
+            self._events.append(Damaged(damage))
         events, self._events = self._events, []
         return events
 

@@ -2,6 +2,7 @@
 
 from math import inf
 
+from firmware_protocol.damage import DamageWatch
 from firmware_protocol.framing import FrameScanner, ScannerCounters
 from firmware_protocol.messages import Message, messages
 
@@ -16,7 +17,8 @@ class MessageStream:
     def __init__(self, max_adv: int, idle: float) -> None:
         self.deadline = inf
         """When `flush` is due; inf: nothing is incomplete."""
-        self._scanner: FrameScanner[Message] = FrameScanner(messages, max_adv)
+        self._scanner: FrameScanner[Message] = FrameScanner(messages, max_adv, keep_skipped=True)
+        self.damage = DamageWatch(self._scanner.counters)
         self._idle = idle
 
     @property
@@ -31,11 +33,19 @@ class MessageStream:
 
     def feed(self, data: bytes, now: float) -> list[Message]:
         """All messages that `data` completes."""
-        found = self._scanner.feed(data)
-        self.deadline = now + self._idle if self._scanner.pending else inf
+        scanner = self._scanner
+        skipped, first = scanner.counters.bytes_skipped, not scanner.counters.bytes_in_frames
+        found = scanner.feed(data)
+        self.deadline = now + self._idle if scanner.pending else inf
+        if scanner.counters.bytes_skipped != skipped:
+            self.damage.look(scanner.take_skipped(), now, first=first)
         return found
 
-    def flush(self) -> list[Message]:
+    def flush(self, now: float) -> list[Message]:
         """Give up what is incomplete, and find what stands behind its beginning."""
         self.deadline = inf
-        return self._scanner.flush()
+        first = not self._scanner.counters.bytes_in_frames
+        found = self._scanner.flush()
+        if skipped := self._scanner.take_skipped():
+            self.damage.look(skipped, now, first=first)
+        return found

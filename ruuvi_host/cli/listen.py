@@ -11,6 +11,7 @@ from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without
 if TYPE_CHECKING:
     from firmware_protocol.messages import Report
     from ruuvi_host.intake.sensors import Reading
+    from ruuvi_host.monitoring.link_status import LinkStatus
 
 
 @click.command(
@@ -61,6 +62,7 @@ def command(
         raise RuuviHostError("there is no standard output to write to")
     sensors = Sensors(read_keys(key_options), read_without(without))
     settings = SetAll(fltr_tags=not every_company)
+    statuses: list[LinkStatus] = []
     line_for = _json_line if as_json else _text_line
 
     def receive(reports: list[Report], now: float) -> None:
@@ -74,17 +76,21 @@ def command(
 
     try:
         if as_json or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-            run_until_stopped(listen(port, print_lines, settings))
+            run_until_stopped(listen(port, print_lines, settings, ended=statuses.append))
         else:
             from ruuvi_host.cli.live import show_table
 
-            run_until_stopped(show_table(sensors, listen(port, receive, settings)))
+            listening = listen(port, receive, settings, ended=statuses.append)
+            run_until_stopped(show_table(sensors, listening))
     except OSError as error:
         # Keeps Python from failing again at exit. A reader that closed the pipe is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
     finally:
+        for status in statuses:
+            if damage := status.damage:
+                click.echo(f"{status.path}: {damage.sentence}; {damage.remedy}", err=True)
         click.echo(sensors.summary(), err=True)
 
 

@@ -11,7 +11,7 @@ from ruuvi_host.device.identity import Machine
 from ruuvi_host.device.port import Tap
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.lifetime import together
-from ruuvi_host.monitoring.counters import LinkStatus
+from ruuvi_host.monitoring.link_status import LinkStatus
 
 SourceListener = Callable[[int, Event, float], None]
 """As a link's Listener; which coprocessor it was, from 0, comes first."""

@@ -4,7 +4,8 @@ from firmware_protocol.dialect import Generation
 from firmware_protocol.messages import DeviceId, address_text
 from firmware_protocol.transitions import State
 from ruuvi_host.device.link import Link
-from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus, add
+from ruuvi_host.monitoring.counters import LinkCounters, add
+from ruuvi_host.monitoring.link_status import LineDamage, LinkState, LinkStatus
 
 
 class LinkHistory:
@@ -20,6 +21,8 @@ class LinkHistory:
         """Monotonic seconds of the last reports."""
         self.is_quiet = False
         """No reports for a while, though it answers."""
+        self.damage: LineDamage | None = None
+        """What damaged the bytes of the last life that had any damage."""
         self.past = LinkCounters()
         """Of the lives that have ended, and what only a supervisor counts."""
         self._generation = Generation.UNKNOWN
@@ -51,12 +54,14 @@ class LinkHistory:
             answered=session.answered_at or None if session else None,
             problem="" if session and session.state is State.READY else self.problem,
             counters=self.counters(link),
+            damage=(link.damage if link else None) or self.damage,
         )
 
     def ended(self, link: Link) -> None:
         """A life is over."""
         session = link.session
         self._known_generation(link)
+        self.damage = link.damage or self.damage
         add(self.past, _of_one_life(link))
         if session.device:
             self.old = session.device if session.generation is Generation.V1 else None

@@ -7,8 +7,10 @@ from firmware_protocol.messages import SetAll
 from firmware_protocol.session import HostSession
 from firmware_protocol.transitions import State
 from ruuvi_host.clock import Clock
+from ruuvi_host.device.damage import explain
 from ruuvi_host.device.port import Port
 from ruuvi_host.errors import HandshakeError
+from ruuvi_host.monitoring.link_status import LineDamage
 
 Listener = Callable[[Event, float], None]
 """Gets each event of a session, and the monotonic time at which it came. Called inside the reader:
@@ -24,6 +26,12 @@ class Link:
         self._listener = listener
         self._clock = clock
         self._failure: Exception | None = None
+
+    @property
+    def damage(self) -> LineDamage | None:
+        """What damages its bytes; None: nothing, for a while."""
+        damage = explain(self.session.damage, self.port.line_errors())
+        return damage if damage and damage.is_recent(self._clock.monotonic()) else None
 
     async def run(self) -> None:
         """Read, feed, deliver, until the port or the coprocessor is lost.
@@ -90,6 +98,20 @@ class Link:
             return "the coprocessor has stopped answering"
         if seen.bytes_received == 0:
             return "nothing comes from the coprocessor; is this its port, and does it have power?"
+        damage = self.damage
         if seen.bytes_in_frames == 0:
-            return "what comes in is not CA-UART; is this the port of a coprocessor?"
+            what = "what comes in is not CA-UART; is this the port of a coprocessor?"
+            return f"{what} {_told(damage)}" if damage else what
+        if damage and damage.skipped:
+            return f"the coprocessor sends data, but does not answer. {_told(damage)}"
+        if self.session.counters.unexpected_messages and not self.session.counters.report_frames:
+            return (
+                "what was sent comes back: TX and RX are connected with each other, or the other "
+                "end sends an echo"
+            )
         return "the coprocessor sends data, but does not answer"
+
+
+def _told(damage: LineDamage) -> str:
+    sentence = damage.sentence[0].upper() + damage.sentence[1:]
+    return f"{sentence}; {damage.remedy}"

@@ -6,11 +6,13 @@ from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host.clock import Clock
 from ruuvi_host.errors import DeviceError
 from ruuvi_host.logs import Repeated
+from ruuvi_host.monitoring.link_status import LineDamage
 
 log = logging.getLogger(__name__)
 
 REPEATED = 600.0
-"""Seconds in which a coprocessor's reboots, and its quiet times, get one line."""
+"""Seconds in which a coprocessor's reboots, its quiet times, and the damage of its line get one
+line each."""
 
 STEADY = 60.0
 """Seconds that a link must have been ready for its loss to get a line of its own. Otherwise it
@@ -33,6 +35,7 @@ class LinkLog:
         self._identities = Repeated(clock=clock.monotonic)
         self._moves = Repeated(clock=clock.monotonic)
         self._refusals = Repeated(REPEATED, clock.monotonic)
+        self._damages = Repeated(REPEATED, clock.monotonic)
         self._ready_at: float | None = None
         self._is_first_life = True
         self._ready_line_owed = True
@@ -115,14 +118,28 @@ class LinkLog:
         if count := self._resets_failed.due():
             log.error("%sthe coprocessor cannot be reset: %s (%d)", self._prefix, error, count)
 
-    def quiet(self, seconds: float) -> None:
-        if self._quiet_times.due():
+    def damaged(self, damage: LineDamage | None) -> None:
+        """A part of what comes in is lost, and it lasts."""
+        if damage and self._damages.due():
+            self._warning("%s; %s", damage.sentence, damage.remedy)
+
+    def quiet(self, seconds: float, damage: LineDamage | None) -> None:
+        """No reports. damage: of the line, which then is the first thing to look at."""
+        if not self._quiet_times.due():
+            return
+        self._reports_line_owed = True
+        if damage:
+            self._warning(
+                "no reports for %.0f s, though the coprocessor answers. %s; %s. If that is in "
+                "order: is a sensor in range, and does the filter let it through?",
+                *(seconds, damage.sentence, damage.remedy),
+            )
+        else:
             self._warning(
                 "no reports for %.0f s, though the coprocessor answers: is a sensor in range, and "
                 "does the filter let it through?",
                 seconds,
             )
-            self._reports_line_owed = True
 
     def reports_again(self) -> None:
         """After `quiet`."""

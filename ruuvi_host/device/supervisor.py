@@ -13,7 +13,7 @@ import asyncio
 from dataclasses import replace
 from math import inf
 
-from firmware_protocol.events import Event, Identified, Quiet, Ready, Rebooted, Received
+from firmware_protocol.events import Damaged, Event, Identified, Quiet, Ready, Rebooted, Received
 from firmware_protocol.messages import GetDeviceId, LedCtrl, SetAll
 from firmware_protocol.session import HostSession
 from firmware_protocol.timers import Timing
@@ -28,7 +28,8 @@ from ruuvi_host.device.reopener import Reopener
 from ruuvi_host.device.reset import ResetLine
 from ruuvi_host.device.trouble import who_else_has
 from ruuvi_host.errors import DeviceError, HandshakeError, PortError, ResetError
-from ruuvi_host.monitoring.counters import LinkCounters, LinkStatus
+from ruuvi_host.monitoring.counters import LinkCounters
+from ruuvi_host.monitoring.link_status import LineDamage, LinkStatus
 
 LOCAL_TIMING = Timing()
 NETWORK_TIMING = Timing(ack_timeout=1.0, idle=0.5)
@@ -147,10 +148,15 @@ class Supervisor:
                 log.configured(refused=refused, again=again)
             case Rebooted(quiet):
                 log.rebooted(quiet=quiet)
+            case Damaged():
+                log.damaged(self._damage())
             case Quiet():
                 history.is_quiet = True
-                log.quiet(self._settings.quiet)
+                log.quiet(self._settings.quiet, self._damage())
         self._listener(event, now)
+
+    def _damage(self) -> LineDamage | None:
+        return self._link.damage if self._link else None
 
     async def _lost(self, error: DeviceError) -> None:
         self._history.past.disconnects += 1
@@ -158,9 +164,9 @@ class Supervisor:
             self._history.past.given_up += 1
             self._reset_line.not_answered()
             # Somebody who reads the same port receives some of the answers.
-            loop = asyncio.get_running_loop()
+            loop, damage = asyncio.get_running_loop(), self._history.damage
             others = await loop.run_in_executor(None, who_else_has, self._reopener.path)
-            if others:
+            if others and (damage is None or damage.is_guess):
                 problem = f"{error}; {others} has this port open, too, and reads some of its data"
                 error = HandshakeError(error.state, error.attempts, problem)
         self._tell(error)

@@ -4,12 +4,36 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 MODEM_MANAGER = "ModemManager"
-"""It opens each new serial port for some seconds and sends it AT commands."""
+BRLTTY = "brltty"
+TAKERS: Mapping[str, tuple[str, str]] = {
+    # It opens each new serial port for some seconds and sends it AT commands.
+    MODEM_MANAGER: (
+        "takes it for a modem",
+        'tell it not to with a udev rule that sets ENV{ID_MM_DEVICE_IGNORE}="1", or remove it',
+    ),
+    # Its udev rules know some Braille displays by the numbers of the adapter that is in them. It
+    # takes the whole USB device away from its driver, so that there is no port any more.
+    BRLTTY: (
+        "takes it for a Braille display",
+        "unless somebody here reads Braille, remove it (`sudo apt remove brltty`), or mask its "
+        "rule (`sudo ln -s /dev/null /etc/udev/rules.d/85-brltty.rules`) and plug in again",
+    ),
+    "gpsd": (
+        "takes it for a GPS receiver",
+        'set USBAUTO="false" in /etc/default/gpsd, and restart it',
+    ),
+    "agetty": (
+        "offers a login on it",
+        "switch the console off: `sudo systemctl disable --now serial-getty@NAME`, with the name "
+        "of the port without /dev/ (Raspberry Pi: raspi-config, Interface Options, Serial Port)",
+    ),
+}
+"""Programs that take serial ports for something else: what each does, and what to do about it."""
 
 
 def why_not_opened(path: str, error: Exception, port_names: Callable[[], list[str]]) -> str:
@@ -21,7 +45,7 @@ def why_not_opened(path: str, error: Exception, port_names: Callable[[], list[st
     if number == errno.ENOENT:
         others = ", ".join(port_names())
         here = f"Ports here: {others}" if others else "This machine has no serial port"
-        return f"there is no such port. {here}"
+        return f"there is no such port. {here}{_perhaps_taken(path)}"
     if number in (errno.EACCES, errno.EPERM):
         return f"no permission to open it. {_permission_advice(path)}"
     if number in (errno.EBUSY, errno.EAGAIN):
@@ -48,9 +72,10 @@ def describe(error: BaseException) -> str:
     return getattr(error, "strerror", None) or re.split(r":? (?:\[|dict_)", str(error))[0]
 
 
-def who_else_has(path: str) -> str:
-    """Who, but this process, has `path` open; empty: nobody that this user may know of."""
-    return " and ".join(_named(pid, comm) for pid, comm in _holders(path) if pid != os.getpid())
+def who_else_has(path: str, but: int | None = None) -> str:
+    """Who has `path` open; empty: nobody that this user may know of, besides us and `but`."""
+    known = (os.getpid(), but)
+    return " and ".join(_named(pid, comm) for pid, comm in _holders(path) if pid not in known)
 
 
 def _permission_advice(path: str) -> str:
@@ -115,13 +140,32 @@ def _holder(path: str) -> str:
     """Who has `path` open, as far as this user may know, and what to do about it."""
     holders = _holders(path)
     named = " and ".join(_named(pid, comm) for pid, comm in holders)
-    if any(comm == MODEM_MANAGER for _, comm in holders):
-        return (
-            f"{named}, which takes it for a modem. Tell it not to, with a udev rule that sets "
-            'ENV{ID_MM_DEVICE_IGNORE}="1", or remove it'
-        )
+    for _, comm in holders:
+        if comm in TAKERS:
+            why, remedy = TAKERS[comm]
+            return f"{named}, which {why}. {remedy[0].upper()}{remedy[1:]}"
     named = named or "another process (run as root to see which)"
     return f"{named}. Stop it, or choose another port"
+
+
+def _perhaps_taken(path: str) -> str:
+    """brltty leaves no port behind that it could be found to have open."""
+    if ("USB" not in path and "serial" not in path) or BRLTTY not in running():
+        return ""
+    why, remedy = TAKERS[BRLTTY]
+    return (
+        f". {BRLTTY} runs here, and perhaps {why}, as it does with many USB adapters (CH340, "
+        f"CP210x, FTDI), whose port then vanishes: {remedy}"
+    )
+
+
+def running() -> set[str]:
+    """The names of all processes."""
+    names = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            names.add((process / "comm").read_text().strip())
+    return names
 
 
 def _named(pid: int, comm: str) -> str:

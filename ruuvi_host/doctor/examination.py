@@ -7,11 +7,11 @@ opened and listened to for a few seconds.
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 from firmware_protocol.events import Event, Identified, Ready, Received
 from firmware_protocol.messages import DeviceId
@@ -21,17 +21,19 @@ from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Target
 from ruuvi_host.device.supervisor import Supervisor
-from ruuvi_host.device.trouble import MODEM_MANAGER, who_else_has
+from ruuvi_host.device.trouble import BRLTTY, MODEM_MANAGER, TAKERS, running, who_else_has
 from ruuvi_host.doctor import judgement
 from ruuvi_host.doctor.judgement import Finding, Level
 from ruuvi_host.errors import DeviceError, PortError, SpoolError
 from ruuvi_host.jobs.check import NOBODY, check_all
 from ruuvi_host.jobs.state import StateDirectory, spools
-from ruuvi_host.monitoring.counters import LinkState
+from ruuvi_host.monitoring.link_status import LinkState
 from ruuvi_host.monitoring.overview import link_document
 from ruuvi_host.monitoring.socket import ask
 from ruuvi_host.relay.kinds import kind_of
 from ruuvi_host.relay.spool.reading import summary
+
+P = ParamSpec("P")
 
 LISTEN = 8.0
 """Seconds to listen to a port: a handshake takes 0.3 s, and a tag speaks each 1.3 s."""
@@ -105,13 +107,14 @@ async def _port(
     settings: CoprocessorSettings, config: Config, document: dict[str, Any] | None, seen: "_Seen"
 ) -> AsyncIterator[Finding]:
     path = settings.port
-    if finding := _modem_manager(path):
+    for finding in await _listed(_port_takers, path):
         yield finding
-    for told in document["coprocessors"] if document else ():
-        if told["port"] == path:
-            for finding in judgement.link(told):
-                yield finding
-            return
+    if document:
+        for told in document["coprocessors"]:
+            if told["port"] == path:
+                for finding in await _listed(_judged, told, None, document["pid"]):
+                    yield finding
+                return
     supervisor = Supervisor(settings, config.scan, seen.on_event, SystemClock())
     try:
         await _listen(supervisor, seen)
@@ -124,10 +127,26 @@ async def _port(
     status = supervisor.status
     if seen.was_ready and status.state not in (LinkState.READY, LinkState.QUIET):
         status = replace(status, state=LinkState.READY)  # the listening has ended, and with it this
-    if not seen.was_ready and (others := await asyncio.to_thread(who_else_has, path)):
-        status = replace(status, problem=f"{others} has it open, too, and reads some of its data")
-    for finding in judgement.link(link_document(status, 0.0), LISTEN):
+    for finding in await _listed(_judged, link_document(status, 0.0), LISTEN):
         yield finding
+
+
+async def _listed(
+    look: Callable[P, Iterator[Finding]], *args: P.args, **kwargs: P.kwargs
+) -> list[Finding]:
+    """What `look` finds, in a thread: it may block."""
+    return await asyncio.to_thread(lambda: list(look(*args, **kwargs)))
+
+
+def _judged(
+    told: dict[str, Any], looked: float | None, host: int | None = None
+) -> Iterator[Finding]:
+    """The serial side of one coprocessor, and who shares it. host: the process that runs."""
+    yield from judgement.link(told, looked)
+    path = told["path"]
+    others = who_else_has(path, but=host) if "://" not in path else ""
+    if others and not any(taker in others for taker in TAKERS):
+        yield judgement.shared(told["port"], others)
 
 
 async def _listen(supervisor: Supervisor, seen: "_Seen") -> None:
@@ -171,22 +190,19 @@ class _Seen:
                 self.was_ready = True
 
 
-def _modem_manager(path: str) -> Finding | None:
-    if "://" in path or not os.path.exists(path):
-        return None
-    holder = who_else_has(path)
-    return judgement.modem_manager(
-        path,
-        runs=any(name == MODEM_MANAGER for name in _processes()),
-        has_it_open=MODEM_MANAGER in holder,
-        told_to_ignore=_ignored_by_modem_manager(path),
-    )
-
-
-def _processes() -> Iterator[str]:
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            yield (process / "comm").read_text().strip()
+def _port_takers(path: str) -> Iterator[Finding]:
+    """Programs that have the port, or may take it at any time."""
+    if "://" in path:
+        return
+    there, names, holder = os.path.exists(path), running(), who_else_has(path)
+    for taker in TAKERS:
+        has_it = taker in holder
+        if taker == MODEM_MANAGER:
+            may_take = there and taker in names and not _ignored_by_modem_manager(path)
+        else:
+            may_take = taker == BRLTTY and taker in names and not there
+        if has_it or may_take:
+            yield judgement.port_taker(path, taker, has_it_open=has_it)
 
 
 def _ignored_by_modem_manager(path: str) -> bool:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from firmware_protocol.damage import FIRST_FRAME
 from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import EARLIEST
 from ruuvi_host.config.problems import Problem, Severity
-from ruuvi_host.monitoring.counters import LinkState
+from ruuvi_host.device.trouble import TAKERS
+from ruuvi_host.monitoring.link_status import LinkState
 
 RUUVI_ID = 0x0499
 NOISE = 0.001
@@ -115,12 +117,19 @@ def link(told: dict[str, Any], looked: float | None = None) -> Iterator[Finding]
     looked: seconds for which it was listened to for this; None: a host runs and has counted.
     """
     topic = f"coprocessor {told['port']}"
+    damage = told["damage"]
     if LinkState(told["state"]) in (LinkState.CLOSED, LinkState.CONNECTING):
-        remedy = "" if told["problem"] else "see whether it has power, and which port it is"
-        yield Finding(topic, Level.FAULT, told["problem"] or "does not answer", remedy)
+        sentence, remedy = "does not answer", "see whether it has power, and which port it is"
+        if told["problem"]:
+            sentence, remedy = told["problem"], ""
+        elif damage:
+            sentence, remedy = f"does not answer. {damage['sentence']}", damage["remedy"]
+        yield Finding(topic, Level.FAULT, sentence, remedy)
         return
     yield Finding(topic, Level.OK, f"{told['address']} answers; firmware {told['firmware']}")
     counters = told["counters"]
+    if damage:
+        yield _damage(topic, damage)
     if counters["reports"]:
         yield Finding(f"{topic}, radio", Level.OK, f"reports {counters['reports']}")
     else:
@@ -129,14 +138,30 @@ def link(told: dict[str, Any], looked: float | None = None) -> Iterator[Finding]
             f"{topic}, radio",
             Level.WARNING,
             f"it answers, and has reported nothing{within}",
-            "see whether there is a sensor near, its antenna, and what the scan settings let pass",
+            "fix its line first"
+            if damage
+            else "see whether there is a sensor near, its antenna, and what the scan settings let "
+            "pass",
         )
-    yield _line(topic, counters)
+    if not damage:
+        yield _line(topic, counters)
+
+
+def _damage(topic: str, damage: dict[str, Any]) -> Finding:
+    """Bytes of the line that are in no frame. What came once, and has no known cause, is noise."""
+    topic = f"{topic}, line"
+    part = damage["bytes_skipped"] / max(damage["bytes_received"], 1)
+    is_noise = damage["is_guess"] and damage["reads"] < 2
+    if is_noise or (part < NOISE and not damage["lasts"] and damage["bytes_skipped"]):
+        return Finding(topic, Level.OK, damage["sentence"])
+    return Finding(topic, Level.WARNING, damage["sentence"], damage["remedy"])
 
 
 def _line(topic: str, counters: dict[str, int]) -> Finding:
+    """Of the whole run, while nothing is damaged right now."""
     damaged = counters["crc_errors"] + counters["etx_errors"] + counters["delimiter_errors"]
     frames = counters["report_frames"] + damaged
+    skipped, received = counters["bytes_skipped"], counters["bytes_received"]
     topic = f"{topic}, line"
     if counters["uart_overruns"]:
         return Finding(
@@ -145,25 +170,31 @@ def _line(topic: str, counters: dict[str, int]) -> Finding:
             f"the UART has lost bytes {counters['uart_overruns']}",
             "use an adapter with a larger buffer, or relieve this machine",
         )
-    if damaged > max(2, frames * NOISE):
-        skipped = counters["bytes_skipped"]
-        sentence = f"damaged frames {damaged} of {frames}, bytes skipped {skipped}"
+    # What stands before the first frame of each opening is no damage.
+    unexplained = skipped - counters["opened"] * FIRST_FRAME
+    if damaged > max(2, frames * NOISE) or unexplained > received * NOISE:
+        sentence = (
+            f"damaged frames {damaged} of {frames}, bytes skipped {skipped} of {received}, "
+            "though not right now"
+        )
         remedy = "shorten the cable, connect ground, and see that 115200 baud is set on both ends"
         return Finding(topic, Level.WARNING, sentence, remedy)
     return Finding(topic, Level.OK, f"damaged frames {damaged} of {frames}")
 
 
-def modem_manager(
-    path: str, *, runs: bool, has_it_open: bool, told_to_ignore: bool
-) -> Finding | None:
-    """It opens each new serial port and sends it AT commands. None: it is not about it."""
-    if not runs or told_to_ignore:
-        return None
-    remedy = 'tell it not to with a udev rule that sets ENV{ID_MM_DEVICE_IGNORE}="1", or remove it'
+def port_taker(path: str, taker: str, *, has_it_open: bool) -> Finding:
+    """A program that takes serial ports for something else. taker: one of `trouble.TAKERS`."""
+    why, remedy = TAKERS[taker]
     if has_it_open:
-        return Finding("ModemManager", Level.FAULT, f"has {path} open right now", remedy)
-    sentence = f"runs, and takes {path} for a modem whenever it is plugged in"
-    return Finding("ModemManager", Level.WARNING, sentence, remedy)
+        return Finding(taker, Level.FAULT, f"has {path} open right now, and {why}", remedy)
+    sentence = f"runs, and when {path} is plugged in, perhaps {why}"
+    return Finding(taker, Level.WARNING, sentence, remedy)
+
+
+def shared(port: str, others: str) -> Finding:
+    """Other programs have the port open, without a lock."""
+    sentence = f"{others} has this port open, too, and takes some of its data"
+    return Finding(f"coprocessor {port}, sharing", Level.WARNING, sentence, "stop that program")
 
 
 def disk(path: str, free: int, *, writable: bool) -> Finding:

@@ -10,6 +10,7 @@ from ruuvi_host.device.opening import open_port
 from ruuvi_host.device.port import Tap
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.lifetime import together
+from ruuvi_host.monitoring.link_status import LinkStatus
 
 
 async def listen(
@@ -17,29 +18,36 @@ async def listen(
     received: Callable[[list[Report], float], None],
     settings: SetAll = SetAll(),  # noqa: B008 - it is immutable
     tap: Tap | None = None,
+    ended: Callable[[LinkStatus], None] | None = None,
 ) -> None:
     """Configure the coprocessor on `port` (None: a simulated one), and call `received` with the
     reports of each read and its monotonic time, until cancelled.
 
     settings: what it is to scan; as a gateway does, when nothing is said.
-    tap: gets a copy of all bytes, both ways.
+    tap: gets a copy of all bytes, both ways. ended: told at the end how it has gone.
     """
 
-    def supervisor(path: str) -> Supervisor:
-        return Supervisor(CoprocessorSettings(path), settings, on_event, SystemClock(), tap=tap)
+    async def supervise(path: str) -> None:
+        coprocessor = CoprocessorSettings(path)
+        supervisor = Supervisor(coprocessor, settings, on_event, SystemClock(), tap=tap)
+        try:
+            await supervisor.run()
+        finally:
+            if ended:
+                ended(supervisor.status)
 
     def on_event(event: Event, now: float) -> None:
         if isinstance(event, Received):
             received(event.reports, now)
 
     if port is not None:
-        await supervisor(port).run()
+        await supervise(port)
         return
     from ruuvi_host.simulator.board import Board
     from ruuvi_host.simulator.pty import PtyServer
 
     with PtyServer(Board()) as server:
-        await together(board=server.run(), supervisor=supervisor(server.path).run())
+        await together(board=server.run(), supervisor=supervise(server.path))
 
 
 async def overhear(port: str, tap: Tap) -> None:

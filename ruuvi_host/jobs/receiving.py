@@ -16,8 +16,8 @@ from ruuvi_host.intake.filter import AddressFilter
 from ruuvi_host.intake.intake import Intake
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.jobs.state import StateDirectory
-from ruuvi_host.monitoring.counters import LinkState, LinkStatus
 from ruuvi_host.monitoring.health import LinkFacts
+from ruuvi_host.monitoring.link_status import LinkState, LinkStatus
 from ruuvi_host.relay.status_document import CoprocessorFacts, firmware_version, semver
 
 
@@ -119,7 +119,10 @@ class Receiving:
             self._answered[status.name] = now
         answered = self._answered.setdefault(status.name, now)
         present = "://" not in status.path and os.path.exists(status.path)
-        return LinkFacts(status.name, answers, present, answered, status.reported)
+        damage = status.damage
+        lasts = damage is not None and damage.lasts and damage.is_recent(now)
+        said = damage.sentence if damage and lasts else ""
+        return LinkFacts(status.name, answers, present, answered, status.reported, said)
 
     def _on_event(self, source: int, event: Event, now: float) -> None:
         """What a coprocessor tells. Called inside the reader: must not wait."""

@@ -8,7 +8,6 @@ it is a part, if it is of one. A test names what is forgotten.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
-from enum import Enum
 from operator import add as plus
 from typing import Any
 
@@ -140,40 +139,6 @@ class LinkCounters(Counters):
     """Times that the reset line was pulled, or the reset command run: the fourth step."""
     resets_failed: int = 0
     """Of `resets`: those that failed."""
-
-
-class LinkState(Enum):
-    """The serial side of one coprocessor."""
-
-    CLOSED = "closed"
-    """Not open yet, or lost; the host tries to open it."""
-    CONNECTING = "connecting"
-    """Open; the coprocessor is being identified and configured."""
-    READY = "ready"
-    """Configured; reports arrive."""
-    QUIET = "quiet"
-    """Configured, and it answers, but no report came for 50 s. Not a fault of the link."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkStatus:
-    """One coprocessor, as of now."""
-
-    name: str
-    """The port as configured."""
-    path: str
-    """The device that it is now, or was last."""
-    state: LinkState
-    address: str
-    """Of the coprocessor; empty: unknown."""
-    firmware: str
-    reported: float | None
-    """Monotonic seconds of the last report."""
-    answered: float | None
-    """Monotonic seconds of its last answer: it was configured, or answered a probe."""
-    problem: str
-    """Why it is not ready; empty: it is."""
-    counters: LinkCounters
 
 
 @dataclass(slots=True)

@@ -46,6 +46,8 @@ class LinkFacts:
     """When it was last seen to answer; before the first time: when the host began."""
     reported: float | None = None
     """When it last sent a report."""
+    damage: str = ""
+    """What damages the bytes of its line, while that lasts; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ def unreachable(facts: HostFacts, now: float, limit: float) -> Unreachable:
 
 
 def _link(link: LinkFacts, now: float, *, excused: bool) -> Finding:
+    if link.answers and link.damage:
+        return Finding(Level.DEGRADED, f"{link.name}: {link.damage}")
     if link.answers:
         if link.reported is None:
             return Finding(Level.OK, "no reports yet")

@@ -13,12 +13,12 @@ from ruuvi_host.monitoring.counters import (
     Counters,
     IntakeCounters,
     LinkCounters,
-    LinkStatus,
     StatisticsCounters,
     TargetCounters,
     flat,
 )
 from ruuvi_host.monitoring.health import Health
+from ruuvi_host.monitoring.link_status import LineDamage, LinkStatus
 
 ALWAYS_SHOWN = frozenset("opened disconnects reboots lost_acks crc_errors uart_overruns".split())
 """Counters of a coprocessor of which people want to see that they are zero."""
@@ -89,9 +89,26 @@ def link_document(link: LinkStatus, now: float) -> dict[str, Any]:
         "address": link.address,
         "firmware": link.firmware,
         "problem": link.problem,
+        "damage": _damage_document(link.damage, now),
         "seconds_since_report": _age(link.reported, now),
         "seconds_since_answer": _age(link.answered, now),
         "counters": flat(link.counters),
+    }
+
+
+def _damage_document(damage: LineDamage | None, now: float) -> dict[str, Any] | None:
+    if damage is None or not damage.is_recent(now):
+        return None
+    return {
+        "cause": damage.cause,
+        "is_guess": damage.is_guess,
+        "sentence": damage.sentence,
+        "remedy": damage.remedy,
+        "bytes_skipped": damage.skipped,
+        "bytes_received": damage.received,
+        "reads": damage.reads,
+        "seconds": damage.seconds,
+        "lasts": damage.lasts,
     }
 
 
@@ -141,6 +158,8 @@ def _link_lines(link: dict[str, Any]) -> Iterator[str]:
     if link["problem"]:
         words.append(link["problem"])
     yield "; ".join(words)
+    if damage := link["damage"]:
+        yield f"  {damage['sentence']}; {damage['remedy']}"
     yield from _events(LinkCounters, link["counters"], ALWAYS_SHOWN)
 
 

@@ -24,7 +24,8 @@ from ruuvi_host.device.coprocessors import Coprocessors
 from ruuvi_host.device.folder_watch import FolderWatch
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import ConfigError, PortError
-from ruuvi_host.monitoring.counters import LinkCounters, LinkState
+from ruuvi_host.monitoring.counters import LinkCounters
+from ruuvi_host.monitoring.link_status import LinkState
 
 LED_CTRL = 0x0E
 QUICK = {"ack_timeout": 0.03, "heartbeat": 0.1}

@@ -13,14 +13,13 @@ from ruuvi_host.monitoring.accounting import (
 from ruuvi_host.monitoring.counters import (
     IntakeCounters,
     LinkCounters,
-    LinkState,
-    LinkStatus,
     QueueCounters,
     RelayCounters,
     StatisticsCounters,
     TargetCounters,
 )
 from ruuvi_host.monitoring.health import Finding, Health, Level
+from ruuvi_host.monitoring.link_status import LinkState, LinkStatus
 from ruuvi_host.monitoring.overview import Overview, lines
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.config.problems import Problem, Severity
+from ruuvi_host.device.trouble import TAKERS
 from ruuvi_host.doctor.judgement import (
     Finding,
     Level,
@@ -15,12 +16,13 @@ from ruuvi_host.doctor.judgement import (
     disk,
     exit_status,
     link,
-    modem_manager,
+    port_taker,
     running,
     scan,
     spool,
 )
-from ruuvi_host.monitoring.counters import LinkCounters, LinkState, LinkStatus, flat
+from ruuvi_host.monitoring.counters import LinkCounters, flat
+from ruuvi_host.monitoring.link_status import LinkState, LinkStatus
 from ruuvi_host.monitoring.overview import link_document
 
 OK, WARNING, FAULT = Level.OK, Level.WARNING, Level.FAULT
@@ -141,18 +143,62 @@ def test_the_line(counters: dict[str, int | None], level: Level) -> None:
     assert list(link(GOOD | {"counters": counters}))[-1].level is level
 
 
-def test_modem_manager() -> None:
-    def judged(**facts: bool) -> Finding | None:
-        usual = {"runs": True, "has_it_open": False, "told_to_ignore": False}
-        return modem_manager(PORT, **usual | facts)
-
-    assert judged(runs=False) is None
-    assert judged(told_to_ignore=True) is None
-    now, then = judged(has_it_open=True), judged()
-    assert now
-    assert then
+@pytest.mark.parametrize("taker", TAKERS)
+def test_programs_that_take_ports(taker: str) -> None:
+    now, then = (port_taker(PORT, taker, has_it_open=has_it) for has_it in (True, False))
     assert (now.level, then.level) == (FAULT, WARNING)
-    assert "ID_MM_DEVICE_IGNORE" in then.remedy
+    assert f"has {PORT} open right now" in now.sentence
+    assert now.remedy == then.remedy != ""
+
+
+def damage(**facts: Any) -> dict[str, Any]:
+    usual = {
+        "cause": "unknown",
+        "is_guess": True,
+        "sentence": "damaged",
+        "remedy": "mend it",
+        "bytes_skipped": 500,
+        "bytes_received": 1000,
+        "reads": 5,
+        "seconds": 4.0,
+        "lasts": False,
+    }
+    return usual | facts
+
+
+@pytest.mark.parametrize(
+    ("facts", "level"),
+    [
+        ({}, WARNING),
+        ({"reads": 1}, OK),  # noise
+        ({"reads": 1, "cause": "jlink", "is_guess": False}, WARNING),
+        ({"bytes_received": 1_000_000}, OK),
+        ({"bytes_received": 1_000_000, "lasts": True}, WARNING),
+        (
+            {"bytes_skipped": 0, "cause": "telnet", "is_guess": False},
+            WARNING,
+        ),
+    ],
+)
+def test_damage_is_judged_before_the_radio(facts: dict[str, Any], level: Level) -> None:
+    line, radio = list(link(GOOD | {"damage": damage(**facts)}, 8.0))[1:]
+    assert line.topic == f"coprocessor {PORT}, line"
+    assert (line.level, line.sentence) == (level, "damaged")
+    assert line.remedy == ("mend it" if level is WARNING else "")
+    assert radio.remedy == "fix its line first"
+
+
+def test_one_that_does_not_answer_because_of_damage() -> None:
+    silent = GOOD | {"state": LinkState.CONNECTING.value, "damage": damage()}
+    (finding,) = link(silent)
+    assert (finding.sentence, finding.remedy) == ("does not answer. damaged", "mend it")
+
+
+def test_bytes_that_were_skipped_count_though_no_frame_was_seen_in_them() -> None:
+    counters = counted(opened=1, report_frames=20, bytes_received=2000, bytes_skipped=900)
+    assert list(link(GOOD | {"counters": counters}))[-1].level is WARNING
+    counters = counted(opened=1, report_frames=20, bytes_received=2000, bytes_skipped=200)
+    assert list(link(GOOD | {"counters": counters}))[-1].level is OK
 
 
 def test_the_disk() -> None:

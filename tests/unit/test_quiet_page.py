@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+from firmware_protocol.damage_causes import DamageCause
 from ruuvi_host.config.coprocessor import CoprocessorSettings, read_reset
 from ruuvi_host.monitoring.counters import IntakeCounters, LinkCounters, flat
 
@@ -25,11 +26,17 @@ def test_quotes_are_what_is_said() -> None:
     quotes = re.findall(r"^> (.+)$", PAGE, re.MULTILINE)
     table = PAGE.partition("| it says |")[2].partition("\n\n")[0]
     quotes += re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
-    assert len(quotes) == 6
+    assert len(quotes) == 9
     everything = said()
     for quote in quotes:
         for part in re.split("[…()]", quote):
             assert part.strip() in everything, part
+
+
+def test_each_cause_of_damage_is_listed() -> None:
+    table = PAGE.partition("| `cause` |")[2].partition("\n\n")[0]
+    listed = re.findall(r"^\| (\w+) \|", table, re.MULTILINE)
+    assert sorted(listed) == sorted([*(cause.value for cause in DamageCause), "speed", "overruns"])
 
 
 def test_counters_and_keys_exist() -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,13 @@ from ruuvi_host.logs import StderrHandler, adjust
 from ruuvi_host.monitoring.counters import (
     IntakeCounters,
     LinkCounters,
-    LinkState,
-    LinkStatus,
     QueueCounters,
     RelayCounters,
     StatisticsCounters,
     TargetCounters,
 )
 from ruuvi_host.monitoring.health import Finding, Health, Level
+from ruuvi_host.monitoring.link_status import LineDamage, LinkState, LinkStatus
 from ruuvi_host.monitoring.overview import Overview, lines
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +98,17 @@ def log_calls() -> Iterator[ast.Call]:
 
 
 def test_the_keys_of_the_document() -> None:
-    assert listed("`ruuvi-host status --json` prints") == list(keys(OVERVIEW.document(1000.0)))
+    damage = LineDamage(1000, 10, 3, 9.0, 999.0, True, "telnet", False, "so it is", "do this")
+    all_there_is = replace(OVERVIEW, links=[replace(LINK, damage=damage)])
+    assert listed("`ruuvi-host status --json` prints") == list(keys(all_there_is.document(1000.0)))
+    assert OVERVIEW.document(1000.0)["coprocessors"][0]["damage"] is None
+    assert all_there_is.document(1200.0)["coprocessors"][0]["damage"] is None, "it is over"
+
+
+def test_damage_is_told_in_words() -> None:
+    damage = LineDamage(1000, 10, 3, 9.0, 999.0, True, "telnet", False, "so it is", "do this")
+    document = replace(OVERVIEW, links=[replace(LINK, damage=damage)]).document(1000.0)
+    assert "  so it is; do this" in lines(document)
 
 
 def test_the_tables_of_counters_are_those_of_the_code() -> None:

@@ -30,6 +30,6 @@ def test_each_read_gives_an_incomplete_frame_more_time() -> None:
 def test_what_stands_behind_a_false_beginning_is_found() -> None:
     stream = MessageStream(MAX_ADV_LEN, idle=0.05)
     assert stream.feed(b"\xca\xf9\x12" + GetDeviceId().to_frame(), 100.0) == []
-    assert stream.flush() == [GetDeviceId()]
+    assert stream.flush(1.0) == [GetDeviceId()]
     assert (stream.deadline, stream.pending) == (inf, 0)
     assert stream.counters.idle_rescans == 1

@@ -105,20 +105,43 @@ def test_what_libraries_say_becomes_half_a_sentence(error: Exception, words: str
     assert describe(error) == words
 
 
-def test_modem_manager_is_told_from_others(tmp_path: Path) -> None:
-    """It is the one that opens ports unasked."""
+HOLD = (
+    "import sys, signal; open('/proc/self/comm', 'w').write(sys.argv[1]); "
+    "f = open(sys.argv[2]); print('held', flush=True); signal.pause()"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "why", "remedy"),
+    [
+        ("ModemManager", "which takes it for a modem", 'ENV{ID_MM_DEVICE_IGNORE}="1"'),
+        ("brltty", "which takes it for a Braille display", "apt remove brltty"),
+        ("gpsd", "which takes it for a GPS receiver", "USBAUTO"),
+        ("agetty", "which offers a login on it", "serial-getty@"),
+    ],
+)
+def test_programs_that_open_ports_unasked(tmp_path: Path, name: str, why: str, remedy: str) -> None:
     port = tmp_path / "tty"
     port.touch()
-    hold = (
-        "import sys, signal; open('/proc/self/comm', 'w').write(sys.argv[1]); "
-        "f = open(sys.argv[2]); print('held', flush=True); signal.pause()"
-    )
-    busy = refused(errno.EBUSY)
-    with Program(sys.executable, "-c", hold, "ModemManager", str(port)) as holder:
+    with Program(sys.executable, "-c", HOLD, name, str(port)) as holder:
         holder.wait_for("held")
-        sentence = why_not_opened(str(port), busy, no_ports)
-        assert f"in use by ModemManager (process {holder.pid}), which takes it" in sentence
-        assert 'ENV{ID_MM_DEVICE_IGNORE}="1"' in sentence
-        assert who_else_has(str(port)) == f"ModemManager (process {holder.pid})"
+        sentence = why_not_opened(str(port), refused(errno.EBUSY), no_ports)
+        assert f"in use by {name} (process {holder.pid}), {why}" in sentence
+        assert remedy in sentence
+        assert who_else_has(str(port)) == f"{name} (process {holder.pid})"
+        assert who_else_has(str(port), but=holder.pid) == ""
     with open(port):
         assert who_else_has(str(port)) == ""
+
+
+def test_a_port_that_brltty_has_taken_away(tmp_path: Path) -> None:
+    """It leaves no port behind; only the program is there."""
+    (tmp_path / "other").touch()
+    gone = refused(errno.ENOENT)
+    with Program(sys.executable, "-c", HOLD, "brltty", str(tmp_path / "other")) as holder:
+        holder.wait_for("held")
+        sentence = why_not_opened("/dev/ttyUSB7", gone, no_ports)
+        assert "there is no such port" in sentence
+        assert "brltty runs here, and perhaps takes it for a Braille display" in sentence
+        assert "brltty" not in why_not_opened("/dev/ttyACM7", gone, no_ports)
+    assert "brltty" not in why_not_opened("/dev/ttyUSB7", gone, no_ports)
