@@ -7,7 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
+
+# A failed assertion in a module that tests share tells its values, as one in a test does.
+pytest.register_assert_rewrite(*(path.stem for path in HERE.rglob("*.py")))
 
 # A slow machine is not a failure.
 settings.register_profile(
@@ -15,7 +21,7 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
-VECTORS = Path(__file__).parent / "vectors"
+VECTORS = HERE / "vectors"
 
 
 def load_vectors(name: str) -> dict[str, Any]:

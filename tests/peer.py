@@ -6,6 +6,7 @@ or as bad as a test wants: `answers` decides what is said to each command.
 
 import asyncio
 import os
+import select
 import termios
 import tty
 from collections.abc import Callable
@@ -91,6 +92,10 @@ class Peer(Pty):
 
     def unread(self) -> int:
         """Bytes that the host has not taken yet."""
+        # A thread of the kernel carries them from one end to the other. Only poll waits for it.
+        line = select.poll()
+        line.register(self._slave, select.POLLIN)
+        line.poll(0)
         return int.from_bytes(self._ioctl(termios.FIONREAD, self._slave), "little")
 
     async def got(self, command: int, times: int = 1) -> bytes:

@@ -98,8 +98,10 @@ async def bursts(seconds: float, folder: Path) -> Figures:
         while not over():
             await host.offer(0.1)
             await host.peer.pour(host.random.randbytes(65_536))
+            await host.read_by_host()
             await host.offer(0.1)
             await host.peer.pour(b"login: " * 1000 + bytes(1000) + b"\n" * 1000)
+            await host.read_by_host()
         return await host.accounting()
 
 
@@ -109,6 +111,7 @@ async def stuck_stx(seconds: float, folder: Path) -> Figures:
         over = _passed(seconds)
         while not over():
             await host.peer.pour(b"\xca" * 20_000)
+            await host.read_by_host()
             await host.offer(0.1, lambda intact: b"\xca\xf9\x12" + intact)
         return await host.accounting()
 
@@ -156,7 +159,7 @@ async def silence(seconds: float, folder: Path) -> Figures:
             await until(lambda: host.peer.count(GET_DEVICE_ID) >= tries)  # noqa: B023
             host.peer.answers = obliging
             times += 1
-            await host.ready(times)
+            await host.ready(host.configured + 1)
         figures = await host.accounting()
         assert figures.link["given_up"] == times - 1
         return figures
@@ -170,9 +173,10 @@ async def reboots(seconds: float, folder: Path) -> Figures:
         while not over():
             await host.offer(0.2 * host.random.random())
             await host.read_by_host()
+            configured = host.configured
             host.peer.send(frame(GET_ALL))
             times += 1
-            await host.ready(times)
+            await host.ready(configured + 1)
         await host.offer(0.1)
         figures = await host.accounting()
         assert figures.link["reboots"] == times - 1
@@ -187,12 +191,10 @@ async def unplugged(seconds: float, folder: Path) -> Figures:
         while not over():
             await host.offer(0.3)
             await host.read_by_host()
-            path = host.peer.path
             host.peer.unplug()
             host.peer.plug_in()
-            del path  # a pty's number may be the same again: the node is another one
             times += 1
-            await host.ready(times)
+            await host.ready(host.configured + 1)
         await host.offer(0.1)
         figures = await host.accounting()
         assert figures.link["disconnects"] == times - 1
@@ -214,8 +216,8 @@ async def deaf(seconds: float, folder: Path) -> Figures:
                 await host.offer(0.05)
             was_reset.unlink()
             host.peer.answers = obliging
-            configured = host.peer.count(SET_ALL)
-            await until(lambda: host.peer.count(SET_ALL) > configured)  # noqa: B023
+            configured = host.configured
+            await until(lambda: host.configured > configured)  # noqa: B023
             await host.offer(0.2)
             if over():
                 break
@@ -275,8 +277,8 @@ async def stolen(seconds: float, folder: Path) -> Figures:
             finally:
                 thief.kill()
         host.peer.answers = obliging
-        configured = host.peer.count(SET_ALL)
-        await until(lambda: host.peer.count(SET_ALL) > configured)
+        configured = host.configured
+        await until(lambda: host.configured > configured)
         await host.offer(seconds / 2)
         return await host.accounting()
 
@@ -292,7 +294,7 @@ async def taken(seconds: float, folder: Path) -> Figures:
         await host.read_by_host()
         host.peer.unplug()
         await host.said("lost: unplugged")
-        known = host.peer.path
+        configured, known = host.configured, host.peer.path
         host.peer.path += "-aside"  # not yet to be found by its name
         host.peer.plug_in()
         holder = subprocess.Popen(  # noqa: ASYNC220
@@ -308,7 +310,7 @@ async def taken(seconds: float, folder: Path) -> Figures:
             host.peer.path = known
             await asyncio.sleep(1)
             holder.stdin.close()
-        await host.ready(2)
+        await host.ready(configured + 1)
         await host.offer(seconds / 2)
         figures = await host.accounting()
         assert figures.link["open_failures"] >= 1
@@ -341,8 +343,8 @@ async def old_firmware(seconds: float, folder: Path) -> Figures:
             await host.offer(0.2)
             await host.read_by_host()
             host.peer.send(frame(GET_ALL))
-            configured = host.peer.count(SET_ALL)
-            await until(lambda: host.peer.count(SET_ALL) > configured)  # noqa: B023
+            configured = host.configured
+            await until(lambda: host.configured > configured)  # noqa: B023
         await host.offer(0.2)
         await until(lambda: host.peer.count(0x0E) > 1)
         assert 0 < longest <= 64

@@ -27,9 +27,8 @@ BURST = 4
 RATE = 800
 """Reports per second, as nearly as the machine allows. Three times what the line of a real board
 can carry."""
-ON_THE_WAY = 0.05
-"""Seconds in which the kernel brings bytes from one end of a pty to the other, on a busy machine;
-meanwhile nobody can tell that they are not read."""
+MOST_UNREAD = 2000
+"""Bytes; a pty keeps 4096 for who does not read them."""
 SENSORS = 50_000
 KEY = ":".join(f"{byte:02X}" for byte in IDENTITY[:8])
 """Who the peer is, which is what its host signs with."""
@@ -102,8 +101,13 @@ class Bench:
         self._receiver = receiver
         self._number = 0
 
+    @property
+    def configured(self) -> int:
+        """How often the host has sent SET_ALL; once more for each answer that was too late."""
+        return self.peer.count(SET_ALL)
+
     async def ready(self, times: int = 1) -> None:
-        """Until it has configured the coprocessor so many times."""
+        """Until `configured` is so many."""
         await self.peer.got(SET_ALL, times)
 
     async def said(self, pattern: str, count: int = 1) -> str:
@@ -124,12 +128,13 @@ class Bench:
         while loop.time() < end:
             frames = [self.frame() for _ in range(BURST)]
             before = self.port_of_host()
+            # Of what does not fit in, the rest comes later than a frame may take.
+            await until(lambda: self.peer.unread() < MOST_UNREAD or not self.port_of_host())
             await self.peer.pour(b"".join(map(around, frames) if around else frames))
             self.figures.offered += BURST
             await asyncio.sleep(BURST / RATE)
             if self.may_close:
                 await until(lambda: not self.port_of_host() or not self.peer.unread())
-                await asyncio.sleep(ON_THE_WAY)
                 if not before or self.port_of_host() != before:
                     self.figures.unheard += BURST
 
@@ -144,8 +149,6 @@ class Bench:
 
     async def read_by_host(self) -> None:
         """Until everything that was put on the line has been taken from it."""
-        await until(lambda: not self.peer.unread())
-        await asyncio.sleep(ON_THE_WAY)
         await until(lambda: not self.peer.unread())
 
     async def accounting(self) -> Figures:

@@ -352,6 +352,8 @@ class TcpBoard:
                     data = await reader.read(4096)
             except TimeoutError:
                 continue
+            except ConnectionError:  # the host has left, and not read all
+                break
             if not data:
                 break
             self.board.receive(data, clock() - start)
