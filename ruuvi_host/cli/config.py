@@ -171,12 +171,16 @@ def _load(file: Path | None, options: dict[str, Any]) -> Loaded:
 
 
 def _pair(text: str) -> tuple[str, str]:
+    from ruuvi_host.config.bounds import MAX_TEXT
     from ruuvi_host.config.files import Unreadable, read_text
     from ruuvi_host.errors import ConfigError
 
     key, value = key_and_value(text)
     if value == "@-":
-        return key, sys.stdin.read().removesuffix("\n")
+        value = sys.stdin.read(MAX_TEXT + 1)
+        if len(value) > MAX_TEXT:
+            raise ConfigError(key, f"what comes from standard input is longer than {MAX_TEXT}")
+        return key, value.removesuffix("\n")
     if value.startswith("@@"):
         return key, value[1:]
     if value.startswith("@"):

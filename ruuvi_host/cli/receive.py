@@ -196,7 +196,8 @@ def _read_key(text: str) -> bytes:
     key = text.encode("utf-8", "surrogateescape")
     if text.startswith("@"):
         try:
-            key = Path(text[1:]).read_bytes().rstrip(b"\r\n")
+            with open(text[1:], "rb") as file:
+                key = file.read(KEY_LIMIT + 3).rstrip(b"\r\n")
         except OSError as error:
             raise ConfigError("--key", f"cannot read {text[1:]}: {error.strerror}") from error
     if not 1 <= len(key) <= KEY_LIMIT:

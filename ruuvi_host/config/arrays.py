@@ -15,6 +15,9 @@ from ruuvi_host.config.problems import Problems, Severity, meant
 from ruuvi_host.config.targets import TABLE_KINDS
 from ruuvi_host.errors import ConfigError
 
+MAX_TABLES = 100
+"""Of one array. Each has a relay and a spool, or a port, of its own."""
+
 
 class Settings(Protocol):
     """What is made of one table."""
@@ -89,6 +92,10 @@ class Tables:
         """Those of a document take the place of what was there."""
         if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
             self.refuse(problems)
+            return
+        if len(tables) > MAX_TABLES:
+            why = f"there are {len(tables)} of them, and may be {MAX_TABLES}"
+            problems.add(self.array.name, why, severity=Severity.ERROR)
             return
         self.found = []
         for number, given in enumerate(tables):

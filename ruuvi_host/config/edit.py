@@ -9,6 +9,7 @@ from ruuvi_host.config.files import (
     GATEWAY_FILE,
     HOST_FILE,
     Unreadable,
+    check_toml,
     gateway_text,
     is_json,
     parse_json,
@@ -210,7 +211,9 @@ def _toml(path: Path) -> Any:
     if not path.exists():
         return tomlkit.document()
     try:
-        return tomlkit.parse(read_text(path))
+        text = read_text(path)
+        check_toml(text)
+        return tomlkit.parse(text)
     except Unreadable as error:
         raise ConfigError(str(path), str(error)) from error
     except TOMLKitError as error:

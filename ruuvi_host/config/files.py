@@ -12,14 +12,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from ruuvi_host.config.bounds import MAX_TEXT, too_much_json, too_much_toml
 from ruuvi_host.config.gateway_values import whole
 from ruuvi_host.config.problems import Problems, Severity
-
-MAX_FILE = 1 << 20
-"""Bytes. A gateway's file has some thousand."""
-
-MAX_DEPTH = 50
-"""Of objects, lists and tables inside each other. A gateway's file has two."""
 
 PIPE_PATIENCE = 3.0
 """Timeout in seconds for a pipe."""
@@ -44,8 +39,8 @@ def read_text(path: Path) -> str:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise Unreadable("cannot be the name of a file") from error
-    if len(data) > MAX_FILE:
-        raise Unreadable(f"longer than {MAX_FILE} bytes: not a configuration")
+    if len(data) > MAX_TEXT:
+        raise Unreadable(f"longer than {MAX_TEXT} bytes: not a configuration")
     try:
         return data.decode("utf-8-sig")  # editors of another system begin a file with a mark
     except UnicodeDecodeError as error:
@@ -73,6 +68,8 @@ def parse_json(text: str, problems: Problems) -> dict[str, Any]:
                 result[key] = value
         return result
 
+    if why := too_much_json(text):
+        raise Unreadable(f"not JSON that can be read: it {why}")
     try:
         document = json.loads(
             text, object_pairs_hook=members, parse_float=_finite, parse_constant=_no_number
@@ -81,13 +78,9 @@ def parse_json(text: str, problems: Problems) -> dict[str, Any]:
         where = f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"not JSON: {error.msg} at {where}") from error
     except ValueError as error:
-        raise Unreadable("holds a number of thousands of digits") from error
-    except RecursionError as error:
-        raise Unreadable("not JSON that can be read: nested too deeply") from error
+        raise Unreadable(f"not JSON that can be read: {error}") from error
     if not isinstance(document, dict):
         raise Unreadable("must hold one JSON object")
-    if _is_deep(document):
-        raise Unreadable("not JSON that can be read: nested too deeply")
     return document
 
 
@@ -95,17 +88,17 @@ def parse_toml(text: str) -> dict[str, Any]:
     """The host's own file. Raises Unreadable."""
     import tomllib
 
+    check_toml(text)
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(text)
+    except ValueError as error:  # what tomllib raises is one
         raise Unreadable(f"not TOML: {error}") from error
-    except ValueError as error:
-        raise Unreadable("holds a number of thousands of digits") from error
-    except RecursionError as error:
-        raise Unreadable("not TOML that can be read: nested too deeply") from error
-    if _is_deep(document):
-        raise Unreadable("not TOML that can be read: nested too deeply")
-    return document
+
+
+def check_toml(text: str) -> None:
+    """Can it be given to a parser of TOML? Raises Unreadable."""
+    if why := too_much_toml(text):
+        raise Unreadable(f"not TOML that can be read: it {why}")
 
 
 def gateway_text(document: Mapping[str, Any]) -> str:
@@ -165,15 +158,15 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _read(fd: int, *, is_file: bool) -> bytes:
-    """To the end, but little more than MAX_FILE. Raises Unreadable, OSError."""
+    """To the end, but little more than MAX_TEXT. Raises Unreadable, OSError."""
     data = b""
     deadline = monotonic() + PIPE_PATIENCE
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    while len(data) <= MAX_FILE:
+    while len(data) <= MAX_TEXT:
         if not is_file and not poll.poll(1000 * max(0.0, deadline - monotonic())):
             raise Unreadable("is no file, and nothing comes out of it")
-        part = os.read(fd, MAX_FILE + 1 - len(data))
+        part = os.read(fd, MAX_TEXT + 1 - len(data))
         if not part:
             break
         data += part
@@ -190,18 +183,3 @@ def _finite(text: str) -> float | None:
 
 def _no_number(text: str) -> float:
     raise Unreadable(f"not JSON: {text} is no number there")
-
-
-def _is_deep(document: Any) -> bool:
-    level = [document]
-    for _ in range(MAX_DEPTH):
-        inner: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                inner += value.values()
-            elif isinstance(value, list):
-                inner += value
-        if not inner:
-            return False
-        level = inner
-    return True

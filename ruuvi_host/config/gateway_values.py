@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from ruuvi_host.config.bounds import too_much_json
 from ruuvi_host.config.gateway_keys import GatewayKey, Kind
 from ruuvi_host.config.keys import array_from_text
 from ruuvi_host.config.problems import Problems, Severity
@@ -58,8 +59,8 @@ def from_text(key: GatewayKey, text: str) -> Any:
         if key.kind is Kind.TEXTS:
             is_array = text.lstrip().startswith("[")
             return array_from_text(text) if is_array else re.findall(r"[^\s,]+", text)
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return text if too_much_json(text) else json.loads(text)
+    except ValueError:
         return text
 
 

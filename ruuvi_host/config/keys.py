@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ruuvi_host.config.bounds import too_much_json, too_much_toml
 from ruuvi_host.config.problems import Problems, Severity, meant
 
 
@@ -103,16 +104,15 @@ def array_from_text(text: str) -> list[Any]:
     import json
     import tomllib
 
+    if why := too_much_toml(text) or too_much_json(text):
+        raise ValueError(why)
     try:
         document = tomllib.loads(f"array = {text}")
         found = document.pop("array")
         if document:
             raise ValueError("more than an array")
-    except (tomllib.TOMLDecodeError, RecursionError):
-        try:
-            found = json.loads(text)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
+    except tomllib.TOMLDecodeError:
+        found = json.loads(text)
     if not isinstance(found, list):
         raise ValueError("not an array")
     return found

@@ -77,6 +77,7 @@ def test_a_target_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        (GOOD * 101, "target: there are 101 of them, and may be 100"),
         ("target = 5", "target: must be a table in double brackets: [[target]]"),
         ("[target]\nname = 'x'", "target: must be a table in double brackets: [[target]]"),
         (GOOD + "foldr = 'x'", "target[0].foldr: unknown key; is folder meant?"),

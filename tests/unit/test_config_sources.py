@@ -387,8 +387,8 @@ def test_warnings_are_logged_with_their_source(
         ("max_sensors = true", "max_sensors", "must be a whole number"),
         ("max_sensors = 1.0", "max_sensors", "must be a whole number"),
         ("max_sensors = 100001", "max_sensors", "must be at most 100000"),
-        (f"max_sensors = 0x{'F' * 9000}", "max_sensors", "must be at most"),
-        ("max_sensors = " + "9" * 9000, "ruuvi-host.toml", "thousands of digits"),
+        (f"max_sensors = 0x{'F' * 900}", "max_sensors", "must be at most"),
+        ("max_sensors = " + "9" * 9000, "ruuvi-host.toml", "more than 1000 characters"),
         ("trust_clock = 1", "trust_clock", "must be true or false"),
         ('profile = "gatway"', "profile", "is gateway meant?"),
         ('nrf_firmware = "two"', "nrf_firmware", "must be a version"),
@@ -422,7 +422,7 @@ def test_the_hosts_own_file(write: Write, toml: str, key: str, why: str) -> None
 
 
 def test_endless_lists_of_problems_end(write: Write) -> None:
-    path = write("ruuvi-host.toml", "\n".join(f"k{number} = 0" for number in range(50_000)))
+    path = write("ruuvi-host.toml", "\n".join(f"k{number} = 0" for number in range(20_000)))
     assert len(load(inputs(path)).problems) == MOST_SHOWN + 1
     with pytest.raises(ConfigError, match="errors after these are not shown"):
         load_to_run(inputs(path))
@@ -461,8 +461,8 @@ def test_what_cannot_be_read(tmp_path: Path, write: Write) -> None:
         for path, why in (
             (tmp_path / "none", "cannot be read: No such file or directory"),
             (tmp_path, "cannot be read: Is a directory"),
-            (Path("/dev/zero"), "longer than 1048576 bytes"),
-            (Path("/dev/full"), "longer than 1048576 bytes"),
+            (Path("/dev/zero"), "longer than 262144 bytes"),
+            (Path("/dev/full"), "longer than 262144 bytes"),
             (tmp_path / "socket", "cannot be read: No such device or address"),
             (Path("a\0b"), "cannot be the name of a file"),
             (write("latin1", b'coordinates = "\xe4"'), "not UTF-8 text (at byte 15)"),

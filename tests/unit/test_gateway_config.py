@@ -151,10 +151,10 @@ def test_an_empty_file_is_a_gateway_as_it_was_sold(load: Load) -> None:
         (b'"{}"', "must hold one JSON object"),
         (b'{"a": "\xff"}', "not UTF-8 text .at byte 7."),
         (b"\xff\xfe{\x00}\x00", "not UTF-8 text .at byte 0."),
-        (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a":' * 50_000, "nested too deeply"),
         (b'{"a":' * 60 + b"1" + b"}" * 60, "nested too deeply"),
-        (b'{"http_period": ' + b"9" * 5000 + b"}", "a number of thousands of digits"),
-        (b" " * (1 << 20) + b"{}", "longer than 1048576 bytes"),
+        (b'{"http_period": ' + b"9" * 5000 + b"}", "a number or a word of more than 1000"),
+        (b" " * (256 << 10) + b"{}", "longer than 262144 bytes"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence_with_its_name(
@@ -246,8 +246,8 @@ def test_an_unknown_key_is_named(load: Load) -> None:
     assert {p.severity for p in loaded.problems} == {Severity.WARNING}
 
 
-def test_a_hundred_thousand_unknown_keys_are_not_all_told(load: Load) -> None:
-    loaded = load({f"k{number}": 0 for number in range(80_000)})
+def test_thousands_of_unknown_keys_are_not_all_told(load: Load) -> None:
+    loaded = load({f"k{number}": 0 for number in range(20_000)})
     assert len(loaded.problems) == 101
     assert "warnings after these are not shown" in texts(loaded)[-1]
     assert loaded.config == load({}).config
