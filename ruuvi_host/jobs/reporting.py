@@ -68,5 +68,6 @@ class Reporting:
             missed_most=[(address_text(address), count) for address, count in most],
             targets=self._relaying.relays.counters(),
             problems={target.name: target.failing for target in facts.targets},
+            growth={target.name: target.growth for target in facts.targets},
             statistics=self._relaying.statistics.counters,
         )

@@ -18,7 +18,7 @@ again some thirty times; a new process is the last thing that is left to try."""
 STANDSTILL = 90.0
 """Seconds that a relay may be late: longer than anything in it may take, under load too."""
 LOSING_PATIENCE = 300.0
-"""Seconds for which what waits for a target may stand in memory only."""
+"""Seconds for which what waits for a target may be in memory only, if a new start may help."""
 WRITING = 10.0
 """Seconds that writing may take without being worth a word."""
 QUIET = 120.0
@@ -72,6 +72,13 @@ class TargetFacts:
     """It is reached over a network, and judged by the network watchdog."""
     unkept_since: float | None = None
     """Since when something that waits could not be written; None: all of it is on disk."""
+    unkept_why: str = ""
+    no_room: bool = False
+    """The disk is full or read-only: a new start would only cost what is in memory."""
+    lost: int = 0
+    """Batches that were not delivered, and are gone."""
+    growth: float | None = None
+    """Batches an hour by which the backlog grows; negative: it shrinks. None: neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +174,32 @@ def _target(target: TargetFacts, now: float) -> Finding:
     name = target.name
     if (late := now - min(target.batch_due, target.step_due)) >= STANDSTILL:
         return Finding(Level.FAULT, f"{name}: its relay has stood still for {_minutes(late)}")
+    lost = f", lost {target.lost}" if target.lost else ""
+    growth = target.growth or 0.0
+    trend = f", {rate(growth)}" if growth > 0 else ""
     if not target.failing:
         waiting = f", waiting {target.waiting}" if target.waiting else ""
-        return Finding(Level.OK, f"{name}: batches are accepted{waiting}")
-    said = f"{name}: nothing accepted for {_minutes(now - target.served)} ({target.failing})"
+        if trend:
+            said = f"{name}: batches are accepted, but more are made{waiting}{trend}{lost}"
+            return Finding(Level.DEGRADED, said)
+        return Finding(Level.OK, f"{name}: batches are accepted{waiting}{lost}")
+    said = (
+        f"{name}: nothing accepted for {_minutes(now - target.served)} ({target.failing}), "
+        f"batches kept {target.waiting}{trend}{lost}"
+    )
     unkept = 0.0 if target.unkept_since is None else now - target.unkept_since
     if unkept < WRITING:
-        return Finding(Level.DEGRADED, f"{said}, batches kept {target.waiting}")
-    level = Level.FAULT if unkept >= LOSING_PATIENCE else Level.DEGRADED
-    return Finding(level, f"{said}, and what comes cannot be written for {_minutes(unkept)}")
+        return Finding(Level.DEGRADED, said)
+    level = Level.DEGRADED
+    if unkept >= LOSING_PATIENCE and not target.no_room:
+        level = Level.FAULT
+    why = f" ({target.unkept_why})" if target.unkept_why else ""
+    return Finding(level, f"{said}; what comes cannot be written for {_minutes(unkept)}{why}")
+
+
+def rate(growth: float) -> str:
+    """How a backlog grows or shrinks, in words."""
+    return f"{'growing' if growth > 0 else 'shrinking'} by {abs(growth):.0f} an hour"
 
 
 def _minutes(seconds: float) -> str:

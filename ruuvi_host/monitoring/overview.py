@@ -17,7 +17,7 @@ from ruuvi_host.monitoring.counters import (
     TargetCounters,
     flat,
 )
-from ruuvi_host.monitoring.health import Health
+from ruuvi_host.monitoring.health import Health, rate
 from ruuvi_host.monitoring.link_status import LineDamage, LinkStatus
 
 ALWAYS_SHOWN = frozenset("opened disconnects reboots lost_acks crc_errors uart_overruns".split())
@@ -45,6 +45,8 @@ class Overview:
     """(name, counters)"""
     problems: dict[str, str]
     """Target → why its last attempt was not accepted; empty: it was."""
+    growth: dict[str, float | None]
+    """Target → batches an hour by which its backlog grows; None: it does not, or is not known."""
     statistics: StatisticsCounters
 
     def accounts(self) -> list[Account]:
@@ -70,6 +72,7 @@ class Overview:
                 {
                     "name": name,
                     "problem": self.problems.get(name, ""),
+                    "backlog_growth": _rounded(self.growth.get(name)),
                     "counters": flat(counters),
                 }
                 for name, counters in self.targets
@@ -112,6 +115,10 @@ def _damage_document(damage: LineDamage | None, now: float) -> dict[str, Any] | 
     }
 
 
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)
+
+
 def _age(at: float | None, now: float) -> float | None:
     return None if at is None else round(max(now - at, 0.0), 1)
 
@@ -134,6 +141,7 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{target['name']}: {state}; waiting: batches {counters['waiting_batches']}, "
             f"reports {counters['waiting_reports']}"
+            + (f", {rate(growth)}" if (growth := target["backlog_growth"]) else "")
         )
         yield from _events(TargetCounters, counters)
     if document["statistics"]["posts"]:

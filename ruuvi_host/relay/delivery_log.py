@@ -6,9 +6,13 @@ from pathlib import Path
 
 from ruuvi_host.clock import Clock
 from ruuvi_host.logs import Repeated
+from ruuvi_host.monitoring.health import rate
 from ruuvi_host.relay.sink import Outcome, Verdict
 
 log = logging.getLogger(__name__)
+
+GROWING = 900.0
+"""Seconds after which it is said again that a backlog grows although batches are accepted."""
 
 
 class DeliveryLog:
@@ -24,6 +28,7 @@ class DeliveryLog:
         self._failure = Repeated(clock=clock.monotonic)
         self._fault = Repeated(clock=clock.monotonic)
         self._refusal = Repeated(clock=clock.monotonic)
+        self._growing = Repeated(GROWING, clock=clock.monotonic)
         self._said_failing = False
         """The last line was that deliveries fail."""
 
@@ -63,6 +68,15 @@ class DeliveryLog:
                 f", {count} times since the last message" if count > 1 else "",
                 *(told(waiting), what_next),
                 extra={"target": self._name, "attempt": failures, "status": outcome.code},
+            )
+
+    def growing(self, waiting: tuple[int, int], growth: float) -> None:
+        """Batches are accepted, and the backlog grows. growth: batches an hour."""
+        if self._growing.due():
+            log.warning(
+                "%s: batches are accepted more slowly than they are made; %s, %s",
+                *(self._name, told(waiting), rate(growth)),
+                extra={"target": self._name},
             )
 
     def refused(self, outcome: Outcome, folder: Path) -> None:

@@ -11,10 +11,12 @@ what is made while an attempt or a pause is under way. A target that is down is 
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.spool import Sync
 from ruuvi_host.intake.batch import Batch
+from ruuvi_host.monitoring.backlog import Backlog
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.relay.delivery import Delivery
@@ -49,6 +51,8 @@ class HostRelay:
         self._turns = Turns(self._outbox, source, pacing, clock, self._delivery.wait)
         self._log = DeliveryLog(name, clock, source.period)
         self._back_off = BackOff(pacing)
+        self._backlog = Backlog()
+        self._clock = clock
         self._suspect: tuple[Batch | None, int] = None, 0
         """The batch that failed last, and how many had been accepted by then."""
 
@@ -63,8 +67,17 @@ class HostRelay:
 
     def facts(self) -> TargetFacts:
         """For the judgement of health."""
-        unkept = self._outbox.only_in_memory
-        return self._delivery.facts(self._source.due, self.waiting[0], unkept=unkept)
+        unkept, counters = self._outbox.spool.unkept, self.counters
+        facts = self._delivery.facts(
+            self._source.due, self.waiting[0], unkept=self._outbox.only_in_memory
+        )
+        return replace(
+            facts,
+            unkept_why=unkept.why if unkept else "",
+            no_room=bool(unkept and unkept.room),
+            lost=counters.overflowed + counters.aged_out + counters.unreadable + counters.lost,
+            growth=self._backlog.growth,
+        )
 
     # --- its life
 
@@ -125,6 +138,13 @@ class HostRelay:
             await self._source.until_due()
             await self._outbox.put(self._source.make())
             self._turns.new_batch()
+            self._look_at_backlog()
+
+    def _look_at_backlog(self) -> None:
+        backlog = self._backlog
+        backlog.look(self._clock.monotonic(), self.waiting[0], self._source.period)
+        if backlog.growth and backlog.growth > 0 and not self._back_off.failures:
+            self._log.growing(self.waiting, backlog.growth)
 
     # --- drain
 

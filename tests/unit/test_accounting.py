@@ -88,6 +88,7 @@ def test_the_lines_for_people() -> None:
         "/dev/ttyUSB0", "/dev/ttyUSB0", LinkState.CLOSED, "", "", None, None, "gone", LINK
     )
     overview = Overview(
+        growth={},
         version="0.1.0",
         pid=4711,
         uptime=100_000,

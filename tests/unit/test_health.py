@@ -75,11 +75,39 @@ def test_data_that_cannot_be_written_is_excused_for_a_short_while() -> None:
     health = judged(target=replace(losing, unkept_since=NOW - LOSING_PATIENCE))
     assert told(health) == (
         Level.FAULT,
-        "custom: nothing accepted for 90 min (Connection refused), and what comes cannot be "
-        "written for 5 min",
+        "custom: nothing accepted for 90 min (Connection refused), batches kept 540; what comes "
+        "cannot be written for 5 min",
     )
     served = replace(losing, failing="", unkept_since=NOW - LOSING_PATIENCE)
     assert judged(target=served).level is Level.OK
+
+
+def test_no_new_start_makes_room_on_a_disk() -> None:
+    full = replace(DOWN, unkept_since=NOW - 9000, unkept_why="the disk is full", no_room=True)
+    assert told(judged(target=replace(full, lost=12))) == (
+        Level.DEGRADED,
+        "custom: nothing accepted for 90 min (Connection refused), batches kept 540, lost 12; "
+        "what comes cannot be written for 2.5 h (the disk is full)",
+    )
+
+
+def test_what_is_lost_is_told_when_all_is_well_again() -> None:
+    assert told(judged(target=replace(TARGET, lost=12))) == (
+        Level.OK,
+        "reports flow; custom: batches are accepted, lost 12",
+    )
+
+
+def test_a_backlog_that_grows_is_told_although_batches_are_accepted() -> None:
+    slow = replace(TARGET, waiting=40, growth=119.7)
+    assert told(judged(target=slow)) == (
+        Level.DEGRADED,
+        "custom: batches are accepted, but more are made, waiting 40, growing by 120 an hour",
+    )
+    assert judged(target=replace(slow, growth=-500.0)).level is Level.OK
+    assert judged(target=replace(DOWN, growth=360.0)).sentence.endswith(
+        "(Connection refused), batches kept 540, growing by 360 an hour"
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,6 +169,10 @@ targets = st.builds(
     answered=times,
     waiting=st.integers(0, 10),
     unkept_since=st.none() | times,
+    unkept_why=st.sampled_from(["", "the disk is full"]),
+    no_room=st.booleans(),
+    lost=st.integers(0, 3),
+    growth=st.none() | st.floats(-900, 900),
 )
 hosts = st.builds(
     HostFacts,
@@ -179,7 +211,10 @@ def test_a_fault_has_a_reason_that_a_new_start_may_mend(facts: HostFacts) -> Non
     )
     stuck = any(NOW - min(t.batch_due, t.step_due) >= STANDSTILL for t in facts.targets)
     losing = any(
-        t.failing and t.unkept_since is not None and NOW - t.unkept_since >= LOSING_PATIENCE
+        t.failing
+        and t.unkept_since is not None
+        and NOW - t.unkept_since >= LOSING_PATIENCE
+        and not t.no_room
         for t in facts.targets
     )
     relaying = not facts.hindrance

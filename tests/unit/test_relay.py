@@ -545,3 +545,39 @@ def test_a_batch_that_always_fails_does_not_hold_up_the_rest() -> None:
 
     worlds: list[World] = []
     jump_through(main())
+
+
+# -- a backlog that grows -------------------------------------------------------------------------
+
+
+def test_a_server_that_accepts_too_slowly_is_told_with_the_rate(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def main() -> None:
+        world = World(repeat(ACCEPTED), takes=repeat(15.0))
+        world.hear_each(10, 200)
+        await world.run(1900)
+        facts = world.relay.facts()
+        assert facts.failing == ""
+        assert facts.growth == pytest.approx(120, rel=0.2)
+        assert facts.waiting == world.relay.waiting[0] > 50
+
+    jump_through(main())
+    told = [line for line in log_of(caplog, logging.WARNING) if "more slowly" in line]
+    assert len(told) == 2, "one in 15 minutes"
+    assert re.fullmatch(
+        r"custom: batches are accepted more slowly than they are made; waiting: batches \d+, "
+        r"reports \d+, growing by 1\d\d an hour",
+        told[-1],
+    )
+
+
+def test_what_is_lost_is_in_the_facts() -> None:
+    async def main() -> None:
+        world = World(repeat(LATER))
+        world.counters.overflowed, world.counters.unreadable = 2, 3
+        assert world.relay.facts().lost == 5
+
+    jump_through(main())

@@ -53,8 +53,10 @@ RELAY = RelayCounters(
 )
 QUEUE = QueueCounters(replaced=10085, taken=10755)
 PROBLEM = "Connection refused"
-SENTENCE = f"custom: nothing accepted for 12 min ({PROBLEM}), batches kept 72"
+KEPT = "batches kept 72, growing by 360 an hour"
+SENTENCE = f"custom: nothing accepted for 12 min ({PROBLEM}), {KEPT}"
 OVERVIEW = Overview(
+    growth={"custom": 360.0},
     version="0.1.0",
     pid=4711,
     uptime=(3 * 60 + 12) * 60,
