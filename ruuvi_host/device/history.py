@@ -78,6 +78,8 @@ def _of_one_life(link: Link) -> LinkCounters:
     return LinkCounters(
         session=link.session.counters,
         bytes_pending=link.session.pending,
+        read_pauses=link.port.buffers.pauses,
+        bytes_unsent=link.port.buffers.unsent,
         uart_overruns=errors.overruns if errors else None,
         uart_framing_errors=errors.framing if errors else None,
     )

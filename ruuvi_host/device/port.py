@@ -7,6 +7,7 @@ from contextlib import suppress
 from math import inf
 from typing import NamedTuple, Protocol
 
+from ruuvi_host.device.buffers import Buffers
 from ruuvi_host.device.trouble import describe
 from ruuvi_host.errors import PortError
 
@@ -68,7 +69,7 @@ class Port(asyncio.Protocol):
         self._poked = False
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._received: list[bytes] = []
+        self.buffers = Buffers()
         self._loss: PortError | None = None
         self._lost = asyncio.Event()
         self._waiter: asyncio.Future[None] | None = None
@@ -86,7 +87,7 @@ class Port(asyncio.Protocol):
         Raises PortError when the port is lost, after the last bytes have been read.
         """
         until = self._loop.time() + timeout
-        while not self._received and self._loss is None:
+        while not self.buffers and self._loss is None:
             if self._poked:
                 self._poked = False
                 return b""
@@ -95,14 +96,12 @@ class Port(asyncio.Protocol):
                 # two turns, one that looks and one that hands over.
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
-                if self._received or self._loss:
+                if self.buffers or self._loss:
                     break
                 return b""
             await self._wait(until)
-        if self._received:
-            data = b"".join(self._received)
-            self._received.clear()
-            return data
+        if self.buffers:
+            return self.buffers.take()
         assert self._loss is not None
         raise self._loss
 
@@ -128,13 +127,12 @@ class Port(asyncio.Protocol):
 
     def take_rest(self) -> bytes:
         """What has come in and was not read; for who is about to close it."""
-        data = b"".join(self._received)
-        self._received.clear()
-        return data
+        return self.buffers.take()
 
     def write(self, data: bytes) -> None:
-        """Queue `data` for sending; never waits. Without effect when the port is lost."""
-        if data and self._transport:
+        """Queue `data` for sending; never waits. Without effect when the port is lost; dropped and
+        counted when it takes nothing."""
+        if data and self._transport and self.buffers.may_send(data, self._transport):
             if self.tap:
                 self.tap.sent(data)
             self._transport.write(data)
@@ -194,7 +192,7 @@ class Port(asyncio.Protocol):
         if self.receiver:
             self._set_alarm(self.receiver(data))
             return
-        self._received.append(data)
+        self.buffers.add(data, self._transport)
         self._wake()
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -10,7 +10,9 @@ reset the connection. Its SerialException is an OSError, often without a number.
 
 import errno
 import socket
+import sys
 from contextlib import suppress
+from queue import Queue
 
 import serial
 import serial_asyncio
@@ -31,13 +33,37 @@ def open_serial(path: str, baud: int, dtr: bool, rts: bool) -> Serial:
     return device
 
 
+MOST_QUEUED = 1 << 14
+"""Bytes that pyserial's own thread may have read and nobody has taken. With more it reads no
+further, and TCP holds the others back."""
+
+
+class _Bounded:
+    """Gives the queue of pyserial's reader a limit. It makes one without, inside of `open`."""
+
+    def __get__(self, client: "Rfc2217Client", owner: type) -> "Queue[bytes] | None":
+        return client.queue
+
+    def __set__(self, client: "Rfc2217Client", queue: "Queue[bytes] | None") -> None:
+        client.queue = queue
+        if queue:
+            queue.maxsize = MOST_QUEUED
+
+
 class Rfc2217Client(rfc2217.Serial):
     """pyserial's client of a port on another machine. All its methods block."""
 
     _socket: socket.socket | None  # not in the stubs
+    _read_buffer = _Bounded()
+    queue: "Queue[bytes] | None" = None
 
     def close(self) -> None:
         connection = self._socket
+        if self.queue:
+            # The reader may wait for room, and `close` for the reader.
+            with self.queue.mutex:
+                self.queue.maxsize = sys.maxsize
+                self.queue.not_full.notify_all()
         super().close()
         if connection:
             connection.close()  # which pyserial forgets when the peer has reset it

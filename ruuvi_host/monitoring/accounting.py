@@ -76,7 +76,7 @@ IN_NO_SUM: Mapping[type[Counters], str] = {
     LinkCounters: "opened open_failures disconnects reboots reboots_quiet probes lost_acks resends "
     "recoveries given_up resets resets_failed unmatched_replies unexpected_messages crc_errors "
     "etx_errors delimiter_errors length_errors unknown_commands idle_rescans uart_overruns "
-    "uart_framing_errors",
+    "uart_framing_errors read_pauses bytes_unsent",
     IntakeCounters: "stronger legacy extended_2m coded evicted missed missed_unknown",
     TargetCounters: "attempts failed_attempts spooled kept kept_reports",
     StatisticsCounters: "posts accepted failed",

@@ -132,6 +132,10 @@ class LinkCounters(Counters):
     not count them (nor does a pseudo-terminal or a network)."""
     uart_framing_errors: int | None = None
     """Bytes with a wrong stop bit. Null: as above."""
+    read_pauses: int = 0
+    """Times that reading was paused, because more came in than was taken. It drops nothing."""
+    bytes_unsent: int = 0
+    """Bytes to the coprocessor that were dropped, because the port took none."""
     given_up: int = 0
     """Times that no command was answered any more, and the port was closed and opened again.
     The third step, after `resends` and `recoveries`."""

@@ -12,6 +12,7 @@ import pytest
 from lines import PATIENCE, Pty, open_fds, run, until
 from ports import EVERY_BYTE, opened, read, unread
 
+from ruuvi_host.device.buffers import MOST_UNREAD
 from ruuvi_host.device.opening import open_port
 from ruuvi_host.errors import PortError
 from ruuvi_host.lifetime import DaemonThreads
@@ -102,6 +103,22 @@ def test_what_came_before_the_port_was_opened_is_not_read() -> None:
                 pty.send(b"new")
                 assert await read(port, 3) == b"new"
             os.close(other)
+
+    run(main())
+
+
+def test_what_nobody_reads_is_left_in_the_system() -> None:
+    data = EVERY_BYTE * 1000
+
+    async def main() -> None:
+        with Pty() as pty:
+            async with opened(pty.path) as port:
+                sending = asyncio.create_task(pty.pour(data))
+                await until(lambda: port.buffers.pauses)
+                held = port.take_rest()
+                assert MOST_UNREAD <= len(held) < 2 * MOST_UNREAD
+                assert held + await read(port, len(data) - len(held)) == data
+                await sending
 
     run(main())
 

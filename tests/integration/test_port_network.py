@@ -5,15 +5,17 @@ import socket
 import struct
 import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from lines import Pty, open_fds, run, until
 from ports import EVERY_BYTE, read
 from rfc2217_server import Rfc2217Server, pyserial_is_old
 
+from ruuvi_host.device.buffers import MOST_UNREAD
 from ruuvi_host.device.opening import open_port
 from ruuvi_host.device.port import Port
+from ruuvi_host.device.pyserial import MOST_QUEUED, Rfc2217Client
 from ruuvi_host.errors import PortError
 
 # --- over the network
@@ -74,6 +76,89 @@ def test_socket_closes_though_the_other_end_does_not_read() -> None:
             async with asyncio.timeout(0.9):
                 await port.close()
             assert len(open_fds()) == len(before) - 1
+
+    run(main())
+
+
+def test_a_flood_that_nobody_reads_is_held_back() -> None:
+    """Not stored: a network can send 100 MB in the second that a reset takes."""
+
+    async def main() -> None:
+        async with tcp_pair() as (port, connection):
+            sent = 0
+
+            def is_full() -> bool:
+                nonlocal sent
+                with suppress(BlockingIOError):
+                    while True:
+                        sent += connection.send(EVERY_BYTE * 256)
+                return bool(port.buffers.pauses)
+
+            await until(is_full)
+            for _ in range(5):  # and stays so, whatever comes
+                is_full()
+                await asyncio.sleep(0)
+            assert port.buffers.pauses == 1
+            held = port.take_rest()
+            assert MOST_UNREAD <= len(held) < 2 * MOST_UNREAD
+            while len(held) < sent:
+                held += await port.read()
+            assert held == (EVERY_BYTE * (sent // 256 + 1))[:sent]
+
+    run(main())
+
+
+def test_what_a_port_does_not_take_is_counted() -> None:
+    async def main() -> None:
+        async with tcp_pair() as (port, _):
+            port.write(bytes(10_000_000))
+            assert port.buffers.unsent == 0
+            port.write(b"one more")
+            port.write(b"and another")
+            assert port.buffers.unsent == len(b"one moreand another")
+
+    run(main())
+
+
+@pyserial_is_old
+def test_rfc2217_reads_no_more_than_is_taken() -> None:
+    flood = EVERY_BYTE * 2000
+
+    async def main() -> None:
+        with Pty() as pty, Rfc2217Server(pty.path) as server:
+            port = await open_port(server.url)
+            assert isinstance(port.device, Rfc2217Client)
+            sending = asyncio.create_task(pty.pour(flood))
+            await until(lambda: port.buffers.pauses)
+            queue = port.device.queue
+            assert queue
+            await until(lambda: queue.qsize() >= MOST_QUEUED)
+            assert queue.qsize() == MOST_QUEUED
+            held = port.take_rest()
+            assert MOST_UNREAD <= len(held) < 2 * MOST_UNREAD
+            while len(held) < len(flood):
+                held += await port.read()
+            assert held == flood
+            await sending
+            await port.close()
+
+    run(main())
+
+
+@pyserial_is_old
+def test_rfc2217_closes_in_a_flood() -> None:
+    async def main() -> None:
+        with Pty() as pty, Rfc2217Server(pty.path) as server:
+            port = await open_port(server.url)
+            sending = asyncio.create_task(pty.pour(EVERY_BYTE * 2000))
+            await until(lambda: port.buffers.pauses)
+            assert isinstance(port.device, Rfc2217Client)
+            queue = port.device.queue
+            await until(lambda: queue and queue.qsize() == MOST_QUEUED)
+            async with asyncio.timeout(0.9):
+                await port.close()
+            sending.cancel()
+            await asyncio.wait([sending])
 
     run(main())
 
