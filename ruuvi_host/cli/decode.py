@@ -60,6 +60,8 @@ def adv(
     """Decode advertising data: each HEX, each line of a file, or of standard input (-).
 
     The keys are tried on encrypted readings in the order in which they are given.
+
+    Each answer may be an error. Exit status 1: there were arguments, and none could be decoded.
     """
     if not hexes:
         if os.isatty(STDIN):
@@ -75,7 +77,8 @@ def adv(
     else:
         make = _json_answers if as_json else _text_answers
         answers = make(derived, read_keys(key_options), read_without(without))
-    read = _reader(answers)
+    read = _Reader(answers)
+    named = False
     with suppress(BrokenPipeError):  # the reader has ended
         for text in hexes:
             batches: Iterable[list[bytes]]
@@ -83,8 +86,11 @@ def adv(
                 batches = _lines(text.removeprefix("@"))
             else:  # as bytes, so that an argument that is no UTF-8 is treated like such a line
                 batches = [[os.fsencode(text)]]
+                named = True
             for lines in batches:
                 _write(STDOUT, "".join(map(read, lines)))
+    if named and not read.decoded:
+        raise SystemExit(1)
 
 
 @command.command()
@@ -163,28 +169,31 @@ class Answers(NamedTuple):
     error: Callable[[str, FormatError], str]
 
 
-def _reader(answers: Answers) -> Callable[[bytes], str]:
-    """How to answer one line, or one argument."""
+class _Reader:
+    """Answers one line, or one argument, and knows whether any could be decoded."""
 
-    def read(raw: bytes) -> str:
+    def __init__(self, answers: Answers) -> None:
+        self.decoded = False
+        self._answers = answers
+
+    def __call__(self, raw: bytes) -> str:
         line = raw.decode("utf-8", "replace").removesuffix("\r")
         if len(line) > MAX_LINE:
             error = FormatError("too_long", f"a line of more than {MAX_LINE} characters")
-            return answers.error(line[:SHOWN], error)
+            return self._answers.error(line[:SHOWN], error)
         line = line.strip()
         try:
             data = bytes.fromhex(line)
         except ValueError:
-            return answers.error(
-                line, FormatError("bad_hex", "not a sequence of hexadecimal bytes")
-            )
+            error = FormatError("bad_hex", "not a sequence of hexadecimal bytes")
+            return self._answers.error(line, error)
         shown = data.hex().upper()
         try:
-            return answers.reading(shown, data)
+            answer = self._answers.reading(shown, data)
         except FormatError as error:
-            return answers.error(shown, error)
-
-    return read
+            return self._answers.error(shown, error)
+        self.decoded = True
+        return answer
 
 
 def _json_answers(derived: bool, keys: Keys, without: frozenset[int]) -> Answers:

@@ -12,6 +12,8 @@ from ruuvi_host import __version__
 
 TYPE_CHECKING = False  # typing has it too, but importing that is most of what --version takes
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     import click
 
 COMMANDS = {
@@ -77,8 +79,27 @@ def main() -> None:
     try:
         make_group()(prog_name="ruuvi-host")
     except RuuviHostError as error:
-        import logging
+        _fail(str(error), error.exit_code, error)
+    except OSError as error:
+        if not _is_full_output(error):
+            raise
+        _fail(f"the output cannot be written: {error.strerror}", 1, error)
 
-        logging.shutdown()  # so that earlier log lines are printed before the error
-        print(f"Error: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from error
+
+def _is_full_output(error: OSError) -> bool:
+    """Of a file there would be a name."""
+    import errno
+
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and error.filename is None
+
+
+def _fail(sentence: str, code: int, error: Exception) -> NoReturn:
+    import logging
+    import os
+
+    logging.shutdown()  # so that earlier log lines are printed before the error
+    print(f"Error: {sentence}", file=sys.stderr)
+    if isinstance(error, OSError):
+        # What python still holds would fail once more at its end, with another exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    raise SystemExit(code) from error

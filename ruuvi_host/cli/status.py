@@ -43,7 +43,7 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
     except OSError as error:
         problem = error.strerror or "it does not answer"
         raise HealthError(f"the host in {directory} cannot be asked: {problem}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HealthError(
             f"the host in {directory} gives an answer that is not a status"
         ) from error
@@ -52,5 +52,11 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
     if as_json:
         click.echo(json.dumps(document))
         return
-    for line in lines(document):
+    try:
+        shown = list(lines(document))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise HealthError(
+            f"the host in {directory} is of another version; --json shows what it says"
+        ) from error
+    for line in shown:
         click.echo(line)

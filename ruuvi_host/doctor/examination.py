@@ -26,12 +26,12 @@ from ruuvi_host.doctor import judgement
 from ruuvi_host.doctor.judgement import Finding, Level
 from ruuvi_host.errors import DeviceError, PortError, SpoolError
 from ruuvi_host.jobs.check import NOBODY, check_all
-from ruuvi_host.jobs.state import StateDirectory, spools
+from ruuvi_host.jobs.state import StateDirectory, set_aside, spools
 from ruuvi_host.monitoring.link_status import LinkState
 from ruuvi_host.monitoring.overview import link_document
 from ruuvi_host.monitoring.socket import ask
 from ruuvi_host.relay.kinds import kind_of
-from ruuvi_host.relay.spool.reading import summary
+from ruuvi_host.relay.spool.reading import log_is_damaged, summary
 
 P = ParamSpec("P")
 
@@ -55,7 +55,11 @@ async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[F
     if document:
         for finding in judgement.accounting(document):
             yield finding
-    known = StateDirectory.look_into(state).load_gateway()
+    folder = StateDirectory.look_into(state)
+    known = folder.load_gateway()
+    if problem := folder.gateway_problem():
+        remedy = "it is made anew when the coprocessor has told its address"
+        yield Finding("state directory", Level.WARNING, problem, remedy)
     for number, settings in enumerate(config.coprocessors):
         seen = _Seen()
         async for finding in _port(settings, config, document, seen):
@@ -247,13 +251,21 @@ def _spools(state: Path) -> list[Finding]:
         path = state / f"{name}.spool"
         if path.exists():
             try:
-                inside = summary(path)
+                inside, damaged = summary(path), log_is_damaged(path)
             except SpoolError as error:
                 remedy = "at the next start it is set aside, and what can be read of it is kept"
                 found.append(Finding(f"{name}, spool", Level.FAULT, str(error), remedy))
                 continue
             oldest = inside.oldest and max(SystemClock.wall() - inside.oldest, 0.0)
             found.append(judgement.spool(name, inside.batches, oldest))
+            if damaged:
+                sentence = f"{path}-wal is damaged: there may be more in it"
+                remedy = "the next start of the host saves what can be read"
+                found.append(Finding(f"{name}, spool", Level.FAULT, sentence, remedy))
+    for file in set_aside(state):
+        sentence = f"{state / file} was damaged, and set aside: it is not sent"
+        remedy = "what could be read was taken over; delete it when you have looked at it"
+        found.append(Finding("spool", Level.WARNING, sentence, remedy))
     return found
 
 

@@ -22,6 +22,9 @@ from ruuvi_host.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
+_GATEWAY = "gateway.json"
+_UNUSABLE = (OSError, ValueError, TypeError, KeyError, RecursionError)
+
 
 class StateDirectory:
     """Made (0700) and locked by `open`, unlocked by `close` or by the end of the process."""
@@ -71,22 +74,33 @@ class StateDirectory:
 
     def load_gateway(self) -> DeviceId | None:
         """Who the coprocessor was when last heard; None: not known."""
-        path = self.path / "gateway.json"
         try:
-            stored = json.loads(private_files.read(path))
-            device = DeviceId(bytes.fromhex(stored["id"]), bytes.fromhex(stored["addr"]))
-            if (len(device.id), len(device.addr)) != (8, 6):
-                raise ValueError("id or address of a wrong length")
+            return self._read_gateway()
+        except _UNUSABLE as error:
+            log.warning("%s: cannot be used (%s); it is made anew", self.path / _GATEWAY, error)
+            return None
+
+    def gateway_problem(self) -> str:
+        """Why what is remembered of it cannot be used; empty: it can, or nothing is."""
+        try:
+            self._read_gateway()
+        except _UNUSABLE as error:
+            return f"{self.path / _GATEWAY}: cannot be used ({error})"
+        return ""
+
+    def _read_gateway(self) -> DeviceId | None:
+        try:
+            stored = json.loads(private_files.read(self.path / _GATEWAY))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-            log.warning("%s: cannot be used (%s); it is made anew", path, error)
-            return None
+        device = DeviceId(bytes.fromhex(stored["id"]), bytes.fromhex(stored["addr"]))
+        if (len(device.id), len(device.addr)) != (8, 6):
+            raise ValueError("id or address of a wrong length")
         return device
 
     def save_gateway(self, device: DeviceId) -> None:
         """Remember who the coprocessor is. Failing at it is only worth a warning."""
-        path = self.path / "gateway.json"
+        path = self.path / _GATEWAY
         text = json.dumps({"id": device.id.hex(), "addr": device.addr.hex()}) + "\n"
         try:
             private_files.replace(path, text.encode())

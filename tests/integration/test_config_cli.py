@@ -299,3 +299,13 @@ def test_faults_of_files_are_all_told(tmp_path: Path) -> None:
     assert "line 2: Host is not yours to set" in found["http_headers"]
     assert "is a folder" in found["http_query"]
     assert "does not exist" in found["http_path"]
+
+
+@pytest.mark.parametrize("command", [["config", "example"], ["config", "show"], ["--help"]])
+def test_an_output_that_is_full_is_told_without_a_traceback(command: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [COMMAND, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output cannot be written: No space left on device\n"

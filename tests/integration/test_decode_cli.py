@@ -42,8 +42,8 @@ def decode(
     return ran.stdout.decode(), ran.stderr.decode()
 
 
-def adv_json(*arguments: str | bytes, stdin: bytes = b"") -> list[dict[str, Any]]:
-    out, err = decode("adv", "--json", *arguments, stdin=stdin)
+def adv_json(*arguments: str | bytes, stdin: bytes = b"", code: int = 0) -> list[dict[str, Any]]:
+    out, err = decode("adv", "--json", *arguments, stdin=stdin, code=code)
     assert err == ""
     return [json.loads(line) for line in out.splitlines()]
 
@@ -77,7 +77,7 @@ def test_hex_on_the_command_line() -> None:
 
 
 def test_arguments_and_lines_in_their_order() -> None:
-    answers = adv_json("00", "-", "01", stdin=b"02\n03\n")
+    answers = adv_json("00", "-", "01", stdin=b"02\n03\n", code=1)
     assert [answer["adv"] for answer in answers] == ["00", "02", "03", "01"]
 
 
@@ -144,7 +144,7 @@ def test_no_lines_no_answers() -> None:
 
 
 def test_an_argument_that_is_no_text() -> None:
-    assert adv_json(b"\xff", "0" * 5000) == [
+    assert adv_json(b"\xff", "0" * 5000, code=1) == [
         {"adv": "\ufffd", "error": "bad_hex"},
         {"adv": "0" * 64, "error": "too_long"},
     ]
@@ -315,7 +315,7 @@ def test_a_gateway_has_no_such_option(option: list[str]) -> None:
 def test_formats_that_are_somebody_elses() -> None:
     hexes = [CASES[name]["adv_hex"] for name in ("df5-official-valid", "dfc5-official-valid")]
     off = [{"adv": adv, "error": "unknown_format"} for adv in hexes]
-    assert adv_json("--without", "c5", "--without", "5", *hexes) == off
+    assert adv_json("--without", "c5", "--without", "5", *hexes, code=1) == off
     assert adv_json("--without", "C5", *hexes)[1:] == off[1:]
     for wrong in ("FF", "", "0xF0", "FAFA"):
         _, err = decode("adv", "--without", wrong, "00", code=2)
@@ -341,7 +341,7 @@ def test_a_key_opens(key: str) -> None:
     ],
 )
 def test_without_the_right_key(options: list[str], code: str) -> None:
-    [answer] = adv_json(*options, KEYED["adv_hex"])
+    [answer] = adv_json(*options, KEYED["adv_hex"], code=1)
     assert answer == {"adv": KEYED["adv_hex"], "error": code}
 
 
@@ -505,7 +505,17 @@ def test_the_reader_of_frames_may_leave() -> None:
 
 def test_json_lines_load_nothing_heavy() -> None:
     ran = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "ruuvi_host", "decode", "adv", "--json", "00"],
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            "-m",
+            "ruuvi_host",
+            "decode",
+            "adv",
+            "--json",
+            TAG["adv_hex"],
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -109,6 +109,12 @@ def test_what_waits_is_told(tmp_path: Path) -> None:
         assert re.fullmatch(
             r"waiting: batches \d+, the oldest for \d min", told["custom, spool"]["sentence"]
         )
+        (state / "custom.damaged1").write_bytes(b"what was there before")
+        (state / "gateway.json").write_text("{")
+        code, told = doctor(port, url, state, "--no-post")
+        assert code == 1
+        assert "custom.damaged1 was damaged, and set aside" in told["spool"]["sentence"]
+        assert "gateway.json: cannot be used" in told["state directory"]["sentence"]
         (state / "custom.spool").write_bytes(b"something else")
         code, told = doctor(port, url, state, "--no-post")
         assert code == 3

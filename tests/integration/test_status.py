@@ -1,13 +1,18 @@
 """`ruuvi-host status`, and the accounting of a run: asserted, asked for, and told at the end."""
 
+import asyncio
 import json
 import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from programs import Program, ruuvi_host
+from told_counters import assert_accounted_for, counted
+
+from ruuvi_host.monitoring.socket import StatusSocket
 
 
 @pytest.fixture
@@ -119,3 +124,52 @@ def test_nobody_is_there(tmp_path: Path) -> None:
         assert asked.err == [
             f"Error: no host runs with the state directory {directory} (see --state-dir)"
         ]
+
+
+def test_a_backlog_whose_gateway_is_forgotten_is_accounted_for(state: str) -> None:
+    """What the previous run left is counted once, whether a coprocessor is there or not."""
+    with run(state, "http://127.0.0.1:9/") as host:
+        host.wait_for("not delivered")
+        counters: dict[str, int] = {"waiting_batches": 0}
+        while counters["waiting_batches"] < 2:
+            counters = json.loads(status(state, "--json").out[0])["targets"][0]["counters"]
+        assert host.stop() == 0
+    kept = counted(host, "kept")
+    assert kept > 0
+    for options in (["--port", "/dev/nothing"], ["--simulate"]):
+        (Path(state) / "gateway.json").unlink(missing_ok=True)
+        command = ("run", *options, "--url", "http://127.0.0.1:9/", "--state-dir", state)
+        with ruuvi_host(*command, "--trust-clock", "--debug") as host:
+            if options == ["--simulate"]:
+                host.wait_for("from the previous run")
+                assert host.stop() == 0
+            else:
+                assert host.wait() == 3
+        assert_accounted_for(host)
+        assert counted(host, "from_previous_run") == kept
+        assert not any("UNACCOUNTED" in line for line in host.err)
+        kept = counted(host, "kept")
+
+
+def test_a_host_of_another_version_is_no_traceback(tmp_path: Path) -> None:
+    answers: list[object] = [{"version": "9", "pid": 1}, {}, [], "no"]
+    for answer in answers:
+
+        async def serve(answer: object = answer) -> None:
+            def told() -> dict[str, Any]:
+                return answer  # type: ignore[return-value]  # what another program may say
+
+            serving = asyncio.create_task(StatusSocket(tmp_path, told).run())
+            try:
+                asked = await asyncio.to_thread(asking)
+            finally:
+                serving.cancel()
+            assert asked.wait() == 5
+            assert len(asked.err) == 1
+
+        def asking() -> Program:
+            with ruuvi_host("status", "--state-dir", str(tmp_path)) as asked:
+                asked.wait()
+            return asked
+
+        asyncio.run(serve())
