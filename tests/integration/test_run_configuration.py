@@ -232,7 +232,7 @@ def test_a_host_name_that_no_library_takes_is_told_and_ends_nothing(
             until(lambda: server.tags, host)
             configured.write(custom("http://256.1.1.1/"))
             hang_up(host)
-            host.wait_for("stays as it was: .*names a server as none can be named")
+            host.wait_for("stays as it was: .*the address cannot be used: its host is no")
             assert host.stop() == 0
 
 

@@ -527,8 +527,8 @@ def test_without_its_secret_nothing_is_sent_and_that_is_said(
         ("http_bearer_token", " SECRET", "printable ASCII"),
         ("http_api_key", "SECRET\n", "printable ASCII"),
         ("http_api_key", "SECRET\x7f", "printable ASCII"),
-        ("http_url", "http://256.1.1.1/", "names a server as none can be named"),
-        ("http_url", "http://\u2603.example/", "names a server as none can be named"),
+        ("http_url", "http://256.1.1.1/", "the address cannot be used: its host is no"),
+        ("http_url", "http://\u2603.example/", "the address cannot be used: its host is no"),
         ("http_url", 5, "must begin with http"),
     ],
 )
