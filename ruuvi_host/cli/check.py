@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
+from ruuvi_host.cli.configuration import CERTIFICATES, configuration_options, for_url, inputs
 
 if TYPE_CHECKING:
     from firmware_protocol.messages import DeviceId
     from ruuvi_host.config.load import Loaded
     from ruuvi_host.config.targets import Target
+    from ruuvi_host.relay.kinds import CheckResult
 
 
 @click.command(
@@ -63,7 +64,7 @@ def command(
 
     logs.configure()
     logs.adjust("warning", as_json=False)
-    options = for_url(url) if url else []
+    options = for_url(url, inputs(config_file, files, settings)) if url else []
     if port:
         options.append(("coprocessor.port", port, "--port"))
     if state_dir is not None:
@@ -75,6 +76,8 @@ def command(
     gateway = _identity(loaded, targets, asked=bool(port), simulate=simulate)
     config = replace(loaded.config, trust_clock=loaded.config.trust_clock or simulate)
     results = run_once(check_all(targets, config, gateway))
+    if url and any(key == CERTIFICATES[1] and text == "false" for key, text, _ in options):
+        results = [_with_certificates(result) for result in results]
     for result in results:
         if as_json:
             line = {
@@ -90,6 +93,17 @@ def command(
             click.echo(str(result))
     if not all(result.delivered for result in results):
         raise SystemExit(4)
+
+
+def _with_certificates(result: CheckResult) -> CheckResult:
+    """For --url to another host than the configured one: its certificates were left away."""
+    from dataclasses import replace
+
+    if result.target != "custom" or result.step != "TLS":
+        return result
+    more = "certificates that are configured for another host do not count with --url (with it, "
+    more += f"--set {CERTIFICATES[1]}=true)"
+    return replace(result, remedy=f"{result.remedy}; {more}")
 
 
 def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[Target]:

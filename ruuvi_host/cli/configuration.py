@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+CERTIFICATES = ("http_use_ssl_client_cert", "http_use_ssl_server_cert")
+
 _OPTIONS = (
     click.option(
         "--config",
@@ -90,13 +92,30 @@ def key_and_value(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def for_url(url: str) -> list[tuple[str, str, str]]:
-    """--url as keys: nothing that was configured for another server goes to this one."""
+def for_url(url: str, configured: Inputs | None = None) -> list[tuple[str, str, str]]:
+    """--url as keys: nothing that was configured for another server goes to this one.
+
+    configured: all the other options. Certificates that they name for this very host stay.
+    """
     from ruuvi_host.config.addresses import check_url, split_user
 
     _, authorization = split_user(check_url("--url", url))
     keys = {"use_http": "true", "http_url": url, "http_auth": "basic" if authorization else "none"}
-    for name in ("ssl_client_cert", "ssl_server_cert", "extra_http_path", "extra_http_query"):
-        keys[f"http_use_{name}"] = "false"
-    keys["http_use_extra_http_headers"] = "false"
+    if not (configured and _is_for(url, configured)):
+        for name in CERTIFICATES:
+            keys[name] = "false"
+    for name in ("path", "query", "headers"):
+        keys[f"http_use_extra_http_{name}"] = "false"
     return [(key, text, "--url") for key, text in keys.items()]
+
+
+def _is_for(url: str, configured: Inputs) -> bool:
+    """Is a configuration for the host of this address?"""
+    from ruuvi_host.config.load import load
+    from ruuvi_host.config.url import parse_address
+
+    try:
+        known = parse_address(load(configured).sources.gateway["http_url"])
+    except ValueError:
+        return False
+    return parse_address(url).host == known.host

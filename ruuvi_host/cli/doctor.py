@@ -47,7 +47,7 @@ def command(
 
     logs.configure()
     logs.adjust("critical", as_json=False)  # problems are shown as findings
-    options = for_url(url) if url else []
+    options = for_url(url, inputs(**configuration)) if url else []  # type: ignore[arg-type]
     if port:
         options.append(("coprocessor.port", port, "--port"))
     if state_dir is not None:

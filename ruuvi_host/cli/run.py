@@ -109,7 +109,7 @@ def command(
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if url and simulate:
         refuse_ruuvi(check_url("--url", url))
-    options = for_url(url) if url else []
+    options = for_url(url, inputs(config_file, files, settings)) if url else []
     if port:
         options.append(("coprocessor.port", port, "--port"))
     if interval:

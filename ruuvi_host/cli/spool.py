@@ -220,7 +220,7 @@ def drain(
     from ruuvi_host.lifetime import run_once
 
     logs.configure()
-    options = for_url(url) if url else []
+    options = for_url(url, inputs(config_file, files, settings)) if url else []
     loaded = load_to_run(
         inputs(config_file, files, settings, trust_clock=trust_clock, options=options)
     )

@@ -317,6 +317,24 @@ def test_the_url_option_takes_nothing_that_belongs_to_another_server(
     assert {*files, *extra} == {None}
 
 
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://server:8443/other", True),
+        ("https://SERVER/", True),
+        ("https://other/", False),
+        ("https://server.other/", False),
+    ],
+)
+def test_certificates_for_the_very_host_stay_with_url(write: Write, url: str, kept: bool) -> None:
+    flags = ("http_use_ssl_client_cert", "http_use_ssl_server_cert")
+    config = SERVER | {"http_url": "https://server/record"} | dict.fromkeys(flags, True)
+    path = write("gw_cfg.json", config)
+    overrides = for_url(url, Inputs(path, None, ()))
+    target = server(load(Inputs(path, None, tuple(overrides))).config)
+    assert bool(target.tls.server_cert) is bool(target.tls.client_cert) is kept
+
+
 # -- all problems, each with its place ------------------------------------------------------------
 
 
