@@ -66,7 +66,8 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
     line, *lines = head[:-4].split("\r\n")
     headers = [(name, value) for name, _, value in (each.partition(": ") for each in lines)]
     request = Request(line, headers, b"")
-    request.body = await reader.readexactly(int(request["Content-Length"]))
+    if "Content-Length" in request:
+        request.body = await reader.readexactly(int(request["Content-Length"]))
     return request
 
 
@@ -158,10 +159,12 @@ def outcome_of(handler: Handler, **options: float) -> PostOutcome:
     return asyncio.run(main())
 
 
-def outcome_of_answer(*answers: bytes) -> PostOutcome:
+def outcome_of_answer(*answers: bytes, **settings: Any) -> PostOutcome:
+    """How a post ends that is answered so. settings: of its HttpTarget."""
+
     async def main() -> PostOutcome:
         async with answering(*answers) as server:
-            return await post(server)
+            return await post(server, **settings)
 
     return asyncio.run(main())
 

@@ -158,6 +158,7 @@ class _Targets:
             authorization=from_url or given,
             tls=self._tls("http_stat_", "stat_", self._host["statistics.client_key_password"]),
             proxy=self._proxy,
+            redirect_get=self._host["http.redirect_get"],
         )
 
     def _custom(self) -> HttpTarget | None:
@@ -193,6 +194,7 @@ class _Targets:
             extra,
             self._proxy,
             self._host["http.keep_alive"],
+            self._host["http.redirect_get"],
         )
 
     def _address(self, key: str) -> tuple[str, Authorization | None] | None:

@@ -56,6 +56,12 @@ HOST_KEYS: tuple[HostKey, ...] = (
         "Keep the connection to your own server for the next post. The gateway opens a new one "
         "each time.",
     ),
+    flag(
+        "http.redirect_get",
+        False,
+        "After a 303, or a 301 or 302 to a page that refuses POST, GET that page, and take its 2xx "
+        "for delivered: for script hosts as Google Apps Script. A log-in page looks the same.",
+    ),
     text(
         "http.proxy",
         "",

@@ -88,6 +88,8 @@ class HttpTarget:
     """URL of an HTTP proxy; may hold user information."""
     keep_alive: bool = False
     """Keep the connection for the next post; a gateway opens a new one each time."""
+    redirect_get: bool = False
+    """A 2xx to the GET, to which a server redirects after the POST, is taken for delivered."""
 
     @property
     def address(self) -> str:

@@ -9,8 +9,8 @@ from posting import BODY, GATEWAY, OK, SOON, Server, answer, answering, never, s
 
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Authorization, HttpTarget, TlsFiles
-from ruuvi_host.relay.http.check import Stage, check, judge
-from ruuvi_host.relay.http.outcome import PostOutcome, Step
+from ruuvi_host.relay.http.check import check, judge
+from ruuvi_host.relay.http.outcome import PostOutcome, Stage, Step
 from ruuvi_host.relay.http.signing import Signer
 from ruuvi_host.relay.kinds import CheckResult, SinkContext, kind_of
 from ruuvi_host.relay.sink import Verdict
@@ -66,8 +66,8 @@ def test_a_status_is_posted_as_it_is() -> None:
         (422, False, Stage.BODY),
         (401, False, Stage.AUTH),
         (401, True, Stage.AUTH),
-        (403, True, Stage.AUTH),
-        (403, False, Stage.SIGNATURE),
+        (403, True, Stage.FORBIDDEN),
+        (403, False, Stage.FORBIDDEN),
         (404, False, Stage.PATH),
         (405, False, Stage.PATH),
         (303, False, Stage.REDIRECT),
@@ -91,6 +91,15 @@ def test_statuses(status: int, authorized: bool, stage: Stage | None) -> None:
         assert result.reason == f"status {status} Said so: because"
         assert result.remedy
         assert str(result).startswith(f"custom: not delivered: {stage.value}: status {status} ")
+
+
+def test_what_a_delivery_may_be_told_with() -> None:
+    target = HttpTarget("custom", "http://server/")
+    outcome = PostOutcome(Verdict.ACCEPTED, code=200, by="other:8000", page="Log in")
+    assert judge(target, outcome).reason == (
+        "delivered (status 200), by other:8000: the server redirects there, so name it in the "
+        "address; the answer is a web page, 'Log in': see whether it is the receiver's"
+    )
 
 
 def test_a_dongle_that_ruuvi_may_not_know() -> None:

@@ -31,7 +31,7 @@ from posting import (
 
 from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.relay.http.outcome import PostOutcome, Step
-from ruuvi_host.relay.http.poster import Poster
+from ruuvi_host.relay.http.poster import PHASE_TIMEOUT, Poster
 from ruuvi_host.relay.http.reading import MAX_ANSWER
 from ruuvi_host.relay.sink import Verdict
 
@@ -167,6 +167,24 @@ def test_a_body_that_never_ends_does_not_change_what_the_status_said(
 
     verdict = Verdict.ACCEPTED if status == 200 else Verdict.LATER
     assert outcome_of(drip, **options).verdict is verdict
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: y"])
+def test_a_success_does_not_wait_for_a_rest_that_never_comes(head: bytes) -> None:
+    """At a period of 10 s, 15 s for each post made a backlog that grew for ever."""
+
+    async def stay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(head)
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with serving(stay) as port:
+            began = asyncio.get_running_loop().time()
+            assert await post(Server("http", port)) == ACCEPTED
+            assert asyncio.get_running_loop().time() - began < PHASE_TIMEOUT / 2
+
+    asyncio.run(main())
 
 
 def test_half_an_answer() -> None:

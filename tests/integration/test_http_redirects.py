@@ -1,7 +1,9 @@
 """Where Poster follows a redirect to, and with what."""
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from conftest import load_vectors
@@ -21,7 +23,9 @@ from posting import (
     signed_with,
 )
 
-from ruuvi_host.relay.http.outcome import PostOutcome, Step
+from ruuvi_host.config.targets import HttpTarget
+from ruuvi_host.relay.http.check import judge
+from ruuvi_host.relay.http.outcome import Step
 from ruuvi_host.relay.sink import Verdict
 
 HTTP = load_vectors("http.json")
@@ -107,11 +111,113 @@ def test_user_information_in_a_redirect_is_not_used() -> None:
     asyncio.run(main())
 
 
-def test_a_303_is_not_followed() -> None:
+@pytest.mark.parametrize("status", [301, 302, 303])
+@pytest.mark.parametrize("refusal", [405, 501])
+def test_a_page_that_takes_only_get_is_not_posted_to_again_and_again(
+    status: int, refusal: int
+) -> None:
+    """A script host has run by then; a log-in page has not let us in. Nobody knows which it is."""
+
     async def main() -> None:
-        async with answering(answer(303, "Location: /other")) as server:
-            assert await post(server) == PostOutcome(Verdict.FIX, "status 303 Said so", code=303)
-            assert len(server.requests) == 1
+        moved = answer(status, "Location: /page")
+        async with answering(moved, answer(refusal)) as server:
+            outcome = await post(server)
+            assert outcome.verdict is Verdict.FIX
+            assert outcome.reason == (
+                f"status {status} leads to a page of 127.0.0.1:{server.port} that takes only GET: "
+                "whether the batch was taken is not known; see http.redirect_get"
+            )
+            assert (outcome.wait, outcome.step) == (3600, Step.REDIRECT)
+            result = judge(HttpTarget("custom", server.url()), outcome)
+            assert result.step == "redirect"
+            assert "http.redirect_get = true" in result.remedy
+            assert [request.line.split()[0] for request in server.requests] == (
+                ["POST"] if status == 303 else ["POST", "POST"]
+            )
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_get_counts_as_delivered_when_the_user_says_so(status: int) -> None:
+    async def main() -> None:
+        moved = answer(status, "Location: /page?x")
+        answers = [moved, OK] if status == 303 else [moved, answer(405), OK]
+        async with answering(*answers) as server:
+            outcome = await post(server, secret="SECRET", redirect_get=True)
+            assert outcome == ACCEPTED
+            request = server.requests[-1]
+            assert request.line == "GET /page?x HTTP/1.1"
+            assert request["Authorization"] == "Bearer SECRET"
+            for name in ("Content-Type", "Content-Length", "Ruuvi-HMAC-SHA256"):
+                assert name not in request
+            assert not request.body
+
+    asyncio.run(main())
+
+
+def test_a_get_may_be_redirected_too_and_gives_no_secrets_away() -> None:
+    async def main() -> None:
+        async with answering(OK) as other, AsyncExitStack() as stack:
+            answers = [
+                answer(302, "Location: /a"),
+                answer(405),
+                answer(302, f"Location: {other.url('/b')}"),
+            ]
+            server = await stack.enter_async_context(answering(*answers))
+            outcome = await post(server, secret="SECRET", redirect_get=True)
+            assert outcome == ACCEPTED
+            (request,) = other.requests
+            assert request.line == "GET /b HTTP/1.1"
+            assert "Authorization" not in request
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_a_get_that_fails_keeps_the_batch_and_waits(status: int) -> None:
+    outcome = outcome_of_answer(answer(303, "Location: /page"), answer(status), redirect_get=True)
+    assert outcome.verdict is (Verdict.LATER if status == 500 else Verdict.FIX)
+    assert (outcome.wait, outcome.code) == (3600, status)
+
+
+def test_a_redirect_that_takes_post_is_not_asked_by_get() -> None:
+    async def main() -> None:
+        async with answering(answer(302, "Location: /b"), OK) as server:
+            assert await post(server, redirect_get=True) == ACCEPTED
+            assert [request.line for request in server.requests][1] == "POST /b HTTP/1.1"
+
+    asyncio.run(main())
+    for status in (307, 308):  # they mean the same POST; 405 is then an address that is wrong
+        answers = answer(status, "Location: /b"), answer(405)
+        outcome = outcome_of_answer(*answers, redirect_get=True)
+        assert (outcome.code, outcome.wait) == (405, None)
+
+
+def test_another_host_that_accepts_is_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+
+    def resolve(name: bytes, *rest: Any, **more: Any) -> Any:
+        return look_up(b"127.0.0.1" if name == b"other.example" else name, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def main() -> None:
+        async with answering(OK) as other, AsyncExitStack() as stack:
+            moved = answer(307, f"Location: http://other.example:{other.port}/")
+            server = await stack.enter_async_context(answering(moved))
+            poster = await stack.enter_async_context(poster_for(server))
+            for _ in range(3):
+                outcome = await poster.post(BODY, GATEWAY)
+                assert outcome.verdict is Verdict.ACCEPTED
+                assert outcome.by == f"other.example:{other.port}"
+            (line,) = [record.getMessage() for record in caplog.records]
+            assert line.startswith(
+                f"custom: 127.0.0.1:{server.port} redirects, and it is "
+                f"other.example:{other.port} that accepts the batches"
+            )
 
     asyncio.run(main())
 

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass, field
 
 from ruuvi_host.logs import printable
-from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS
-from ruuvi_host.relay.http.request import without
+from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, Advice
+from ruuvi_host.relay.http.refusals import advice_for
+from ruuvi_host.relay.http.secrets import without
 from ruuvi_host.relay.sink import Verdict
 
 _BODY_REFUSED = frozenset({400, 413, 422})
@@ -13,13 +14,7 @@ _BODY_REFUSED = frozenset({400, 413, 422})
 _PASSING = frozenset({408, 425, TOO_MANY_REQUESTS})
 """Statuses below 500 that go away by themselves. All other ones (401 or 404, say) stay until
 somebody does something, and the data is worth keeping until then."""
-_NOT_ABOUT_THE_BODY = re.compile(
-    rb"No required SSL certificate was sent|The SSL certificate error"
-    rb"|plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled"
-    rb"|sent an HTTP request to an HTTPS server"
-)
-"""What nginx, Apache and Go say with a 400 when it is the connection that they do not like: to
-drop the data for it would be wrong."""
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +26,43 @@ class Answer:
     """As it came, cut; never decompressed."""
     peer: str
     """The IP address that it came from."""
+    path: str = field(default="", repr=False)
+    """For which it was asked."""
 
     def header(self, name: bytes) -> bytes | None:
         """The first one of that name, however it is written."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     @property
+    def advice(self) -> Advice | None:
+        """If what stands in front of the server has answered."""
+        return advice_for(self.status, self.headers, self.body, self.path)
+
+    @property
     def verdict(self) -> Verdict:
         if 200 <= self.status < 300:
             return Verdict.ACCEPTED
-        if self.status in _BODY_REFUSED and not _NOT_ABOUT_THE_BODY.search(self.body):
+        if self.status in _BODY_REFUSED and not self.advice:
             return Verdict.REFUSED
         if self.status in _PASSING or self.status >= 500:
             return Verdict.LATER
         return Verdict.FIX
 
+    @property
+    def page(self) -> str:
+        """The title of a web page, if it is one."""
+        kind = self.header(b"content-type") or b""
+        if not kind.lower().startswith(b"text/html"):
+            return ""
+        title = _TITLE.search(self.body.decode("utf-8", "replace"))
+        return " ".join(title[1].split()) if title else ""
+
     def says(self, secrets: tuple[str, ...]) -> str:
         """What the server says in the body, for people: one line, none of our secrets, which some
         servers repeat."""
-        text = self.body[:4096].decode("utf-8", "replace")
-        if title := re.search(r"<title>(.*?)</title>", text, re.DOTALL | re.IGNORECASE):
+        # Cut only when they are out: what is left of one that is cut is not recognised.
+        text = without(secrets, self.body.decode("utf-8", "replace"))[:4096]
+        if title := _TITLE.search(text):
             text = title[1]
-        text = re.sub(r"<[^>]*>", " ", without(secrets, text))
+        text = re.sub(r"<[^>]*>", " ", text)
         return printable(" ".join(text.split()))

@@ -4,7 +4,7 @@ Source: ruuvi.gateway_esp.c validate_url.c, which stands behind the "check" butt
 """
 
 import random
-from enum import Enum
+import re
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.addresses import is_ruuvi
@@ -13,7 +13,7 @@ from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.config.url import parse_address
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
-from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, PostOutcome, Step
+from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, PostOutcome, Stage, Step
 from ruuvi_host.relay.http.poster import PHASE_TIMEOUT, Poster
 from ruuvi_host.relay.kinds import CheckResult
 from ruuvi_host.relay.sink import Verdict
@@ -22,21 +22,7 @@ TIME_LIMIT = 25.0
 """Seconds. As on the gateway."""
 
 
-class Stage(Enum):
-    """The step that failed; in the order of a post."""
-
-    FILES = "files"
-    NAME = "name"
-    CONNECT = "connect"
-    TLS = "TLS"
-    ANSWER = "answer"
-    REDIRECT = "redirect"
-    AUTH = "auth"
-    SIGNATURE = "signature"
-    PATH = "path"
-    BODY = "body"
-    SERVER = "server"
-
+_OF_SIGNATURES = re.compile(r"signature|\bsigned\b|\bhmac\b", re.IGNORECASE)
 
 _STAGES = {
     Step.FILES: Stage.FILES,
@@ -56,11 +42,20 @@ _REMEDIES = {
     Stage.TLS: "fix what the sentence names, here or on the server",
     Stage.ANSWER: "see whether it is an HTTP server that listens there, and what its log says",
     Stage.REDIRECT: "use the address that the server wants to be used",
+    Stage.SIGNATURE: "see whether the server verifies signatures with the coprocessor's device id "
+    "as the key, or with the one that it gave",
+    Stage.FORBIDDEN: "see the server's log: it is the address, a key or password, a firewall, or "
+    "the signature (its key is the coprocessor's device id, or the one that the server gave)",
     Stage.AUTH: "see whether kind and value of the authentication are those that the server wants",
     Stage.PATH: "see whether the path in the address is the server's, and takes POST",
     Stage.BODY: "see what the server expects: it does not take a batch as the gateway makes it",
     Stage.SERVER: "try again later; if it stays, look into the server's log",
 }
+
+_NOT_KNOWN_TO_RUUVI = (
+    "Ruuvi may not know the id of this coprocessor: it takes data of gateways that it has made; "
+    "ask Ruuvi, or use a server of your own"
+)
 
 
 def empty_batch(gateway: DeviceId, config: Config, utc: int) -> bytes:
@@ -86,40 +81,40 @@ def judge(target: HttpTarget, outcome: PostOutcome) -> CheckResult:
     """What the outcome of a check means."""
     status = outcome.code
     if outcome.verdict is Verdict.ACCEPTED:
-        return CheckResult(target.name, f"delivered (status {status})", code=status)
+        return CheckResult(target.name, _delivered(outcome), code=status)
     if status == TOO_MANY_REQUESTS:
         reason = f"delivered ({outcome.reason}): it only does not want posts so often"
         return CheckResult(target.name, reason, code=status)
+    if advice := outcome.advice:
+        return CheckResult(target.name, outcome.reason, advice.stage.value, advice.remedy, status)
     stage = _STAGES[outcome.step] if outcome.step else _stage(target, outcome)
-    remedy = _REMEDIES.get(stage) or _about_the_signature(target)
+    remedy = _REMEDIES[stage]
+    if stage is Stage.SIGNATURE and is_ruuvi(parse_address(target.url).host):
+        remedy = _NOT_KNOWN_TO_RUUVI
     return CheckResult(target.name, outcome.reason, stage.value, remedy, status)
+
+
+def _delivered(outcome: PostOutcome) -> str:
+    told = f"delivered (status {outcome.code})"
+    if outcome.by:
+        told += f", by {outcome.by}: the server redirects there, so name it in the address"
+    if outcome.page:
+        told += f"; the answer is a web page, {outcome.page!r}: see whether it is the receiver's"
+    return told
 
 
 def _stage(target: HttpTarget, outcome: PostOutcome) -> Stage:
     """What a server means by a status."""
     status = outcome.code or 0
-    if status in (401, 407) or (status == 403 and target.authorization):
+    if status in (401, 407):
         return Stage.AUTH
     if status == 403:
-        return Stage.SIGNATURE
+        known = is_ruuvi(parse_address(target.url).host) or _OF_SIGNATURES.search(outcome.reason)
+        return Stage.SIGNATURE if known else Stage.FORBIDDEN
     if 400 <= status < 500 and outcome.verdict is Verdict.REFUSED:
         return Stage.BODY
-    if status == 400:  # about the connection: the server says so in its answer
-        return Stage.TLS
     if 300 <= status < 400:
         return Stage.REDIRECT
     if outcome.verdict is Verdict.LATER:  # it goes away by itself
         return Stage.SERVER
     return Stage.PATH if status < 500 else Stage.SERVER
-
-
-def _about_the_signature(target: HttpTarget) -> str:
-    if is_ruuvi(parse_address(target.url).host):
-        return (
-            "Ruuvi may not know the id of this coprocessor: it takes data of gateways that it has "
-            "made; ask Ruuvi, or use a server of your own"
-        )
-    return (
-        "see whether the server verifies signatures with the coprocessor's device id as the key, "
-        "or with the one that it gave"
-    )

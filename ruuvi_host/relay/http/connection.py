@@ -62,7 +62,8 @@ class Connection:
         self._rests_since = asyncio.get_running_loop().time()
         assert reader.head
         status, phrase, _ = reader.head
-        answer = Answer(status, phrase, tuple(reader.headers), bytes(reader.content), way.peer)
+        headers, content = tuple(reader.headers), bytes(reader.content)
+        answer = Answer(status, phrase, headers, content, way.peer, request.target)
         return answer, sent and reader.reusable
 
     async def _write(self, wire: Wire, request: Request) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from time import time
+from typing import NamedTuple
 
 from ruuvi_host.config.targets import DEFAULT_PERIOD, MAX_PERIOD
 from ruuvi_host.relay.sink import Outcome, Verdict
@@ -32,12 +33,49 @@ class Step(Enum):
     """An answer came, and it led to a place where our data does not go."""
 
 
+class Stage(Enum):
+    """What is to be looked at; in the order of a post."""
+
+    FILES = "files"
+    NAME = "name"
+    CONNECT = "connect"
+    TLS = "TLS"
+    ANSWER = "answer"
+    REDIRECT = "redirect"
+    HEAD = "head"
+    """Of the request: the server did not look any further."""
+    FIREWALL = "firewall"
+    AUTH = "auth"
+    SIGNATURE = "signature"
+    FORBIDDEN = "forbidden"
+    """403, and nothing says which of the others it is."""
+    PATH = "path"
+    BODY = "body"
+    SERVER = "server"
+
+
+class Advice(NamedTuple):
+    """What an answer says to those who know it."""
+
+    stage: Stage
+    remedy: str
+    """What to do, one line."""
+    means: str = ""
+    """A few words for the log."""
+
+
 @dataclass(frozen=True, slots=True)
 class PostOutcome(Outcome):
     """How one post ended; `code` is the HTTP status."""
 
     step: Step | None = None
     """Where it ended without an answer; None: the server answered."""
+    advice: Advice | None = None
+    """Where the answer is known for more than its status."""
+    by: str = ""
+    """The host that accepted it, if it is another one than the configured."""
+    page: str = ""
+    """It was accepted with a web page, which is seldom what a receiver answers: its title."""
 
 
 class NotDelivered(Exception):  # noqa: N818 - never leaves the room: it becomes a PostOutcome
@@ -51,10 +89,14 @@ class NotDelivered(Exception):  # noqa: N818 - never leaves the room: it becomes
         *,
         hung_up: bool = False,
         status: int | None = None,
+        wait: float | None = None,
+        advice: Advice | None = None,
     ) -> None:
         super().__init__(reason)
         begun = step is not Step.FILES
-        self.outcome = PostOutcome(verdict, reason, code=status, begun=begun, step=step)
+        self.outcome = PostOutcome(
+            verdict, reason, code=status, wait=wait, begun=begun, step=step, advice=advice
+        )
         self.hung_up = hung_up
         """The connection ended under us, as a kept one may at any time."""
 

@@ -7,10 +7,11 @@ change, and what goes wrong is told in a sentence.
 
 import asyncio
 import logging
+from typing import NamedTuple
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
-from ruuvi_host.config.url import parse_address, public_url
+from ruuvi_host.config.url import Address, parse_address, public_url
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated, printable
 from ruuvi_host.relay.http.answer import Answer
@@ -24,8 +25,25 @@ from ruuvi_host.relay.http.outcome import (
     parse_retry_after,
 )
 from ruuvi_host.relay.http.proxy import parse_proxy
-from ruuvi_host.relay.http.redirects import MAX_REDIRECTS, REDIRECTS, following, not_followed
-from ruuvi_host.relay.http.request import Parts, Request, read_parts, request_headers, without
+from ruuvi_host.relay.http.redirects import (
+    MAX_REDIRECTS,
+    NOT_AGAIN,
+    PERHAPS_GET,
+    REDIRECTS,
+    REFUSES_POST,
+    SEE_OTHER,
+    following,
+    not_followed,
+    only_to_read,
+)
+from ruuvi_host.relay.http.request import (
+    Parts,
+    Request,
+    read_parts,
+    reading_headers,
+    request_headers,
+)
+from ruuvi_host.relay.http.secrets import without
 from ruuvi_host.relay.http.signing import MAX_KEY_BYTES, Signer
 from ruuvi_host.relay.http.tls import Tls, made_of
 from ruuvi_host.relay.sink import Verdict
@@ -36,6 +54,9 @@ PHASE_TIMEOUT = 15.0
 """Seconds without progress in connecting, TLS, writing or reading. As on the gateway."""
 TOTAL_TIMEOUT = 60.0
 """Seconds for the whole post; a server that drips could otherwise hold it for ever."""
+
+_MOST_TOLD = 10
+"""Other hosts; a server could name others without end."""
 
 
 class Poster:
@@ -57,6 +78,8 @@ class Poster:
         self._total_timeout = total_timeout
         self._signer = signer or Signer()
         self._key_refused = Repeated()
+        self._told: set[str] = set()
+        """Other hosts that accept our batches."""
         self._tls: dict[bool, Tls] = {}
         """For the target itself (True) and for those to whom it redirects us (False)."""
         try:
@@ -79,13 +102,13 @@ class Poster:
             parts = await self._parts()
             signature = self._signer.sign(body, gateway)
             self._exchange.secrets = parts.secrets + self._proxy_secrets
-            answer, period, own = await self._post(parts, body, signature, deadline)
+            reply = await self._post(parts, body, signature, deadline)
         except TimeoutError:
             reason = f"no answer within {self._total_timeout:g} s"
             return PostOutcome(Verdict.LATER, reason, step=Step.ANSWER)
         except NotDelivered as failure:
             return failure.outcome
-        return self._outcome(answer, period, own)
+        return self._outcome(reply)
 
     async def close(self) -> None:
         await self._exchange.close()
@@ -95,29 +118,38 @@ class Poster:
             return read_parts(self._target, self._address)
         return await asyncio.to_thread(read_parts, self._target, self._address)
 
-    async def _post(
-        self, parts: Parts, body: bytes, signature: str, deadline: float
-    ) -> tuple[Answer, int | None, bool]:
-        """The answer after all redirects, the period that the target asks for, and whether the
-        answer is from the target itself."""
-        address, before, period = parts.address, None, None
-        own, status = True, None
+    async def _post(self, parts: Parts, body: bytes, signature: str, deadline: float) -> "_Reply":
+        """The answer after all redirects."""
+        address, before, period, status = parts.address, None, None, 0
+        own, get = True, False
         for _ in range(1 + MAX_REDIRECTS):
             # Who has once sent us elsewhere does not get a say again by sending us back.
             own = own and address.origin == self._address.origin
-            headers = request_headers(self._target, parts, address, body, signature, own=own)
+            if get:
+                headers = reading_headers(self._target, parts, address, own=own)
+                request = Request("GET", address.target, headers)
+            else:
+                headers = request_headers(self._target, parts, address, body, signature, own=own)
+                request = Request("POST", address.target, headers, body)
             tls = await self._tls_for(own) if address.scheme == "https" else None
-            request = Request("POST", address.target, headers, body)
             answer = await self._exchange.send(
                 request, address, tls, deadline=deadline, before=before
             )
             if own:  # another server, reached by a redirect, has no say in this
                 period = self._heed(answer) or period
             location = answer.header(b"location")
-            if answer.status not in REDIRECTS or location is None:
-                return answer, period, own
-            status, before = answer.status, answer.peer
-            address = following(address, location, status)
+            refused = answer.status in REFUSES_POST and status in PERHAPS_GET and not get
+            redirected = answer.status in REDIRECTS and location is not None
+            if not (redirected or refused):
+                return _Reply(answer, period, own, address, get)
+            if redirected:
+                assert location is not None
+                status, before = answer.status, answer.peer
+                address = following(address, location, status)
+            if (refused or status == SEE_OTHER) and not get:
+                if not self._target.redirect_get:
+                    raise only_to_read(address, status)
+                get = True
         raise not_followed(f"more than {MAX_REDIRECTS} redirects", status)
 
     async def _tls_for(self, own: bool) -> Tls:
@@ -140,23 +172,59 @@ class Poster:
         rate = answer.header(b"x-ruuvi-gateway-rate")
         return parse_rate(rate.decode("latin-1")) if rate is not None else None
 
-    def _outcome(self, answer: Answer, period: int | None, own: bool) -> PostOutcome:
-        status = answer.status
-        if answer.verdict is Verdict.ACCEPTED:
-            return PostOutcome(Verdict.ACCEPTED, period=period, code=status)
+    def _outcome(self, reply: "_Reply") -> PostOutcome:
+        answer, period, status = reply.answer, reply.period, reply.answer.status
         secrets = self._exchange.secrets
+        if answer.verdict is Verdict.ACCEPTED:
+            page = printable(without(secrets, answer.page)) if answer.page else ""
+            return PostOutcome(
+                Verdict.ACCEPTED, period=period, code=status, by=self._elsewhere(reply), page=page
+            )
         phrase = printable(without(secrets, answer.phrase))
         reason = f"status {status} {phrase}".rstrip()
         if said := answer.says(secrets):
             reason += f": {said}"
-        if not own:
+        advice, wait = answer.advice, parse_retry_after(answer.header(b"retry-after"))
+        if advice:
+            reason += f" ({advice.means})"
+        if not reply.own:
             reason += " (a redirect led to that server, which gets no authorization of ours)"
+        if reply.get:  # the first server may have the batch
+            wait = NOT_AGAIN
         return PostOutcome(
-            answer.verdict,
+            Verdict.FIX if answer.verdict is Verdict.REFUSED and reply.get else answer.verdict,
             reason,
             period=period,
-            wait=parse_retry_after(answer.header(b"retry-after")),
+            wait=wait,
             code=status,
             # It answers, and does not want posts so often: the network is there.
             reached=status == TOO_MANY_REQUESTS,
+            advice=advice,
         )
+
+    def _elsewhere(self, reply: "_Reply") -> str:
+        """The host that has the batch, if it is not the configured one. That is told once."""
+        host = reply.address.host
+        if host == self._address.host:
+            return ""
+        if host not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(host)
+            log.warning(
+                "%s: %s redirects, and it is %s that accepts the batches, without authorization of "
+                "ours; if that is meant, name it in the address",
+                *(self._target.name, self._address.server, reply.address.server),
+            )
+        return reply.address.server
+
+
+class _Reply(NamedTuple):
+    """What a post came to."""
+
+    answer: Answer
+    period: int | None
+    """What the target asks for."""
+    own: bool
+    """It is from the target itself."""
+    address: Address
+    get: bool
+    """It is what a GET was answered, to which a redirect led."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from ruuvi_host.config.url import Address, parse_address
-from ruuvi_host.relay.http.request import longest_first
+from ruuvi_host.relay.http.secrets import longest_first
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,23 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ruuvi_host.config.addresses import is_ruuvi
 from ruuvi_host.config.url import Address, join
-from ruuvi_host.relay.http.outcome import NotDelivered, Step
+from ruuvi_host.relay.http.outcome import Advice, NotDelivered, Stage, Step
 from ruuvi_host.relay.sink import Verdict
 
-REDIRECTS = frozenset({301, 302, 307, 308})
-"""Followed as the same POST. 303 asks for a GET, which tells a server nothing."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Followed as the same POST, but for 303, which asks for a GET."""
+SEE_OTHER = 303
+PERHAPS_GET = frozenset({301, 302})
+"""The same POST to us, and to every browser a GET; if its target refuses POST, so did they mean."""
+REFUSES_POST = frozenset({405, 501})
 MAX_REDIRECTS = 10
+NOT_AGAIN = 3600.0
+"""Seconds until a batch is posted again to a server that may have it already."""
+_ADVICE = Advice(
+    Stage.REDIRECT,
+    "if the server takes the batch before it redirects, as a script host does, set "
+    "http.redirect_get = true; if it leads to a log-in page, mend the authorization",
+)
 
 
 def following(address: Address, location: bytes, status: int) -> Address:
@@ -28,6 +39,17 @@ def following(address: Address, location: bytes, status: int) -> Address:
     if is_ruuvi(there.host) and not is_ruuvi(address.host):
         raise not_followed("redirected to Ruuvi", status)
     return there
+
+
+def only_to_read(there: Address, status: int) -> NotDelivered:
+    """The server sends us, after our POST, to a page that takes only GET."""
+    reason = (
+        f"status {status} leads to a page of {there.server} that takes only GET: whether the "
+        "batch was taken is not known; see http.redirect_get"
+    )
+    return NotDelivered(
+        Verdict.FIX, Step.REDIRECT, reason, status=status, wait=NOT_AGAIN, advice=_ADVICE
+    )
 
 
 def not_followed(reason: str, status: int | None = None) -> NotDelivered:

@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus, urlsplit
 from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.config.url import Address
 from ruuvi_host.relay.http.files import fault, read_file
+from ruuvi_host.relay.http.secrets import longest_first
 
 USER_AGENT = "Ruuvi Gateway HTTP Client/1.0"
 MAX_EXTRA = 8192
@@ -100,13 +101,6 @@ def user_problem(user: str) -> str | None:
     return "must not have a colon in it: the password begins there" if ":" in user else None
 
 
-def without(secrets: tuple[str, ...], text: str) -> str:
-    """What a server says, as it may be told: some repeat what we have sent."""
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    return text
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of a target's requests that are settled before the body is known."""
@@ -171,6 +165,16 @@ def request_headers(
     return headers
 
 
+def reading_headers(
+    target: HttpTarget, parts: Parts, address: Address, *, own: bool
+) -> list[Header]:
+    """Those of a GET, to which a server redirects after the POST."""
+    headers = [("User-Agent", USER_AGENT), ("Host", address.server)]
+    if own and target.authorization:
+        headers.append(("Authorization", target.authorization.value.strip(" \t")))
+    return [*headers, *parts.headers] if own else headers
+
+
 def _read_extra(path: Path, what: str) -> str:
     data = read_file(path, what)
     if problem := extra_part(data):
@@ -206,8 +210,3 @@ def _spoken(authorization: str) -> set[str]:
     with suppress(Base64Error, UnicodeDecodeError):
         secrets.add(b64decode(secret, validate=True).decode().partition(":")[2])
     return secrets
-
-
-def longest_first(secrets: set[str]) -> tuple[str, ...]:
-    """Those that are long enough to be told from ordinary text, so that no part of one stays."""
-    return tuple(sorted((s for s in secrets if len(s) > 3), key=len, reverse=True))

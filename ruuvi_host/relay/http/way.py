@@ -18,7 +18,8 @@ from ruuvi_host.relay.http.outcome import NotDelivered, Step
 from ruuvi_host.relay.http.proxy import Proxy
 from ruuvi_host.relay.http.reading import AnswerReader, NoAnswer
 from ruuvi_host.relay.http.redirects import leads_inward, not_followed
-from ruuvi_host.relay.http.request import head_of, without
+from ruuvi_host.relay.http.request import head_of
+from ruuvi_host.relay.http.secrets import without
 from ruuvi_host.relay.http.tls import Tls
 from ruuvi_host.relay.http.wire import Wire, connect, open_wire
 from ruuvi_host.relay.sink import Verdict
