@@ -98,6 +98,12 @@ def test_user_information_is_taken_out(url: str, bare: str, credentials: str | N
         assert authorization.basic
 
 
+def test_half_a_character_in_a_password_ends_nothing() -> None:
+    """JSON can hold one."""
+    value = basic_authorization("me", "\ud800x").value
+    assert b64decode(value.partition(" ")[2]) == b"me:\xed\xa0\x80x"
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -91,11 +91,19 @@ class NotDelivered(Exception):  # noqa: N818 - never leaves the room: it becomes
         status: int | None = None,
         wait: float | None = None,
         advice: Advice | None = None,
+        reached: bool = False,
     ) -> None:
         super().__init__(reason)
         begun = step is not Step.FILES
         self.outcome = PostOutcome(
-            verdict, reason, code=status, wait=wait, begun=begun, step=step, advice=advice
+            verdict,
+            reason,
+            code=status,
+            wait=wait,
+            reached=reached,
+            begun=begun,
+            step=step,
+            advice=advice,
         )
         self.hung_up = hung_up
         """The connection ended under us, as a kept one may at any time."""

@@ -198,7 +198,7 @@ class Poster:
             wait=wait,
             code=status,
             # It answers, and does not want posts so often: the network is there.
-            reached=status == TOO_MANY_REQUESTS,
+            reached=status == TOO_MANY_REQUESTS or reply.get,
             advice=advice,
         )
 

@@ -14,8 +14,9 @@ PERHAPS_GET = frozenset({301, 302})
 """The same POST to us, and to every browser a GET; if its target refuses POST, so did they mean."""
 REFUSES_POST = frozenset({405, 501})
 MAX_REDIRECTS = 10
-NOT_AGAIN = 3600.0
-"""Seconds until a batch is posted again to a server that may have it already."""
+NOT_AGAIN = 3000.0
+"""Seconds until a batch is posted again to a server that may have it already: seldom, and still
+before the network watchdog misses an answer."""
 _ADVICE = Advice(
     Stage.REDIRECT,
     "if the server takes the batch before it redirects, as a script host does, set "
@@ -48,7 +49,13 @@ def only_to_read(there: Address, status: int) -> NotDelivered:
         "batch was taken is not known; see http.redirect_get"
     )
     return NotDelivered(
-        Verdict.FIX, Step.REDIRECT, reason, status=status, wait=NOT_AGAIN, advice=_ADVICE
+        Verdict.FIX,
+        Step.REDIRECT,
+        reason,
+        status=status,
+        wait=NOT_AGAIN,
+        advice=_ADVICE,
+        reached=True,
     )
 
 
