@@ -21,6 +21,15 @@ settings.register_profile(
 )
 settings.load_profile("house")
 
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A long text is not its own name: the name of a test is in the environment of every process
+    that it starts, and the system takes no more than 128 KiB for a variable."""
+    if isinstance(val, str | bytes) and len(val) > 200:
+        return f"{len(val)} {'bytes' if isinstance(val, bytes) else 'characters'}"
+    return None
+
+
 VECTORS = HERE / "vectors"
 
 

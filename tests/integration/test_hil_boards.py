@@ -25,6 +25,14 @@ from programs import COMMAND
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 DATA = bytes.fromhex("0201060303aafe")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Older versions of anyio try trio, too, which nobody needs here."""
+    return "asyncio"
+
+
 LED_CTRL = 0x0E
 
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -138,14 +138,15 @@ async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 def test_what_is_no_status(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listening:
+    def answer() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b"[1]\n")
+
+    with socket.socket(socket.AF_UNIX) as listening, ThreadPoolExecutor() as beside:
         listening.bind(str(tmp_path / NAME))
         listening.listen()
-        child = os.fork()
-        if not child:
-            connection, _ = listening.accept()
-            connection.sendall(b"[1]\n")
-            os._exit(0)
+        answered = beside.submit(answer)
         with pytest.raises(ValueError, match="not a status"):
             ask(tmp_path)
-        os.waitpid(child, 0)
+        answered.result()
