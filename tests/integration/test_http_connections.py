@@ -415,3 +415,34 @@ def test_the_next_address_is_tried_and_remembered(monkeypatch: pytest.MonkeyPatc
             assert server.requests[0]["Host"] == f"server.example:{server.port}"
 
     asyncio.run(main())
+
+
+# -- cancelled ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_post_can_be_cancelled_at_any_moment(tmp_path: Path, scheme: str) -> None:
+    """Whoever cancels waits for the end: a post must not go on as if nothing had been said."""
+    tls = TlsFiles(server_cert=Folder(tmp_path).authority())
+    context = server_context(authority().issue_cert("127.0.0.1")) if scheme == "https" else None
+
+    async def cancelled_after(turns: int, server: Server) -> bool:
+        """False: it had ended before."""
+        async with poster_for(server, tls=tls) as poster:
+            posting = asyncio.create_task(poster.post(BODY, GATEWAY))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if not posting.cancel():
+                return False
+            await asyncio.wait({posting})
+            assert posting.cancelled(), f"it went on after being cancelled in turn {turns}"
+            return True
+
+    async def main() -> None:
+        async with answering(OK, tls=context) as server:
+            turns = 0
+            while await cancelled_after(turns, server):
+                turns += 1
+            assert turns > 5
+
+    asyncio.run(main())
