@@ -2,10 +2,14 @@
 
     python tools/bench.py                  everything, some minutes
     python tools/bench.py --only bellows   one figure (repeatable; patterns such as 'line-*' work)
+    python tools/bench.py --against REV    the work tree against a git revision, round by round
 
 All in one process, the benchmarks taking turns, so that a busy moment of the machine hits them all
 alike. Trust ratios and medians; a single time says little. The peers come with
 `pip install 'ruuvi-host[bench]'`; without them their figures are skipped.
+
+Whoever says that something became faster, or no slower, shows what `--against` prints; builds.py
+tells how it measures.
 """
 
 import argparse
@@ -17,8 +21,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
+import builds
+import sources
 from figures import chain, line, parsing, process
 from figures.figure import Benchmark, Figure, Result, Round, Unavailable
 
@@ -187,11 +195,33 @@ def machine() -> dict[str, object]:
     }
 
 
+def compare(
+    revision: str, benchmarks: list[list[Figure]], rounds: int, *, as_one_object: bool
+) -> None:
+    """The work tree, as it is now, against a revision. Raises GitError, BuildError."""
+    with TemporaryDirectory(prefix="ruuvi-host-bench-") as folder:
+        # Both are copies: what is edited meanwhile does not count, and no path is longer.
+        roots = Path(folder, "new"), Path(folder, "old")
+        about = (sources.copy_work_tree(roots[0]), sources.check_out(revision, roots[1]))
+        new, old = builds.Build("new", roots[0]), builds.Build("old", roots[1])
+        pairs = builds.compare(new, old, benchmarks, rounds, show_progress)
+    if as_one_object:
+        told = machine() | {"rounds": rounds, "new": about[0], "old": about[1]}
+        print(json.dumps(told | {"figures": [builds.as_json(pair) for pair in pairs]}, indent=2))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in machine().items()))
+        print(f"new: {about[0]}\nold: {about[1]}\nrounds: {rounds}, in turn")
+        print("\n".join(builds.table(pairs)))
+
+
 def main() -> None:
     names = [figure.name for benchmark in BENCHMARKS for figure in benchmark.figures]
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", action="append", metavar="NAME", help="this figure only")
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="default: 7")
+    parser.add_argument(
+        "--against", metavar="REV", help="measure this git revision, too, round by round in turn"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--list", action="store_true", help="name the figures, and stop")
     options = parser.parse_args()
@@ -201,6 +231,8 @@ def main() -> None:
             parser.error(f"there is no figure {pattern!r}; --list names them")
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
+    if options.against and options.rounds < builds.ROUNDS:
+        parser.error(f"--against needs {builds.ROUNDS} rounds or more")
 
     def wanted(figure: Figure) -> bool:
         return any(fnmatchcase(figure.name, pattern) for pattern in patterns)
@@ -210,6 +242,13 @@ def main() -> None:
         for benchmark in chosen:
             for figure in filter(wanted, benchmark.figures):
                 print(f"{figure.name:<20} {figure.what}")
+        return
+    if options.against:
+        groups = [list(filter(wanted, benchmark.figures)) for benchmark in chosen]
+        try:
+            compare(options.against, groups, options.rounds, as_one_object=options.json)
+        except (builds.BuildError, sources.GitError) as error:
+            parser.exit(1, f"{parser.prog}: {error}\n")
         return
     results = [r for r in measure(chosen, options.rounds) if wanted(r.figure)]
     if options.json:
