@@ -30,9 +30,9 @@ from posting import (
 )
 
 from ruuvi_host.config.targets import HttpTarget
+from ruuvi_host.relay.http.connection import MAX_ANSWER
 from ruuvi_host.relay.http.outcome import PostOutcome, Step
 from ruuvi_host.relay.http.poster import PHASE_TIMEOUT, Poster
-from ruuvi_host.relay.http.reading import MAX_ANSWER
 from ruuvi_host.relay.sink import Verdict
 
 HTTP = load_vectors("http.json")

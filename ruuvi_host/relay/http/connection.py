@@ -1,21 +1,45 @@
-"""A connection to one server: one request after another, one answer to each."""
+"""A connection to one server; the one module that knows httpcore and anyio.
+
+httpcore is the engine of httpx. Below it is a network of our own, which connects only to addresses
+that we have looked up, makes the heads of answers such as httpcore takes, and tells what goes wrong
+in a sentence.
+"""
 
 import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import httpcore
 
 from ruuvi_host.config.url import Address
 from ruuvi_host.relay.http.answer import Answer
-from ruuvi_host.relay.http.reading import AnswerReader, NoAnswer
+from ruuvi_host.relay.http.answer_filter import AnswerFilter, NoAnswer
+from ruuvi_host.relay.http.outcome import NotDelivered
 from ruuvi_host.relay.http.redirects import REDIRECTS
-from ruuvi_host.relay.http.request import Request, head_of
 from ruuvi_host.relay.http.tls import Tls
-from ruuvi_host.relay.http.way import Shared, Way, feed, proxy_headers
-from ruuvi_host.relay.http.wire import Wire
+from ruuvi_host.relay.http.way import Shared, Way
 
+MAX_ANSWER = 64 * 1024
+"""Bytes of an answer's body that are read. They have no meaning, but for people."""
+SECOND_LOOK = 3.0
+"""Seconds in which a server that hung up may tell why, when it is asked once more."""
 KEPT_FOR = 75.0
 """Seconds that a kept connection may rest. Routers forget connections, and do not say so."""
 REST_OF_SUCCESS = 1.0
 """Seconds for what follows the status line of a 2xx: it has no meaning, and hanging up on a server
 that still sends could end a script there."""
+_AT_ONCE = 4096
+"""Bytes of an answer that are looked at in one turn of the loop: a flood of tiny chunks must not
+hold up the rest."""
+_PIECE = 16 * 1024
+"""Bytes that any system takes at once. What is longer is sent in such pieces: so progress is seen,
+and an answer that comes before the end."""
+_TURNS = 6
+"""Of the loop, until what this machine has received has come to us through TLS."""
 
 
 class Connection:
@@ -26,86 +50,305 @@ class Connection:
 
     def __init__(self, shared: Shared, address: Address, tls: Tls | None, before: str | None):
         self.way = Way(shared, address, tls, before)
-        self.is_new = True
-        """It was made for the request under way."""
-        self._shared = shared
-        self._wire: Wire | None = None
-        self._rests_since = 0.0
+        self._network = _Network(self.way)
+        proxy = None
+        if shared.proxy:
+            there = shared.proxy.address
+            url = httpcore.URL(scheme="http", host=there.host, port=there.port, target="/")
+            proxy = httpcore.Proxy(url, auth=shared.proxy.auth)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls.context if tls else None,
+            proxy=proxy,
+            max_keepalive_connections=1 if shared.keep_alive else 0,
+            keepalive_expiry=KEPT_FOR,
+            network_backend=self._network,
+        )
 
-    def close(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire:
-            wire.close()
+    async def close(self) -> None:
+        await self._pool.aclose()
+        await self._network.close()
 
     async def is_usable(self) -> bool:
         """For another request: nothing has come meanwhile, neither bytes nor the end."""
-        loop = asyncio.get_running_loop()
-        fresh = loop.time() - self._rests_since <= KEPT_FOR
-        return bool(fresh and self._wire and await self._wire.is_quiet())
+        stream = self._network.stream
+        return bool(stream and await stream.is_quiet())
 
-    async def send(self, request: Request, deadline: float) -> tuple[Answer, bool]:
+    async def ask_why(self) -> None:
+        await self._network.ask_why()
+
+    async def send(
+        self,
+        method: str,
+        target: str,
+        headers: list[tuple[bytes, bytes]],
+        body: AsyncIterable[bytes],
+        deadline: float,
+    ) -> tuple[Answer, bool]:
         """The answer, and whether another request may go over this connection.
 
         Raises NotDelivered, and TimeoutError when no status has come by `deadline` (time of the
         loop).
         """
-        way = self.way
-        async with asyncio.timeout_at(deadline):
-            self.is_new = self._wire is None
-            wire = self._wire = self._wire or await way.open()
-            sent = await self._write(wire, request)
-            reader = AnswerReader()
-            await self._read_status(wire, reader)
-        await self._read_rest(wire, reader, deadline)
+        way, network = self.way, self._network
+        way.connected = False
+        answer = network.answer = AnswerFilter()
+        url = httpcore.URL(
+            scheme=way.address.scheme, host=way.address.host, port=way.address.port, target=target
+        )
+        request = httpcore.Request(method, url, headers=headers, content=body)
+        response, content, whole = None, bytearray(), False
+        try:
+            async with asyncio.timeout_at(deadline) as network.limit:
+                response = await self._send(request)
+                if response.status not in REDIRECTS:
+                    whole = await _read(response, content)
+        except (NotDelivered, TimeoutError):
+            if not answer.status:
+                raise
+        finally:
+            if response:
+                await response.aclose()
         if way.tls:
-            way.tls.keep_session(wire.ssl_object)
-        self._rests_since = asyncio.get_running_loop().time()
-        assert reader.head
-        status, phrase, _ = reader.head
-        headers, content = tuple(reader.headers), bytes(reader.content)
-        answer = Answer(status, phrase, headers, content, way.peer, request.target)
-        return answer, sent and reader.reusable
+            way.tls.keep_session(way.ssl_object)
+        told = Answer(
+            answer.status,
+            answer.phrase.decode("latin-1"),
+            tuple(response.headers) if response else (),
+            bytes(content[:MAX_ANSWER]),
+            way.peer,
+            target,
+        )
+        return told, whole and answer.reusable
 
-    async def _write(self, wire: Wire, request: Request) -> bool:
-        """False: an answer, or the end, came first."""
-        to, target, headers = self.way.address, request.target, request.headers
-        proxy = self._shared.proxy
-        if proxy and to.scheme == "http":
-            target = f"http://{to.server}{target}"
-            headers = [*headers, *proxy_headers(proxy)]
-        head = head_of(request.method, target, headers)
+    async def _send(self, request: httpcore.Request) -> httpcore.Response:
+        """Raises NotDelivered."""
+        way = self.way
+        # None for reading: before its status line a server may think as long as there is time.
+        timeouts = dict.fromkeys(("connect", "write", "pool"), way.shared.phase_timeout)
+        request.extensions = {"timeout": timeouts}
         try:
-            return await wire.write(head + request.body, self._shared.phase_timeout)
-        except TimeoutError:
-            raise self.way.stalled() from None
+            return await self._pool.handle_async_request(request)
+        except httpcore.ProxyError as error:
+            raise way.refused_by_proxy(str(error)) from None
+        except httpcore.TimeoutException:
+            raise way.stalled() from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            raise way.broken(error) from None
 
-    async def _read_status(self, wire: Wire, reader: AnswerReader) -> None:
-        """Up to the end of the status line. Raises NotDelivered."""
-        try:
-            while reader.head is None:
-                data = await wire.read()
-                if data:
-                    await feed(reader, data)
-                    continue
-                reader.end()
-                if reader.head is None:
-                    raise self.way.broken(wire.error)
-        except NoAnswer as error:
-            raise self.way.no_answer(error) from None
 
-    async def _read_rest(self, wire: Wire, reader: AnswerReader, deadline: float) -> None:
-        """The rest of an answer, as far as it comes. The status is known, and nothing behind it can
-        change that."""
-        assert reader.head
-        status = reader.head.status
-        seconds = REST_OF_SUCCESS if 200 <= status < 300 else self._shared.phase_timeout
-        limit = min(deadline, asyncio.get_running_loop().time() + seconds)
+class _Network(httpcore.AsyncNetworkBackend):
+    """Makes the connections. Used by httpcore."""
+
+    def __init__(self, way: Way) -> None:
+        self.way = way
+        self.stream: _Stream | None = None
+        """To the server; it may go through a proxy."""
+        self.answer = AnswerFilter()
+        """To the request under way."""
+        self.limit: asyncio.Timeout | None = None
+        """Of the request under way."""
+        self._tcp: _Stream | None = None
+        self._backend = httpcore.AnyIOBackend()
+
+    async def close(self) -> None:
+        """httpcore forgets a connection that fails between TCP and TLS."""
+        if self._tcp:
+            await self._tcp.aclose()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        way = self.way
+        way.connected, way.ssl_object, self.stream = True, None, None
+        patience = way.shared.phase_timeout
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        addresses = await way.addresses(host, port, deadline)
+        # What is not acknowledged for so long: a network that has gone, not a server that thinks.
+        gone = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(1000 * patience)))
+        failure = None
+        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            share = max(0.0, deadline - loop.time()) / left
+            try:
+                stream = await self._backend.connect_tcp(
+                    address, port, share, socket_options=[gone]
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+                continue
+            if not way.before:  # others could name hosts without end
+                way.shared.good[host] = address
+            way.peer = address
+            self._tcp = _Stream(stream, self)
+            if not (way.tls and way.shared.proxy):  # the proxy's own answer comes first
+                self.stream = self._tcp
+            return self._tcp
+        way.shared.good.pop(host, None)
+        raise way.not_connected(failure)
+
+    def status_has_come(self) -> None:
+        """It cannot be changed by what comes behind it, so that has a limit of its own."""
+        limit, success = self.limit, 200 <= self.answer.status < 300
+        seconds = REST_OF_SUCCESS if success else self.way.shared.phase_timeout
+        if limit and not limit.expired():
+            until = asyncio.get_running_loop().time() + seconds
+            limit.reschedule(min(until, limit.when() or until))
+
+    async def ask_why(self) -> None:
+        """Under TLS 1.3 a server refuses our certificate when we take the handshake for done. It
+        closes the connection then, and its alert is often lost because our request is already on
+        the way. So ask again, without a request. Raises NotDelivered if the server tells."""
+        way = self.way
+        tls = way.ssl_object
+        if not tls or tls.version() != "TLSv1.3" or way.shared.proxy:
+            return
+        assert way.tls
+        stream: httpcore.AsyncNetworkStream | None = None
+        timeout = min(way.shared.phase_timeout, SECOND_LOOK)
         try:
-            async with asyncio.timeout_at(limit):
-                while not reader.done and not (reader.headers_done and status in REDIRECTS):
-                    data = await wire.read()
-                    if not data:
-                        return reader.end()
-                    await feed(reader, data)
-        except TimeoutError:
-            pass
+            stream = await self._backend.connect_tcp(way.peer, way.address.port, timeout)
+            stream = await stream.start_tls(way.tls.context, way.tls_name, timeout)
+            await stream.read(1, timeout)
+        except ssl.SSLError as error:
+            clearer = way.tls.failure(error, way.address, established=True)
+            if not clearer.hung_up:
+                raise clearer from None
+        except (httpcore.NetworkError, httpcore.TimeoutException, OSError, anyio.EndOfStream):
+            pass  # it does not tell
+        finally:
+            if stream:
+                await _Stream(stream, self).aclose()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A stream of answers that httpcore takes. Its failures are sentences."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream, network: _Network) -> None:
+        self._stream = stream
+        self._network = network
+        self._proxy_answer = AnswerFilter()
+        self._early: asyncio.Task[bytes] | None = None
+        """What came while we were still sending."""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        network, way = self._network, self._network.way
+        own = self is network.stream
+        answer = network.answer if own else self._proxy_answer
+        while True:
+            known = answer.status
+            data = await self._receive(None if own else way.shared.phase_timeout, answer)
+            try:
+                passed = answer.feed(data) if data else answer.end()
+            except NoAnswer as error:
+                raise way.no_answer(error) from None
+            if own and answer.status and not known:
+                network.status_has_come()
+            if passed or not data:
+                return passed
+
+    async def _receive(self, timeout: float | None, answer: AnswerFilter) -> bytes:
+        """What has come; nothing at the end, whatever ended it, if a status came before."""
+        way = self._network.way
+        try:
+            if early := self._early:
+                self._early = None
+                return early.result()
+            return await self._stream.read(_AT_ONCE, timeout)
+        except httpcore.ReadTimeout:
+            failure = way.stalled()
+        except ssl.SSLError as error:
+            assert way.tls
+            failure = way.tls.failure(error, way.address, established=True)
+        except (httpcore.ReadError, OSError, anyio.EndOfStream) as error:
+            failure = way.broken(error)
+        if answer.status:
+            return b""
+        raise failure
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """A failure is left to httpcore: it reads on, since an answer may have come before."""
+        try:
+            if len(buffer) <= _PIECE:
+                await self._stream.write(buffer, timeout)
+            else:
+                await self._write_and_listen(buffer, timeout)
+        except (ssl.SSLError, OSError, anyio.EndOfStream) as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    async def _write_and_listen(self, buffer: bytes, timeout: float | None) -> None:
+        reading = asyncio.create_task(self._stream.read(_AT_ONCE))
+        writing = asyncio.create_task(self._write_pieces(buffer, timeout))
+        try:
+            await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
+            if not writing.done():
+                raise httpcore.WriteError("an answer, or the end, came first")
+            writing.result()
+        finally:
+            await _end(writing)
+            if not isinstance(await _end(reading), asyncio.CancelledError):
+                self._early = reading
+
+    async def _write_pieces(self, buffer: bytes, timeout: float | None) -> None:
+        view = memoryview(buffer)
+        for start in range(0, len(buffer), _PIECE):
+            await self._stream.write(bytes(view[start : start + _PIECE]), timeout)
+
+    async def is_quiet(self) -> bool:
+        """Nothing has come, not even the end, as far as this machine knows."""
+        reading = asyncio.create_task(self._stream.read(1))
+        try:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+        finally:
+            result = await _end(reading)
+        return isinstance(result, asyncio.CancelledError)
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        network, way = self._network, self._network.way
+        try:
+            stream = await self._stream.start_tls(ssl_context, way.tls_name, timeout)
+        except httpcore.ConnectTimeout:
+            raise way.no_handshake(None) from None
+        except (httpcore.ConnectError, OSError, anyio.EndOfStream, ValueError) as error:
+            raise way.no_handshake(error) from None
+        way.ssl_object = stream.get_extra_info("ssl_object")
+        network.stream = _Stream(stream, network)
+        return network.stream
+
+    async def aclose(self) -> None:
+        with suppress(ssl.SSLError, OSError, anyio.EndOfStream, anyio.BrokenResourceError):
+            await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+async def _end(task: "asyncio.Task[Any]") -> object:
+    """What it came to, be it an exception."""
+    task.cancel()
+    return (await asyncio.gather(task, return_exceptions=True))[0]
+
+
+async def _read(response: httpcore.Response, content: bytearray) -> bool:
+    """The body of an answer, as the gateway reads it and ignores it; whether it came to its end."""
+    with suppress(OSError, httpcore.NetworkError, httpcore.ProtocolError):
+        async for chunk in response.aiter_stream():
+            content += chunk
+            if len(content) > MAX_ANSWER:
+                return False
+            await asyncio.sleep(0)  # a flood of tiny chunks must not hold up the rest
+        return True
+    return False

@@ -1,19 +1,28 @@
-"""One request, one answer, and the connection that may be kept for the next one.
+"""One request, one answer, and the connection that may be kept for the next one; the one module
+that knows httpx.
 
-It is HTTP/1.1 of our own, as `wire.py`, `reading.py` and `way.py` are: a library's client takes
-only answers that are right, tells nothing of what lies behind one, and adds what no gateway sends.
+httpx is used without its client, which would add headers that the gateway does not send, keep
+cookies, read .netrc and proxies from the environment, and turn a redirected POST into a GET. It
+writes the request; its engine (see `connection.py`) sends it.
 """
 
 import asyncio
+import sys
 
-from ruuvi_host.config.url import Address
-from ruuvi_host.relay.http.answer import Answer
-from ruuvi_host.relay.http.connection import Connection
-from ruuvi_host.relay.http.outcome import NotDelivered
-from ruuvi_host.relay.http.proxy import Proxy
-from ruuvi_host.relay.http.request import Request
-from ruuvi_host.relay.http.tls import Tls
-from ruuvi_host.relay.http.way import Shared
+# httpx imports its own command line, and with it rich (35 ms, 5 MB), wherever click and rich are
+# installed. None in sys.modules makes that import fail, which httpx is prepared for.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
+import httpx  # noqa: E402  (after the line above)
+
+from ruuvi_host.config.url import Address  # noqa: E402
+from ruuvi_host.relay.http.answer import Answer  # noqa: E402
+from ruuvi_host.relay.http.connection import Connection  # noqa: E402
+from ruuvi_host.relay.http.outcome import NotDelivered  # noqa: E402
+from ruuvi_host.relay.http.proxy import Proxy  # noqa: E402
+from ruuvi_host.relay.http.request import Request  # noqa: E402
+from ruuvi_host.relay.http.tls import Tls  # noqa: E402
+from ruuvi_host.relay.http.way import Shared  # noqa: E402
 
 
 class Exchange:
@@ -38,7 +47,7 @@ class Exchange:
     async def close(self) -> None:
         kept, self._kept = self._kept, None
         if kept:
-            kept.close()
+            await kept.close()
 
     async def send(
         self,
@@ -54,33 +63,41 @@ class Exchange:
 
         tls: for https. before: the IP address of the server that redirected us here.
         """
-        kept, self._kept = self._kept, None
+        kept = self._kept
         if kept and kept.way.leads_to(address, tls) and not before and await kept.is_usable():
+            self._kept = None
             try:
                 return await self._send(kept, request, deadline)
             except NotDelivered as failure:
                 # It may close a connection that rests while we begin to use it.
-                if not failure.hung_up:
+                if kept.way.connected or not failure.hung_up:
                     raise
-        elif kept:
-            kept.close()
+        await self.close()
         connection = Connection(self._shared, address, tls, before)
         return await self._send(connection, request, deadline)
 
     async def _send(self, connection: Connection, request: Request, deadline: float) -> Answer:
         way, reusable = connection.way, False
+        url = f"{way.address.scheme}://{way.address.server}/"
+        made = httpx.Request(
+            request.method, url, headers=request.headers, content=request.body or None
+        )
+        assert isinstance(made.stream, httpx.AsyncByteStream)
         try:
-            answer, reusable = await connection.send(request, deadline)
+            # The target as it is: httpx would write some characters of a path in another way.
+            answer, reusable = await connection.send(
+                made.method, request.target, made.headers.raw, made.stream, deadline
+            )
             return answer
         except NotDelivered as failure:
             if way.tls:
                 way.tls.forget_session()
-            if failure.hung_up and connection.is_new:
+            if failure.hung_up and way.connected:
                 async with asyncio.timeout_at(deadline):
-                    await way.ask_why()
+                    await connection.ask_why()
             raise
         finally:
             if reusable and self._shared.keep_alive and not way.before:
                 self._kept = connection
             else:
-                connection.close()
+                await connection.close()

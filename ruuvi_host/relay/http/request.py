@@ -34,17 +34,8 @@ class Request(NamedTuple):
 
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NOT_IN_A_LINE = re.compile(r"[^\t\x20-\x7e]")
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding"})
 """They decide to whom a request goes and where it ends."""
-
-
-def head_of(method: str, target: str, headers: list[Header]) -> bytes:
-    """The bytes before the body. Raises ValueError for what would break out of its line."""
-    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
-    if _NOT_IN_A_LINE.search("".join(lines)) or " " in target:
-        raise ValueError("a line of the request has a line break or a control character in it")
-    return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 def header_lines(data: bytes) -> list[Header] | str:

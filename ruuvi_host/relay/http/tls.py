@@ -241,7 +241,7 @@ def _is_hashed(folder: str) -> bool:
 def _resuming(tls: Tls) -> type[ssl.SSLObject]:
     """What `tls.context` makes of each connection: one that begins with the last session.
 
-    A class, because asyncio has no parameter for the session.
+    A class, because neither httpcore nor anyio has a parameter for the session.
     """
 
     class Resuming(ssl.SSLObject):
