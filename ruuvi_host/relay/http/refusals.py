@@ -54,7 +54,7 @@ _HTTPS = Advice(Stage.TLS, "write https:// in the address", "the port speaks htt
 _CERTIFICATE = Advice(
     Stage.TLS,
     "name a client certificate that it trusts (http_use_ssl_client_cert, http_cli_cert)",
-    "it wants a client certificate",
+    "it wants a client certificate that it trusts",
 )
 _AWS_ERROR = "x-amzn-errortype"
 _AWS_403 = "repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden"
