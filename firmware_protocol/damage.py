@@ -18,6 +18,8 @@ OFTEN = 3
 """Reads with damage that are no chance any more."""
 WORTH_A_WORD = 0.01
 """Part of the bytes. At rest a line damages none."""
+SMALL = 32
+"""Bytes that may be damaged without a word: when a board reboots, its line may bring a few."""
 FIRST_FRAME = 255 + OVERHEAD
 """A port is opened in the middle of a frame: so many bytes before the first intact one are no
 damage."""
@@ -49,7 +51,8 @@ class Damage:
     @property
     def lasts(self) -> bool:
         """It is neither a chance nor over in a moment."""
-        return self.seconds >= SETTLED and self.reads >= OFTEN and self.share >= WORTH_A_WORD
+        is_much = self.skipped >= SMALL and self.share >= WORTH_A_WORD
+        return is_much and self.seconds >= SETTLED and self.reads >= OFTEN
 
 
 class DamageWatch:

@@ -38,6 +38,8 @@ class DamageCause(Enum):
     """The highest bit is missing."""
     AS_TEXT = "as_text"
     """Something in between takes the bytes for text: as UTF-8, or as hexadecimal digits."""
+    NEW_FRAMES = "unknown_frames"
+    """They are intact frames of a kind that this library does not know."""
     CONSOLE = "console"
     """The log or the login of a Linux machine."""
     BOOT_LOADER = "boot_loader"
@@ -94,6 +96,10 @@ def _changes_line_ends(skipped: bytes) -> bool:
     )
 
 
+def _holds_new_frames(skipped: bytes) -> bool:
+    return len(FrameScanner(frames, unknown=True).feed(skipped)) >= PROOF
+
+
 def _lacks_flow_control(skipped: bytes) -> bool:
     return _proven(_with_byte_again(skipped, b"\x11")) or _proven(
         _with_byte_again(skipped, b"\x13")
@@ -124,6 +130,7 @@ def _is_text(skipped: bytes) -> bool:
 
 
 _PROOFS: tuple[tuple[DamageCause, Callable[[bytes], bool]], ...] = (
+    (DamageCause.NEW_FRAMES, _holds_new_frames),
     (DamageCause.LINE_ENDS, _changes_line_ends),
     (DamageCause.FLOW_CONTROL, _lacks_flow_control),
     (DamageCause.AS_TEXT, _is_text),

@@ -44,6 +44,10 @@ _WORDS: dict[DamageCause, tuple[str, str]] = {
         "something in between takes the bytes for text",
         "let the bridge pass bytes as they are (raw, binary; no UTF-8, no hexadecimal)",
     ),
+    DamageCause.NEW_FRAMES: (
+        "they are intact frames of a kind that this version does not know",
+        "see whether the firmware is newer than ruuvi-host, and update ruuvi-host",
+    ),
     DamageCause.CONSOLE: (
         "it is the log or the login of a Linux machine",
         "see whether this is the port of the coprocessor; if it is, switch the console on it off "

@@ -1,6 +1,7 @@
 """The log lines of one coprocessor: few, even when its port comes and goes all the time."""
 
 import logging
+from collections.abc import Callable
 
 from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host.clock import Clock
@@ -19,6 +20,20 @@ STEADY = 60.0
 belongs to the same series of failures."""
 
 
+class _Limits:
+    """How often each event gets a line."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.failures = Repeated(clock=clock)
+        self.resets_failed = Repeated(clock=clock)
+        self.reboots = Repeated(REPEATED, clock)
+        self.quiet_times = Repeated(REPEATED, clock)
+        self.identities = Repeated(clock=clock)
+        self.moves = Repeated(clock=clock)
+        self.refusals = Repeated(REPEATED, clock)
+        self.damages = Repeated(REPEATED, clock)
+
+
 class LinkLog:
     """What a supervisor writes to the log.
 
@@ -28,14 +43,7 @@ class LinkLog:
     def __init__(self, name: str, clock: Clock) -> None:
         self._prefix = f"{name}: " if name else ""
         self._clock = clock
-        self._failures = Repeated(clock=clock.monotonic)
-        self._resets_failed = Repeated(clock=clock.monotonic)
-        self._reboots = Repeated(REPEATED, clock.monotonic)
-        self._quiet_times = Repeated(REPEATED, clock.monotonic)
-        self._identities = Repeated(clock=clock.monotonic)
-        self._moves = Repeated(clock=clock.monotonic)
-        self._refusals = Repeated(REPEATED, clock.monotonic)
-        self._damages = Repeated(REPEATED, clock.monotonic)
+        self._limits = _Limits(clock.monotonic)
         self._ready_at: float | None = None
         self._is_first_life = True
         self._ready_line_owed = True
@@ -51,19 +59,19 @@ class LinkLog:
 
     def moved(self, path: str) -> None:
         """The port has another name now."""
-        if count := self._moves.due():
+        if count := self._limits.moves.due():
             self._info("the port is %s now%s", path, _more(count))
 
     def identified(self, device: DeviceId) -> None:
         """Another one than before. Told after a line about a loss; else at most once a minute: a
         coprocessor with a fault may have another address each time."""
-        count = self._identities.due()
+        count = self._limits.identities.due()
         if count or self._identity_line_owed:
             self._info("coprocessor %s%s", address_text(device.addr), _more(count or 1))
         self._identity_line_owed = False
 
     def configured(self, *, refused: bool, again: bool) -> None:
-        if refused and not self._refused_before and self._refusals.due():
+        if refused and not self._refused_before and self._limits.refusals.due():
             self._warning(
                 "the coprocessor refused part of its settings and works with the rest: either no "
                 "channel is enabled, or its chip has no coded PHY"
@@ -87,7 +95,7 @@ class LinkLog:
                 self._prefix,
             )
             return
-        count = self._reboots.due()
+        count = self._limits.reboots.due()
         if count is None:
             return
         if count == 1:
@@ -99,9 +107,9 @@ class LinkLog:
     def lost(self, error: DeviceError) -> None:
         """The link was lost, or the port could not be opened again."""
         if self._ready_at is not None and self._clock.monotonic() - self._ready_at >= STEADY:
-            self._failures.reset()
+            self._limits.failures.reset()
         self._ready_at = None
-        count = self._failures.due()
+        count = self._limits.failures.due()
         if count is None:
             return
         if count == 1:
@@ -115,17 +123,17 @@ class LinkLog:
         self._info("the coprocessor was reset, because opening the port again did not help")
 
     def not_reset(self, error: DeviceError) -> None:
-        if count := self._resets_failed.due():
+        if count := self._limits.resets_failed.due():
             log.error("%sthe coprocessor cannot be reset: %s (%d)", self._prefix, error, count)
 
     def damaged(self, damage: LineDamage | None) -> None:
         """A part of what comes in is lost, and it lasts."""
-        if damage and self._damages.due():
+        if damage and self._limits.damages.due():
             self._warning("%s; %s", damage.sentence, damage.remedy)
 
     def quiet(self, seconds: float, damage: LineDamage | None) -> None:
         """No reports. damage: of the line, which then is the first thing to look at."""
-        if not self._quiet_times.due():
+        if not self._limits.quiet_times.due():
             return
         self._reports_line_owed = True
         if damage:

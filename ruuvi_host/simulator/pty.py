@@ -71,6 +71,25 @@ class Served(Protocol[E_co]):
         ...
 
 
+class BoardTime:
+    """The time of a board: it stands still while nobody serves it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.now = 0.0
+        """Seconds that it has been served for."""
+        self._clock = clock
+        self._then = 0.0
+
+    def start(self) -> None:
+        """It is served from here on."""
+        self._then = self._clock.monotonic()
+
+    def step(self) -> float:
+        """Seconds since the last call, or since the start."""
+        then, self._then = self._then, self._clock.monotonic()
+        return min(self._then - then, LONGEST_STEP)
+
+
 class PtyLine(Generic[E]):
     """Something on a pty. See the top of this file.
 
@@ -98,14 +117,12 @@ class PtyLine(Generic[E]):
         """Left the line and were not read by any host."""
         self._link = link
         self._on_event = on_event
-        self._clock = clock or SystemClock()
         self._waits_for_host = waits_for_host
         self._unwritten = b""
         self._host_left = False
         self._master = -1
         self._wake = asyncio.Event()
-        self._then = 0.0  # by the clock
-        self._now = 0.0  # by the board
+        self._time = BoardTime(clock or SystemClock())
 
     def __enter__(self) -> Self:
         self.open()
@@ -155,8 +172,8 @@ class PtyLine(Generic[E]):
     def replug(self) -> None:
         """Plug it in again: a new pty, and the board boots."""
         self.open()
-        self.board.restart(self._now)
-        self._then = self._clock.monotonic()
+        self.board.restart(self._time.now)
+        self._time.start()
         self._wake.set()
 
     def unread(self) -> int:
@@ -174,7 +191,7 @@ class PtyLine(Generic[E]):
     async def run(self) -> None:
         """Serve until cancelled."""
         loop = asyncio.get_running_loop()
-        self._then = self._clock.monotonic()
+        self._time.start()
         try:
             while True:
                 self._wake.clear()
@@ -187,22 +204,22 @@ class PtyLine(Generic[E]):
 
     def _serve(self) -> float:
         """Hand over what both sides have to say, and return how long there is nothing to do."""
-        board = self.board
-        then, self._then = self._then, self._clock.monotonic()
+        board, time = self.board, self._time
+        step = time.step()
         received = self._read()
         if self._waits_for_host and not self.host_present:
             return LOOK_FOR_HOST
         if self._host_left:
             self._host_left = False
-            board.restart(self._now)
-        self._now += min(self._then - then, LONGEST_STEP)
+            board.restart(time.now)
+        time.now += step
         if received:
-            board.receive(received, self._now)
+            board.receive(received, time.now)
         if self._unwritten:
             self._unwritten = self._unwritten[self._write(self._unwritten) :]
             if self._unwritten:
                 return SHORTEST_WAIT
-        output = board.advance(self._now)
+        output = board.advance(time.now)
         if output:
             written = self._write(output)
             if self._waits_for_host:
@@ -212,7 +229,7 @@ class PtyLine(Generic[E]):
         for event in board.take_events():
             if self._on_event:
                 self._on_event(event)
-        wait = board.deadline - self._now
+        wait = board.deadline - time.now
         wait = min(wait, LONGEST_WAIT if self.host_present else LOOK_FOR_HOST)
         return max(wait, SHORTEST_WAIT)
 

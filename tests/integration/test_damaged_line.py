@@ -67,7 +67,7 @@ def test_doctor_names_the_cause(
     assert advice in f"{finding['sentence']} {finding['remedy']}"
 
 
-@pytest.mark.parametrize(("damaging", "words", "advice"), CAUSES)
+@pytest.mark.parametrize(("damaging", "words", "advice"), [*CAUSES[:2], CAUSES[-1]])
 def test_listen_tells_it_at_the_latest_at_its_end(
     damaging: Damaging, words: str, advice: str
 ) -> None:
@@ -123,13 +123,13 @@ def test_a_program_that_reads_the_same_port_is_named(tmp_path: Path) -> None:
     assert f"(process {other.pid}) has this port open, too" in finding["sentence"]
 
 
-@pytest.mark.parametrize("damaging", [cr_lost, flow_control])
-def test_bytes_that_a_bridge_swallows(tmp_path: Path, damaging: Damaging) -> None:
+@pytest.mark.parametrize(("damaging", "words"), [(cr_lost, "CR, LF"), (flow_control, "XON")])
+def test_bytes_that_a_bridge_swallows(tmp_path: Path, damaging: Damaging, words: str) -> None:
     with damaged(damaging, rate="200") as line:
         told = doctor(line.path, tmp_path)
     topic = f"coprocessor {line.path}"
     said = " ".join(told[key]["sentence"] for key in told if key.startswith(topic))
-    assert "line ends" in said or "XON" in said or "damaged" in said
+    assert words in said
 
 
 @pytest.mark.skipif(not shutil.which("ser2net"), reason="needs ser2net")

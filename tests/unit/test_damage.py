@@ -22,10 +22,10 @@ from damages import (
     traffic,
     wrong_speed,
 )
-from peer import report
+from peer import frame, report
 
 from firmware_protocol.commands import MAX_ADV_LEN
-from firmware_protocol.damage import HEAD, TAIL, WINDOW, Damage
+from firmware_protocol.damage import HEAD, OFTEN, TAIL, WINDOW, WORTH_A_WORD, Damage
 from firmware_protocol.damage_causes import DamageCause, cause_of
 from firmware_protocol.stream import MessageStream
 
@@ -107,6 +107,23 @@ def test_text_between_good_frames() -> None:
         line.feed(tag(number) + b"[  12.345678] usb 1-1: new device found\r\n", float(number))
     assert found(line).cause is DamageCause.CONSOLE
     assert line.counters.frames_by_name() == {"ADV_RPRT2": 20}
+
+
+def test_frames_of_a_newer_firmware_are_not_called_noise() -> None:
+    line = stream()
+    for number in range(20):
+        line.feed(tag(number) + frame(0x55, bytes((number, 0x2C)) * 4), float(number))
+    assert found(line).cause is DamageCause.NEW_FRAMES
+
+
+def test_a_byte_at_each_reboot_is_not_worth_a_word() -> None:
+    line = stream()
+    for second in range(0, 60, 10):
+        line.feed(frame(0x19), float(second))
+        line.feed(b"\0" + frame(0x19), second + 5.0)
+    assert found(line).reads >= OFTEN
+    assert found(line).share > WORTH_A_WORD
+    assert not found(line).lasts
 
 
 def test_a_good_line_has_no_damage() -> None:
