@@ -23,6 +23,9 @@ SMALL = 32
 FIRST_FRAME = 255 + OVERHEAD
 """A port is opened in the middle of a frame: so many bytes before the first intact one are no
 damage."""
+EXCUSE = 0.2
+"""Seconds in which these bytes come. What comes later and is no frame is damaged, as the answer to
+the second try of a question."""
 HEAD, TAIL = 64, 2048
 """Bytes that are kept of the beginning, and of the newest."""
 
@@ -65,6 +68,7 @@ class DamageWatch:
         self._head = b""
         self._tail = b""
         self._excused = 0
+        self._excuse_until = inf
         self._window = _Window()
         self._before: Damage | None = None
 
@@ -77,7 +81,9 @@ class DamageWatch:
         self._tail = (self._tail + skipped[-TAIL:])[-TAIL:]
         if first:
             self._head = (self._head + skipped[:HEAD])[:HEAD]
-            excused = min(len(skipped), FIRST_FRAME - self._excused)
+            self._excuse_until = min(self._excuse_until, now + EXCUSE)
+            left = FIRST_FRAME - self._excused if now < self._excuse_until else 0
+            excused = min(len(skipped), left)
             self._excused += excused
             self.is_due = not window.told and has_greeting(self._head)
             if excused == len(skipped):

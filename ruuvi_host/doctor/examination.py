@@ -37,8 +37,8 @@ P = ParamSpec("P")
 
 LISTEN = 8.0
 """Seconds to listen to a port: a handshake takes 0.3 s, and a tag speaks each 1.3 s."""
-ENOUGH = 20
-"""Reports after which it is clear that it hears."""
+ENOUGH, LEAST = 20, 3.0
+"""Reports, and seconds, after which it is clear that it hears, and whether its line is damaged."""
 
 
 async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[Finding]:
@@ -181,17 +181,19 @@ class _Seen:
         self.was_ready = False
         self.device: DeviceId | None = None
         self._reports = 0
+        self._ready_at = 0.0
 
     def on_event(self, event: Event, now: float) -> None:
         match event:
             case Received(reports):
                 self._reports += len(reports)
-                if self._reports >= ENOUGH:
+                if self._reports >= ENOUGH and now - self._ready_at >= LEAST:
                     self.enough.set()
             case Identified(device):
                 self.device = device
-            case Ready():
+            case Ready(again=False):
                 self.was_ready = True
+                self._ready_at = now
 
 
 def _port_takers(path: str) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from damages import (
     traffic,
     wrong_speed,
 )
-from peer import frame, report
+from peer import IDENTITY, ack, frame, report
 
 from firmware_protocol.commands import MAX_ADV_LEN
 from firmware_protocol.damage import HEAD, OFTEN, TAIL, WINDOW, WORTH_A_WORD, Damage
@@ -146,6 +146,17 @@ def test_only_the_first_frame_is_excused() -> None:
     line.feed(tag(1)[5:] + tag(2), 1.0)
     assert found(line).skipped == len(tag(1)) - 5
     assert not found(line).lasts, "once is a chance"
+
+
+def test_answers_that_are_lost_before_the_first_frame_are_damage() -> None:
+    """XON is the number of DEVICE_ID: it never comes, and four tries later SET_ALL is answered."""
+    line = stream()
+    line.feed(tag(0)[9:], 0.0)
+    for retry in range(4):
+        line.feed(flow_control(frame(0x11, IDENTITY)), 0.1 + retry)
+    line.feed(ack(0x0F), 4.0)
+    assert found(line).cause is DamageCause.FLOW_CONTROL
+    assert found(line).reads == 3
 
 
 def test_without_any_frame_nothing_is_excused() -> None:
