@@ -3,9 +3,10 @@
 The only module that uses uvicorn, and only its protocol of a connection: its Server takes over
 signals, exits the process on errors and polls ten times a second, which is of no use in tests.
 
-uvicorn has no timeout for the head of a request, accepts any number of connections, and closes the
-connection of a client that ends its sending side before the answer. To invalid input it answers
-even while another answer is being sent, which h11 then reports as an error.
+uvicorn has no timeout for the head of a request, accepts any number of connections (here the
+slowest client leaves for a new one), and closes the connection of a client that ends its sending
+side before the answer. To invalid input it answers even while another answer is being sent, which
+h11 then reports as an error.
 """
 
 import asyncio
@@ -75,8 +76,22 @@ class _Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_timer = self.loop.call_later(self._settings.head_timeout, self._head_is_late)
+        self.opened = self.loop.time()
         if len(self.connections) > self._settings.max_connections:
+            self._make_room()
+
+    @property
+    def is_sending(self) -> bool:
+        """Its request is not complete."""
+        cycle = self._cycle()
+        return not self.transport.is_closing() and (cycle is None or cycle.more_body)
+
+    def leave(self) -> None:
+        """There are too many."""
+        if self._cycle() is None:
             self._reject(503, f"more than {self._settings.max_connections} connections")
+        else:
+            self.transport.close()  # the app, which waits for the rest of the body, tells of it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_timer.cancel()
@@ -103,6 +118,14 @@ class _Connection(H11Protocol):
         else:
             # The head was valid, only what follows is not: the app answers, and closes.
             self.flow.pause_reading()
+
+    def _make_room(self) -> None:
+        """The client that has been sending its request for longest leaves; one that has only just
+        connected cannot be called slow."""
+        latest = self.opened - self._settings.make_room
+        others = cast("set[_Connection]", self.connections) - {self}
+        sending = [each for each in others if each.is_sending and each.opened <= latest]
+        min(sending, key=lambda each: each.opened, default=self).leave()
 
     def _head_is_late(self) -> None:
         if self._cycle() is None and not self.transport.is_closing():

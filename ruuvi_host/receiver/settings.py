@@ -46,6 +46,9 @@ class Settings:
     body_timeout: float = 30.0
     """Seconds for a body to be complete."""
     max_connections: int = 100
+    make_room: float = 1.0
+    """Seconds after which a client whose request is not complete leaves when there are too many. A
+    gateway sends its own in milliseconds."""
 
     @property
     def success(self) -> int:

@@ -302,6 +302,49 @@ def test_connections_are_limited() -> None:
     with_receiver(replace(SETTINGS, max_connections=2), client)
 
 
+@pytest.mark.parametrize("begun", [b"", b"POST / HTTP/1.1\r\nHost: x\r\n", request(body())[:-1]])
+def test_slow_clients_make_room(begun: bytes) -> None:
+    """They would hold it for as long as a head, or a body, may take."""
+
+    async def client(receiver: Receiver) -> None:
+        async with AsyncExitStack() as stack:
+            slow = [await stack.enter_async_context(connection(receiver)) for _ in range(100)]
+            for _, writer in slow:
+                writer.write(begun)
+            for number in range(10):
+                assert (await post(receiver, body(number))).status_code == 200
+            left = [reader for reader, _ in slow if reader.at_eof()]
+            assert len(left) <= 10
+            await slow[0][0].read()  # the slowest was the first
+
+    receiver = with_receiver(replace(SETTINGS, make_room=0.0), client)
+    assert receiver.totals[Result.ACCEPTED] == 10
+
+
+def test_who_has_only_just_connected_is_not_slow() -> None:
+    async def client(receiver: Receiver) -> None:
+        async with connection(receiver), connection(receiver) as (reader, writer):
+            assert (await exchange(receiver)).startswith(b"HTTP/1.1 503 ")
+            writer.write(request(body()))
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+
+    with_receiver(replace(SETTINGS, max_connections=2, make_room=60.0), client)
+
+
+def test_who_waits_for_an_answer_is_not_slow() -> None:
+    taken = asyncio.Event()
+
+    async def client(receiver: Receiver) -> None:
+        async with connection(receiver) as (reader, writer):
+            writer.write(request(body()))
+            await taken.wait()
+            assert (await exchange(receiver)).startswith(b"HTTP/1.1 503 ")
+            assert not reader.at_eof()
+
+    settings = replace(SETTINGS, max_connections=1, make_room=0.0, hang=True)
+    with_receiver(settings, client, report=lambda receipt: taken.set())
+
+
 def test_the_answers_that_are_asked_for() -> None:
     async def client(receiver: Receiver) -> None:
         answer = await post(receiver, body())
