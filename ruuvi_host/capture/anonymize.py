@@ -19,6 +19,8 @@ from ruuvi_host.capture.pcapng import Line, Record, interface, packet, section, 
 from ruuvi_host.capture.source import Source
 from ruuvi_host.errors import ConfigError
 
+LONGEST_PART = 1 << 16
+"""Bytes of a record that are looked at together."""
 LONGEST_WAIT = 1000
 """Records after which an incomplete frame is given up. Records of the other direction may come
 between its parts, but not that many."""
@@ -41,12 +43,49 @@ class _Slot:
     record: Record
     start: int
     """Offset of its first byte among all bytes of its direction."""
-    pieces: list[tuple[int, bytes]] = field(default_factory=list)
-    """Pieces of masked frames, with the offset within the record."""
+    masked: bytearray = field(default_factory=bytearray)
+    """What of it is in frames, masked."""
 
     @property
     def end(self) -> int:
         return self.start + len(self.record.data)
+
+
+class _Line:
+    """The bytes of one port in one direction, within a section."""
+
+    def __init__(self) -> None:
+        self.scanner = FrameScanner(frames)
+        self.size = 0
+        self.slots: deque[_Slot] = deque()
+        """Those in which a frame may still begin or continue."""
+
+    def add(self, record: Record) -> _Slot:
+        slot = _Slot(record, self.size)
+        self.size += len(record.data)
+        self.slots.append(slot)
+        return slot
+
+    def leaves(self, slot: _Slot) -> None:
+        """It is decided, and the first."""
+        if self.slots and self.slots[0] is slot:
+            self.slots.popleft()
+
+    def place(self, start: int, masked: bytes) -> None:
+        """Put a masked frame, which begins at this offset, in the place of the original. Frames
+        come in their order."""
+        while self.slots[0].end <= start:
+            self.slots.popleft()
+        for slot in self.slots:
+            if not masked:
+                return
+            size = slot.end - max(start, slot.start)
+            slot.masked += masked[:size]
+            masked = masked[size:]
+
+    def is_decided(self, slot: _Slot) -> bool:
+        """Is it known which of its bytes are in frames?"""
+        return slot.end <= self.size - self.scanner.pending
 
 
 class Anonymizer:
@@ -56,11 +95,11 @@ class Anonymizer:
         self.done = Anonymized()
         self._records = records
         self._masks = masks
-        self._scanners: dict[Line, FrameScanner[Frame]] = {}
+        self._lines: dict[Line, _Line] = {}
+        """Of the section."""
         self._slots: deque[_Slot] = deque()
         """In order, from the first one that is not decided."""
         self._lost = 0
-        self._offsets: dict[Line, int] = {}
 
     def __iter__(self) -> Iterator[Record]:
         section: int | None = None
@@ -68,40 +107,30 @@ class Anonymizer:
         for record in self._records:
             if record.section != section:
                 yield from self._flush()
+                self._lines.clear()
                 section, beginning = record.section, record.monotonic
             if record.monotonic is not None and beginning is not None:
                 record = record._replace(monotonic=max(record.monotonic - beginning, 0))
-            line = record.line
-            scanner = self._scanners.setdefault(line, FrameScanner(frames))
-            offset = self._offsets.get(line, 0)
-            self._slots.append(_Slot(record, offset))
-            self._offsets[line] = offset + len(record.data)
-            self._place(line, scanner.feed(record.data))
+            line = self._lines.get(record.line) or self._lines.setdefault(record.line, _Line())
+            self._slots.append(line.add(record))
+            for part in record.parts(LONGEST_PART):
+                self._place(line, line.scanner.feed(part.data))
             if len(self._slots) > LONGEST_WAIT:
-                line = self._slots[0].record.line
-                self._place(line, self._scanners[line].flush())
+                line = self._lines[self._slots[0].record.line]
+                self._place(line, line.scanner.flush())
             yield from self._decided()
         yield from self._flush()
 
     def _flush(self) -> Iterator[Record]:
         """No frame continues from one section to the next."""
-        for line, scanner in self._scanners.items():
-            self._place(line, scanner.flush())
+        for line in self._lines.values():
+            self._place(line, line.scanner.flush())
         yield from self._decided()
 
-    def _place(self, line: Line, found: list[Frame]) -> None:
-        """Put the masked frames in the places of the originals."""
+    def _place(self, line: _Line, found: list[Frame]) -> None:
         for frame in found:
             self.done.frames += 1
-            raw, start = self._masked(frame), frame.offset
-            for slot in self._slots:
-                if slot.record.line != line or slot.end <= start:
-                    continue
-                if slot.start >= frame.offset + len(raw):
-                    break
-                piece = raw[start - frame.offset : slot.end - frame.offset]
-                slot.pieces.append((start - slot.start, piece))
-                start += len(piece)
+            line.place(frame.offset, self._masked(frame))
 
     def _masked(self, frame: Frame) -> bytes:
         message = parse(frame)
@@ -120,11 +149,12 @@ class Anonymizer:
         """The records of which every byte is known to be in a frame, or in none."""
         while self._slots:
             slot = self._slots[0]
-            line = slot.record.line
-            if slot.end > self._offsets[line] - self._scanners[line].pending:
+            line = self._lines[slot.record.line]
+            if not line.is_decided(slot):
                 return
             self._slots.popleft()
-            data = b"".join(piece for _, piece in slot.pieces)
+            line.leaves(slot)
+            data = bytes(slot.masked)
             self.done.dropped += len(slot.record.data) - len(data)
             self._lost += slot.record.lost
             if data:

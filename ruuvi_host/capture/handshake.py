@@ -4,7 +4,7 @@ Every host asks who the coprocessor is and configures it before it takes reports
 and the real one send these commands at different times; this keeps the two in step.
 """
 
-from collections import Counter
+from collections import Counter, deque
 
 from firmware_protocol.commands import Command
 from firmware_protocol.messages import Ack, DeviceId, Message
@@ -32,7 +32,7 @@ class Handshake:
         self._recorded = recorded
         self._sent: Counter[Command] = Counter()
         """Commands of the real host that the recorded one has not sent yet."""
-        self._awaited: list[Command] = []
+        self._awaited: deque[Command] = deque()
         """Commands of the recorded host that the real one has not sent yet."""
         self._open: Counter[Command] = Counter()
         """Commands of the recorded host without an answer yet. Below 0: answers without a command,
@@ -83,7 +83,7 @@ class Handshake:
 
     def go_on(self) -> None:
         """The first command is no longer awaited."""
-        self._awaited.pop(0)
+        self._awaited.popleft()
 
     def played(self, message: Message) -> None:
         """A message of the coprocessor was played: it may begin or end a handshake."""

@@ -36,6 +36,9 @@ BYTE_ORDER_MAGIC = 0x1A2B3C4D
 MAX_BLOCK = 1 << 24
 """Bytes; a block with a larger length is damaged. Wireshark has the same limit."""
 
+MAX_INTERFACES = 1 << 15
+"""Of a section; with more it is damaged. Each that is used takes some kilobytes."""
+
 MAX_NUMBER = (1 << 64) - 1
 """Of nanoseconds and of records; captures of other programs may contain more."""
 
@@ -75,6 +78,15 @@ class Record(NamedTuple):
     @property
     def line(self) -> Line:
         return self.interface, self.sent
+
+    def parts(self, longest: int) -> Iterator["Record"]:
+        """The same in records of so many bytes at most: a file may have 16 MB in one."""
+        if len(self.data) <= longest:
+            yield self
+            return
+        for start in range(0, len(self.data), longest):
+            lost = 0 if start else self.lost
+            yield self._replace(data=self.data[start : start + longest], lost=lost)
 
 
 # --- writing
@@ -171,6 +183,8 @@ class _Section:
     order: str
     """The byte order, as struct writes it."""
     interfaces: list[_Interface] = field(default_factory=list)
+    ports: int = 0
+    """Of them, those that may be a UART."""
 
 
 class Reader:
@@ -269,7 +283,7 @@ class Reader:
 
     def _take(self, kind: int, order: str, body: bytes) -> Record | None:
         if kind == SECTION:
-            application = dict(_options(order, body[16:])).get(_APPLICATION, b"")
+            application = _options(order, body[16:], _APPLICATION).get(_APPLICATION, b"")
             self._section = _Section(order)
             self.sections += 1
             self.ended = False
@@ -278,9 +292,11 @@ class Reader:
         section = self._section
         assert section is not None
         if kind == INTERFACE:
-            ports = sum(other.link_type in LINK_TYPES for other in section.interfaces)
-            interface = _Interface(unpack_from(f"{order}H", body)[0], ports)
-            options = dict(_options(order, body[8:]))
+            if len(section.interfaces) >= MAX_INTERFACES:
+                raise IndexError
+            interface = _Interface(unpack_from(f"{order}H", body)[0], section.ports)
+            section.ports += interface.link_type in LINK_TYPES
+            options = _options(order, body[8:], _IF_RESOLUTION, _IF_OFFSET)
             resolution = options.get(_IF_RESOLUTION, b"\x06")[0]
             base, exponent = (2, resolution & 127) if resolution & 128 else (10, resolution)
             interface.units = base ** min(exponent, 64)
@@ -306,7 +322,8 @@ class Reader:
         number, high, low, length, original = unpack_from(f"{order}IIIII", body)
         if 20 + length > len(body):
             raise IndexError
-        options = dict(_options(order, body[20 + length + -length % 4 :]))
+        behind = body[20 + length + -length % 4 :]
+        options = _options(order, behind, _FLAGS, _DROPPED, _COMMENT)
         data, time = body[20 : 20 + length], high << 32 | low
         return self._record(section, number, time, data, options, cut=length < original)
 
@@ -326,8 +343,8 @@ class Reader:
             return None
         self.cut_packets += cut
         order: Literal["little", "big"] = "little" if section.order == "<" else "big"
-        flags = int.from_bytes(options.get(_FLAGS, b""), order)
-        lost = int.from_bytes(options.get(_DROPPED, b""), order)
+        flags = int.from_bytes(options.get(_FLAGS, b"")[:4], order)
+        lost = int.from_bytes(options.get(_DROPPED, b"")[:8], order)
         comment = _MONOTONIC.match(options.get(_COMMENT, b""))
         return Record(
             flags & 3 == OUTBOUND or (not flags & 3 and _is_of_host(data, interface)),
@@ -355,14 +372,17 @@ def _is_of_host(data: bytes, interface: _Interface) -> bool:
     return not is_echo
 
 
-def _options(order: str, raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """Code and value of each, the last one first: so in a dict the first of a code remains."""
-    found: list[tuple[int, bytes]] = []
-    position = 0
-    while position + 4 <= len(raw):
-        code, length = unpack_from(f"{order}HH", raw, position)
+def _options(order: str, raw: bytes, *wanted: int) -> dict[int, bytes]:
+    """The value of the first one of each code that is wanted. A block may have millions of others,
+    so nothing is kept of them."""
+    found: dict[int, bytes] = {}
+    header = Struct(f"{order}HH").unpack_from
+    position, last = 0, len(raw) - 4
+    while position <= last:
+        code, length = header(raw, position)
         if code == _END:
             break
-        found.append((code, raw[position + 4 : position + 4 + length]))
+        if code in wanted and code not in found:
+            found[code] = raw[position + 4 : position + 4 + length]
         position += 4 + length + -length % 4
-    return reversed(found)
+    return found

@@ -21,7 +21,7 @@ from firmware_protocol.framing import Frame, FrameScanner, frames
 from firmware_protocol.messages import Ack, Message, parse
 from ruuvi_host.capture.handshake import Handshake
 from ruuvi_host.capture.pcapng import Record
-from ruuvi_host.capture.script import IDLE, Script, Survey
+from ruuvi_host.capture.script import IDLE, LONGEST_PIECE, Script, Survey
 
 COMMAND_TIMEOUT = 1.0
 """Seconds to wait for a command that the recorded host has sent."""
@@ -30,8 +30,9 @@ FIRST_TIMEOUT = 2.0
 ANSWER = 0.1
 """Seconds to wait for an answer in the capture, before the player answers itself. Hosts wait for
 0.1 s (the ESP32) or more; ours for 0.25 s."""
-LONGEST_PIECE = 4096
-"""Bytes played at once, when there are no pauses."""
+MOST_UNANSWERED = 100
+"""Commands of the host that wait for an answer; more are left without one. A host waits for each
+answer before it sends the next command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,8 @@ class Player:
             message = parse(frame)
             self._events.append(HostSent(message))
             self._handshake.sent(message.command)
-            if FACTS[message.command].reply is not None:
+            wants = FACTS[message.command].reply is not None
+            if wants and len(self._unanswered) < MOST_UNANSWERED:
                 self._unanswered.append((now + ANSWER, message))
         if noise := self._host.take_noise():
             self._events.append(HostNoise(noise))

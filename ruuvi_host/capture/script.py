@@ -12,6 +12,8 @@ from ruuvi_host.capture.pcapng import Record
 
 IDLE = 0.05
 """Seconds without a byte after which an incomplete frame is given up."""
+LONGEST_PIECE = 4096
+"""Bytes played at once, when there are no pauses."""
 _SECOND = 10**9
 
 STAND_IN = DeviceId(bytes.fromhex("00C0FFEE00C0FFEE"), bytes.fromhex("C00000C0FFEE"))
@@ -61,8 +63,9 @@ def survey(records: Iterable[Record], interface: int = 0) -> Survey:
         found.seconds += timeline.step(record)
         if not record.sent:
             found.size += len(record.data)
-            for frame in scanner.feed(record.data):
-                note(frame)
+            for part in record.parts(LONGEST_PIECE):
+                for frame in scanner.feed(part.data):
+                    note(frame)
     for frame in scanner.flush():
         note(frame)
     return found
@@ -110,7 +113,12 @@ class Script:
         """Bytes that were held and turned out to be no frame; to be played at once."""
         self._held = b""
         """The beginning of what may be an answer, which is not played before its command."""
-        self._records = (record for record in records if record.interface == interface)
+        self._records = (
+            part
+            for record in records
+            if record.interface == interface
+            for part in record.parts(LONGEST_PIECE)
+        )
         self._timeline = _Timeline()
         self._coprocessor = FrameScanner(frames)
         self._host = FrameScanner(frames)

@@ -34,6 +34,8 @@ that signs batches."""
 _IDLE = 500_000_000
 """Nanoseconds without a byte after which an incomplete frame is given up, as tools/ca_uart.lua
 does: 50 ms are enough on a line, but not behind every network bridge."""
+_LONGEST_PART = 1 << 16
+"""Bytes of a record that are shown together."""
 _to_json = JSONEncoder(separators=(",", ":")).encode
 
 
@@ -88,8 +90,9 @@ class FrameList:
         self._streams: dict[Line, _Stream] = {}
         for line in ((0, False), (0, True)):  # shown even without any byte
             self._stream(line)
-        self._records = self._lost = 0
-        self._sections = set[int]()
+        self._used: set[Line] = set()
+        """Lines in the section."""
+        self._records = self._lost = self._sections = 0
 
     def __iter__(self) -> Iterator[str]:
         if self._source.is_capture:
@@ -104,7 +107,7 @@ class FrameList:
         """Counters, and remarks about the file."""
         if not self._source.is_capture:
             return _counters(self._stream((0, False)).scanner.counters)
-        sections = len(self._sections)
+        sections = self._sections
         return "".join(
             [
                 *(
@@ -137,16 +140,21 @@ class FrameList:
             if record.section != section:
                 yield self._flush()
                 section = record.section
-            if text := self._lines(self._stream(record.line).feed(record)):
-                yield text
+                self._sections += 1
+            self._used.add(record.line)
+            stream = self._stream(record.line)
+            for part in record.parts(_LONGEST_PART):
+                if text := self._lines(stream.feed(part)):
+                    yield text
             self._records += 1
             self._lost += record.lost
-            self._sections.add(record.section)
         yield self._flush()
 
     def _flush(self) -> str:
         """No frame goes on from one run of a program to the next."""
-        return "".join(self._lines(stream.flush()) for stream in self._streams.values())
+        streams = [self._streams[line] for line in sorted(self._used)]
+        self._used.clear()
+        return "".join(self._lines(stream.flush()) for stream in streams)
 
     def _lines(self, found: Iterable[tuple[Frame, Record]]) -> str:
         if self._as_json:
@@ -172,10 +180,10 @@ def _start(record: Record) -> str:
     """The beginning of a line for people: time and sender."""
     seconds, nanoseconds = divmod(record.wall, 10**9)
     try:
-        time = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+        time, unit = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}", ""
     except (ValueError, OverflowError, OSError):  # beyond the year 9999
-        time = f"{seconds} s"
-    return f"{time}.{nanoseconds // 1000:06d}  {_name(record.line):<11}"
+        time, unit = str(seconds), " s"
+    return f"{time}.{nanoseconds // 1000:06d}{unit}  {_name(record.line):<11}"
 
 
 def _pause(before: Record, record: Record) -> int:

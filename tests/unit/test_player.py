@@ -23,7 +23,6 @@ from ruuvi_host.capture.player import (
     ANSWER,
     COMMAND_TIMEOUT,
     FIRST_TIMEOUT,
-    LONGEST_PIECE,
     Answered,
     Finished,
     HostNoise,
@@ -31,7 +30,7 @@ from ruuvi_host.capture.player import (
     Missed,
     Player,
 )
-from ruuvi_host.capture.script import STAND_IN, survey
+from ruuvi_host.capture.script import LONGEST_PIECE, STAND_IN, survey
 
 WHO = DeviceId(bytes(range(8)), bytes(range(0xC0, 0xC6)))
 ASKED, TOLD = GetDeviceId(), WHO
