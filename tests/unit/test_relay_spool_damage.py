@@ -178,6 +178,25 @@ def test_a_spool_of_the_first_versions_is_read_and_goes_on(tmp_path: Path) -> No
     assert taken == [*old, MADE[1002]]
 
 
+def test_rows_that_are_hidden_by_damage_to_the_structure_are_missed(
+    killed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(killed, folder := tmp_path / "state")
+    path = folder / "custom.spool"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    content = bytearray(path.read_bytes())
+    leaf = next(  # a page of the table with several rows
+        at
+        for at in range(2 * PAGE, len(content), PAGE)
+        if content[at] == 13 and 1 < int.from_bytes(content[at + 3 : at + 5], "big") < 20
+    )
+    content[leaf + 4] -= 1
+    path.write_bytes(content)
+    assert summary(path).batches == BATCHES - 1, "sqlite says nothing"
+    assert told(folder) == (BATCHES - 1, 1)
+
+
 # -- what others may have put there ---------------------------------------------------------------
 
 

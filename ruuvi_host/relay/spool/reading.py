@@ -159,6 +159,15 @@ def _entry(row: Row) -> Entry | Unreadable:
 
 def _look(path: Path) -> sqlite3.Connection:
     """A connection that changes nothing."""
+    for _ in _moments():  # a host may be making, or deleting, the file at this one
+        try:
+            return _looking(path)
+        except (sqlite3.OperationalError, SpoolError) as error:
+            problem = error
+    raise problem
+
+
+def _looking(path: Path) -> sqlite3.Connection:
     if not path.is_file() or path.is_symlink():
         raise SpoolError(str(path), "there is no such file")
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
