@@ -2,14 +2,16 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.config.addresses import basic_authorization, check_url, split_user
+from ruuvi_host.config.advice import advise
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
 from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
-from ruuvi_host.config.model import Config, Profile
+from ruuvi_host.config.model import Config, FilterSettings, Profile
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.config.spool import MIB, SpoolSettings, Sync
@@ -32,18 +34,11 @@ MAX_FILTER_ADDRESSES = 100
 _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _SEMANTIC_VERSION = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
 
-_NOT_SERVED = {
-    "use_mqtt": "MQTT is not served by this version yet",
-    "remote_cfg_use": "the remote configuration is not fetched by this version yet",
-}
-
 
 def build(sources: Sources) -> Config:
     """The configuration. What is wrong with it is added to the sources' problems."""
     gateway, host, problems = sources.gateway, sources.host, sources.problems
-    for key, why in _NOT_SERVED.items():
-        if gateway[key]:
-            problems.add(key, why, source=gateway.origins[key])
+    advise(gateway, problems)
     profile = Profile(host["profile"])
     max_sensors = host["max_sensors"]
     if profile is Profile.GATEWAY and max_sensors != 100:
@@ -54,11 +49,9 @@ def build(sources: Sources) -> Config:
         why = "must be a version such as v2.0.0"
         problems.add("nrf_firmware", why, severity=Severity.ERROR, value=version)
     builder = _Targets(sources)
-    addresses = _filter(gateway, problems)
-    return Config(
+    config = Config(
         scan=_scan(gateway, problems),
-        filter_addresses=addresses,
-        filter_allow=gateway["scan_filter_allow_listed"],
+        filter=_filter(gateway, problems),
         use_timestamps=gateway["ntp_use"],
         coordinates=gateway["coordinates"],
         targets=(*builder.targets(), *host.arrays["target"].made(problems, sources.path)),
@@ -77,6 +70,8 @@ def build(sources: Sources) -> Config:
         exit_by_watchdog=host["watchdog.exit"],
         coprocessors=tuple(host.arrays["coprocessor"].made(problems)),
     )
+    faults = tuple(str(p) for p in problems.found if p.severity is Severity.FAULT)
+    return replace(config, faults=faults)
 
 
 def _scan(gateway: GatewayConfig, problems: Problems) -> SetAll:
@@ -106,22 +101,44 @@ def _scan(gateway: GatewayConfig, problems: Problems) -> SetAll:
     return scan
 
 
-def _filter(gateway: GatewayConfig, problems: Problems) -> frozenset[bytes]:
-    key = "scan_filter_list"
-    listed = gateway[key]
+def _filter(gateway: GatewayConfig, problems: Problems) -> FilterSettings:
+    """What cannot be read opens nothing: it is an error in our user's own words; in a gateway's
+    file, which never stops the host, an allow list in which nothing can be read passes nothing."""
+    key, switch = "scan_filter_list", "scan_filter_allow_listed"
+    listed, allow = gateway[key], gateway[switch]
+    not_known = gateway.unreadable.intersection((key, switch))
+
+    def add(name: str, why: str, instead: str, *, harmless: bool = False) -> None:
+        severity = Severity.WARNING if harmless else Severity.FAULT
+        if name in gateway.own:
+            severity, instead = Severity.ERROR, ""
+        problems.add(name, why, instead, severity=severity, source=gateway.origins[name])
+
     addresses = set()
     if len(listed) > MAX_FILTER_ADDRESSES:
-        problems.add(key, f"only the first {MAX_FILTER_ADDRESSES} count")
+        rest = "the others do not pass" if allow else "the others pass"
+        why = f"only the first {MAX_FILTER_ADDRESSES} count"
+        add(key, why, rest, harmless=allow)
     for text in listed[:MAX_FILTER_ADDRESSES]:
         if _ADDRESS.fullmatch(text):
             addresses.add(bytes.fromhex(text.replace(":", "")))
         else:
-            problems.add(key, f"{printable(text)} is no AA:BB:CC:DD:EE:FF", "skipped")
-    if listed and not addresses:
-        problems.add(key, "no address can be used", "nothing is filtered")
-    if gateway["scan_filter_allow_listed"] and not listed:
-        problems.add("scan_filter_allow_listed", "the list is empty", "nothing is filtered")
-    return frozenset(addresses)
+            why = f"{printable(text)} is no AA:BB:CC:DD:EE:FF"
+            add(key, why, "skipped" if allow else "skipped, and passes", harmless=allow)
+    closed = False
+    if switch in not_known and (listed or key in not_known):
+        closed = True
+        add(switch, "cannot be read, and there is a list", "nothing passes")
+    elif allow and not addresses and (listed or key in not_known):
+        closed = True
+        add(key, "no address can be used, and only those listed pass", "nothing passes")
+    elif not addresses and (listed or key in not_known):
+        add(key, "no address can be used", "nothing is filtered")
+    elif allow and not listed:
+        name = next((name for name in (key, switch) if name in gateway.own), switch)
+        why = "only those listed pass, and the list is empty"
+        add(name, why, "nothing is filtered", harmless=True)
+    return FilterSettings(frozenset(addresses), allow, closed)
 
 
 class _Targets:
@@ -147,7 +164,7 @@ class _Targets:
         if not gateway["use_http_stat"]:
             return None
         address = self._address("http_stat_url")
-        if address is None:
+        if address is None or any(map(self._was_refused, ("http_stat_user", "http_stat_pass"))):
             return None
         url, from_url = address
         user = gateway["http_stat_user"]
@@ -171,9 +188,9 @@ class _Targets:
         address = self._address("http_url")
         authorization = self._authorization(address[1] if address else None)
         if address is None or any(
-            self._was_refused(key) for key in CREDENTIALS[gateway["http_auth"]]
+            self._was_refused(key) for key in ("http_auth", *CREDENTIALS[gateway["http_auth"]])
         ):
-            return None
+            return None  # to post without what was to authenticate us would be a guess
         extra = ExtraFiles(
             self._wanted_file("http_use_extra_http_path", "http_path"),
             self._wanted_file("http_use_extra_http_query", "http_query"),
@@ -214,6 +231,9 @@ class _Targets:
         """
         gateway = self._gateway
         kind = gateway["http_auth"]
+        if from_url and kind != "basic":
+            why = f"the user in it is not sent with http_auth {kind}"
+            self._problems.add("http_url", why, "set http_auth to basic")
         if kind == "none":
             return None
         if kind == "basic":

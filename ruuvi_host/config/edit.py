@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ruuvi_host.config.advice import advise
 from ruuvi_host.config.arrays import ARRAYS, Tables
 from ruuvi_host.config.files import (
     GATEWAY_FILE,
@@ -17,7 +18,7 @@ from ruuvi_host.config.files import (
     write_private,
 )
 from ruuvi_host.config.gateway_config import GatewayConfig
-from ruuvi_host.config.gateway_keys import BY_NAME, CREDENTIALS
+from ruuvi_host.config.gateway_keys import BY_NAME, CREDENTIALS, NEVER_GUESSED
 from ruuvi_host.config.gateway_values import from_text
 from ruuvi_host.config.host_keys import HOST_BY_NAME
 from ruuvi_host.config.host_values import GATEWAY, HostValues, unknown
@@ -61,6 +62,8 @@ def import_gateway(config: Path, source: Path) -> tuple[Path, list[Problem]]:
         raise ConfigError(str(source), str(error)) from error
     present = _gateway_at(path)
     present.update(document, problems)
+    _refuse_to_guess(present, problems)
+    advise(present, problems)
     secrets = list(CREDENTIALS[present["http_auth"]]) if present["use_http"] else []
     if present["use_http_stat"] and present["http_stat_user"]:
         secrets.append("http_stat_pass")
@@ -123,6 +126,7 @@ def _gateway_at(path: Path) -> GatewayConfig:
 def _gateway_with(path: Path, keys: dict[str, Any]) -> str:
     present = _gateway_at(path)
     _update(lambda problems: present.update(keys, problems, own=True))
+    _refuse_to_guess(present, Problems(source=str(path)))
     document = present.document()
     again = GatewayConfig()
     again.update(document, Problems())
@@ -188,6 +192,14 @@ def _set_in_tables(document: Any, tables: Tables, texts: dict[str, str]) -> None
 
 
 _ARRAYS = {array.name: array for array in ARRAYS}
+
+
+def _refuse_to_guess(present: GatewayConfig, problems: Problems) -> None:
+    """Raises ConfigError if what a file says would be lost with writing it anew."""
+    for name in NEVER_GUESSED:
+        if name in present.unreadable:
+            told = next((p.why for p in problems.found if p.key == name), "cannot be read")
+            raise ConfigError(f"{problems.source}: {name}", f"{told}; nothing was changed")
 
 
 def _update(change: Callable[[Problems], None]) -> None:

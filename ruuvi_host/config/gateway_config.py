@@ -62,6 +62,10 @@ class GatewayConfig:
         """Keys that our user gave, not a gateway's file: what is wrong with them is an error."""
         self.unknown: Values = {}
         """Keys that we do not know, of newer firmware perhaps: kept for writing."""
+        self.unreadable: set[str] = set()
+        """Keys that were given last with a value that cannot be read."""
+        self.is_cloud_by_address = False
+        """`use_http` was set, and its address means Ruuvi Cloud."""
         self._meant: Values = {}
         """The switches as our user set them, as long as the default address changes their sense."""
 
@@ -92,7 +96,7 @@ class GatewayConfig:
             self.values |= self._meant
         self._meant = {}
         before = dict(self.values)
-        given = self._given(document, problems, severity)
+        given = self._given(document, problems, severity, own=own)
         self._take(given, before, problems, own=own, sources=sources or {})
         if not own:
             for name in _BACK_TO_DEFAULT:
@@ -104,6 +108,9 @@ class GatewayConfig:
         self._settle_period(problems)
         if not self.values["ntp_use"]:
             self.values["ntp_use_dhcp"] = False
+        self.is_cloud_by_address = self._is_cloud() or (
+            self.is_cloud_by_address and not given.keys() & {"use_http", "http_url", "http_auth"}
+        )
         if self._is_cloud():
             # How firmware that knew only one target wrote "Ruuvi's cloud".
             if own:
@@ -128,12 +135,17 @@ class GatewayConfig:
         written = {key.name: values[key.name] for key in GATEWAY_KEYS if key.name not in unused}
         return deepcopy(written) | self.unknown
 
-    def _given(self, document: Mapping[str, Any], problems: Problems, severity: Severity) -> Values:
+    def _given(
+        self, document: Mapping[str, Any], problems: Problems, severity: Severity, *, own: bool
+    ) -> Values:
         """The keys of `document` that we know. Of those we do not, each is a problem."""
-        given = {}
+        given: Values = {}
         for name, value in document.items():
-            if name in BY_NAME:
-                given[name] = value
+            known = name if own or name in BY_NAME else name.lower()
+            if known in BY_NAME:
+                if known != name:  # a gateway does not look at the case
+                    problems.add(name, f"is written {known}", "taken all the same")
+                given.setdefault(known, value)
             elif name not in FACTS and name not in SHOWN_ONLY and name != OLD_NAME:
                 self.unknown |= _writable({name: value})
                 if not problems.is_full(severity):
@@ -173,10 +185,14 @@ class GatewayConfig:
             problems.source = sources.get(name, source)
             why = self._why_not_read(key, given)
             if why:
-                if own and given[name] != values[name]:
+                if given[name] != values[name] if own else _is_lost(key, given):
                     problems.add(name, why, "ignored")
                 continue
             value = read_value(key, given[name], problems, severity)
+            is_read = value is not MISSING and (not key.choices or given[name] in key.choices)
+            (self.unreadable.discard if is_read else self.unreadable.add)(name)
+            if value is MISSING and key.closed is not None:
+                value = key.closed
             if key.kind is Kind.OBJECT and value is not MISSING:
                 value = self._object(key, value, problems, severity)
             elif value is MISSING and values[name] == key.default:
@@ -208,6 +224,8 @@ class GatewayConfig:
             if not values["use_http"]:
                 return "read only with use_http true"
             if name not in CREDENTIALS[values["http_auth"]]:
+                if "http_auth" not in given and values["http_auth"] == "none":
+                    return "is not sent without http_auth, as in files from before firmware 1.14"
                 return f"does not belong to http_auth {values['http_auth']}"
         has_lan_type = isinstance(given.get("lan_auth_type"), str)
         if name in ("lan_auth_user", "lan_auth_pass") and not has_lan_type:
@@ -245,19 +263,28 @@ class GatewayConfig:
 
     def _settle_period(self, problems: Problems) -> None:
         period = self.values["http_period"]
+        severity = Severity.ERROR if "http_period" in self.own else Severity.WARNING
         if period == 0:
             self.values["http_period"] = DEFAULT_PERIOD
-            problems.add("http_period", "0 is no period", f"taking {DEFAULT_PERIOD} s", value=0)
+            instead = f"taking {DEFAULT_PERIOD} s"
+            problems.add("http_period", "0 is no period", instead, severity=severity, value=0)
         elif period > MAX_PERIOD:
             self.values["http_period"] = MAX_PERIOD
-            problems.add(
-                "http_period", f"more than {MAX_PERIOD} s", f"taking {MAX_PERIOD} s", value=period
-            )
+            why, instead = f"more than {MAX_PERIOD} s", f"taking {MAX_PERIOD} s"
+            problems.add("http_period", why, instead, severity=severity, value=period)
 
     def _is_cloud(self) -> bool:
         values = self.values
         custom = (values["http_url"], values["http_data_format"], values["http_auth"])
         return bool(values["use_http"]) and custom == (RUUVI_CLOUD_URL, "ruuvi", "none")
+
+
+def _is_lost(key: GatewayKey, given: Values) -> bool:
+    """Is it a credential of a file that does not say what it is for? The gateway would not read it,
+    and its writer may think that it is sent."""
+    kind = "lan_auth_type" if key.name.startswith("lan_") else "http_auth"
+    is_credential = key.secret or key.name == "http_user"
+    return is_credential and bool(given[key.name]) and kind not in given
 
 
 def _writable(document: Values) -> Values:

@@ -45,14 +45,22 @@ class GatewayKey:
     secret: bool = False
     members: "tuple[GatewayKey, ...]" = ()
     """Of an object."""
+    closed: bool | None = None
+    """What stands for a value that cannot be read: the one that lets less pass, trusts fewer, and
+    sends nothing. None: a gateway's rule, which is that the key keeps its value."""
+    guards: bool = False
+    """A value that cannot be read is a fault, not merely worth a warning."""
 
     @property
     def is_kept_only(self) -> bool:
         return not self.meaning
 
 
-def _flag(name: str, default: bool, meaning: str = "") -> GatewayKey:
-    return GatewayKey(name, Kind.FLAG, default, meaning)
+def _flag(
+    name: str, default: bool, meaning: str = "", *, closed: bool | None = None, guards: bool = False
+) -> GatewayKey:
+    guards = guards or closed is not None
+    return GatewayKey(name, Kind.FLAG, default, meaning, closed=closed, guards=guards)
 
 
 def _text(name: str, default: str, meaning: str = "", limit: int | None = None) -> GatewayKey:
@@ -64,14 +72,22 @@ def _address(name: str, default: str, meaning: str) -> GatewayKey:
 
 
 def _secret(name: str, limit: int, meaning: str = "") -> GatewayKey:
-    return GatewayKey(name, Kind.TEXT, "", meaning, limit, refuse=True, secret=True)
+    guards = bool(meaning)
+    return GatewayKey(name, Kind.TEXT, "", meaning, limit, refuse=True, secret=True, guards=guards)
 
 
 def _choice(
-    name: str, choices: tuple[str, ...], meaning: str = "", otherwise: str | None = None
+    name: str,
+    choices: tuple[str, ...],
+    meaning: str = "",
+    otherwise: str | None = None,
+    *,
+    guards: bool = False,
 ) -> GatewayKey:
     other = choices[0] if otherwise is None else otherwise
-    return GatewayKey(name, Kind.TEXT, choices[0], meaning, choices=choices, otherwise=other)
+    return GatewayKey(
+        *(name, Kind.TEXT, choices[0], meaning), choices=choices, otherwise=other, guards=guards
+    )
 
 
 _FILES = "See --files."
@@ -96,17 +112,17 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
     _text("eth_gw", "", limit=16),
     _text("eth_dns1", "", limit=16),
     _text("eth_dns2", "", limit=16),
-    _flag("remote_cfg_use", False),
+    _flag("remote_cfg_use", False, closed=False),
     _address("remote_cfg_url", "", ""),
     _choice("remote_cfg_auth_type", ("none", "no", "basic", "bearer")),
     GatewayKey("remote_cfg_auth_basic_user", Kind.TEXT, "", limit=50, refuse=True),
     _secret("remote_cfg_auth_basic_pass", 50),
     _secret("remote_cfg_auth_bearer_token", 255),
     _flag("remote_cfg_use_ssl_client_cert", False),
-    _flag("remote_cfg_use_ssl_server_cert", False),
+    _flag("remote_cfg_use_ssl_server_cert", False, closed=True),
     GatewayKey("remote_cfg_refresh_interval_minutes", Kind.U16, 0),
-    _flag("use_http_ruuvi", True, "Post to Ruuvi Cloud."),
-    _flag("use_http", False, "Post to the server of `http_url`."),
+    _flag("use_http_ruuvi", True, "Post to Ruuvi Cloud.", closed=False),
+    _flag("use_http", False, "Post to the server of `http_url`.", closed=False),
     _address("http_url", RUUVI_CLOUD_URL, "The address of your own server."),
     GatewayKey(
         "http_period",
@@ -119,8 +135,8 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
         DATA_FORMATS,
         "What it gets of each tag: the advertising data, that and the readings, or the readings.",
     ),
-    _choice("http_auth", AUTH_KINDS, "How we authenticate to it."),
-    GatewayKey("http_user", Kind.TEXT, "", "For `basic`.", limit=50, refuse=True),
+    _choice("http_auth", AUTH_KINDS, "How we authenticate to it.", guards=True),
+    GatewayKey("http_user", Kind.TEXT, "", "For `basic`.", limit=50, refuse=True, guards=True),
     _secret("http_pass", 50, "For `basic`."),
     _secret("http_bearer_token", 255, "For `bearer`."),
     _secret("http_api_key", 255, "For `token` and `api_key`."),
@@ -128,11 +144,13 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
         "http_use_ssl_client_cert",
         False,
         f"Present the certificate `http_cli_cert` with its key `http_cli_key`. {_FILES}",
+        closed=True,
     ),
     _flag(
         "http_use_ssl_server_cert",
         False,
         f"Trust `http_srv_cert` alone, in place of the public authorities. {_FILES}",
+        closed=True,
     ),
     _flag(
         "http_use_extra_http_path",
@@ -144,8 +162,13 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
         False,
         "Take the query from the file `http_query`; `http_url` must then have none.",
     ),
-    _flag("http_use_extra_http_headers", False, "Add the header lines of the file `http_headers`."),
-    _flag("use_http_stat", True, "Post statistics every hour."),
+    _flag(
+        "http_use_extra_http_headers",
+        False,
+        "Add the header lines of the file `http_headers`.",
+        closed=True,
+    ),
+    _flag("use_http_stat", True, "Post statistics every hour.", closed=False),
     _address("http_stat_url", RUUVI_STATUS_URL, "Where statistics go."),
     GatewayKey(
         "http_stat_user",
@@ -154,13 +177,19 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
         "Basic authentication there, unless it is empty.",
         limit=50,
         refuse=True,
+        guards=True,
     ),
     _secret("http_stat_pass", 50, "Its password."),
     _flag(
-        "http_stat_use_ssl_client_cert", False, "Present `stat_cli_cert` with `stat_cli_key` there."
+        "http_stat_use_ssl_client_cert",
+        False,
+        "Present `stat_cli_cert` with `stat_cli_key` there.",
+        closed=True,
     ),
-    _flag("http_stat_use_ssl_server_cert", False, "Trust `stat_srv_cert` alone there."),
-    _flag("use_mqtt", False),
+    _flag(
+        "http_stat_use_ssl_server_cert", False, "Trust `stat_srv_cert` alone there.", closed=True
+    ),
+    _flag("use_mqtt", False, closed=False),
     _flag("mqtt_disable_retained_messages", False),
     _choice("mqtt_transport", ("TCP", "SSL", "WS", "WSS")),
     _choice("mqtt_data_format", ("ruuvi_raw", "ruuvi_raw_and_decoded", "ruuvi_decoded")),
@@ -172,7 +201,7 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
     _text("mqtt_user", "", limit=128),
     _secret("mqtt_pass", 256),
     _flag("mqtt_use_ssl_client_cert", False),
-    _flag("mqtt_use_ssl_server_cert", False),
+    _flag("mqtt_use_ssl_server_cert", False, closed=True),
     _choice(
         "lan_auth_type",
         (
@@ -197,12 +226,17 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
     _text("ntp_server3", "pool.ntp.org", limit=31),
     _text("ntp_server4", "time.ruuvi.com", limit=31),
     GatewayKey(
-        "company_id", Kind.U16, 0x0499, "The company identifier that passes; 1177 is Ruuvi."
+        "company_id",
+        Kind.U16,
+        0x0499,
+        "The company identifier that passes; 1177 is Ruuvi.",
+        guards=True,
     ),
     _flag(
         "company_use_filtering",
         True,
         "Let only manufacturer data of `company_id` pass. The coprocessor does it.",
+        closed=True,
     ),
     _flag("scan_coded_phy", False, "Scan the Coded PHY (long range)."),
     _flag("scan_1mbit_phy", True, "Scan the 1M PHY."),
@@ -215,18 +249,23 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
         "scan_filter_allow_listed",
         False,
         "Only the addresses of `scan_filter_list` pass; false: all but these.",
+        guards=True,
     ),
     GatewayKey(
         "scan_filter_list",
         Kind.TEXTS,
         [],
         "Addresses of sensors, as AA:BB:CC:DD:EE:FF, at most 100; none: no filter.",
+        guards=True,
     ),
     _text("coordinates", "", "Where the gateway stands; sent as it is.", limit=63),
     _text("fw_update_url", "https://network.ruuvi.com/firmwareupdate", limit=255),
 )
 
 BY_NAME = {key.name: key for key in GATEWAY_KEYS}
+
+NEVER_GUESSED = ("scan_filter_list", "scan_filter_allow_listed", "http_auth")
+"""A file in which one of these cannot be read is not written anew: what it says would be lost."""
 
 FACTS = frozenset({"fw_ver", "nrf52_fw_ver", "gw_mac", "storage"})
 """What a gateway says about itself at the beginning of its output; ignored when read."""

@@ -41,7 +41,10 @@ def read_value(key: GatewayKey, value: Any, problems: Problems, severity: Severi
             return int(value)
     # An address may hold a password, and so may a value in place of an object.
     shown = None if key.secret or key.refuse or key.kind is Kind.OBJECT else value
-    instead = "ignored" if severity is Severity.WARNING else ""
+    instead = ""
+    if severity is Severity.WARNING:
+        severity = Severity.FAULT if key.guards else severity
+        instead = "ignored" if key.closed is None else f"taking {json.dumps(key.closed)}"
     problems.add(key.name, f"must be {key.kind.value}", instead, severity=severity, value=shown)
     return MISSING
 
@@ -79,7 +82,8 @@ def _text(key: GatewayKey, value: str, problems: Problems, severity: Severity) -
         if severity is not Severity.WARNING:
             problems.add(key.name, why, severity=severity, value=value)
             return MISSING
-        problems.add(key.name, why, f"taking {key.otherwise}", value=value)
+        level = Severity.FAULT if key.guards else Severity.WARNING
+        problems.add(key.name, why, f"taking {key.otherwise}", severity=level, value=value)
         return key.otherwise
     return value
 

@@ -24,14 +24,24 @@ class Profile(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class FilterSettings:
+    """Which addresses of sensors pass."""
+
+    addresses: frozenset[bytes] = frozenset()
+    """Six bytes each; none: no filter."""
+    allow: bool = False
+    """True: only the listed addresses pass; False: all but these."""
+    closed: bool = False
+    """What was given cannot be read: nothing passes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that `run` needs to know; the defaults are the gateway's, without any target."""
 
     scan: SetAll = field(default_factory=SetAll)
     """What the coprocessor is configured with."""
-    filter_addresses: frozenset[bytes] = frozenset()
-    filter_allow: bool = False
-    """True: only the listed addresses pass; False: all but these."""
+    filter: FilterSettings = field(default_factory=FilterSettings)
     use_timestamps: bool = True
     """False: a running number in place of the time, as a gateway without NTP does."""
     coordinates: str = ""
@@ -51,6 +61,8 @@ class Config:
     exit_by_watchdog: bool = False
     coprocessors: tuple[CoprocessorSettings, ...] = ()
     """The first one's address names the gateway."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with it and does not keep the host from running."""
 
     def without_ruuvi(self) -> "Config":
         """For simulated data, which must not be sent to Ruuvi."""

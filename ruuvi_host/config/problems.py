@@ -102,3 +102,10 @@ def meant(word: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(word, known, 1)
     return f"; is {near[0]} meant?" if near else ""
+
+
+def nearly(word: str, known: Iterable[str]) -> str:
+    """The one that was surely meant; empty: there is none."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, 1, 0.85)), "")

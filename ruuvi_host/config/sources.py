@@ -32,7 +32,7 @@ from ruuvi_host.config.gateway_values import from_text
 from ruuvi_host.config.host_keys import HOST_BY_NAME
 from ruuvi_host.config.host_values import GATEWAY, HostValues, flattened, unknown
 from ruuvi_host.config.keys import HostKey, HostKind, value_from_text
-from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.problems import Problems, Severity, nearly
 
 PREFIX = "RUUVI_HOST_"
 CONFIG_VARIABLE = "RUUVI_HOST_CONFIG"
@@ -111,7 +111,7 @@ class Sources:
             return None, None, {}
         if is_json(path, text):
             beside = self.folder / HOST_FILE
-            if beside != path and os.path.exists(beside):
+            if beside != path and os.path.lexists(beside):
                 return path, beside, self._read_host_file(beside)
             return path, None, {}
         own = self._read_host_file(path)
@@ -119,7 +119,7 @@ class Sources:
         if named and isinstance(named, str):
             return self.path(named), path, own
         beside = self.folder / GATEWAY_FILE
-        return beside if os.path.exists(beside) else None, path, own
+        return beside if os.path.lexists(beside) else None, path, own
 
     def _text(self, path: Path) -> str:
         """What is in a file; it is read once, as a pipe can be. Raises Unreadable."""
@@ -144,12 +144,13 @@ class Sources:
 
     def _read_gateway_file(self, path: Path, folder: Path) -> None:
         defaults = [folder / name for name in GATEWAY_DEFAULTS]
-        for each in (*[d for d in defaults if os.path.isfile(d)][:1], path):
+        for each in (*[d for d in defaults if os.path.lexists(d)][:1], path):
             self.problems.source = str(each)
             try:
                 document = parse_json(self._text(each), self.problems)
             except Unreadable as error:
                 unreadable(self.problems, each, error)
+                self.gateway.switch_off()
                 continue
             self.gateway.update(document, self.problems)
             if _has_secret(document):
@@ -176,11 +177,13 @@ class Sources:
                 continue
             if variable in names:
                 found.append((names[variable], text, variable))
-            else:
-                # Not an error: it may be there for something else.
-                self.problems.add(
-                    variable, unknown(variable, names), "ignored", source="environment"
-                )
+                continue
+            near = nearly(variable.removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in names])
+            if near:
+                why = f"unknown; is {PREFIX}{near} meant?"
+                self.problems.add(variable, why, severity=Severity.ERROR, source="environment")
+            else:  # it may be there for something else, as what Kubernetes sets for a service
+                self.problems.add(variable, "unknown key", "ignored", source="environment")
         self._take_overrides(found)
 
     def _take_overrides(self, overrides: Iterable[tuple[str, str, str]]) -> None:

@@ -12,6 +12,15 @@ class AddressFilter:
 
     addresses: frozenset[bytes] = frozenset()
     allow: bool = False
+    closed: bool = False
+    """Nothing passes: what was listed cannot be read."""
+
+    @property
+    def is_open(self) -> bool:
+        """Does everything pass?"""
+        return not self.addresses and not self.closed
 
     def passes(self, address: bytes) -> bool:
+        if self.closed:
+            return False
         return not self.addresses or (address in self.addresses) is self.allow

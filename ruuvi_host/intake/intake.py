@@ -54,7 +54,7 @@ class Intake:
         """
         counters = self.counters
         taken: list[AdvertisementFields] = []
-        passes = self._filter.passes if self._filter.addresses else None
+        passes = None if self._filter.is_open else self._filter.passes
         use_timestamps = self._use_timestamps
         limit = self._max_adv_len
         legacy = counters.legacy

@@ -108,7 +108,7 @@ class Receiving:
     def _make_intake(self, config: Config) -> Intake:
         return Intake(
             self.table,
-            AddressFilter(config.filter_addresses, config.filter_allow),
+            AddressFilter(config.filter.addresses, config.filter.allow, config.filter.closed),
             use_timestamps=config.use_timestamps,
             coprocessors=len(self._coprocessors),
         )

@@ -52,6 +52,11 @@ class Relaying:
         self.hindrance = "it is just starting"
         """Why nothing is relayed yet; empty: it is."""
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the present configuration."""
+        return self._config.faults
+
     async def run(self) -> None:
         """Until cancelled. Nothing is posted while the clock is not right."""
         while True:

@@ -10,8 +10,11 @@ from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.monitoring.accounting import Account, accounts
 from ruuvi_host.monitoring.counters import Counters
-from ruuvi_host.monitoring.health import HostFacts, judge
+from ruuvi_host.monitoring.health import Finding, HostFacts, Level, judge
 from ruuvi_host.monitoring.overview import MOST_MISSED, Overview
+
+MOST_FAULTS = 5
+"""Of the configuration, in health: the log has all."""
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +30,13 @@ class Reporting:
     def facts(self) -> HostFacts:
         """What health is judged from."""
         relaying = self._relaying
-        return HostFacts(self._receiving.link_facts(), relaying.relays.facts(), relaying.hindrance)
+        return HostFacts(
+            *(self._receiving.link_facts(), relaying.relays.facts(), relaying.hindrance),
+            others=[
+                Finding(Level.DEGRADED, f"configuration: {fault}")
+                for fault in relaying.faults[:MOST_FAULTS]
+            ],
+        )
 
     def accounts(self) -> list[Account]:
         """Where every byte, report and batch has gone."""

@@ -82,6 +82,14 @@ class TargetFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is to be said."""
+
+    level: Level
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """Everything that the judgement is about."""
 
@@ -89,14 +97,8 @@ class HostFacts:
     targets: Sequence[TargetFacts]
     hindrance: str = ""
     """Why nothing is relayed at all yet, as "the clock is not right"; empty: it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is to be said."""
-
-    level: Level
-    sentence: str
+    others: Sequence[Finding] = ()
+    """What is judged elsewhere: of the configuration, and what is dropped because of a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def judge(facts: HostFacts, now: float) -> Health:
         findings.append(Finding(Level.DEGRADED, f"nothing is relayed: {facts.hindrance}"))
     else:
         findings += [_target(target, now) for target in facts.targets]
+    findings += facts.others
     return Health(tuple(sorted(findings, key=lambda finding: -finding.level)))
 
 

@@ -88,7 +88,10 @@ def test_the_schemas_take_the_examples_and_refuse_mistakes(toml: Path) -> None:
 def test_all_problems_at_once_with_their_places(tmp_path: Path) -> None:
     own, gateway = tmp_path / "ruuvi-host.toml", tmp_path / "gw_cfg.json"
     own.write_text('profil = "host"\nmax_sensors = "many"\n[spool]\nsync = "alway"\n')
-    gateway.write_text('{"use_htpp": true, "company_id": -1, "http_period": 0}')
+    gateway.write_text(
+        '{"use_htpp": true, "use_http_ruuvi": false, "company_id": -1, "http_period": 0,'
+        '"use_http_stat": false}'
+    )
     for path in (own, gateway):
         path.chmod(0o600)
     ran = config("check", str(gateway), "--set", "log.level=loud", "--json", code=2)
@@ -98,7 +101,7 @@ def test_all_problems_at_once_with_their_places(tmp_path: Path) -> None:
         "max_sensors": ("error", "must be a whole number", own),
         "spool.sync": ("error", "must be one of after_failure, always; is always meant?", own),
         "use_htpp": ("warning", "unknown key; is use_http meant?", gateway),
-        "company_id": ("warning", "must be a whole number from 0 to 65535", gateway),
+        "company_id": ("fault", "must be a whole number from 0 to 65535", gateway),
         "http_period": ("warning", "0 is no period", gateway),
         "log.level": ("error", "must be one of info, debug, warning, error", "--set"),
     }
@@ -309,3 +312,35 @@ def test_an_output_that_is_full_is_told_without_a_traceback(command: list[str]) 
         )
     assert done.returncode == 1
     assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"scan_filter_list": "AA:BB:CC:DD:EE:FF", "scan_filter_allow_listed": True},
+        {"scan_filter_list": ["AA:BB:CC:DD:EE:FF"], "scan_filter_allow_listed": "true"},
+        {"use_http": True, "http_url": "http://server/", "http_auth": "digest"},
+    ],
+)
+def test_what_would_be_lost_is_not_imported(tmp_path: Path, document: dict[str, Any]) -> None:
+    source, path = tmp_path / "ruuvi.json", tmp_path / "gw_cfg.json"
+    source.write_text(json.dumps(document))
+    ran = config("import", str(source), "--config", str(path), code=2)
+    assert str(source) in ran.stderr
+    assert "nothing was changed" in ran.stderr
+    assert not path.exists()
+
+
+def test_import_warns_of_what_old_files_leave_to_defaults(tmp_path: Path) -> None:
+    source = tmp_path / "old.json"
+    old = {"use_http": True, "http_url": "http://server/", "http_user": "u", "http_pass": "SECRET"}
+    source.write_text(json.dumps(old))
+    ran = config("import", str(source), "--config", str(tmp_path / "gw_cfg.json"))
+    for sentence in (
+        "http_user: is not sent without http_auth",
+        "http_pass: is not sent without http_auth",
+        "use_http_ruuvi: is not given, and by default true: Ruuvi Cloud gets the data",
+        "use_http_stat: is not given, and by default true",
+    ):
+        assert f"warning: {sentence}" in ran.stdout
+    assert "SECRET" not in ran.stdout

@@ -195,7 +195,7 @@ def test_what_is_no_array_is_told_with_its_key(tmp_path: Path, text: str) -> Non
 def test_a_list_of_a_gateways_key_is_words_or_an_array(tmp_path: Path) -> None:
     for text in ("AA:BB:CC:DD:EE:FF", '["AA:BB:CC:DD:EE:FF"]', "['AA:BB:CC:DD:EE:FF',]"):
         found = loaded(None, tmp_path, f"scan_filter_list={text}")
-        assert found.config.filter_addresses == {bytes.fromhex("AABBCCDDEEFF")}
+        assert found.config.filter.addresses == {bytes.fromhex("AABBCCDDEEFF")}
 
 
 # -- `config set` ---------------------------------------------------------------------------------

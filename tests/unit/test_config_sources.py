@@ -18,7 +18,7 @@ from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import HOST_BY_NAME
 from ruuvi_host.config.load import Loaded, load, load_to_run
 from ruuvi_host.config.model import Config, Profile
-from ruuvi_host.config.problems import MOST_SHOWN, Severity
+from ruuvi_host.config.problems import MOST_SHOWN, Problem, Severity
 from ruuvi_host.config.sources import Inputs
 from ruuvi_host.config.targets import CUSTOM, RUUVI, HttpTarget
 from ruuvi_host.errors import ConfigError
@@ -51,7 +51,12 @@ def inputs(config: Path | None = None, *pairs: str, **environment: str) -> Input
 
 def told(loaded: Loaded) -> list[tuple[str, str, Severity]]:
     """(where, key, how bad) of each problem."""
-    return [(Path(p.source).name, p.key, p.severity) for p in loaded.problems]
+    return [(Path(p.source).name, p.key, p.severity) for p in problems_of(loaded)]
+
+
+def problems_of(loaded: Loaded) -> list[Problem]:
+    """Without the warnings of defaults that send data somewhere: most files here get them."""
+    return [problem for problem in loaded.problems if " by default " not in problem.why]
 
 
 def server(config: Config) -> HttpTarget:
@@ -71,7 +76,7 @@ def test_precedence(write: Write) -> None:
 
     def value(*pairs: str, **environment: str) -> tuple[str, str]:
         loaded = load(inputs(host_file, *pairs, **environment))
-        sources.append(loaded.problems)
+        sources.append(loaded)
         assert loaded.config.coordinates == loaded.sources.gateway[key]
         return loaded.config.coordinates, Path(loaded.sources.gateway.origins[key]).name
 
@@ -85,7 +90,7 @@ def test_precedence(write: Write) -> None:
     assert value(COORDINATES="4") == ("4", "RUUVI_HOST_COORDINATES")
     assert value(f"{key}=5", COORDINATES="4") == ("5", "--set")
     assert value(f"{key}=5", f"{key}=6") == ("6", "--set")
-    assert not any(sources)
+    assert not any(map(told, sources))
 
 
 def test_precedence_of_the_hosts_own_settings(write: Write) -> None:
@@ -140,12 +145,13 @@ def test_an_address_that_was_forgotten_is_told(write: Write) -> None:
         assert load(inputs(path, given)).problems == []
     path.unlink()
     gateway = write("gw_cfg.json", {"use_http": True, "use_http_ruuvi": False})
-    assert load(inputs(gateway, "http_period=30")).problems == []  # so a gateway writes it
+    (_, problem) = load(inputs(gateway, "http_period=30")).problems
+    assert str(problem).startswith("http_url: is not given, and by default Ruuvi Cloud's")
 
 
 def test_a_gateways_file_under_the_name_of_the_other(write: Write) -> None:
     loaded = load(inputs(write("ruuvi-host.toml", {"coordinates": "1,2"})))
-    assert loaded.problems == []
+    assert problems_of(loaded) == []
     assert loaded.config.coordinates == "1,2"
 
 
@@ -153,7 +159,7 @@ def test_told_apart_by_content(write: Write) -> None:
     toml, gateway = write("one", "max_sensors = 3"), write("two", ' \n{"coordinates": "1,2"}')
     assert load(inputs(toml)).config.max_sensors == 3
     assert load(inputs(gateway)).config.coordinates == "1,2"
-    assert load(inputs(gateway)).problems == []
+    assert problems_of(load(inputs(gateway))) == []
 
 
 def test_without_a_gateways_file_nothing_is_sent_until_asked_for(write: Write) -> None:
@@ -257,7 +263,7 @@ def test_environment(write: Write) -> None:
     target = server(config)
     assert target.authorization
     assert target.authorization.value == "Bearer t"
-    assert len(config.filter_addresses) == 2
+    assert len(config.filter.addresses) == 2
     assert config.exit_by_watchdog
     assert loaded.sources.gateway["wifi_sta_config"]["ssid"] == "x"
 
@@ -357,7 +363,7 @@ def test_all_problems_at_once_each_with_its_source(write: Write) -> None:
     warning, error = Severity.WARNING, Severity.ERROR
     assert sorted(told(loaded), key=str) == sorted(
         [
-            ("gw_cfg_default", "company_id", warning),
+            ("gw_cfg_default", "company_id", Severity.FAULT),
             ("gw_cfg.json", "use_htpp", warning),
             ("gw_cfg.json", "http_period", warning),
             ("ruuvi-host.toml", "profil", error),
@@ -366,7 +372,7 @@ def test_all_problems_at_once_each_with_its_source(write: Write) -> None:
             ("RUUVI_HOST_COORDINATES", "coordinates", warning),
             ("RUUVI_HOST_LOG_FORMAT", "log.format", error),
             ("RUUVI_HOST_HTTP_PERIOD", "http_period", error),
-            ("environment", "RUUVI_HOST_TRUST_CLOK", warning),
+            ("environment", "RUUVI_HOST_TRUST_CLOK", error),
             ("--set", "http_auth", error),
             ("--set", "max_sensor", error),
             ("--set", "log.level", error),
@@ -388,7 +394,9 @@ def test_all_problems_at_once_each_with_its_source(write: Write) -> None:
 def test_warnings_are_logged_with_their_source(
     write: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = write("gw_cfg.json", {"use_htpp": True} | SERVER | {"http_url": "nowhere"})
+    path = write(
+        "gw_cfg.json", {"use_htpp": True} | SERVER | {"http_url": "x", "use_http_stat": False}
+    )
     load_to_run(inputs(path))
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
         ("WARNING", f"{path}: use_htpp: unknown key; is use_http meant?; ignored"),
@@ -435,7 +443,7 @@ def test_the_hosts_own_file(write: Write, toml: str, key: str, why: str) -> None
     assert problem.key.endswith(key)
     assert why in str(problem)
     assert problem.source in (str(path), "")
-    is_warning = key in ("scan_filter_list", "http_bearer_token")
+    is_warning = key == "http_bearer_token"
     assert problem.severity is (Severity.WARNING if is_warning else Severity.ERROR)
 
 
@@ -591,3 +599,52 @@ def test_the_owner_of_a_file_stays(tmp_path: Path) -> None:
     os.chown(path, 1234, 5678)
     write_private(path, "new")
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 5678)
+
+
+# -- what cannot be read opens nothing ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pairs", "key"),
+    [
+        (["scan_filter_list=AA:BB:CC:DD:EE:FF nonsense"], "scan_filter_list"),
+        ([f"scan_filter_list={' '.join(['AA:BB:CC:DD:EE:FF'] * 101)}"], "scan_filter_list"),
+        (["scan_filter_list=[[", "scan_filter_allow_listed=true"], "scan_filter_list"),
+        (["scan_filter_list=", "scan_filter_allow_listed=true"], "scan_filter_list"),
+        (["scan_filter_allow_listed=true"], "scan_filter_allow_listed"),
+        (["scan_filter_allow_listed=ja"], "scan_filter_allow_listed"),
+        (["company_use_filtering=1"], "company_use_filtering"),
+        (["company_id=ruuvi"], "company_id"),
+        (["http_period=0"], "http_period"),
+        (["http_period=3601"], "http_period"),
+        (["spool.max_mib=0"], "spool.max_mib"),
+        (["http_use_ssl_server_cert=1"], "http_use_ssl_server_cert"),
+    ],
+)
+def test_in_our_users_own_words_it_is_an_error(pairs: list[str], key: str) -> None:
+    errors = [p for p in load(inputs(None, *pairs)).problems if p.severity is Severity.ERROR]
+    assert {error.key for error in errors} == {key}
+    with pytest.raises(ConfigError, match=key):
+        load_to_run(inputs(None, *pairs))
+
+
+def test_a_variable_that_is_nearly_one_of_ours_is_an_error() -> None:
+    (error,) = load(inputs(SCAN_FILTER_LISTS="AA:BB:CC:DD:EE:FF")).problems
+    assert error.severity is Severity.ERROR
+    assert error.why == "unknown; is RUUVI_HOST_SCAN_FILTER_LIST meant?"
+    # What Kubernetes and Docker set for a service called ruuvi-host is none of our business.
+    for other in ("SERVICE_HOST", "SERVICE_PORT", "PORT_8000_TCP", "PORT_8000_TCP_ADDR"):
+        (warning,) = load(Inputs(environment={f"RUUVI_HOST_{other}": "10.0.0.1"})).problems
+        assert warning.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("name", ["gw_cfg.json", "gw_cfg_default"])
+def test_a_gateways_file_that_is_there_and_cannot_be_read_is_an_error(
+    write: Write, tmp_path: Path, name: str
+) -> None:
+    path = write("ruuvi-host.toml", "")
+    if name != "gw_cfg.json":
+        write("gw_cfg.json", {"use_http_ruuvi": True})
+    (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    loaded = load(inputs(path))
+    assert Severity.ERROR in {p.severity for p in loaded.problems}

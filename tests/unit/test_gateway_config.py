@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import RUUVI_CLOUD_URL, RUUVI_STATUS_URL
 from ruuvi_host.config.load import Loaded, load_to_run
 from ruuvi_host.config.load import load as load_wishes
-from ruuvi_host.config.model import Config
-from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.model import Config, FilterSettings
+from ruuvi_host.config.problems import Problem, Problems, Severity
 from ruuvi_host.config.sources import Inputs
 from ruuvi_host.config.targets import CUSTOM, RUUVI, STATISTICS, HttpTarget
 from ruuvi_host.errors import ConfigError
+from ruuvi_host.intake.filter import AddressFilter
 
 Load = Callable[[Any], Loaded]
 
@@ -48,8 +50,13 @@ def load(tmp_path: Path) -> Load:
     return load
 
 
+def problems_of(loaded: Loaded) -> list[Problem]:
+    """Without the warnings of defaults that send data somewhere: nearly all files here get them."""
+    return [problem for problem in loaded.problems if " by default " not in problem.why]
+
+
 def texts(loaded: Loaded) -> list[str]:
-    return [str(problem) for problem in loaded.problems]
+    return [str(problem) for problem in problems_of(loaded)]
 
 
 def custom(loaded: Loaded) -> HttpTarget:
@@ -121,7 +128,7 @@ def test_a_gateways_saved_file_is_taken_without_a_word(load: Load) -> None:
     assert target.authorization
     assert target.authorization.value == "Bearer SECRET"
     assert loaded.config.statistics == STATUS
-    assert texts(loaded) == []
+    assert [p.key for p in loaded.problems] == ["lan_auth_api_key", "lan_auth_api_key_rw"]
     assert "SECRET" not in repr(loaded)
 
 
@@ -184,13 +191,11 @@ def test_a_number_without_bounds_is_no_number(load: Load) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 1, "true", 0.5, [], {}])
-@pytest.mark.parametrize(
-    "key", ["use_http", "use_http_ruuvi", "ntp_use", "company_use_filtering", "scan_1mbit_phy"]
-)
+@pytest.mark.parametrize("key", ["ntp_use", "eth_dhcp", "scan_1mbit_phy"])
 def test_only_true_and_false_are_booleans(load: Load, key: str, wrong: object) -> None:
     loaded = load({key: wrong})
     assert loaded.config == load({}).config
-    (problem,) = loaded.problems
+    (problem,) = problems_of(loaded)
     assert (problem.key, problem.why) == (key, "must be true or false")
     assert problem.instead == "ignored"
     assert problem.severity is Severity.WARNING
@@ -200,6 +205,7 @@ def test_only_true_and_false_are_booleans(load: Load, key: str, wrong: object) -
 @pytest.mark.parametrize(
     ("key", "wrong", "wanted"),
     [
+        ("eth_dns1", 65536, "a text"),
         ("company_id", True, "a whole number from 0 to 65535"),
         ("company_id", 65536, "a whole number from 0 to 65535"),
         ("company_id", -1, "a whole number from 0 to 65535"),
@@ -223,8 +229,8 @@ def test_a_wrong_type_is_as_good_as_missing(
     load: Load, key: str, wrong: object, wanted: str
 ) -> None:
     loaded = load({key: wrong})
-    assert loaded.config == load({}).config
-    (problem,) = loaded.problems
+    assert replace(loaded.config, faults=()) == load({}).config
+    (problem, *_) = problems_of(loaded)
     assert (problem.key, problem.why, problem.instead) == (key, f"must be {wanted}", "ignored")
 
 
@@ -314,13 +320,13 @@ def test_keys_without_scan_default_count_also_later() -> None:
 def test_settings_that_mean_silence_are_warned_about(
     load: Load, keys: list[str], what: str
 ) -> None:
-    (problem,) = load(dict.fromkeys(keys, False)).problems
+    (problem,) = problems_of(load(dict.fromkeys(keys, False)))
     assert what in problem.why
     assert texts(load(dict.fromkeys(keys[1:], False) | {keys[0]: True})) == []
 
 
 def test_another_companys_filter_is_warned_about(load: Load) -> None:
-    (problem,) = load({"company_id": 76}).problems
+    (problem,) = problems_of(load({"company_id": 76}))
     assert (problem.key, problem.value) == ("company_id", "76")
     assert texts(load({"company_id": 76, "company_use_filtering": False})) == []
 
@@ -328,12 +334,12 @@ def test_another_companys_filter_is_warned_about(load: Load) -> None:
 def test_filter_list(load: Load) -> None:
     listed = ["AA:BB:CC:DD:EE:FF", "aa:bb:cc:dd:ee:01"]
     config = load({"scan_filter_list": listed, "scan_filter_allow_listed": True}).config
-    assert config.filter_allow
-    assert config.filter_addresses == {
+    assert config.filter.allow
+    assert config.filter.addresses == {
         bytes.fromhex("AABBCCDDEEFF"),
         bytes.fromhex("AABBCCDDEE01"),
     }
-    assert not load({"scan_filter_list": listed}).config.filter_allow
+    assert not load({"scan_filter_list": listed}).config.filter.allow
 
 
 def test_the_list_stays_when_only_its_sense_changes() -> None:
@@ -358,27 +364,193 @@ def test_the_list_stays_when_only_its_sense_changes() -> None:
 )
 def test_a_bad_entry_is_skipped_and_named(load: Load, bad: object, shown: str) -> None:
     loaded = load({"scan_filter_list": [bad, "AA:BB:CC:DD:EE:FF"]})
-    assert loaded.config.filter_addresses == {bytes.fromhex("AABBCCDDEEFF")}
-    (problem,) = loaded.problems
+    assert loaded.config.filter == FilterSettings(frozenset([bytes.fromhex("AABBCCDDEEFF")]))
+    (problem,) = problems_of(loaded)
+    assert problem.severity is Severity.FAULT, "what was to be dropped passes"
     assert str(problem).startswith(f"scan_filter_list: {shown}")
     assert len(str(problem)) < 200
 
 
-def test_a_list_without_a_good_entry_filters_nothing_and_says_so(load: Load) -> None:
-    loaded = load({"scan_filter_list": ["x"], "scan_filter_allow_listed": True})
-    assert not loaded.config.filter_addresses
-    assert texts(loaded)[-1] == ("scan_filter_list: no address can be used; nothing is filtered")
+ONE = "AA:BB:CC:DD:EE:FF"
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"scan_filter_list": ["x"], "scan_filter_allow_listed": True}, "scan_filter_list"),
+        ({"scan_filter_list": ONE, "scan_filter_allow_listed": True}, "scan_filter_list"),
+        ({"scan_filter_list": None, "scan_filter_allow_listed": True}, "scan_filter_list"),
+        (
+            {"scan_filter_list": [ONE], "scan_filter_allow_listed": "true"},
+            "scan_filter_allow_listed",
+        ),
+        ({"scan_filter_list": [ONE], "scan_filter_allow_listed": 1}, "scan_filter_allow_listed"),
+        ({"scan_filter_list": 5, "scan_filter_allow_listed": 1}, "scan_filter_allow_listed"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_passes_nothing_and_is_a_fault(
+    load: Load, document: dict[str, Any], told: str
+) -> None:
+    loaded = load(document)
+    assert loaded.config.filter.closed
+    fault = problems_of(loaded)[-1]
+    assert (fault.key, fault.severity, fault.instead) == (told, Severity.FAULT, "nothing passes")
+    assert str(fault) in loaded.config.faults
+    settings = loaded.config.filter
+    passes = AddressFilter(settings.addresses, settings.allow, settings.closed).passes
+    assert not passes(bytes.fromhex(ONE.replace(":", "")))
+    assert not passes(bytes(6))
+
+
+def test_what_a_later_source_says_readably_opens_the_filter(load: Load, tmp_path: Path) -> None:
+    load({"scan_filter_list": 5, "scan_filter_allow_listed": True})
+    given = ("scan_filter_list", f'["{ONE}"]', "--set")
+    config = load_wishes(Inputs(config=tmp_path / "gw_cfg.json", overrides=(given,))).config
+    assert config.filter == FilterSettings(frozenset([bytes.fromhex(ONE.replace(":", ""))]), True)
+
+
+def test_a_list_without_a_good_entry_that_only_drops_is_a_fault_and_drops_nothing(
+    load: Load,
+) -> None:
+    loaded = load({"scan_filter_list": ["x"]})
+    assert loaded.config.filter == FilterSettings()
+    assert texts(loaded)[-1] == "scan_filter_list: no address can be used; nothing is filtered"
+    assert {p.severity for p in problems_of(loaded)} == {Severity.FAULT}
+
+
+@pytest.mark.parametrize(
+    ("key", "closed"),
+    [
+        *[(key, False) for key in ("use_http_ruuvi", "use_http", "use_http_stat", "use_mqtt")],
+        *[(key, True) for key in ("company_use_filtering", "http_use_ssl_client_cert")],
+        *[(key, True) for key in ("http_use_ssl_server_cert", "http_use_extra_http_headers")],
+        *[(key, True) for key in ("http_stat_use_ssl_server_cert", "mqtt_use_ssl_server_cert")],
+        *[("remote_cfg_use", False), ("remote_cfg_use_ssl_server_cert", True)],
+    ],
+)
+@pytest.mark.parametrize("wrong", [None, 0, 1, "true", "false", [], 0.5])
+def test_a_switch_that_cannot_be_read_takes_its_closed_position(
+    load: Load, key: str, closed: bool, wrong: object
+) -> None:
+    on = {"use_http_stat": True, "use_mqtt": True} if "_ssl_" in key else {"http_url": "http://s/"}
+    (tmp := load({}).sources.gateway).update({key: not closed} | on, Problems())
+    assert tmp[key] is not closed
+    tmp.update({key: wrong}, problems := Problems())
+    assert tmp[key] is closed
+    (problem,) = problems.found
+    assert (problem.key, problem.severity) == (key, Severity.FAULT)
+    assert problem.instead == f"taking {json.dumps(closed)}"
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        *[("http_auth", "digest"), ("http_auth", "Basic"), ("http_auth", None)],
+        *[("http_user", 5), ("http_pass", 5), ("http_pass", None)],
+    ],
+)
+def test_nothing_is_posted_without_the_credentials_that_cannot_be_read(
+    load: Load, key: str, wrong: object
+) -> None:
+    document = {"use_http": True, "http_url": "http://server/", "use_http_ruuvi": False}
+    document |= {"http_auth": "basic", "http_user": "u", "http_pass": "p"}
+    loaded = load(document | {key: wrong})
+    assert loaded.config.targets == ()
+    assert [p.key for p in loaded.problems if p.severity is Severity.FAULT] == [key]
+    stat = {"http_stat_user": "u", "http_stat_pass": "p", "http_stat_url": "http://server/"}
+    assert load(stat | {"http_stat_pass": 5}).config.statistics is None
+    assert load(stat | {"http_stat_user": []}).config.statistics is None
+
+
+def test_a_key_in_another_spelling_counts_as_on_a_gateway(load: Load) -> None:
+    loaded = load(b'{"Use_HTTP_Ruuvi": false, "use_http_ruuvi": true, "USE_HTTP_STAT": false}')
+    assert (loaded.config.targets, loaded.config.statistics) == ((), None)
+    assert texts(loaded) == [
+        "Use_HTTP_Ruuvi: is written use_http_ruuvi; taken all the same",
+        "USE_HTTP_STAT: is written use_http_stat; taken all the same",
+    ]
+
+
+# -- defaults that send data somewhere, and credentials that are not used -------------------------
+
+
+def test_a_file_of_old_firmware(load: Load) -> None:
+    document = {"use_http": True, "http_url": "https://server/", "http_user": "u"}
+    loaded = load(document | {"http_pass": "SECRET"})
+    without = "is not sent without http_auth, as in files from before firmware 1.14; ignored"
+    assert [str(problem) for problem in loaded.problems] == [
+        f"http_user: {without}",
+        f"http_pass: {without}",
+        "use_http_ruuvi: is not given, and by default true: Ruuvi Cloud gets the data; set it to "
+        "true or false",
+        "use_http_stat: is not given, and by default true: Ruuvi gets statistics; set it to true "
+        "or false",
+    ]
+    said = {"use_http_ruuvi": False, "use_http_stat": False, "http_auth": "basic"}
+    assert load(document | {"http_pass": "SECRET"} | said).problems == []
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({}, "use_http_ruuvi: is not given"),
+        ({"use_http": True}, "use_http_ruuvi: is not given"),
+        ({"use_http": True, "use_http_ruuvi": False}, "http_url: is not given"),
+        ({"use_http_stat": False}, "use_http_ruuvi: is not given"),
+        (
+            {"http_stat_url": "http://server/"},
+            "use_http_stat: is not given, and by default true: the",
+        ),
+        ({"http_stat_user": "u"}, "http_stat_url: is not given, and by default Ruuvi's"),
+        (
+            {"use_http": True, "http_auth": "basic", "http_user": "u", "http_pass": "p"},
+            "http_url: is not given, and by default Ruuvi Cloud's",
+        ),
+        ({"http_stat_pass": "p"}, "http_stat_pass: not sent without http_stat_user"),
+        ({"http_stat_user": "u"}, "http_stat_pass: empty"),
+        (
+            {"use_http": True, "http_url": "http://s/", "http_auth": "basic", "http_user": "u"},
+            "http_pass: empty",
+        ),
+        (
+            {"use_http": True, "http_url": "http://u:p@s/"},
+            "http_url: the user in it is not sent with http_auth none; set http_auth to basic",
+        ),
+        ({"lan_auth_pass": "x"}, "lan_auth_pass: read only together with lan_auth_type"),
+        ({"lan_auth_type": "lan_auth_basic"}, "lan_auth_type: the local API is not served"),
+        ({"lan_auth_api_key": "x"}, "lan_auth_api_key: the local API is not served"),
+        ({"lan_auth_api_key_rw": "x"}, "lan_auth_api_key_rw: the local API is not served"),
+    ],
+)
+def test_what_goes_somewhere_by_default_and_what_is_not_used_are_told(
+    load: Load, document: dict[str, Any], told: str
+) -> None:
+    sentences = [str(problem) for problem in load(document).problems]
+    assert any(sentence.startswith(told) for sentence in sentences), sentences
+
+
+def test_ruuvis_address_is_a_wish_for_the_cloud(load: Load) -> None:
+    said = {"use_http": True, "http_url": RUUVI_CLOUD_URL, "use_http_stat": False}
+    assert load(said).problems == []
+    assert load({"use_http_ruuvi": True, "use_http_stat": True}).problems == []
 
 
 def test_entries_behind_the_hundredth_do_not_count(load: Load) -> None:
     listed = [f"00:00:00:00:00:{n:02X}" for n in range(101)]
     loaded = load({"scan_filter_list": listed[:100]})
-    assert len(loaded.config.filter_addresses) == 100
+    assert len(loaded.config.filter.addresses) == 100
     assert texts(loaded) == []
     loaded = load({"scan_filter_list": listed})
-    assert len(loaded.config.filter_addresses) == 100
-    assert bytes([0, 0, 0, 0, 0, 100]) not in loaded.config.filter_addresses
-    assert texts(loaded) == ["scan_filter_list: only the first 100 count"]
+    assert len(loaded.config.filter.addresses) == 100
+    assert bytes([0, 0, 0, 0, 0, 100]) not in loaded.config.filter.addresses
+    (fault,) = problems_of(loaded)
+    assert (str(fault), fault.severity) == (
+        "scan_filter_list: only the first 100 count; the others pass",
+        Severity.FAULT,
+    )
+    allowed = load({"scan_filter_list": listed, "scan_filter_allow_listed": True})
+    (warning,) = problems_of(allowed)
+    assert (warning.instead, warning.severity) == ("the others do not pass", Severity.WARNING)
 
 
 # -- targets --------------------------------------------------------------------------------------
@@ -461,7 +633,6 @@ ALL_SECRETS = {
     ("kind", "value"),
     [
         ("none", None),
-        ("x", None),
         ("basic", "Basic dXNlcjE6cGFzczE="),
         ("bearer", "Bearer token1"),
         ("token", "Token key1"),
@@ -572,7 +743,7 @@ def test_secrets_of_other_kinds_are_not_looked_at(load: Load) -> None:
 def test_unknown_choices(load: Load, key: str, taken: str) -> None:
     loaded = load({key: "x"})
     assert loaded.sources.gateway[key] == taken
-    (problem,) = loaded.problems
+    (problem, *_) = problems_of(loaded)
     assert (problem.key, problem.value, problem.instead) == (key, "x", f"taking {taken}")
     assert problem.why.startswith("must be one of ")
 
@@ -597,10 +768,10 @@ def test_extra_parts_and_an_address_that_has_them_already(load: Load) -> None:
         "http_use_extra_http_query": True,
     }
     assert texts(load(document | {"http_url": "http://server"})) == []
-    (fault,) = load(document | {"http_url": "http://server/"}).problems
+    (fault,) = problems_of(load(document | {"http_url": "http://server/"}))
     assert (fault.key, fault.severity) == ("http_url", Severity.FAULT)
     assert "must have no path" in fault.why
-    (fault,) = load(document | {"http_url": "http://server?a"}).problems
+    (fault,) = problems_of(load(document | {"http_url": "http://server?a"}))
     assert "must have no query" in fault.why
 
 
@@ -661,5 +832,5 @@ def test_without_a_clock(load: Load) -> None:
 
 @pytest.mark.parametrize("key", ["use_mqtt", "remote_cfg_use"])
 def test_what_this_version_cannot_do_is_told(load: Load, key: str) -> None:
-    assert [problem.key for problem in load({key: True}).problems] == [key]
+    assert [problem.key for problem in problems_of(load({key: True}))] == [key]
     assert texts(load({key: False})) == []

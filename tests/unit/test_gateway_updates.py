@@ -132,6 +132,8 @@ def test_a_missing_key_keeps_its_value(name: str) -> None:
     mqtt = {key: real[key] for key in ("mqtt_data_format", "mqtt_prefix", "mqtt_client_id")}
     after = gateway_of(real, mqtt | ({name: real[name]} if name in real else {}))
     assert changed(before, after) == set()
+    if BY_NAME[name].closed is not None:
+        return  # such a one takes its closed position
     with_wrong_type = gateway_of(real, mqtt | {name: None})
     assert changed(before, with_wrong_type) <= {"mqtt_data_format", "mqtt_prefix", "mqtt_client_id"}
 

@@ -11,6 +11,7 @@ from ruuvi_host.monitoring.health import (
     LINK_PATIENCE,
     LOSING_PATIENCE,
     STANDSTILL,
+    Finding,
     Health,
     HostFacts,
     Level,
@@ -245,3 +246,9 @@ def test_the_network_watchdog() -> None:
 def test_what_happens_while_it_is_judged_is_now() -> None:
     just_now = judged(replace(LINK, answers=False, answered=NOW + 0.01))
     assert "for 0 s" in just_now.sentence
+
+
+def test_what_is_judged_elsewhere_is_said_and_no_reason_to_end() -> None:
+    fault = Finding(Level.DEGRADED, "configuration: scan_filter_list: nothing passes")
+    health = judge(HostFacts([LINK], [TARGET], others=[fault]), NOW)
+    assert (health.level, health.sentence) == (Level.DEGRADED, fault.sentence)

@@ -1,0 +1,62 @@
+"""What the keys of a gateway come down to that whoever wrote them may not know: defaults that send
+data somewhere, credentials that are not used, and what is not served here.
+"""
+
+from ruuvi_host.config.gateway_config import GatewayConfig
+from ruuvi_host.config.gateway_keys import BY_NAME, RUUVI_CLOUD_URL
+from ruuvi_host.config.problems import Problems
+
+_NO_API = "the local API is not served by this version yet"
+_NOT_SERVED = {
+    "use_mqtt": "MQTT is not served by this version yet",
+    "remote_cfg_use": "the remote configuration is not fetched by this version yet",
+    "lan_auth_type": _NO_API,
+    "lan_auth_api_key": _NO_API,
+    "lan_auth_api_key_rw": _NO_API,
+}
+
+
+def advise(gateway: GatewayConfig, problems: Problems) -> None:
+    """Add warnings to `problems`."""
+    for key, why in _NOT_SERVED.items():
+        if gateway[key] != BY_NAME[key].default:
+            problems.add(key, why, source=gateway.origins[key])
+    _warn_of_defaults(gateway, problems)
+    _warn_of_credentials(gateway, problems)
+
+
+def _warn_of_defaults(gateway: GatewayConfig, problems: Problems) -> None:
+    def by_default(key: str) -> bool:
+        return bool(gateway[key]) and gateway.origins[key] == "default"
+
+    def warn(key: str, why: str, instead: str) -> None:
+        problems.add(key, f"is not given, and by default {why}", instead, source="")
+
+    # With Ruuvi's address it was said in the way of firmware that knew one target only.
+    named = gateway["http_url"] == RUUVI_CLOUD_URL and not by_default("http_url")
+    if by_default("use_http_ruuvi") and not named:
+        warn("use_http_ruuvi", "true: Ruuvi Cloud gets the data", "set it to true or false")
+    if by_default("use_http_stat"):
+        where = "Ruuvi" if by_default("http_stat_url") else "the server of http_stat_url"
+        warn("use_http_stat", f"true: {where} gets statistics", "set it to true or false")
+    if gateway.is_cloud_by_address and by_default("http_url") and not gateway.lacks_address:
+        warn("http_url", "Ruuvi Cloud's: it gets the data", "set it to your server's")
+    if gateway["use_http"] and by_default("http_url"):
+        why = "Ruuvi Cloud's: data goes there, with what belongs to http_auth"
+        warn("http_url", why, "set it to your server's")
+    if gateway["use_http_stat"] and gateway["http_stat_user"] and by_default("http_stat_url"):
+        why = "Ruuvi's: http_stat_user and http_stat_pass go there"
+        warn("http_stat_url", why, "set it to your server's")
+
+
+def _warn_of_credentials(gateway: GatewayConfig, problems: Problems) -> None:
+    def warn(key: str, why: str, instead: str) -> None:
+        problems.add(key, why, instead, source=gateway.origins[key])
+
+    if gateway["http_stat_pass"] and gateway.origins["http_stat_user"] == "default":
+        warn("http_stat_pass", "not sent without http_stat_user", "set that, too")
+    if gateway["use_http_stat"] and gateway["http_stat_user"] and not gateway["http_stat_pass"]:
+        warn("http_stat_pass", "empty", "the user is sent without a password")
+    is_basic = gateway["use_http"] and gateway["http_auth"] == "basic"
+    if is_basic and gateway["http_user"] and not gateway["http_pass"]:
+        warn("http_pass", "empty", "the user is sent without a password")
