@@ -100,13 +100,14 @@ def _json_line(reading: Reading) -> str:
 
     from firmware_protocol.messages import TX_POWER_NOT_AVAILABLE, address_text
     from ruuvi_host.formats import fields
+    from ruuvi_host.intake.advertisement import rssi_or_none
 
     report = reading.report
     power = report.tx_power
     line: dict[str, Any] = {
         "time": round(time(), 3),
         "address": address_text(report.address),
-        "rssi": report.rssi,
+        "rssi": rssi_or_none(report.rssi),
         "primary_phy": report.primary_phy,
         "secondary_phy": report.secondary_phy,
         "channel": report.channel,
@@ -121,8 +122,10 @@ def _json_line(reading: Reading) -> str:
 def _text_line(reading: Reading) -> str:
     from firmware_protocol.messages import address_text
     from ruuvi_host.formats.summary import summary
+    from ruuvi_host.intake.advertisement import RSSI_NOT_AVAILABLE
 
     report = reading.report
     what = summary(reading.measurement) if reading.measurement else reading.error
     again = "  (again)" if reading.duplicate else ""
-    return f"{address_text(report.address)} {report.rssi:4d} dBm  {what}{again}"
+    rssi = "   -" if report.rssi == RSSI_NOT_AVAILABLE else f"{report.rssi:4d}"
+    return f"{address_text(report.address)} {rssi} dBm  {what}{again}"

@@ -19,6 +19,7 @@ from rich.text import Text
 from firmware_protocol.messages import address_text
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.formats.summary import summary
+from ruuvi_host.intake.advertisement import RSSI_NOT_AVAILABLE
 from ruuvi_host.intake.sensors import Sensor, Sensors
 from ruuvi_host.lifetime import together
 from ruuvi_host.logs import printable
@@ -80,7 +81,7 @@ def _row(sensor: Sensor, now: float) -> tuple[str, ...]:
         address_text(sensor.address) + name,
         summary(measurement) if measurement else sensor.error or "",
         f"{measurement.data_format:X}" if measurement else "-",
-        f"{sensor.rssi}",
+        "-" if sensor.rssi == RSSI_NOT_AVAILABLE else f"{sensor.rssi}",
         f"{now - sensor.received:.0f} s",
         f"{100 * sensor.missed / total:.0f} %" if total else "-",
     )

@@ -41,6 +41,8 @@ def derive(fields: Mapping[str, Value]) -> dict[str, Value]:
         return value if isinstance(value, int | float) else None
 
     t, rh, p = number("temperature"), number("humidity"), number("pressure")
+    if rh is not None and rh > 100:
+        rh = None  # a sensor that is wet or broken; a deficit below 0 is no value
     x, y, z = (number(f"acceleration_{axis}") for axis in "xyz")
     voltage, pm2_5, co2 = number("battery_voltage"), number("pm2_5"), number("co2")
 

@@ -2,6 +2,14 @@
 
 from typing import NamedTuple
 
+RSSI_NOT_AVAILABLE = 127
+"""dBm, as Bluetooth says it. The gateway's bodies have it as it is; where we say it: None."""
+
+
+def rssi_or_none(rssi: int) -> int | None:
+    """None: not available."""
+    return None if rssi == RSSI_NOT_AVAILABLE else rssi
+
 
 class Advertisement(NamedTuple):
     """One advertisement as the coprocessor reported it, with the time of its reception.
@@ -15,7 +23,7 @@ class Advertisement(NamedTuple):
     data: bytes
     """The complete advertising data: AD structures, one after the other."""
     rssi: int
-    """dBm."""
+    """dBm; RSSI_NOT_AVAILABLE."""
     primary_phy: int
     """1 = 1M, 4 = Coded; other values unchanged."""
     secondary_phy: int

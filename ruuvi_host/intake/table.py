@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from heapq import nlargest
 
 from ruuvi_host.formats import df5
-from ruuvi_host.intake.advertisement import Advertisement, AdvertisementFields
+from ruuvi_host.intake.advertisement import RSSI_NOT_AVAILABLE, Advertisement, AdvertisementFields
 from ruuvi_host.intake.entry import Entry
 from ruuvi_host.intake.eviction import Eviction
 from ruuvi_host.intake.gaps import missed
@@ -120,7 +120,9 @@ class AdvertisementTable:
         if entry is None:
             return False
         held = entry.advertisement
-        if held.data != data or held.received < since or radio[0] <= held.rssi:
+        if held.data != data or held.received < since or radio[0] == RSSI_NOT_AVAILABLE:
+            return False
+        if radio[0] <= held.rssi != RSSI_NOT_AVAILABLE:
             return False
         entry.advertisement = Advertisement(address, data, *radio, held.received, held.timestamp)
         return True

@@ -454,7 +454,7 @@ def test_decode_takes_any_time(wall: int, tmp_path: Path) -> None:
     path.write_bytes(content)
     with ruuvi_host("decode", "uart", str(path)) as program:
         assert program.wait() == 0
-    assert program.out[0].startswith(f"{wall} s.000000  coprocessor  GET_ALL")
+    assert program.out[0].startswith(f"{wall}.000000 s  coprocessor  GET_ALL")
 
 
 # -- the page

@@ -108,3 +108,10 @@ def test_not_everything_is_remembered() -> None:
         known.add(b"%d\n" % n)
     assert b"0\n" not in known
     assert b"1\n" in known
+
+
+def test_an_rssi_that_is_not_available_is_null() -> None:
+    given = batch(heard(TAG, 1_777_629_600)._replace(rssi=127))
+    assert json.loads(written(Content.READINGS, given)[0])["rssi"] is None
+    (body,) = written(Content.GATEWAY, given)
+    assert [tag["rssi"] for tag in json.loads(body)["data"]["tags"].values()] == [127]

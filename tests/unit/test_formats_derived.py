@@ -79,3 +79,12 @@ def test_the_air_quality_score() -> None:
 )
 def test_grades(score: float, grade: str) -> None:
     assert iaqs_grade(score) == grade
+
+
+def test_a_humidity_above_saturation_gives_nothing() -> None:
+    inputs = {"temperature": 20.0, "pressure": 101_325, "humidity": 100.01}
+    derived = derive(inputs)
+    assert [name for name, value in derived.items() if value is not None] == [
+        "equilibrium_vapor_pressure"
+    ]
+    assert derive(inputs | {"humidity": 100.0})["dew_point"] is not None

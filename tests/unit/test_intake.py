@@ -295,13 +295,23 @@ def test_one_coprocessor_alone_makes_no_duplicates() -> None:
     assert (both.counters.repeats, both.counters.duplicates) == (9, 0)
 
 
-@pytest.mark.parametrize(("first", "second", "wins"), [(-80, -50, -50), (-50, -80, -50)])
+@pytest.mark.parametrize(
+    ("first", "second", "wins"),
+    [
+        (-80, -50, -50),
+        (-50, -80, -50),
+        (-80, 127, -80),  # 127: not available
+        (127, -80, -80),
+        (127, 20, 20),
+        (127, 127, 127),
+    ],
+)
 def test_the_stronger_rssi_wins(first: int, second: int, wins: int) -> None:
     both = TwoCoprocessors()
     both.receive(0, 10.0, rssi=first)
     both.receive(1, 10.4, rssi=second)
     assert both.rssi() == wins
-    assert both.counters.stronger == (wins == second)
+    assert both.counters.stronger == (first != wins)
     [taken] = both.queue.take()
     assert (taken.rssi, taken.received, taken.timestamp) == (wins, 10.0, 10)
 

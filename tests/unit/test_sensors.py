@@ -1,8 +1,11 @@
 """What is made of reports one by one: duplicates, losses, an Air's two formats, replays."""
 
+import json
+
 from conftest import load_vectors
 
 from firmware_protocol.messages import AdvRprt2
+from ruuvi_host.cli.listen import _json_line, _text_line
 from ruuvi_host.formats import Keys, encode
 from ruuvi_host.formats.df8 import Format8
 from ruuvi_host.formats.dfe1 import FormatE1
@@ -195,3 +198,10 @@ def test_the_newest_of_so_many_devices_is_remembered() -> None:
 
 def test_without_the_key() -> None:
     assert receive(Sensors(), (encrypted(1), 0.0))[0].error == "key_required"
+
+
+def test_an_rssi_that_is_not_available() -> None:
+    sensors = Sensors()
+    reading = sensors.receive(report(TAG, 1)._replace(rssi=127), 0.0)
+    assert json.loads(_json_line(reading))["rssi"] is None
+    assert "127" not in _text_line(reading).partition("dBm")[0]

@@ -12,7 +12,7 @@ from ruuvi_host.config.targets import Content
 from ruuvi_host.errors import FormatError
 from ruuvi_host.formats import decode
 from ruuvi_host.formats.json_text import json_members
-from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.advertisement import RSSI_NOT_AVAILABLE, Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 
@@ -62,7 +62,8 @@ def _reading(advertisement: Advertisement, gateway: str, *, counted: bool) -> by
     is_time = not counted and 0 <= timestamp <= _LAST
     when = f'"time":"{_iso(timestamp)}"' if is_time else f'"counter":{timestamp}'
     address = address_text(advertisement.address)
-    head = f'{when},"gateway":"{gateway}","address":"{address}","rssi":{advertisement.rssi}'
+    rssi = "null" if advertisement.rssi == RSSI_NOT_AVAILABLE else advertisement.rssi
+    head = f'{when},"gateway":"{gateway}","address":"{address}","rssi":{rssi}'
     return f"{{{head},{what}}}\n".encode()
 
 
