@@ -147,6 +147,9 @@ def test_an_answer_that_is_not_read_to_its_end_ends_the_connection() -> None:
 
 
 REFUSED = answer(503)
+FILLED = answer(200, "X: " + "x" * (96 - len(answer(200, "X: ")) - 3), body=bytes(4000))
+"""As many bytes as are read at once: what is behind them is in the layers below."""
+assert len(FILLED) == 4096
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -155,6 +158,8 @@ REFUSED = answer(503)
     [
         (OK + OK, b""),
         (OK + b"\r\n", b""),
+        # Of so many bytes at once, what is left over stays in the layers below.
+        (FILLED + OK, b""),
         (OK, OK),
         (OK, b"\0"),
         (answer(200, "Transfer-Encoding: chunked") + b"0\r\n\r\n" + OK, b""),

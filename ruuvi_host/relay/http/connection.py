@@ -100,7 +100,7 @@ class Connection:
         try:
             async with asyncio.timeout_at(deadline) as network.limit:
                 response = await self._send(request)
-                if response.status not in REDIRECTS:
+                if not _leads_on(response):
                     whole = await _read(response, content)
         except (NotDelivered, TimeoutError):
             if not answer.status:
@@ -340,6 +340,12 @@ async def _end(task: "asyncio.Task[Any]") -> object:
     """What it came to, be it an exception."""
     task.cancel()
     return (await asyncio.gather(task, return_exceptions=True))[0]
+
+
+def _leads_on(response: httpcore.Response) -> bool:
+    """It is a redirect, and nobody reads what else it says."""
+    names = (name.lower() for name, _ in response.headers)
+    return response.status in REDIRECTS and b"location" in names
 
 
 async def _read(response: httpcore.Response, content: bytearray) -> bool:
