@@ -64,7 +64,8 @@ class Sensors:
     """All senders, in order of their first report.
 
     keys: for encrypted readings. without: data formats that count as unknown.
-    max_sensors: when there are more, the one received least recently leaves.
+    max_sensors: when there are more, the one received least recently leaves; first of those that
+    were received only once.
     """
 
     def __init__(
@@ -133,9 +134,14 @@ class Sensors:
         sensor = self.by_address.get(address)
         if sensor is None:
             if len(self.by_address) >= self._max_sensors:
-                del self.by_address[min(self.by_address.values(), key=lambda s: s.received).address]
+                del self.by_address[min(self.by_address.values(), key=_stays).address]
             sensor = self.by_address[address] = Sensor(address)
         return sensor
+
+
+def _stays(sensor: Sensor) -> tuple[bool, float]:
+    """The lowest leaves: random addresses must not push out the sensors."""
+    return sensor.reports > 1, sensor.received
 
 
 def _sequence(measurement: Measurement) -> int | None:

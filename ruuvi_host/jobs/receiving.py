@@ -20,6 +20,10 @@ from ruuvi_host.monitoring.health import LinkFacts
 from ruuvi_host.monitoring.link_status import LinkState, LinkStatus
 from ruuvi_host.relay.status_document import CoprocessorFacts, firmware_version, semver
 
+SAVING = 60.0
+"""Seconds between two times that the identity of the gateway is written, at least; the last one is
+written at the end in any case."""
+
 
 class Receiving:
     """The serial side of a host.
@@ -44,7 +48,9 @@ class Receiving:
         )
         self._intake = self._make_intake(config)
         self._state = state
-        self._gateway = state.load_gateway()
+        self._gateway = self._saved = state.load_gateway()
+        self._save_after = 0.0
+        """Monotonic seconds."""
         self.identified = asyncio.Event()
         """It is known who the gateway is, if only from the previous run."""
         if self._gateway:
@@ -65,7 +71,11 @@ class Receiving:
 
     async def run(self, *, required: bool) -> None:
         """Until cancelled. required: a port that cannot be opened at all is an error."""
-        await self._coprocessors.run(required=required)
+        try:
+            await self._coprocessors.run(required=required)
+        finally:
+            if self._gateway and self._gateway != self._saved:
+                self._state.save_gateway(self._gateway)
 
     def empty(self, config: Config) -> None:
         """Begin with an empty table, and the settings of another configuration. May not wait:
@@ -130,8 +140,10 @@ class Receiving:
             case Received(reports):
                 self._intake.receive(reports, now, self.wall.utc(), source)
             case Identified(device) if source == 0:
-                if device != self._gateway:
-                    self._gateway = device
+                self._gateway = device
+                # One with a fault may be another one at each answer, and the disk is waited for.
+                if device != self._saved and now >= self._save_after:
+                    self._saved, self._save_after = device, now + SAVING
                     self._state.save_gateway(device)
                 self.identified.set()
             case Ready():

@@ -122,6 +122,13 @@ def test_the_least_recently_received_leaves() -> None:
     assert [a[-1] for a in sensors.by_address] == [1, 3]
 
 
+def test_random_addresses_push_out_each_other() -> None:
+    sensors = Sensors(max_sensors=3)
+    for address, now in ((1, 0.0), (1, 1.0), *((n, float(n)) for n in range(2, 20))):
+        sensors.receive(report(TAG, address), now)
+    assert [a[-1] for a in sensors.by_address] == [1, 18, 19]
+
+
 # -- replays of encrypted readings ----------------------------------------------------------------
 
 KEY = bytes(range(16))
