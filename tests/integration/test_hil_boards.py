@@ -49,10 +49,10 @@ class Board(Peer):
         super().__init__(answers=answers)
 
     async def report(self) -> None:
-        await self.got(SET_ALL)
         while True:
-            self._number += 1
-            self.send(self._reports(self._number % 10, DATA))
+            if self.count(SET_ALL):
+                self._number += 1
+                self.send(self._reports(self._number % 10, DATA))
             await asyncio.sleep(0.05)
 
     async def hil(self, directory: Path, chosen: str, *arguments: str) -> tuple[int, str]:
@@ -68,6 +68,7 @@ class Board(Peer):
             async with asyncio.timeout(4 * PATIENCE):
                 output, _ = await program.communicate()
         finally:
+            assert not reporting.done(), reporting.exception()
             reporting.cancel()
             if program.returncode is None:
                 program.kill()
