@@ -49,7 +49,7 @@ class Air:
         return MARK | self.pattern << 12 | index << 8 | self.size
 
     def settings(self, **others: bool | int) -> SetAll:
-        """The SET_ALL that sets it. It scans what there is to be heard unless told otherwise."""
+        """The SET_ALL that sets it. It scans on all channels and PHYs unless told otherwise."""
         flags: dict[str, bool | int] = {"max_adv_len": 0} | others
         return SetAll(fltr_id=self.word, fltr_tags=False, **flags)  # type: ignore[arg-type]
 

@@ -22,7 +22,7 @@ QEMU = "qemu-system-arm"
 GPIO_OUT = 0x50000504
 PIN_LED = 13
 """See hil/firmware/nrf.c; it is high when the LED is on."""
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Seconds that an emulator may take to answer."""
 
 
@@ -156,11 +156,11 @@ class QemuRig(FirmwareRig):
         """What it says next."""
         assert self._process
         assert self._process.stdout
-        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
-            raise RigError(f"{QEMU}: says nothing for {PATIENCE:g} s")
+        if not select.select([self._process.stdout], [], [], TIMEOUT)[0]:
+            raise RigError(f"{QEMU}: says nothing for {TIMEOUT:g} s")
         line = self._process.stdout.readline()
         if not line:
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
             raise RigError(self.trouble())
         return line
 

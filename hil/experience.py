@@ -6,7 +6,7 @@ Only of a board that is as it is. One that is made to order is a new one in each
 
 from firmware_protocol.commands import Command
 
-PATIENCE = 6.0
+TIMEOUT = 6.0
 """Seconds until an answer is taken for one that does not come. The official host waits 0.1 s."""
 SHORT = 1.0
 """The same, for an answer that has never come."""
@@ -24,9 +24,9 @@ class Experience:
         self._prompt: set[Command] = set()
         self._late: dict[Command, float] = {}
 
-    def patience(self, command: Command, wished: float) -> float:
+    def timeout(self, command: Command, wished: float) -> float:
         """How long to wait for the answer to this one."""
-        return min(wished, SHORT if command in self._never else PATIENCE)
+        return min(wished, SHORT if command in self._never else TIMEOUT)
 
     def is_prompt(self, command: Command) -> bool:
         """Has it been answered soon? Then it may soon be sent again."""
@@ -42,7 +42,7 @@ class Experience:
 
     def unanswered(self, command: Command, waited: float) -> None:
         """None has."""
-        if waited >= PATIENCE:
+        if waited >= TIMEOUT:
             self._never.add(command)
 
     def hopeless(self, command: Command) -> str | None:

@@ -15,7 +15,7 @@ from ruuvi_host.monitoring.counters import LinkCounters
 
 from .wire import NoAnswerError
 
-PATIENCE = 45.0
+TIMEOUT = 45.0
 """Seconds; the longest pause of a supervisor is 30."""
 
 
@@ -61,9 +61,9 @@ class Host:
         """The supervisor's."""
         return self._supervisor.counters
 
-    def wait(self, what: str, patience: float = PATIENCE) -> Noticed:
+    def wait(self, what: str, timeout: float = TIMEOUT) -> Noticed:
         """The next time that it notices this, of what no earlier wait has looked at."""
-        until = time.monotonic() + patience
+        until = time.monotonic() + timeout
         with self._changed:
             while True:
                 while self._looked_at < len(self._noticed):
@@ -75,14 +75,14 @@ class Host:
                     raise self._failure
                 if not self._changed.wait(max(until - time.monotonic(), 0)):
                     seen = ", ".join(noticed.what for noticed in self._noticed) or "nothing"
-                    raise NoAnswerError(f"the host was not {what} in {patience:g} s, but: {seen}")
+                    raise NoAnswerError(f"the host was not {what} in {timeout:g} s, but: {seen}")
 
-    def wait_for_reports(self, count: int, patience: float = PATIENCE) -> None:
+    def wait_for_reports(self, count: int, timeout: float = TIMEOUT) -> None:
         """Wait until so many more have been delivered."""
         with self._changed:
             wanted = self.reports + count
-            if not self._changed.wait_for(lambda: self.reports >= wanted, patience):
-                raise NoAnswerError(f"{count} reports did not come in {patience:g} s")
+            if not self._changed.wait_for(lambda: self.reports >= wanted, timeout):
+                raise NoAnswerError(f"{count} reports did not come in {timeout:g} s")
 
     def _on_event(self, event: Event, now: float) -> None:
         """What the supervisor tells, in the thread."""

@@ -23,7 +23,7 @@ from firmware_protocol.messages import (
 from .wire import OURS, NoAnswerError, RebootedError, Wire
 
 TRIES = 4
-PATIENCE = 1.5
+TIMEOUT = 1.5
 MOST_TRIES = 50
 """More bytes than the longest frame has."""
 SHORT = 0.2
@@ -53,7 +53,7 @@ def clear(wire: Wire) -> int:
         wire.send(data)
         try:
             # A GET_ALL that comes instead is not the end of it: it may have booted just now.
-            wire.wait(_is_device_id, "DEVICE_ID", PATIENCE if attempt < TRIES else SHORT)
+            wire.wait(_is_device_id, "DEVICE_ID", TIMEOUT if attempt < TRIES else SHORT)
         except NoAnswerError:
             if attempt < TRIES or (wire.counters.bytes_received and not wire.what_is_wrong()):
                 continue
@@ -73,7 +73,7 @@ def clear(wire: Wire) -> int:
 
 def _refuse_echo(wire: Wire) -> None:
     """Firmware 1.0.0 sends LED_CTRL back. Nobody sends GET_DEVICE_ID back."""
-    if any(isinstance(heard.message, GetDeviceId) for heard in wire.heard):
+    if any(isinstance(received.message, GetDeviceId) for received in wire.received):
         raise NoAnswerError(
             "what is sent to it comes back: does the line echo, or are TX and RX connected?"
         )
@@ -86,7 +86,7 @@ def _is_device_id(message: Message) -> bool:
 def identify(wire: Wire) -> Identity:
     """Ask who it is and how it behaves."""
     clear(wire)
-    device = wire.command(GetDeviceId(), PATIENCE).message
+    device = wire.command(GetDeviceId(), TIMEOUT).message
     assert isinstance(device, DeviceId)
     reply = _ask(wire, LedCtrl(0))
     if reply:
@@ -103,7 +103,7 @@ def _ask(wire: Wire, command: HostMessage) -> Message | None:
     """The answer, though it may boot just now; or None."""
     for _ in range(TRIES):
         try:
-            return wire.command(command, TRIES * PATIENCE).message
+            return wire.command(command, TRIES * TIMEOUT).message
         except RebootedError:
             continue
         except NoAnswerError:
@@ -115,10 +115,10 @@ def listen_only(wire: Wire, seconds: float) -> Identity:
     """What a rig that does not answer tells by itself."""
     wire.listen(seconds)
     address, generation = UNKNOWN, UNKNOWN
-    for heard in wire.heard:
-        match heard.message:
+    for received in wire.received:
+        match received.message:
             case DeviceId():
-                address = address_text(heard.message.addr)
+                address = address_text(received.message.addr)
             case AdvRprt2():
                 generation = "2.0.0"
             case AdvRprt():

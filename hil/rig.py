@@ -27,7 +27,7 @@ class Ability(StrEnum):
     GENERATE = "generate"
     """Sets what is in the air: rate, size and pattern; see hil/air.py."""
     TRUTH = "truth"
-    """Knows what happens inside: the LED, what was really heard."""
+    """Knows what happens inside: the LED, what was really in the air."""
     SPEED = "line_speed"
     """Runs at another speed."""
     SETUP = "setup"

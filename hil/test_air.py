@@ -18,7 +18,7 @@ from .rig import Ability
 from .wire import NoAnswerError, Wire
 
 pytestmark = needs("radio")
-PATIENCE = 25.0
+TIMEOUT = 25.0
 """One round of all channels, and a bit."""
 SECONDS = 5.0
 DF5 = bytes.fromhex("1BFF990405")
@@ -42,7 +42,7 @@ LINE = 11520
 """Bytes per second."""
 
 _silent: set[str] = set()
-"""Ports on which nothing was to be heard: one wait is enough."""
+"""Ports on which nothing was received: one wait is enough."""
 
 
 def listen(board: Board, wire: Wire, seconds: float = SECONDS) -> list[Report]:
@@ -50,11 +50,11 @@ def listen(board: Board, wire: Wire, seconds: float = SECONDS) -> list[Report]:
     if Ability.ANSWER in board.rig.abilities:
         everything = SetAll(fltr_tags=False, max_adv_len=0)
         wire.command(everything)
-    silent = f"rig {board.rig.name}: no report at all in {PATIENCE:g} s"
+    silent = f"rig {board.rig.name}: no report at all in {TIMEOUT:g} s"
     if board.rig.path in _silent:
         pytest.skip(silent)
     try:
-        wire.wait_for_report(PATIENCE)
+        wire.wait_for_report(TIMEOUT)
     except NoAnswerError:
         _silent.add(board.rig.path)
         pytest.skip(silent)
@@ -62,11 +62,11 @@ def listen(board: Board, wire: Wire, seconds: float = SECONDS) -> list[Report]:
     return wire.reports()
 
 
-def test_advertisements_are_heard(board: Board, wire: Wire, figures: Figures) -> None:
+def test_advertisements_are_received(board: Board, wire: Wire, figures: Figures) -> None:
     """Some, in a number that a line can carry, from more than no address."""
     reports = listen(board, wire)
-    heard = [h for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
-    times = [h.at for h in heard]
+    received = [h for h in wire.received if isinstance(h.message, AdvRprt | AdvRprt2)]
+    times = [h.at for h in received]
     span = max(times[-1] - times[0], 1.0)
     raw = sum(len(report.to_frame()) for report in reports)
     figures.rates("from the air", times, None)
@@ -75,7 +75,7 @@ def test_advertisements_are_heard(board: Board, wire: Wire, figures: Figures) ->
     twice = sum(
         one.message == next_one.message and next_one.at - one.at < AT_ONCE
         for one, next_one in pairwise(
-            h for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)
+            h for h in wire.received if isinstance(h.message, AdvRprt | AdvRprt2)
         )
     )
     figures.measure("the same twice at once", twice, high=max(len(reports) // 4, 1))
@@ -126,9 +126,9 @@ def test_reports_go_on(board: Board, wire: Wire, figures: Figures) -> None:
     on each of them for 7 s.)"""
     begin = time.monotonic()
     if len(listen(board, wire)) < ENOUGH:
-        pytest.skip(f"rig {board.rig.name}: too little is heard to tell")
+        pytest.skip(f"rig {board.rig.name}: too few reports to tell")
     wire.listen(max(begin + ROUND - time.monotonic(), 0))
-    reboots = sum(isinstance(h.message, GetAll) for h in wire.heard)
+    reboots = sum(isinstance(h.message, GetAll) for h in wire.received)
     assert not reboots, (
         f"{reboots} times GET_ALL in {ROUND:g} s, though there are reports: a reboot?"
     )
@@ -183,7 +183,7 @@ def test_addresses_are_the_right_way_round(board: Board, wire: Wire, figures: Fi
         if (at := report.data.find(DF5)) >= 0
     ]
     if not pairs:
-        pytest.skip(f"rig {board.rig.name}: no Ruuvi tag is heard")
+        pytest.skip(f"rig {board.rig.name}: no Ruuvi tag is received")
     backwards = sum(told == address[::-1] != address for address, told in pairs)
     figures.measure("reports of Ruuvi tags", len(pairs))
     figures.measure("with the address from back to front", backwards, high=0)
@@ -192,10 +192,10 @@ def test_addresses_are_the_right_way_round(board: Board, wire: Wire, figures: Fi
 @needs("answer")
 @generation("2.0.0")
 def test_longer_data_is_dropped(board: Board, wire: Wire, figures: Figures) -> None:
-    """max_adv_len below the longest that is heard: that one does not come any more."""
+    """max_adv_len below the longest that is received: that one does not come any more."""
     longest = max(len(report.data) for report in listen(board, wire))
     if longest < 2:
-        pytest.skip(f"rig {board.rig.name}: no data is heard that could be too long")
+        pytest.skip(f"rig {board.rig.name}: no data is received that could be too long")
     found = _changed(wire, SetAll(fltr_tags=False, max_adv_len=longest - 1))
     figures.measure("longest without a limit", longest, "bytes")
     figures.measure("with it", max(map(len, found), default=0), "bytes", high=longest - 1)
@@ -203,14 +203,14 @@ def test_longer_data_is_dropped(board: Board, wire: Wire, figures: Figures) -> N
 
 @needs("answer")
 def test_filter(board: Board, wire: Wire, figures: Figures) -> None:
-    """Filter on, for the company that is heard most: it still comes, the others do not."""
-    heard = Counter(company_id(report.data) for report in listen(board, wire))
+    """Filter on, for the company that is received most: it still comes, the others do not."""
+    counts = Counter(company_id(report.data) for report in listen(board, wire))
     # That of id 0, which is none, would tell nothing of the order of the bytes.
-    (wanted, before), *others = sorted(heard.items(), key=lambda one: (one[0] != 0, one[1]))[::-1]
+    (wanted, before), *others = sorted(counts.items(), key=lambda one: (one[0] != 0, one[1]))[::-1]
     if not others:
         wanted, before = NOBODY, 0
     found = Counter(map(company_id, _changed(wire, SetAll(fltr_id=wanted, max_adv_len=0))))
-    figures.measure("companies without a filter", len(heard))
+    figures.measure("companies without a filter", len(counts))
     figures.measure("reports of other companies", found.total() - found[wanted], high=0)
     low = 1 if before >= ENOUGH else None
     figures.measure(f"reports of company 0x{wanted:04X}", found[wanted], low=low)

@@ -11,7 +11,7 @@ from .identity import UNKNOWN
 from .marks import needs, setup
 from .plugin import Board
 from .rig import Ability, Setup
-from .wire import PATIENCE, NoAnswerError, Wire
+from .wire import TIMEOUT, NoAnswerError, Wire
 
 WATCHDOG = 1.5
 NOBODY = 0x7A5B
@@ -30,9 +30,9 @@ def test_reset_brings_get_all(board: Board, wire: Wire, figures: Figures) -> Non
         board.rig.reset()
         times.append(wire.wait_for_boot().at - begin)
         wire.command(GetDeviceId())  # by now a second GET_ALL would have come
-        boots = sum(isinstance(heard.message, GetAll) for heard in wire.heard)
+        boots = sum(isinstance(received.message, GetAll) for received in wire.received)
         assert boots == 1, f"{boots} times GET_ALL after one reset"
-    bound = BOOT_BOUND if board.rig.reply_bound < BOOT_BOUND else PATIENCE
+    bound = BOOT_BOUND if board.rig.reply_bound < BOOT_BOUND else TIMEOUT
     figures.latencies("GET_ALL after reset", times, bound)
 
 
@@ -59,7 +59,7 @@ def test_handshake_after_boot(board: Board, wire: Wire, figures: Figures) -> Non
     wire.command(GetDeviceId())
     wire.command(SetAll(max_adv_len=0))
     seconds = time.monotonic() - booted.at
-    figures.measure("GET_ALL to configured", 1000 * seconds, "ms", high=1000 * PATIENCE)
+    figures.measure("GET_ALL to configured", 1000 * seconds, "ms", high=1000 * TIMEOUT)
 
 
 @needs("reset", "generate")
@@ -114,7 +114,7 @@ def test_watchdog_of_a_board(board: Board, wire: Wire, figures: Figures) -> None
     wire.command(SetAll(fltr_id=NOBODY, max_adv_len=0))
     begin = time.monotonic()
     try:
-        boot = wire.wait_for_boot(expected + PATIENCE)
+        boot = wire.wait_for_boot(expected + TIMEOUT)
     except NoAnswerError as error:
         raise NoAnswerError(
             f"nothing was reported, and {error}: it has not reset itself, or it says no GET_ALL "
@@ -129,7 +129,7 @@ def test_reports_feed_the_watchdog(wire: Wire) -> None:
     """As long as there is something to report it does not reset itself."""
     wire.command(SetAll(fltr_id=0x8200 | 31, fltr_tags=False, max_adv_len=0))
     wire.listen(2 * WATCHDOG)
-    assert not any(isinstance(heard.message, GetAll) for heard in wire.heard)
+    assert not any(isinstance(received.message, GetAll) for received in wire.received)
     assert wire.reports()
 
 
@@ -142,5 +142,5 @@ def test_commands_do_not_feed_the_watchdog(board: Board, wire: Wire) -> None:
     while time.monotonic() < end:
         wire.send(GetDeviceId().to_frame())
         wire.listen(0.2)
-    rebooted = any(isinstance(heard.message, GetAll) for heard in wire.heard)
+    rebooted = any(isinstance(received.message, GetAll) for received in wire.received)
     assert rebooted is not board.is_v1

@@ -78,7 +78,7 @@ def test_is_answered(name: str, board: Board, wire: Wire, figures: Figures) -> N
             case echo:
                 assert board.is_v1, f"{command} was answered with {echo}, and before by an ACK"
     wire.listen(SILENCE)
-    came = sum(any(answers(c, h.message) for c in COMMANDS[name]) for h in wire.heard)
+    came = sum(any(answers(c, h.message) for c in COMMANDS[name]) for h in wire.received)
     figures.measure("answers too many", max(came - len(times) - wire.lost_answers, 0), high=0)
     figures.measure("sent again", wire.lost_answers, high=most)
     figures.latencies(name, times, board.rig.reply_bound)
@@ -106,7 +106,7 @@ def test_long_set_all_is_not_understood(wire: Wire) -> None:
     """Old firmware does not answer it, and is the same as before once a command has decoded."""
     wire.send(SetAll(max_adv_len=48).to_frame())
     wire.listen(0.3)
-    assert not any(isinstance(heard.message, Ack) for heard in wire.heard)
+    assert not any(isinstance(received.message, Ack) for received in wire.received)
     wire.command(GetDeviceId())
     assert isinstance(wire.command(QUIET).message, Ack)
 
@@ -138,7 +138,7 @@ def test_what_only_a_coprocessor_sends(command: int, board: Board, wire: Wire) -
     wire.send(encode_frame(command, payload))
     if command == 0x12 and board.is_v1:
         wire.listen(0.3)
-        assert not any(isinstance(heard.message, Ack) for heard in wire.heard)
+        assert not any(isinstance(received.message, Ack) for received in wire.received)
     else:
         reply = wire.wait(lambda m: isinstance(m, Ack), "ACK").message
         assert reply == Ack(command, True)
@@ -171,5 +171,5 @@ def test_led_does_not_disturb(board: Board, wire: Wire, figures: Figures) -> Non
     times: list[float] = []
     while more_are_needed(times, board.rig.reply_bound, TIMES):
         times.append(wire.command(LedCtrl(1500 * (len(times) % 2))).latency)
-    assert not any(isinstance(heard.message, GetAll) for heard in wire.heard)
+    assert not any(isinstance(received.message, GetAll) for received in wire.received)
     figures.latencies("LED_CTRL in turn", times, board.rig.reply_bound)

@@ -33,7 +33,7 @@ NO_WATCHDOG = 3600.0
 SETTLE = 0.05
 """Seconds in which the model does what one chunk causes; the real one may take longer."""
 SILENCE = 0.02
-PATIENCE = 5.0
+TIMEOUT = 5.0
 SHORTEST_SCAN = 6.0
 """Seconds; after 7 a scan period of one channel ends, and the two may not agree on the moment."""
 
@@ -119,10 +119,10 @@ class Pair:
         assert answered == answers, self._difference(command.to_frame(), answered, answers)
         with suppress(NoAnswerError):  # what has not come is missing below
             for _ in expected:
-                self._wire.wait_for_report(PATIENCE)
+                self._wire.wait_for_report(TIMEOUT)
         if not expected:
             self._wire.listen(SETTLE)
-        found = comparable([h.message for h in self._wire.heard], reports=True)[
+        found = comparable([h.message for h in self._wire.received], reports=True)[
             : len(expected) or 1
         ]
         assert found == expected, f"{air}, {command}: firmware {found}, simulator {expected}"
@@ -158,10 +158,10 @@ class Pair:
         self._sent = [*self._sent[-4:], chunk]
         with suppress(NoAnswerError):  # the caller tells what is missing
             for _ in range(answers):
-                self._wire.wait(_is_answer, "answer", PATIENCE)
+                self._wire.wait(_is_answer, "answer", TIMEOUT)
         if not answers:
             self._wire.listen(SILENCE)
-        found = [h.message for h in self._wire.heard]
+        found = [h.message for h in self._wire.received]
         return comparable(found, reports=False)
 
 

@@ -38,16 +38,16 @@ def test_endurance(board: Board, wire: Wire, figures: Figures, pytestconfig: pyt
         except NoAnswerError:
             unanswered += 1
         wire.listen(max(tick - time.monotonic(), 0))
-        for heard in wire.take():
-            message = heard.message
-            last_at, longest_silence = heard.at, max(longest_silence, heard.at - last_at)
+        for received in wire.take():
+            message = received.message
+            last_at, longest_silence = received.at, max(longest_silence, received.at - last_at)
             if isinstance(message, GetAll):
                 reboots += 1
                 last_event = last_sent = None
                 wire.command(settings)
             elif isinstance(message, AdvRprt | AdvRprt2):
                 reports += 1
-                times.append(heard.at)
+                times.append(received.at)
                 found = counters(message)
                 if found and last_event is not None and last_sent is not None:
                     missing = found.sent - last_sent - 1
@@ -65,7 +65,7 @@ def test_endurance(board: Board, wire: Wire, figures: Figures, pytestconfig: pyt
     figures.measure("reports", reports, low=1 if generates else None)
     figures.measure("unanswered", unanswered, low=0, high=max(duration / 100, 1))
     # Why something is lost, if it is: what stands still in the middle of a frame for longer than
-    # hil.wire.IDLE loses that.
+    # hil.line.IDLE loses that.
     figures.measure("longest silence", longest_silence, "s")
     figures.measure("bytes in no frame", wire.skipped)
     figures.exactly("CRC errors", wire.crc_errors, 0)

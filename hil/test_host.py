@@ -8,7 +8,7 @@ from firmware_protocol.messages import SetAll, address_text
 from .air import Air, Pattern
 from .cable import Faults
 from .figures import Figures
-from .host import PATIENCE, Host
+from .host import TIMEOUT, Host
 from .marks import needs, setup
 from .plugin import Board, open_wire
 
@@ -31,13 +31,13 @@ def test_gets_ready(board: Board, figures: Figures) -> None:
         assert us.device
         address = address_text(us.device.addr)
         assert address == board.identity.address, f"now its address is {address}"
-        figures.measure("open to ready", ready.at - begin, "s", high=PATIENCE)
+        figures.measure("open to ready", ready.at - begin, "s", high=TIMEOUT)
         figures.exactly("CRC errors", us.counters.session.scanner.crc_errors, 0)
 
 
 @needs("generate")
 def test_delivers_reports(board: Board, figures: Figures) -> None:
-    """With the gateway's own settings the tags in the air are heard."""
+    """With the gateway's own settings the tags in the air are received."""
     with open_wire(board.rig) as wire:
         wire.command(Air(20, pattern=Pattern.TAGS).settings())
     with host(board) as us:
@@ -57,7 +57,7 @@ def test_notices_a_reboot(board: Board, figures: Figures) -> None:
             board.rig.reset()
             us.wait("rebooted")
             ready = us.wait("ready")
-            figures.measure("reset to ready", ready.at - begin, "s", high=PATIENCE)
+            figures.measure("reset to ready", ready.at - begin, "s", high=TIMEOUT)
         figures.exactly("reboots", us.counters.session.reboots - before, 2)
 
 
@@ -71,7 +71,7 @@ def test_lives_with_the_watchdog(board: Board, figures: Figures) -> None:
         for _ in range(3):
             times.append(us.wait("rebooted").at)
             us.wait("ready")
-        figures.measure("between reboots", times[2] - times[1], "s", low=1.5, high=PATIENCE)
+        figures.measure("between reboots", times[2] - times[1], "s", low=1.5, high=TIMEOUT)
         assert us.counters.disconnects == 0, "the link was given up"
 
 
@@ -87,7 +87,7 @@ def test_unplugged_and_plugged_in(board: Board, figures: Figures) -> None:
             begin = time.monotonic()
             board.rig.replug()
             ready = us.wait("ready")
-            figures.measure("plugged in to ready", ready.at - begin, "s", high=PATIENCE)
+            figures.measure("plugged in to ready", ready.at - begin, "s", high=TIMEOUT)
             assert us.counters.opened > before
 
 
@@ -101,7 +101,7 @@ def test_finds_a_poisoned_buffer(board: Board) -> None:
 
 
 @needs("inject_faults")
-def test_bears_a_bad_line(board: Board, figures: Figures) -> None:
+def test_copes_with_a_bad_line(board: Board, figures: Figures) -> None:
     """Bytes lost, flipped and inserted in both directions: nothing hangs, every byte is
     accounted for, and on a good line it is ready again."""
     with host(board) as us:

@@ -100,7 +100,7 @@ def test_overflowing_ring_resets(wire: Wire) -> None:
     for _ in range(64 // len(bad)):
         wire.send(bad)
     wire.listen(SILENCE)
-    assert not any(isinstance(heard.message, GetAll) for heard in wire.heard)
+    assert not any(isinstance(received.message, GetAll) for received in wire.received)
     wire.send(bad)
     wire.wait_for_boot()
     wire.command(GetDeviceId())
@@ -108,14 +108,14 @@ def test_overflowing_ring_resets(wire: Wire) -> None:
 
 @needs("setup", "official_receiver")
 def test_bad_long_set_all(board: Board, wire: Wire) -> None:
-    """Five damaged SET_ALL are more than its ring bears; four are not."""
+    """Five damaged SET_ALL are more than its ring can take; four are not."""
     frame = SetAll().to_frame()
     bad = frame[:-2] + bytes((frame[-2] ^ 1,)) + frame[-1:]
     assert b"\n" not in bad[:-1]
     for _ in range(4):
         wire.send(bad)
     wire.listen(SILENCE)
-    assert not any(isinstance(heard.message, GetAll) for heard in wire.heard)
+    assert not any(isinstance(received.message, GetAll) for received in wire.received)
     wire.send(bad)
     wire.wait_for_boot()
     assert board.identity.address

@@ -20,7 +20,7 @@ from .plugin import Board, open_wire
 from .rig import Ability
 
 pytestmark = needs("answer")
-PATIENCE = 60.0
+TIMEOUT = 60.0
 BATCHES = 3
 
 
@@ -48,7 +48,7 @@ def test_batches_arrive_signed(board: Board, tmp_path: Path, figures: Figures) -
         async with Receiver(settings) as receiver:
             found.append(receiver.url)
             url.set()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 await receiver.accepted(BATCHES)
             for receipt in receiver.receipts:
                 batch = receipt.verdict.batch
@@ -66,7 +66,7 @@ def test_batches_arrive_signed(board: Board, tmp_path: Path, figures: Figures) -
 
     server = threading.Thread(target=serve)
     server.start()
-    url.wait(PATIENCE)
+    url.wait(TIMEOUT)
     if not found:
         server.join()
         pytest.fail("the receiver has not started")
@@ -81,14 +81,14 @@ def test_batches_arrive_signed(board: Board, tmp_path: Path, figures: Figures) -
             stdout=subprocess.DEVNULL,
             stderr=output,
         )
-        done.wait(PATIENCE)
+        done.wait(TIMEOUT)
         program.terminate()
-        code = program.wait(PATIENCE)
+        code = program.wait(TIMEOUT)
     server.join()
     told = f"; ruuvi-host run said:\n{log.read_text()}"
     assert code == 0, f"ruuvi-host run ended with {code}{told}"
     enough = len(results) >= BATCHES
-    assert enough, f"{len(results)} of {BATCHES} batches were accepted in {PATIENCE:g} s{told}"
+    assert enough, f"{len(results)} of {BATCHES} batches were accepted in {TIMEOUT:g} s{told}"
     signatures = {signature for signature, _, _ in results}
     assert signatures == {Signature.OK}, f"signatures: {signatures}"
     gateways = {gateway for _, gateway, _ in results}

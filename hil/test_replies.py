@@ -24,7 +24,7 @@ def test_second_command_takes_the_slot(board: Board, wire: Wire, figures: Figure
         data = SetAll(fltr_id=0xFFFF).to_frame() + GetDeviceId().to_frame()
         wire.exchange(data, GetDeviceId())
         wire.command(LedCtrl(0))  # whatever was to come of the two has come
-        acked = [h.message for h in wire.heard if isinstance(h.message, Ack)]
+        acked = [h.message for h in wire.received if isinstance(h.message, Ack)]
         both += any(ack.acked_cmd == SetAll.command for ack in acked)
     exact = 0 if "setup" in board.rig.abilities else None
     figures.measure(f"both answered, of {times}", both, high=exact)
@@ -37,7 +37,7 @@ def test_old_firmware_answers_both(wire: Wire) -> None:
     wire.send(SetAll(fltr_id=0xFFFF, max_adv_len=0).to_frame() + GetDeviceId().to_frame())
     wire.wait(lambda m: isinstance(m, Ack | DeviceId), "answer")
     wire.wait(lambda m: isinstance(m, Ack | DeviceId), "second answer")
-    kinds = {type(h.message) for h in wire.heard if isinstance(h.message, Ack | DeviceId)}
+    kinds = {type(h.message) for h in wire.received if isinstance(h.message, Ack | DeviceId)}
     assert kinds == {Ack, DeviceId}
 
 
@@ -52,12 +52,12 @@ def test_replies_among_reports(rate: int, board: Board, wire: Wire, figures: Fig
         sent = wire.send(GetDeviceId().to_frame())
         while True:
             try:
-                heard = wire.wait(lambda m: isinstance(m, DeviceId), "DEVICE_ID", 2.0)
+                received = wire.wait(lambda m: isinstance(m, DeviceId), "DEVICE_ID", 2.0)
             except AssertionError:
                 lost += 1
                 sent = wire.send(GetDeviceId().to_frame())
                 continue
             break
-        times.append(heard.at - sent)
+        times.append(received.at - sent)
     figures.measure(f"answers lost at {rate}/s", lost, high=None)
     figures.latencies(f"DEVICE_ID at {rate}/s", times, board.rig.reply_bound)

@@ -16,7 +16,7 @@ SECONDS = 2.0
 
 
 def listen(wire: Wire, air: Air, seconds: float = SECONDS) -> list[Report]:
-    """What is heard of this air, from its first report on."""
+    """What is received of this air, from its first report on."""
     wire.command(air.settings())
     wire.forget()
     wire.wait_for_report()
@@ -28,7 +28,7 @@ def account(wire: Wire, reports: list[Report], air: Air, figures: Figures, label
     """Nothing may be missing between the board's line and us; draw the rate."""
     assert reports, "no reports"
     found = loss(reports)
-    times = [h.at for h in wire.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
+    times = [h.at for h in wire.received if isinstance(h.message, AdvRprt | AdvRprt2)]
     figures.rates(f"{label}, {air.size} bytes", times, float(air.rate) if air.rate else None)
     figures.measure("reports", found.received, low=1)
     figures.exactly("bytes in no frame", wire.skipped, 0)
@@ -58,7 +58,7 @@ def test_saturation(size: int, board: Board, wire: Wire, figures: Figures) -> No
     reports = listen(wire, air)
     account(wire, reports, air, figures, "saturated")
     raw = sum(len(report.to_frame()) for report in reports)
-    span = wire.heard[-1].at - wire.heard[0].at
+    span = wire.received[-1].at - wire.received[0].at
     figures.measure("bytes per second", raw / span, "/s", low=0.3 * board.rig.baud / 10)
 
 
@@ -98,7 +98,7 @@ def test_half_the_speed(board: Board, wire: Wire, figures: Figures) -> None:
     air = Air(None)
     reports = listen(wire, air)
     account(wire, reports, air, figures, "57,600 baud")
-    span = wire.heard[-1].at - wire.heard[0].at
+    span = wire.received[-1].at - wire.received[0].at
     rate = (len(reports) - 1) / span
     figures.measure("reports per second", rate, "/s", high=1.2 * board.line_rate)
 
@@ -108,7 +108,7 @@ def test_frames_in_the_data(board: Board, wire: Wire, figures: Figures) -> None:
     air = Air(50, 31 if board.is_v1 else 192, Pattern.FRAMES)
     reports = listen(wire, air)
     account(wire, reports, air, figures, "frames in it, 50/s")
-    assert not any(isinstance(heard.message, GetAll) for heard in wire.heard)
+    assert not any(isinstance(received.message, GetAll) for received in wire.received)
 
 
 @pytest.mark.parametrize("size", [0, 1, 12, 31, 32, 48, 49, 191, 192])
@@ -198,7 +198,7 @@ def test_channels_in_turn(wire: Wire, figures: Figures) -> None:
     wire.forget()
     wire.wait_for_report()
     wire.wait(lambda m: isinstance(m, AdvRprt2) and m.channel == 39, "report from channel 39")
-    reports = [h for h in wire.heard if isinstance(h.message, AdvRprt2)]
+    reports = [h for h in wire.received if isinstance(h.message, AdvRprt2)]
     assert isinstance(reports[0].message, AdvRprt2)
     assert reports[0].message.channel == 37
     figures.measure("on channel 37", reports[-1].at - reports[0].at, "s", low=5.0, high=15.0)
@@ -220,7 +220,7 @@ def test_extended(wire: Wire) -> None:
 
 @generation("2.0.0")
 def test_coded(wire: Wire) -> None:
-    """Coded PHY: heard when it is scanned, marked in each report; not heard otherwise."""
+    """Coded PHY: received when it is scanned, marked in each report; not received otherwise."""
     air = Air(100, pattern=Pattern.CODED)
     reply = wire.command(air.settings(use_coded_phy=True, use_1m_phy=False, use_2m_phy=False))
     assert isinstance(reply.message, Ack)
@@ -238,7 +238,7 @@ def test_coded(wire: Wire) -> None:
 
 @generation("2.0.0")
 @pytest.mark.parametrize(
-    ("pattern", "phy_1m", "phy_2m", "heard"),
+    ("pattern", "phy_1m", "phy_2m", "received"),
     [
         (Pattern.PLAIN, True, False, True),
         (Pattern.PLAIN, False, True, False),
@@ -247,11 +247,13 @@ def test_coded(wire: Wire) -> None:
         (Pattern.EXTENDED, False, True, True),
     ],
 )
-def test_phy_flags(pattern: Pattern, phy_1m: bool, phy_2m: bool, heard: bool, wire: Wire) -> None:
+def test_phy_flags(
+    pattern: Pattern, phy_1m: bool, phy_2m: bool, received: bool, wire: Wire
+) -> None:
     """1M alone hears legacy advertising, 2M alone extended, neither nothing."""
     wire.command(Air(100, pattern=pattern).settings(use_1m_phy=phy_1m, use_2m_phy=phy_2m))
     wire.forget()
-    if heard:
+    if received:
         wire.wait_for_report()
     else:
         wire.listen(0.3)
@@ -278,7 +280,7 @@ def test_generation_of_reports(board: Board, wire: Wire) -> None:
 
 
 def test_tags(wire: Wire) -> None:
-    """The tags that are in the air after a boot are the ones that are heard."""
+    """The tags that are in the air after a boot are the ones that are received."""
     wire.command(Air(100, pattern=Pattern.TAGS).settings())
     wire.forget()
     wire.wait_for_report()

@@ -1,20 +1,16 @@
 """The host's end of the line, for tests: send bytes, wait for what comes, know when it came.
 
-An event loop in a thread reads the port all the time, so that nothing is late because a test is
-busy. Times are monotonic seconds.
+Times are monotonic seconds.
 """
 
-import asyncio
 import secrets
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from hashlib import sha256
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
-from firmware_protocol.commands import Command
 from firmware_protocol.framing import FrameScanner, ScannerCounters
 from firmware_protocol.messages import (
     Ack,
@@ -30,37 +26,23 @@ from firmware_protocol.messages import (
     messages,
 )
 from ruuvi_host.config.coprocessor import BAUD
-from ruuvi_host.device.opening import open_port
-from ruuvi_host.device.port import Port
 from ruuvi_host.errors import PortError
 
 from .diagnosis import Sample
 from .experience import Experience
+from .inbox import Inbox, Received, kind
+from .line import Line
 
 OURS = b"RHIL"
 """How the device id of the reference firmware, and of the simulated board, begins."""
-PATIENCE = 20.0
+TIMEOUT = 20.0
 """Seconds until a test gives up waiting; a slow machine is not a failure."""
-IDLE = 1.5
-"""Quiet time after which an incomplete frame is given up. Longer than a host's: a machine that is
-busy for a moment must not cost a frame here. (0.6 s in the middle of one was seen.)"""
-
 SILENCE = 0.2
 """Seconds in which an answer would have come."""
-LETTING_GO = 5.0
 AGAIN = 2.0
 """Seconds after which a command is sent once more."""
 SOON_AGAIN = 0.5
 """The same, on a board that has answered it soon before."""
-
-T = TypeVar("T")
-
-
-class Heard(NamedTuple):
-    """A message, and when the read that completed it returned."""
-
-    at: float
-    message: Message
 
 
 class Reply(NamedTuple):
@@ -91,16 +73,6 @@ def answers(command: HostMessage, message: Message) -> bool:
             return False
 
 
-def _kind(message: Message) -> str:
-    """What a message is, in a list of those that nobody has waited for."""
-    if not isinstance(message, Ack):
-        return message.command.name
-    try:
-        return f"ACK of {Command(message.acked_cmd).name}"
-    except ValueError:
-        return f"ACK of 0x{message.acked_cmd:02X}"
-
-
 _SALT = secrets.token_bytes(16)
 
 
@@ -115,7 +87,7 @@ def without_device_id(device: DeviceId) -> DeviceId:
 class Wire:
     """An open port. A context manager.
 
-    tell_device_id: what is heard has the real one.
+    tell_device_id: what is received has the real one.
     experience: of the board, if that is the same in all tests.
     """
 
@@ -130,29 +102,15 @@ class Wire:
         self._tell_device_id = tell_device_id
         self._experience = experience
         self._sample = Sample()
-        self._path = path
-        self._baud = baud
         self._scanner: FrameScanner[Message] = FrameScanner(messages)
-        self._heard: list[Heard] = []
-        self._looked_at = 0
+        self._inbox = Inbox()
         self.lost_answers = 0
         """Commands that had to be sent once more."""
         self._skipped_before = self._crc_errors_before = 0
-        self._news = threading.Condition()
-        self._loss: PortError | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="wire", daemon=True)
-        self._port: Port | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._line = Line(path, baud, self._receive, self._inbox.lose)
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            self._port = self._open()
-        except BaseException:
-            self._end_loop()
-            raise
-        self._in_loop(self._start())
+        self._line.__enter__()
         return self
 
     def __exit__(
@@ -161,19 +119,7 @@ class Wire:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._in_loop(self._stop())
-        self._end_loop()
-
-    def _open(self) -> Port:
-        """Whoever had it before may need a moment to let it go."""
-        until = time.monotonic() + LETTING_GO
-        while True:
-            try:
-                return self._in_loop(open_port(self._path, self._baud))
-            except PortError as error:
-                if "in use" not in error.problem or time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
+        self._line.__exit__(kind, error, trace)
 
     @property
     def counters(self) -> ScannerCounters:
@@ -197,79 +143,52 @@ class Wire:
         self._crc_errors_before = self.counters.crc_errors
 
     @property
-    def heard(self) -> list[Heard]:
+    def received(self) -> list[Received]:
         """Everything since the port was opened, or since `forget`."""
-        with self._news:
-            return list(self._heard)
+        return self._inbox.messages()
 
     def reports(self) -> list[Report]:
-        """The reports among `heard`."""
-        return [h.message for h in self.heard if isinstance(h.message, AdvRprt | AdvRprt2)]
+        """The reports among `received`."""
+        return [r.message for r in self.received if isinstance(r.message, AdvRprt | AdvRprt2)]
 
-    def take(self) -> list[Heard]:
+    def take(self) -> list[Received]:
         """Everything since the last time, which is then forgotten: for those who stay long."""
-        with self._news:
-            taken, self._heard = self._heard, []
-            self._looked_at = 0
-            return taken
+        return self._inbox.take()
 
     def forget(self) -> None:
-        """Begin anew: what was heard before is not waited for any more."""
-        with self._news:
-            self._heard.clear()
-            self._looked_at = 0
+        """Begin anew: what was received before is not waited for any more."""
+        self._inbox.take()
 
     def send(self, raw: bytes) -> float:
         """Write; returns when."""
-        assert self._port
-        port = self._port
-
-        async def write() -> float:
-            now = time.monotonic()
-            port.write(raw)
-            return now
-
-        return self._in_loop(write())
+        return self._line.send(raw)
 
     def wait(
-        self, wanted: Callable[[Message], bool], what: str, patience: float = PATIENCE
-    ) -> Heard:
+        self, wanted: Callable[[Message], bool], what: str, timeout: float = TIMEOUT
+    ) -> Received:
         """The next message that is wanted, of those that no earlier wait has looked at."""
-        until = time.monotonic() + patience
         others: Counter[str] = Counter()
-        with self._news:
-            while True:
-                while self._looked_at < len(self._heard):
-                    heard = self._heard[self._looked_at]
-                    self._looked_at += 1
-                    if wanted(heard.message):
-                        return heard
-                    others[_kind(heard.message)] += 1
-                if self._loss:
-                    raise self._loss
-                left = until - time.monotonic()
-                if left <= 0 or not self._news.wait(left):
-                    if self._looked_at < len(self._heard):
-                        continue
-                    instead = ", ".join(f"{count} {kind}" for kind, count in others.items())
-                    but = f", but {instead}" if instead else ""
-                    raise NoAnswerError(f"no {what} within {patience:.3g} s{but}; {self.tell()}")
+        if received := self._inbox.wait(wanted, timeout, others):
+            return received
+        instead = ", ".join(f"{count} {name}" for name, count in others.items())
+        but = f", but {instead}" if instead else ""
+        raise NoAnswerError(f"no {what} within {timeout:.3g} s{but}; {self.tell()}")
 
     def no_answer(
         self, wanted: Callable[[Message], bool], to: str, seconds: float = SILENCE
     ) -> None:
         """Fail if something like it comes in so long: this must not be answered."""
         try:
-            heard = self.wait(wanted, "answer", seconds)
+            received = self.wait(wanted, "answer", seconds)
         except NoAnswerError:
             return
-        raise AssertionError(f"{to} was answered, with {_kind(heard.message)}")
+        raise AssertionError(f"{to} was answered, with {kind(received.message)}")
 
-    def command(self, command: HostMessage, patience: float = PATIENCE) -> Reply:
+    def command(self, command: HostMessage, timeout: float = TIMEOUT) -> Reply:
         """Send a command and wait for its answer. A reboot instead of an answer is an error."""
-        return self.exchange(command.to_frame(), command, patience)
+        return self.exchange(command.to_frame(), command, timeout)
 
-    def exchange(self, raw: bytes, command: HostMessage, patience: float = PATIENCE) -> Reply:
+    def exchange(self, raw: bytes, command: HostMessage, timeout: float = TIMEOUT) -> Reply:
         """Send these bytes, of which `command` is to be answered; after a while once more, as a
         host does: the official firmware loses answers when reports are about.
         """
@@ -277,19 +196,18 @@ class Wire:
         if hopeless := experience.hopeless(command.command):
             raise NoAnswerError(hopeless)
         if self._experience:
-            patience = experience.patience(command.command, patience)
+            timeout = experience.timeout(command.command, timeout)
         is_prompt = experience.is_prompt(command.command)
         again = SOON_AGAIN if is_prompt else AGAIN
         begin = time.monotonic()
         times = 0
         while True:
             times += 1
-            with self._news:
-                self._looked_at = len(self._heard)
+            self._inbox.skip()
             sent = self.send(raw)
-            left = begin + patience - sent
+            left = begin + timeout - sent
             try:
-                heard = self.wait(
+                received = self.wait(
                     lambda m: answers(command, m) or isinstance(m, GetAll),
                     f"answer to {command.command.name}",
                     min(left, again),
@@ -300,19 +218,19 @@ class Wire:
                     remark = experience.remark(command.command)
                     if b"\n" in raw[:-1]:
                         remark += "; its frame has a 0x0A within, which is not its end"
-                    experience.unanswered(command.command, patience)
+                    experience.unanswered(command.command, timeout)
                     raise NoAnswerError(f"{sent_so_often}{error}{remark}") from None
                 self.lost_answers += 1
                 continue
-            if isinstance(heard.message, GetAll):
+            if isinstance(received.message, GetAll):
                 raise RebootedError(
                     f"GET_ALL came instead of the answer to {command.command.name}: it has rebooted"
                 )
             if self._experience and times > 1 and not is_prompt:
                 sent = begin if self._all_come(command, times - 1) else sent
-            latency = heard.at - sent
+            latency = received.at - sent
             experience.answered(command.command, latency)
-            return Reply(heard.message, latency)
+            return Reply(received.message, latency)
 
     def _all_come(self, command: HostMessage, count: int) -> bool:
         """So many more answers: none was lost, they are late."""
@@ -323,28 +241,25 @@ class Wire:
             return False
         return True
 
-    def wait_for_boot(self, patience: float = PATIENCE) -> Heard:
+    def wait_for_boot(self, timeout: float = TIMEOUT) -> Received:
         """The next GET_ALL."""
-        return self.wait(lambda m: isinstance(m, GetAll), "GET_ALL", patience)
+        return self.wait(lambda m: isinstance(m, GetAll), "GET_ALL", timeout)
 
-    def wait_for_report(self, patience: float = PATIENCE) -> Heard:
+    def wait_for_report(self, timeout: float = TIMEOUT) -> Received:
         """The next report."""
-        return self.wait(lambda m: isinstance(m, AdvRprt | AdvRprt2), "report", patience)
+        return self.wait(lambda m: isinstance(m, AdvRprt | AdvRprt2), "report", timeout)
 
-    def lost(self, patience: float = PATIENCE) -> PortError:
+    def lost(self, timeout: float = TIMEOUT) -> PortError:
         """Wait until the port is gone."""
-        with self._news:
-            if not self._news.wait_for(lambda: self._loss, patience):
-                raise NoAnswerError(f"{self._path} is still there")
-            assert self._loss
-            return self._loss
+        loss = self._inbox.loss(timeout)
+        if loss is None:
+            raise NoAnswerError(f"{self._line.path} is still there")
+        return loss
 
     def listen(self, seconds: float) -> None:
-        """Let so much time pass; what is heard meanwhile is in `heard`."""
-        with self._news:
-            self._news.wait_for(lambda: self._loss, seconds)
-            if self._loss:
-                raise self._loss
+        """Let so much time pass; what comes meanwhile is in `received`."""
+        if loss := self._inbox.loss(seconds):
+            raise loss
 
     def what_is_wrong(self) -> str:
         """What the frames have in common that are not understood, or ""."""
@@ -360,46 +275,12 @@ class Wire:
             f"frame, {counters.crc_errors} CRC errors{self.what_is_wrong()}"
         )
 
-    # --- in the thread
-
-    def _in_loop(self, what: Coroutine[Any, Any, T]) -> T:
-        if self._loop.is_closed():
-            what.close()
-            raise PortError(self._path, "is not open here")
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
-
-    async def _start(self) -> None:
-        assert self._port
-        self._reader = asyncio.get_running_loop().create_task(self._read(self._port), name="read")
-
-    async def _read(self, port: Port) -> None:
-        while True:
-            try:
-                data = await port.read(IDLE)
-            except PortError as error:
-                with self._news:
-                    self._loss = error
-                    self._news.notify_all()
-                return
-            now = time.monotonic()
-            self._sample.feed(data)
-            found = self._scanner.feed(data) if data else self._scanner.flush()
-            if not self._tell_device_id:
-                found = [without_device_id(m) if isinstance(m, DeviceId) else m for m in found]
-            if found:
-                with self._news:
-                    self._heard += [Heard(now, message) for message in found]
-                    self._news.notify_all()
-
-    async def _stop(self) -> None:
-        if self._reader:
-            self._reader.cancel()
-            await asyncio.wait([self._reader])
-        if self._port:
-            await self._port.close()
-
-    def _end_loop(self) -> None:
-        self._in_loop(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+    def _receive(self, data: bytes) -> None:
+        """Called in the thread of the line."""
+        now = time.monotonic()
+        self._sample.feed(data)
+        found = self._scanner.feed(data) if data else self._scanner.flush()
+        if not self._tell_device_id:
+            found = [without_device_id(m) if isinstance(m, DeviceId) else m for m in found]
+        if found:
+            self._inbox.add(Received(now, message) for message in found)

@@ -216,7 +216,7 @@ def test_an_emulator_that_says_nothing_is_not_waited_for(
     stub.write_text("#!/bin/sh\nexec sleep 300\n")
     stub.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr("hil.emulated.PATIENCE", 0.2)
+    monkeypatch.setattr("hil.emulated.TIMEOUT", 0.2)
     rig = QemuRig()
     try:
         with pytest.raises(RigError, match="says nothing"):

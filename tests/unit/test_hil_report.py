@@ -8,12 +8,13 @@ from hil.board import kind_of
 from hil.cable import Faults
 from hil.figures import Figure, Figures, more_are_needed, percentile
 from hil.identity import Identity
+from hil.inbox import kind
 from hil.page import page
 from hil.report import as_json
 from hil.results import Result, Run
 from hil.rig import Setup
 from hil.simulated import Generator
-from hil.wire import OURS, _kind, without_device_id
+from hil.wire import OURS, without_device_id
 
 
 def reports(air: Air, count: int) -> list[AdvRprt2]:
@@ -179,6 +180,6 @@ def test_a_board_is_identified_by_address_only() -> None:
 
 
 def test_what_came_instead_is_named() -> None:
-    assert _kind(Ack(0x0B, False)) == "ACK of SET_CH_38"
-    assert _kind(Ack(0xEE, True)) == "ACK of 0xEE"
-    assert _kind(GetAll()) == "GET_ALL"
+    assert kind(Ack(0x0B, False)) == "ACK of SET_CH_38"
+    assert kind(Ack(0xEE, True)) == "ACK of 0xEE"
+    assert kind(GetAll()) == "GET_ALL"
