@@ -304,20 +304,16 @@ class FrameScanner(Generic[T]):
         skipped = self._skipped
         offset = self._tail_offset
         end = len(data)
-        position = framed = unknown = 0
+        position = framed = unknown = clean = 0  # clean: behind the last frame
         while True:
             header = data[position : position + 3]
             candidate = candidate_for(header)
             if candidate is None:
                 start = data.find(_STX, position)
                 if start < 0:
-                    if skipped is not None and position < end:
-                        skipped.append(data[position:])
                     position = end
                     break
                 if start > position:
-                    if skipped is not None:
-                        skipped.append(data[position:start])
                     position = start
                     continue
                 if position + 3 > end:
@@ -327,16 +323,12 @@ class FrameScanner(Generic[T]):
                     if candidate is None:
                         counters.length_errors += 1
                         position += 1
-                        if skipped is not None:
-                            skipped.append(_STX)
                         continue
                 elif look_for_unknown:
                     candidate = _candidate(header[1], self._reading(header[2], ()))
                 else:
                     unknown += 1
                     position += 1
-                    if skipped is not None:
-                        skipped.append(_STX)
                     continue
             total, unpack_from, build = candidate
             if position + total > end:
@@ -352,11 +344,14 @@ class FrameScanner(Generic[T]):
                 found.append(value)
                 tally[header[2]] += 1
                 framed += total
+                if position > clean and skipped is not None:
+                    skipped.append(data[clean:position])
                 position += total
+                clean = position
                 continue
             position += 1
-            if skipped is not None:
-                skipped.append(_STX)
+        if position > clean and skipped is not None:
+            skipped.append(data[clean:position])
         self._tail = data[position:]
         self._tail_offset = offset + position
         counters.unknown_commands += unknown
