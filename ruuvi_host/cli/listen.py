@@ -92,6 +92,9 @@ def command(
             if damage := status.damage:
                 click.echo(f"{status.path}: {damage.sentence}; {damage.remedy}", err=True)
         click.echo(sensors.summary(), err=True)
+        if not sensors.by_address and not every_company:
+            only = f"only company 0x{settings.fltr_id:04X} passes"
+            click.echo(f"{only}: --all shows what others send, too", err=True)
 
 
 def _json_line(reading: Reading) -> str:

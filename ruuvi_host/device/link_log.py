@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from firmware_protocol.messages import DeviceId, address_text
+from firmware_protocol.messages import DeviceId, SetAll, address_text
 from ruuvi_host.clock import Clock
 from ruuvi_host.errors import DeviceError
 from ruuvi_host.logs import Repeated
@@ -131,22 +131,26 @@ class LinkLog:
         if damage and self._limits.damages.due():
             self._warning("%s; %s", damage.sentence, damage.remedy)
 
-    def quiet(self, seconds: float, damage: LineDamage | None) -> None:
-        """No reports. damage: of the line, which then is the first thing to look at."""
+    def quiet(self, seconds: float, damage: LineDamage | None, scan: SetAll) -> None:
+        """No reports. damage: of the line, which then is the first thing to look at. scan: what
+        the coprocessor is configured with."""
         if not self._limits.quiet_times.due():
             return
         self._reports_line_owed = True
+        only = ""
+        if scan.fltr_tags:
+            only = f" Only company 0x{scan.fltr_id:04X} passes (company_use_filtering)."
         if damage:
             self._warning(
                 "no reports for %.0f s, though the coprocessor answers. %s; %s. If that is in "
-                "order: is a sensor in range, and does the filter let it through?",
-                *(seconds, damage.sentence, damage.remedy),
+                "order: is a sensor in range, and does the filter let it through?%s",
+                *(seconds, damage.sentence, damage.remedy, only),
             )
         else:
             self._warning(
                 "no reports for %.0f s, though the coprocessor answers: is a sensor in range, and "
-                "does the filter let it through?",
-                seconds,
+                "does the filter let it through?%s",
+                *(seconds, only),
             )
 
     def reports_again(self) -> None:

@@ -152,7 +152,7 @@ class Supervisor:
                 log.damaged(self._damage())
             case Quiet():
                 history.is_quiet = True
-                log.quiet(self._settings.quiet, self._damage())
+                log.quiet(self._settings.quiet, self._damage(), self._scan)
         self._listener(event, now)
 
     def _damage(self) -> LineDamage | None:

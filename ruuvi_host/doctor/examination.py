@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 from firmware_protocol.events import Event, Identified, Ready, Received
-from firmware_protocol.messages import DeviceId
+from firmware_protocol.messages import DeviceId, SetAll
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.load import Loaded
@@ -54,6 +54,8 @@ async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[F
     yield judgement.running(document, problem)
     if document:
         for finding in judgement.accounting(document):
+            yield finding
+        for finding in judgement.drops(document):
             yield finding
     folder = StateDirectory.look_into(state)
     known = folder.load_gateway()
@@ -116,7 +118,7 @@ async def _port(
     if document:
         for told in document["coprocessors"]:
             if told["port"] == path:
-                for finding in await _listed(_judged, told, None, document["pid"]):
+                for finding in await _listed(_judged, told, None, config.scan, document["pid"]):
                     yield finding
                 return
     supervisor = Supervisor(settings, config.scan, seen.on_event, SystemClock())
@@ -131,7 +133,7 @@ async def _port(
     status = supervisor.status
     if seen.was_ready and status.state not in (LinkState.READY, LinkState.QUIET):
         status = replace(status, state=LinkState.READY)  # the listening has ended, and with it this
-    for finding in await _listed(_judged, link_document(status, 0.0), LISTEN):
+    for finding in await _listed(_judged, link_document(status, 0.0), LISTEN, config.scan):
         yield finding
 
 
@@ -143,10 +145,10 @@ async def _listed(
 
 
 def _judged(
-    told: dict[str, Any], looked: float | None, host: int | None = None
+    told: dict[str, Any], looked: float | None, scan: SetAll, host: int | None = None
 ) -> Iterator[Finding]:
     """The serial side of one coprocessor, and who shares it. host: the process that runs."""
-    yield from judgement.link(told, looked)
+    yield from judgement.link(told, looked, scan)
     path = told["path"]
     others = who_else_has(path, but=host) if "://" not in path else ""
     if others and not any(taker in others for taker in TAKERS):

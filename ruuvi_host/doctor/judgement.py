@@ -10,9 +10,12 @@ from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import EARLIEST
 from ruuvi_host.config.problems import Problem, Severity
 from ruuvi_host.device.trouble import TAKERS
+from ruuvi_host.monitoring.dropped import dropped
 from ruuvi_host.monitoring.link_status import LinkState
 
 RUUVI_ID = 0x0499
+QUIET = 300.0
+"""Seconds without a report that are worth a warning."""
 NOISE = 0.001
 """Part of the frames that may be damaged before it is worth a warning. At rest it is none."""
 LOW_DISK, NO_DISK = 100 << 20, 5 << 20
@@ -111,10 +114,13 @@ def clock(
     return Finding("clock", Level.FAULT, sentence, remedy)
 
 
-def link(told: dict[str, Any], looked: float | None = None) -> Iterator[Finding]:
+def link(
+    told: dict[str, Any], looked: float | None = None, scan: SetAll | None = None
+) -> Iterator[Finding]:
     """The serial side of one coprocessor, as in `status --json`.
 
     looked: seconds for which it was listened to for this; None: a host runs and has counted.
+    scan: what it is configured with.
     """
     topic = f"coprocessor {told['port']}"
     damage = told["damage"]
@@ -130,8 +136,16 @@ def link(told: dict[str, Any], looked: float | None = None) -> Iterator[Finding]
     counters = told["counters"]
     if damage:
         yield _damage(topic, damage)
-    if counters["reports"]:
+    only = ""
+    if scan and scan.fltr_tags:
+        only = f"; only company 0x{scan.fltr_id:04X} passes, see company_use_filtering"
+    quiet = told["seconds_since_report"] or 0.0
+    if counters["reports"] and (looked or quiet < QUIET):
         yield Finding(f"{topic}, radio", Level.OK, f"reports {counters['reports']}")
+    elif counters["reports"]:
+        sentence = f"reports {counters['reports']}, the last one {quiet / 60:.0f} min ago"
+        remedy = f"see whether there is a sensor near, and what passes{only}"
+        yield Finding(f"{topic}, radio", Level.WARNING, sentence, remedy)
     else:
         within = f" within {looked:.0f} s" if looked else ""
         yield Finding(
@@ -141,7 +155,7 @@ def link(told: dict[str, Any], looked: float | None = None) -> Iterator[Finding]
             "fix its line first"
             if damage
             else "see whether there is a sensor near, its antenna, and what the scan settings let "
-            "pass",
+            f"pass{only}",
         )
     if not damage:
         yield _line(topic, counters)
@@ -234,6 +248,14 @@ def running(document: dict[str, Any] | None, problem: str = "") -> Finding:
     health = document["health"]
     level = {"degraded": Level.WARNING, "fault": Level.FAULT}.get(health["level"], Level.OK)
     return Finding("host", level, f"runs as process {document['pid']}: {health['sentence']}")
+
+
+def drops(document: dict[str, Any]) -> Iterator[Finding]:
+    """What a running host has dropped because of a setting or a size."""
+    targets = [(target["name"], target["counters"]) for target in document["targets"]]
+    for drop in dropped(document["intake"], targets):
+        level = Level.OK if drop.wanted else Level.WARNING
+        yield Finding(f"{drop.where}, limits", level, f"{drop.what}: {drop.count}", drop.remedy)
 
 
 def accounting(document: dict[str, Any]) -> Iterator[Finding]:

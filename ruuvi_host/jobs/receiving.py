@@ -56,6 +56,9 @@ class Receiving:
         if self._gateway:
             self.identified.set()
         self.configured = asyncio.Event()
+        self._scan = config.scan
+        self._ready: dict[str, float] = {}
+        """When each coprocessor was first configured."""
         self._answered: dict[str, float] = {}
         """When each coprocessor was last seen to answer; before the first time: looked at."""
 
@@ -85,6 +88,7 @@ class Receiving:
 
     def reconfigure(self, config: Config) -> None:
         """Send the coprocessors their settings again."""
+        self._scan = config.scan
         self._coprocessors.reconfigure(config.scan)
         if config.trust_clock:
             self.wall.trust()
@@ -132,7 +136,11 @@ class Receiving:
         damage = status.damage
         lasts = damage is not None and damage.lasts and damage.is_recent(now)
         said = damage.sentence if damage and lasts else ""
-        return LinkFacts(status.name, answers, present, answered, status.reported, said)
+        return LinkFacts(
+            *(status.name, answers, present, answered, status.reported, said),
+            ready=self._ready.get(status.name),
+            company=self._scan.fltr_id if self._scan.fltr_tags else None,
+        )
 
     def _on_event(self, source: int, event: Event, now: float) -> None:
         """What a coprocessor tells. Called inside the reader: must not wait."""
@@ -147,6 +155,7 @@ class Receiving:
                     self._state.save_gateway(device)
                 self.identified.set()
             case Ready():
+                self._ready.setdefault(self.statuses[source].name, now)
                 self.configured.set()
 
 

@@ -9,7 +9,8 @@ from ruuvi_host import __version__
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.monitoring.accounting import Account, accounts
-from ruuvi_host.monitoring.counters import Counters
+from ruuvi_host.monitoring.counters import Counters, flat
+from ruuvi_host.monitoring.dropped import Drop, Watched, dropped
 from ruuvi_host.monitoring.health import Finding, HostFacts, Level, judge
 from ruuvi_host.monitoring.overview import MOST_MISSED, Overview
 
@@ -20,12 +21,13 @@ log = logging.getLogger(__name__)
 
 
 class Reporting:
-    """Gathers what the two sides of a host know. Changes nothing."""
+    """Gathers what the two sides of a host know. Changes nothing in them."""
 
     def __init__(self, receiving: Receiving, relaying: Relaying) -> None:
         self._receiving = receiving
         self._relaying = relaying
         self._began = receiving.clock.monotonic()
+        self._dropped = Watched()
 
     def facts(self) -> HostFacts:
         """What health is judged from."""
@@ -33,10 +35,22 @@ class Reporting:
         return HostFacts(
             *(self._receiving.link_facts(), relaying.relays.facts(), relaying.hindrance),
             others=[
-                Finding(Level.DEGRADED, f"configuration: {fault}")
-                for fault in relaying.faults[:MOST_FAULTS]
+                *(
+                    Finding(Level.DEGRADED, f"configuration: {fault}")
+                    for fault in relaying.faults[:MOST_FAULTS]
+                ),
+                *(Finding(Level.OK, str(drop)) for drop in self._look_at_drops()),
             ],
         )
+
+    def _look_at_drops(self) -> tuple[Drop, ...]:
+        """Those of late. The first of each kind gets a line in the log."""
+        targets = [(name, flat(counted)) for name, counted in self._relaying.relays.counters()]
+        drops = dropped(flat(self._receiving.table.counters), targets)
+        looked = self._dropped.look(drops, self._receiving.clock.monotonic())
+        for drop in looked.first:
+            log.log(logging.INFO if drop.wanted else logging.WARNING, "%s", drop)
+        return looked.recent
 
     def accounts(self) -> list[Account]:
         """Where every byte, report and batch has gone."""

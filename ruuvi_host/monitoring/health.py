@@ -21,6 +21,8 @@ LOSING_PATIENCE = 300.0
 """Seconds for which what waits for a target may be in memory only, if a new start may help."""
 WRITING = 10.0
 """Seconds that writing may take without being worth a word."""
+FILTERED_QUIET = 300.0
+"""Seconds without a report after which the filter of the coprocessor is named."""
 QUIET = 120.0
 """Seconds without a report that are worth mentioning."""
 
@@ -48,6 +50,10 @@ class LinkFacts:
     """When it last sent a report."""
     damage: str = ""
     """What damages the bytes of its line, while that lasts; empty: nothing."""
+    ready: float | None = None
+    """When it was first configured."""
+    company: int | None = None
+    """The only company whose data passes; None: that of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +167,15 @@ def _link(link: LinkFacts, now: float, *, excused: bool) -> Finding:
     if link.answers and link.damage:
         return Finding(Level.DEGRADED, f"{link.name}: {link.damage}")
     if link.answers:
+        heard = link.ready if link.reported is None else link.reported
+        only = ""
+        if link.company is not None and heard is not None and now - heard >= FILTERED_QUIET:
+            only = f"; only company 0x{link.company:04X} passes (company_use_filtering)"
         if link.reported is None:
-            return Finding(Level.OK, "no reports yet")
+            return Finding(Level.OK, f"no reports yet{only}")
         if (quiet := now - link.reported) >= QUIET:
-            return Finding(Level.OK, f"no reports for {_minutes(quiet)}, the coprocessor answers")
+            said = f"no reports for {_minutes(quiet)}, the coprocessor answers{only}"
+            return Finding(Level.OK, said)
         return Finding(Level.OK, "reports flow")
     silent = now - link.answered
     if not link.present:

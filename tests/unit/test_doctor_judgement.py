@@ -126,6 +126,13 @@ def test_one_that_hears_nothing() -> None:
     deaf = GOOD | {"state": LinkState.QUIET.value}
     assert told(link(deaf, 8.0))[1] == (WARNING, "it answers, and has reported nothing within 8 s")
     assert told(link(deaf))[1] == (WARNING, "it answers, and has reported nothing")
+    only = "only company 0x0499 passes, see company_use_filtering"
+    assert list(link(deaf, 8.0, SetAll()))[1].remedy.endswith(only)
+    assert only not in list(link(deaf, 8.0, SetAll(fltr_tags=False)))[1].remedy
+    heard = GOOD | {"counters": GOOD["counters"] | {"reports": 5}, "seconds_since_report": 300.0}
+    radio = list(link(heard, None, SetAll()))[1]
+    assert (radio.level, radio.remedy.endswith(only)) == (WARNING, True)
+    assert list(link(heard | {"seconds_since_report": 299.0}, None, SetAll()))[1].level is OK
 
 
 @pytest.mark.parametrize(

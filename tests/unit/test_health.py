@@ -252,3 +252,15 @@ def test_what_is_judged_elsewhere_is_said_and_no_reason_to_end() -> None:
     fault = Finding(Level.DEGRADED, "configuration: scan_filter_list: nothing passes")
     health = judge(HostFacts([LINK], [TARGET], others=[fault]), NOW)
     assert (health.level, health.sentence) == (Level.DEGRADED, fault.sentence)
+
+
+def test_the_filter_of_the_coprocessor_is_named_after_five_minutes() -> None:
+    def said(heard: float, company: int | None, *, reported: bool) -> str:
+        times = {"reported": heard} if reported else {"reported": None, "ready": heard}
+        return judge(HostFacts([replace(LINK, company=company, **times)], []), NOW).sentence
+
+    only = "; only company 0x0499 passes (company_use_filtering)"
+    for reported in (True, False):
+        assert said(NOW - 300, 0x0499, reported=reported).endswith(only)
+        assert only not in said(NOW - 299, 0x0499, reported=reported)
+        assert only not in said(NOW - 300, None, reported=reported)

@@ -5,7 +5,7 @@ import logging
 import pytest
 from conftest import ManualClock
 
-from firmware_protocol.messages import DeviceId
+from firmware_protocol.messages import DeviceId, SetAll
 from ruuvi_host.device.link_log import LinkLog
 from ruuvi_host.errors import PortError
 from ruuvi_host.monitoring.link_status import LineDamage
@@ -72,11 +72,11 @@ def test_the_last_line_tells_how_it_is(reader: Reader) -> None:
 
 def test_quiet_times_are_told_once_in_a_while(reader: Reader) -> None:
     for _ in range(5):
-        reader.link.quiet(50, None)
+        reader.link.quiet(50, None, SetAll(fltr_id=0x4C))
         reader.link.reports_again()
     assert reader.lines() == [
         "no reports for 50 s, though the coprocessor answers: is a sensor in range, and does the "
-        "filter let it through?",
+        "filter let it through? Only company 0x004C passes (company_use_filtering).",
         "reports are coming in again",
     ]
 
@@ -85,7 +85,7 @@ def test_damage_is_told_before_the_sensors_are_suspected(reader: Reader) -> None
     damage = LineDamage(100, 40, 5, 9.0, 0.0, True, "telnet", False, "40 % are damaged", "do this")
     reader.link.damaged(damage)
     reader.link.damaged(damage)
-    reader.link.quiet(50, damage)
+    reader.link.quiet(50, damage, SetAll(fltr_tags=False))
     assert reader.lines() == [
         "40 % are damaged; do this",
         "no reports for 50 s, though the coprocessor answers. 40 % are damaged; do this. If that "
