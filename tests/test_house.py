@@ -50,6 +50,7 @@ PACKAGE = "ruuvi_host"  # has no room and no imports: it holds the version, whic
 PURE = (
     *("firmware_protocol", "ruuvi_host.formats", "ruuvi_host.intake"),
     *("ruuvi_host.monitoring.accounting", "ruuvi_host.monitoring.counters"),
+    "ruuvi_host.monitoring.dropped",
     *(
         "ruuvi_host.monitoring.health",
         "ruuvi_host.monitoring.overview",
