@@ -8,7 +8,7 @@ from firmware_protocol.messages import DeviceId, GetAll, GetDeviceId, SetAll, ad
 
 from .figures import Figures
 from .identity import UNKNOWN
-from .marks import needs, setup
+from .marks import needs, with_setup
 from .plugin import Board
 from .rig import Ability, Setup
 from .wire import TIMEOUT, NoAnswerError, Wire
@@ -85,7 +85,7 @@ def test_reset_forgets_the_settings(board: Board, wire: Wire) -> None:
 
 
 @needs("setup", "generate")
-@setup(watchdog=WATCHDOG)
+@with_setup(watchdog=WATCHDOG)
 def test_watchdog_without_reports(board: Board, wire: Wire, figures: Figures) -> None:
     """Configured and hearing nothing it resets itself, again and again, and asks each time.
 
@@ -124,7 +124,7 @@ def test_watchdog_of_a_board(board: Board, wire: Wire, figures: Figures) -> None
 
 
 @needs("setup", "generate")
-@setup(watchdog=WATCHDOG)
+@with_setup(watchdog=WATCHDOG)
 def test_reports_feed_the_watchdog(wire: Wire) -> None:
     """As long as there is something to report it does not reset itself."""
     wire.command(SetAll(fltr_id=0x8200 | 31, fltr_tags=False, max_adv_len=0))
@@ -134,7 +134,7 @@ def test_reports_feed_the_watchdog(wire: Wire) -> None:
 
 
 @needs("setup", "generate")
-@setup(watchdog=WATCHDOG)
+@with_setup(watchdog=WATCHDOG)
 def test_commands_do_not_feed_the_watchdog(board: Board, wire: Wire) -> None:
     """GET_DEVICE_ID keeps firmware 1.0.0 alive, but not 2.0.0."""
     wire.command(SetAll(fltr_id=0x8000, fltr_tags=False, max_adv_len=0))

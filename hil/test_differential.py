@@ -23,7 +23,7 @@ from firmware_protocol.messages import (
 
 from .air import Air, Pattern
 from .figures import Figures
-from .marks import needs, setup
+from .marks import needs, with_setup
 from .plugin import Board
 from .sequences import damaged, frames, misfits, raw_frames, whole
 from .simulated import SimulatedBoard
@@ -199,7 +199,7 @@ def machine(pair: Pair) -> type[RuleBasedStateMachine]:
 
 
 @needs("setup", "reset")
-@setup(watchdog=NO_WATCHDOG)
+@with_setup(watchdog=NO_WATCHDOG)
 def test_simulator_and_firmware_agree(
     board: Board, wire: Wire, figures: Figures, pytestconfig: pytest.Config
 ) -> None:

@@ -9,7 +9,7 @@ from .air import Air, Pattern
 from .cable import Faults
 from .figures import Figures
 from .host import TIMEOUT, Host
-from .marks import needs, setup
+from .marks import needs, with_setup
 from .plugin import Board, open_wire
 
 pytestmark = needs("answer")
@@ -62,7 +62,7 @@ def test_notices_a_reboot(board: Board, figures: Figures) -> None:
 
 
 @needs("setup")
-@setup(watchdog=2.0)
+@with_setup(watchdog=2.0)
 def test_lives_with_the_watchdog(board: Board, figures: Figures) -> None:
     """Nothing passes the filter: the board resets itself each time, and is configured again."""
     with host(board, DEAF) as us:

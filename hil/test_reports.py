@@ -7,7 +7,7 @@ from firmware_protocol.scan import company_id
 
 from .air import TAGS, Air, Pattern, counters, loss
 from .figures import Figures
-from .marks import generation, needs, setup
+from .marks import generation, needs, with_setup
 from .plugin import Board
 from .wire import Wire
 
@@ -73,7 +73,7 @@ def test_overload(board: Board, wire: Wire, figures: Figures) -> None:
     figures.measure("lost on the board", 100 * found.before / total, "%", low=low)
 
 
-@setup(transmit="faithful")
+@with_setup(transmit="faithful")
 @generation("2.0.0")
 def test_collisions(wire: Wire, figures: Figures) -> None:
     """The official transmitter, random arrivals: at 50/s of 31 bytes about 30 % are lost, though
@@ -92,7 +92,7 @@ def test_collisions(wire: Wire, figures: Figures) -> None:
 
 
 @needs("line_speed", "setup")
-@setup(baud=57600)
+@with_setup(baud=57600)
 def test_half_the_speed(board: Board, wire: Wire, figures: Figures) -> None:
     """At 57,600 baud the line carries half as much, and nothing else changes."""
     air = Air(None)
