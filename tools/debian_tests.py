@@ -35,10 +35,12 @@ SUITE = "trixie"
 DEFAULT_TESTS = ("tests/unit", "tests/property")
 
 PACKAGES = {
+    "anyio": "python3-anyio",
     "click": "python3-click",
     "crcmod": "python3-crcmod",
     "cryptography": "python3-cryptography",
     "fastjsonschema": "python3-fastjsonschema",
+    "httpcore": "python3-httpcore",
     "httpx": "python3-httpx",
     "hypothesis": "python3-hypothesis",
     "idna": "python3-idna",
