@@ -159,7 +159,6 @@ def _identity(loaded: Loaded, targets: list[Target], *, asked: bool, simulate: b
     if known and not asked:
         return known
     if not loaded.config.coprocessors:
-        raise ConfigError(
-            "--port", "the coprocessor's id signs, and none is known yet: name its port"
-        )
+        why = "name it: the id of the coprocessor, which signs the batches, is not known yet"
+        raise ConfigError("--port", why)
     return run_once(identify(loaded.config.coprocessors[0]))

@@ -89,7 +89,7 @@ def test_another_key_than_the_server_expects() -> None:
         (["--url", "https://network.ruuvi.com/x", "--simulate"], "never sent to Ruuvi"),
         (
             ["--url", "http://127.0.0.1:9/", "--state-dir", "/nonexistent"],
-            "--port: the coprocessor",
+            "--port: name it",
         ),
         (["--simulate", "--set", "use_http=1x"], "use_http = 1x: must be true or false"),
         (["--simulate", "--config", "/nonexistent"], "/nonexistent: cannot be read"),
