@@ -46,6 +46,8 @@ class Outbox:
         """Of the attempt under way, or of the last one."""
         self._before_newest: Waiting | None = None
         """At the end: made before the newest one, and not tried either."""
+        self._lost_before = 0
+        """Reports that were lost before the end began."""
         self._name = name
         self._durable = durable
 
@@ -135,6 +137,7 @@ class Outbox:
 
     def put_last(self, waiting: Waiting | None) -> None:
         """The last batch; None: nothing has changed. No empty one is delivered any more."""
+        self._lost_before = self.spool.counters.lost_reports
         if self.newest and not self.newest.batch.advertisements:
             self.newest = None
             self._drop_empty()
@@ -166,12 +169,16 @@ class Outbox:
 
     async def close(self) -> None:
         """Nothing is delivered any more. Raises SpoolError if something could not be written."""
-        self.let_go()
+        in_hand = [w for w in (self.current, self._before_newest, self.newest) if w]
         try:
             async with asyncio.timeout(DISK_GRACE):
+                for waiting in in_hand:  # perhaps the disk was only slow before
+                    if waiting.batch.advertisements and not waiting.kept:
+                        await self.spool.add(waiting)
                 await self.spool.close()
         except TimeoutError:
             self._disk_hangs()
+        self.let_go()
         (batches, reports), counters = self.spool.only_in_memory, self.spool.counters
         counters.lost += batches
         counters.lost_reports += reports
@@ -179,8 +186,8 @@ class Outbox:
         counters.kept_reports = self.spool.reports - reports
         if counters.kept:
             log.warning("%s: kept for the next run: batches %d", self._name, counters.kept)
-        if batches:
-            log.error("%s: reports lost %d", self._name, reports)
+        if lost := counters.lost_reports - self._lost_before:
+            log.error("%s: reports lost %d", self._name, lost)
             raise SpoolError(str(self.spool.path), "undelivered data could not be written")
 
     async def _set_aside(self, waiting: Waiting) -> None:

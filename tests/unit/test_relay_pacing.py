@@ -222,6 +222,33 @@ def test_a_disk_that_hangs_does_not_hold_up_the_end(caplog: pytest.LogCaptureFix
     assert "the disk does not answer" in caplog.text
 
 
+class SlowAtFirst(AtOnce):
+    """A disk whose first job takes longer than the end waits for it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._free = 0.0
+
+    def submit(self, job: Callable[[], None]) -> None:
+        if not self._free:
+            self._free = now() + 1.5
+        asyncio.get_running_loop().call_at(max(self._free, now()), job)
+
+
+def test_a_disk_that_is_slow_at_the_end_gets_what_was_never_handed_to_it() -> None:
+    async def main() -> None:
+        world = World(repeat(ACCEPTED), takes=repeat(100.0), disk=SlowAtFirst)
+        world.hear(1)
+        await world.run(1)  # an attempt that hangs
+        world.hear(2)
+        await world.relay.finish(3)
+        assert world.counters.kept == world.counters.kept_reports == 2
+        assert world.counters.lost == 0
+        assert left(world) == [[1], [2]]
+
+    jump_through(main())
+
+
 # -- readiness ------------------------------------------------------------------------------------
 
 
@@ -331,5 +358,6 @@ def test_what_a_disk_that_hangs_did_not_take_is_counted() -> None:
         with pytest.raises(SpoolError):
             await outbox.close()
         assert world.counters.lost == world.counters.lost_reports == 3
+        assert world.counters.kept == 0
 
     jump_through(main())
