@@ -88,11 +88,11 @@ def command(
         if not isinstance(error, BrokenPipeError):
             raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
     finally:
-        for status in statuses:
-            if damage := status.damage:
-                click.echo(f"{status.path}: {damage.sentence}; {damage.remedy}", err=True)
+        damaged = [(s.path, s.damage) for s in statuses if s.damage]
+        for path, damage in damaged:
+            click.echo(f"{path}: {damage.sentence}; {damage.remedy}", err=True)
         click.echo(sensors.summary(), err=True)
-        if not sensors.by_address and not every_company:
+        if not sensors.by_address and not every_company and not damaged:
             only = f"only company 0x{settings.fltr_id:04X} passes"
             click.echo(f"{only}: --all shows what others send, too", err=True)
 
