@@ -266,7 +266,7 @@ def test_run_under_systemd(tmp_path: Path, systemd: Systemd) -> None:
         with ruuvi_host("run", *options, env=environment) as host:
             systemd.wait_for("READY=1")
             systemd.wait_for("WATCHDOG=1")
-            assert any(line.startswith("STATUS=reports flow; custom: ") for line in systemd.told)
+            systemd.wait_for("STATUS=reports flow; custom: ")
             os.kill(host.pid, signal.SIGHUP)
             reloading = systemd.wait_for("RELOADING=1")
             assert int(reloading.partition("MONOTONIC_USEC=")[2]) <= monotonic_ns() // 1000
