@@ -112,7 +112,8 @@ def main() -> int:
             stop(f"{command} is not installed (Debian package {package})")
     if os.geteuid() != 0:
         stop("only root can make a root file system and go into it: sudo, or a container")
-    signal.signal(signal.SIGTERM, _ended)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, _ended)
     with root_of(options.root) as root:
         make(root, options)
         shutil.rmtree(root / "src", ignore_errors=True)
