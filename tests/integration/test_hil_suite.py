@@ -12,7 +12,7 @@ import pytest
 from lines import Pty
 from programs import COMMAND, simulated
 
-from firmware_protocol.messages import GetDeviceId
+from firmware_protocol.messages import DeviceId, GetDeviceId
 from hil.emulated import NativeRig, QemuRig
 from hil.firmware.build import missing
 from hil.rig import RigError, Setup
@@ -196,14 +196,20 @@ def test_a_firmware_that_ends_takes_its_port_with_it() -> None:
         assert rig.trouble() == ""
         assert rig._process
         with Wire(rig.path) as wire:
-            wire.command(GetDeviceId())  # its GET_ALL may have come before
+            wire.send(
+                GetDeviceId().to_frame()
+            )  # its GET_ALL may have come before the port was open
+            wire.wait(lambda m: isinstance(m, DeviceId), "DEVICE_ID")
             rig._process.kill()
             wire.lost()
         rig._process.wait()
         assert rig.trouble() == "the firmware: has ended, killed by signal 9"
         rig.start(Setup())
         with Wire(rig.path) as wire:
-            wire.command(GetDeviceId())  # its GET_ALL may have come before
+            wire.send(
+                GetDeviceId().to_frame()
+            )  # its GET_ALL may have come before the port was open
+            wire.wait(lambda m: isinstance(m, DeviceId), "DEVICE_ID")
     finally:
         rig.stop()
 
