@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -199,6 +200,8 @@ def compare(
     revision: str, benchmarks: list[list[Figure]], rounds: int, *, as_one_object: bool
 ) -> None:
     """The work tree, as it is now, against a revision. Raises GitError, BuildError."""
+    for signum in (signal.SIGTERM, signal.SIGHUP):  # else both copies would stay
+        signal.signal(signum, lambda signum, frame: sys.exit(128 + signum))
     with TemporaryDirectory(prefix="ruuvi-host-bench-") as folder:
         # Both are copies: what is edited meanwhile does not count, and no path is longer.
         roots = Path(folder, "new"), Path(folder, "old")

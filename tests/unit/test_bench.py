@@ -1,7 +1,9 @@
 """tools/bench.py runs and tells; how fast anything is, is not tested."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -178,6 +180,20 @@ def test_seven_rounds_at_least() -> None:
     ran = bench("--against", "HEAD", "--rounds", "6")
     assert ran.returncode == 2
     assert "7 rounds or more" in ran.stderr
+
+
+@pytest.mark.skipif(not (BENCH.parents[1] / ".git").exists(), reason="no git repository here")
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+def test_a_comparison_that_is_ended_leaves_nothing(tmp_path: Path) -> None:
+    """Both builds are in copies, in the folder for temporary files."""
+    command = [sys.executable, str(BENCH), "--against", "HEAD", "--only", "line-200-cpu"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as comparison:
+        while not list(tmp_path.glob("*/old/tools/bench.py")):
+            assert comparison.poll() is None
+        comparison.terminate()
+        assert comparison.wait() == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
 
 
 def git(folder: Path, *arguments: str) -> None:
