@@ -89,7 +89,11 @@ class Relays:
 
         Raises SpoolError if data is lost.
         """
-        await together(**{relay.name: relay.finish(seconds) for relay in self._relays})
+        ends = (relay.finish(seconds) for relay in self._relays)
+        # A disk that fails for one must not cut short the end of the others.
+        for failure in await asyncio.gather(*ends, return_exceptions=True):
+            if failure:
+                raise failure
 
     def facts(self) -> list[TargetFacts]:
         """Of each, for the judgement of health."""
