@@ -4,6 +4,7 @@ Import it by name: `from conftest import ManualClock, load_vectors`.
 """
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ HERE = Path(__file__).parent
 
 # A failed assertion in a module that tests share tells its values, as one in a test does.
 pytest.register_assert_rewrite(*(path.stem for path in HERE.rglob("*.py")))
+
+# Under nohup every program that a test starts would inherit that a hang-up is ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A slow machine is not a failure.
 settings.register_profile(
