@@ -29,7 +29,9 @@ from time import perf_counter, process_time
 from figures.process import console_script, resident_mib
 
 from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.model import Config
+from ruuvi_host.config.sources import Inputs, Sources
 from ruuvi_host.config.targets import CUSTOM, HttpTarget
 from ruuvi_host.device import local
 from ruuvi_host.jobs import run as job
@@ -182,9 +184,10 @@ async def measure(name: str, case: Case, seconds: float, folder: str) -> Figures
             trust_clock=True,
             coprocessors=(CoprocessorSettings(line_of(flood)),),
         )
+        loaded = Loaded(config, Sources(Inputs()))
         state = StateDirectory.open(Path(folder))
         host = asyncio.create_task(
-            job.run(config, state, simulate=False, reload=lambda: config), name="host"
+            job.run(loaded, state, simulate=False, reload=lambda: loaded), name="host"
         )
         loop = _Loop()
         done = asyncio.create_task(asyncio.to_thread(line_of, flood))

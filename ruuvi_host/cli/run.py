@@ -132,10 +132,10 @@ def command(
     try:
         with _recording(capture_file, loaded, simulate=simulate) as taps:
             host = job.run(
-                loaded.config,
+                loaded,
                 state,
                 simulate=simulate,
-                reload=lambda: load().config,
+                reload=load,
                 taps=taps,
                 in_terminal=in_terminal,
                 debug=debug,

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from firmware_protocol.messages import SetAll
 from ruuvi_host.config.addresses import basic_authorization, check_url, split_user
 from ruuvi_host.config.advice import advise
+from ruuvi_host.config.api import ApiSettings, parse_listen, parse_names, parse_proxies
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
 from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
+from ruuvi_host.config.host_values import HostValues
 from ruuvi_host.config.model import Config, FilterSettings, Profile
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.sources import Sources
@@ -69,9 +71,26 @@ def build(sources: Sources) -> Config:
         network_watchdog=60.0 * host["watchdog.network_minutes"],
         exit_by_watchdog=host["watchdog.exit"],
         coprocessors=tuple(host.arrays["coprocessor"].made(problems)),
+        api=_api(host, problems),
     )
     faults = tuple(str(p) for p in problems.found if p.severity is Severity.FAULT)
     return replace(config, faults=faults)
+
+
+def _api(host: HostValues, problems: Problems) -> ApiSettings | None:
+    if not host["api.listen"]:
+        return None
+    try:
+        return ApiSettings(
+            parse_listen(host["api.listen"]),
+            parse_names(host["api.names"]),
+            parse_proxies(host["api.proxies"]),
+            host["api.check_local"],
+        )
+    except ConfigError as error:
+        origin = host.origins[error.key]
+        problems.add(error.key, error.problem, severity=Severity.ERROR, source=origin)
+        return None
 
 
 def _scan(gateway: GatewayConfig, problems: Problems) -> SetAll:

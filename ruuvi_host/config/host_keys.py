@@ -4,7 +4,7 @@ They stand in ruuvi-host.toml. `a.b` is key b of table [a]. The keys of tables t
 several times, as [[coprocessor]], are in `arrays`.
 """
 
-from ruuvi_host.config.keys import HostKey, choice, flag, path, text, whole
+from ruuvi_host.config.keys import HostKey, choice, flag, path, text, texts, whole
 
 HOST_KEYS: tuple[HostKey, ...] = (
     choice(
@@ -103,6 +103,27 @@ HOST_KEYS: tuple[HostKey, ...] = (
         "watchdog.exit",
         False,
         "End with exit code 5 when this is so for all servers, for systemd to restart.",
+    ),
+    text(
+        "api.listen",
+        "",
+        "Where the local API and the page of settings are served: HOST:PORT as 127.0.0.1:8080, "
+        "unix:PATH, or `systemd` for a socket that systemd has opened. Empty: nowhere.",
+    ),
+    texts(
+        "api.names",
+        "Further names under which the API may be asked, besides addresses, localhost, the name "
+        "of this machine and that of the gateway.",
+    ),
+    texts(
+        "api.proxies",
+        "Addresses or networks of reverse proxies. Of these alone the client's address is taken "
+        "from X-Forwarded-For.",
+    ),
+    flag(
+        "api.check_local",
+        False,
+        "Let the API check settings against servers on this machine and link-local addresses, too.",
     ),
     choice("log.level", ("info", "debug", "warning", "error"), "What is logged on stderr."),
     choice("log.format", ("text", "json"), "Lines for people, or JSON lines for programs."),

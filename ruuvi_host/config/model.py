@@ -10,6 +10,7 @@ from pathlib import Path
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.config.addresses import refuse_ruuvi
+from ruuvi_host.config.api import ApiSettings
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.config.targets import RUUVI, HttpTarget, Target
@@ -61,6 +62,8 @@ class Config:
     exit_by_watchdog: bool = False
     coprocessors: tuple[CoprocessorSettings, ...] = ()
     """The first one's address names the gateway."""
+    api: ApiSettings | None = None
+    """None: there is no local API."""
     faults: tuple[str, ...] = ()
     """What is wrong with it and does not keep the host from running."""
 

@@ -59,8 +59,7 @@ class Reporting:
 
     def document(self) -> dict[str, Any]:
         """What `ruuvi-host status` shows."""
-        now = self._receiving.clock.monotonic()
-        return self._overview(now).document(now)
+        return self.overview().document(self._receiving.clock.monotonic())
 
     def log_end(self) -> None:
         """All counters and the accounting, at the end of a run."""
@@ -77,7 +76,9 @@ class Reporting:
             level = logging.ERROR if account.unaccounted else logging.INFO
             log.log(level, "accounting: %s", account, extra={"account": account.document()})
 
-    def _overview(self, now: float) -> Overview:
+    def overview(self) -> Overview:
+        """All of it as values."""
+        now = self._receiving.clock.monotonic()
         table, facts = self._receiving.table, self.facts()
         most = table.missed_most(MOST_MISSED)
         return Overview(

@@ -3,16 +3,17 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
-from ruuvi_host.config.model import Config
+from ruuvi_host.config.load import Loaded
 from ruuvi_host.device.port import Tap
-from ruuvi_host.errors import ConfigError
+from ruuvi_host.jobs.configuration import Configuration, Reload
+from ruuvi_host.jobs.door import HostDoor
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.reporting import Reporting
@@ -32,12 +33,9 @@ log = logging.getLogger(__name__)
 STANDSTILL = 30.0
 """Seconds for which the event loop may stand still; nothing in it should take one."""
 
-Reload = Callable[[], Config]
-"""Reads the configuration again. Raises ConfigError, having changed nothing."""
-
 
 async def run(
-    config: Config,
+    loaded: Loaded,
     state: StateDirectory,
     *,
     simulate: bool,
@@ -46,7 +44,7 @@ async def run(
     in_terminal: bool = False,
     debug: bool = False,
 ) -> None:
-    """Run a host until cancelled, for a simulated board or the coprocessor of `config`.
+    """Run a host until cancelled, for a simulated board or the coprocessor of `loaded`.
 
     taps: of each coprocessor in turn; gets a copy of all its bytes. in_terminal: a SIGHUP that
     comes because the terminal is closed is a wish to stop. debug: assert the accounting all the
@@ -61,9 +59,9 @@ async def run(
         Standstill(STANDSTILL, stood_still) as standstill,
         _simulated() if simulate else nullcontext() as board,
     ):
-        coprocessors = (CoprocessorSettings(board.path),) if board else config.coprocessors
+        coprocessors = (CoprocessorSettings(board.path),) if board else loaded.config.coprocessors
         host = Host(
-            *(coprocessors, config, state, reload, starts.this, notifier, taps),
+            *(coprocessors, loaded, state, reload, starts.this, notifier, taps),
             in_terminal=in_terminal,
             debug=debug,
         )
@@ -91,7 +89,7 @@ class Host:
     def __init__(
         self,
         coprocessors: Sequence[CoprocessorSettings],
-        config: Config,
+        loaded: Loaded,
         state: StateDirectory,
         reload: Reload,
         start: Start,
@@ -102,8 +100,8 @@ class Host:
         debug: bool = False,
     ) -> None:
         self._in_terminal = in_terminal
-        self._config = config
-        self._reload = reload
+        config = loaded.config
+        self._configuration = Configuration(loaded, reload)
         self._notifier = notifier
         self._receiving = Receiving(coprocessors, config, state, SystemClock(), taps)
         self._relaying = Relaying(config, state.path, self._receiving, start)
@@ -116,20 +114,23 @@ class Host:
             audit=self._reporting.accounts if debug else None,
         )
         self._status_socket = StatusSocket(state.path, self._reporting.document)
+        self._door = HostDoor(
+            *(self._configuration, self._receiving, self._reporting, state.path),
+        )
+        self._api = config.api
 
     async def run(self, standstill: Standstill, **beside: Coroutine[Any, Any, None]) -> None:
         """Receive and relay. When cancelled: last batches out, the rest kept, then return.
 
         beside: what must run meanwhile: the simulated board, if there is one.
         """
-        hang_up = asyncio.Event()
 
         def hung_up() -> None:
             if self._in_terminal and not has_terminal():
                 log.info("the terminal is closed: stopping")
                 signal.raise_signal(signal.SIGTERM)
             else:
-                hang_up.set()
+                self._configuration.ask()
 
         # Undelivered data is sent with the coprocessor unplugged, too.
         known = self._receiving.identified.is_set()
@@ -138,9 +139,10 @@ class Host:
             try:
                 await together(
                     coprocessors=self._receiving.run(required=required),
-                    relays=self._relay(hang_up),
+                    relays=self._relay(),
                     watch=self._watch.run(standstill),
                     status=self._serve_status(),
+                    **({"api": self._serve_api()} if self._api else {}),
                     **beside,
                 )
             finally:
@@ -158,12 +160,19 @@ class Host:
             problem = error.strerror or error
             log.warning("`ruuvi-host status` cannot ask this host: no socket: %s", problem)
 
-    async def _relay(self, hang_up: asyncio.Event) -> None:
+    async def _serve_api(self) -> None:
+        # Imported here, because it is heavy and off by default.
+        from ruuvi_host.api.server import serve
+
+        assert self._api
+        await serve(self._api.listen, self._door)
+
+    async def _relay(self) -> None:
         """With the present configuration, until there is a new one; and so on."""
         while True:
             # Not a group: told to stop while a new configuration ends it, it would forget that.
             relaying = asyncio.create_task(self._relaying.run(), name="relays")
-            reading = asyncio.create_task(self._reread(hang_up), name="reload")
+            reading = asyncio.create_task(self._reread(), name="reload")
             try:
                 await asyncio.wait((relaying, reading), return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -173,28 +182,23 @@ class Host:
                     task.result()
             await self._reconfigure()
 
-    async def _reread(self, hang_up: asyncio.Event) -> None:
+    async def _reread(self) -> None:
         """Returns when there is a new configuration that can be used."""
-        while True:
-            await hang_up.wait()
-            hang_up.clear()
-            self._notifier.reloading()
-            try:
-                config = await asyncio.to_thread(self._reload)
-            except ConfigError as error:
-                self._notifier.ready()
-                log.error("the configuration stays as it was: %s", error)
-                continue
-            if config.coprocessors != self._config.coprocessors:
-                log.warning("other settings in [[coprocessor]] count from the next start on")
-            self._config = config
-            log.info("configuration read again")
-            return
+        before = self._configuration.loaded.config
+        loaded = await self._configuration.wanted(
+            self._notifier.reloading, kept=self._notifier.ready
+        )
+        if loaded.config.coprocessors != before.coprocessors:
+            log.warning("other settings in [[coprocessor]] count from the next start on")
+        listen = [config.api.listen if config.api else None for config in (before, loaded.config)]
+        if listen[0] != listen[1]:
+            log.warning("another api.listen counts from the next start on")
 
     async def _reconfigure(self) -> None:
-        config = self._config
+        config = self._configuration.loaded.config
         await self._relaying.reconfigure(config)
         self._receiving.reconfigure(config)
         self._watch.network_watchdog = config.network_watchdog
         self._watch.exit_by_watchdog = config.exit_by_watchdog
+        self._configuration.taken()
         self._notifier.ready()

@@ -1,0 +1,1 @@
+"""The gateway's local API, and the page of settings."""

@@ -1,0 +1,121 @@
+"""What the API asks of the running host, and has it do. `jobs/door.py` is the real one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from firmware_protocol.messages import DeviceId, address_text
+from ruuvi_host.clock import Clock
+from ruuvi_host.config.load import Loaded
+from ruuvi_host.config.problems import Problem
+from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.monitoring.overview import Overview
+from ruuvi_host.relay.kinds import CheckResult
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the gateway is."""
+
+    device: DeviceId
+    """Of the first coprocessor; all zero while it is not known."""
+    version: str
+    """Our own, as v1.2.3."""
+    nrf_version: str
+    """Of the coprocessor's firmware, as v1.0.0."""
+
+    @property
+    def name(self) -> str:
+        """The gateway name: RuuviGateway and the end of the address. Realm of all passwords."""
+        last = self.device.addr[-2:].hex().upper() if any(self.device.addr) else "XXXX"
+        return f"RuuviGateway{last}"
+
+    @property
+    def mac(self) -> str:
+        return address_text(self.device.addr)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has become of a change of the configuration that was saved."""
+
+    changed: frozenset[str] = frozenset()
+    """Keys whose effective value is another one now."""
+    fixed: Mapping[str, str] | None = None
+    """Key that was to change → the source (file, variable, option) that keeps its value."""
+    problems: Sequence[Problem] = ()
+    needs_restart: bool = False
+    """Something of it counts from the next start on."""
+    saved_to: str = ""
+    """The file that was written; empty: nothing had to be."""
+
+
+class SaveError(Exception):
+    """A change could not be written durably; nothing has changed. The text is for the log: it may
+    have a path."""
+
+
+class Door(Protocol):
+    """The running host."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def clock_is_right(self) -> bool: ...
+
+    @property
+    def loaded(self) -> Loaded:
+        """The present configuration: effective values, and where each comes from. Never to be
+        changed in place."""
+        ...
+
+    def identity(self) -> Identity: ...
+
+    def newest_first(self) -> Iterator[Advertisement]:
+        """The table, the most recently changed sensor first."""
+        ...
+
+    def overview(self) -> Overview:
+        """Health, links, counters."""
+        ...
+
+    def document(self) -> dict[str, Any]:
+        """What `ruuvi-host status --json` prints."""
+        ...
+
+    def files(self) -> frozenset[str]:
+        """Names (without .pem) of the files beside the configuration that are there."""
+        ...
+
+    async def read_file(self, name: str) -> bytes | None: ...
+
+    async def write_file(self, name: str, content: bytes) -> None:
+        """Atomically, for the owner alone; what uses it takes it up. Raises SaveError."""
+        ...
+
+    async def delete_file(self, name: str) -> bool:
+        """False: it was not there. Raises SaveError."""
+        ...
+
+    async def change(self, document: Mapping[str, Any]) -> Change:
+        """Keys of a gateway, as `POST /ruuvi.json` has them: written durably and taken up when
+        this returns. Raises SaveError."""
+        ...
+
+    async def change_host(self, pairs: Sequence[tuple[str, str]]) -> Change:
+        """Keys of ruuvi-host.toml, as `config set` has them. Raises SaveError, ConfigError."""
+        ...
+
+    async def undo(self) -> Change:
+        """Back to the configuration before the last change. Raises SaveError, ConfigError."""
+        ...
+
+    async def scan_for_now(self, document: Mapping[str, Any]) -> None:
+        """Scan with other settings, which are not saved, and empty the table."""
+        ...
+
+    async def check_target(self, document: Mapping[str, Any], target: str) -> CheckResult:
+        """Deliver a batch without reports to a target of the present configuration changed by
+        `document` (keys of a gateway), which is not saved. target: as in config.targets."""
+        ...

@@ -1,0 +1,39 @@
+"""What can be asked: method, path, who may, and what answers it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ruuvi_host.api.door import Door
+
+Handler: TypeAlias = Callable[[Request, Door], Awaitable[Response]]
+
+
+class Key(Enum):
+    """Who may ask."""
+
+    NOBODY = "none"
+    """Anyone: the page's own files, which hold no data."""
+    OWN = "own"
+    """`/auth` checks for itself."""
+    READ = "r"
+    """Either key, or the access type."""
+    WRITE = "rw"
+    """The reading-and-writing key, or the access type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path."""
+
+    method: str
+    path: str
+    key: Key
+    handler: Handler
+
+
+ROUTES: tuple[Route, ...] = ()

@@ -1,0 +1,95 @@
+"""What the API can ask of the running host, and have it do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firmware_protocol.dialect import Generation
+from firmware_protocol.messages import DeviceId
+from ruuvi_host import __version__
+from ruuvi_host.clock import Clock
+from ruuvi_host.config.load import Loaded
+from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.jobs.configuration import Configuration
+from ruuvi_host.jobs.receiving import Receiving
+from ruuvi_host.jobs.reporting import Reporting
+from ruuvi_host.monitoring.overview import Overview
+from ruuvi_host.relay.status_document import firmware_version, semver
+
+if TYPE_CHECKING:
+    from ruuvi_host.api.door import Change, Identity
+    from ruuvi_host.relay.kinds import CheckResult
+
+
+class HostDoor:
+    """Implements `api.door.Door`. folder: of the state."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        receiving: Receiving,
+        reporting: Reporting,
+        folder: Path,
+    ) -> None:
+        self._configuration = configuration
+        self._receiving = receiving
+        self._reporting = reporting
+        self._folder = folder
+
+    @property
+    def clock(self) -> Clock:
+        return self._receiving.clock
+
+    @property
+    def clock_is_right(self) -> bool:
+        return self._receiving.wall.check()
+
+    @property
+    def loaded(self) -> Loaded:
+        return self._configuration.loaded
+
+    def identity(self) -> "Identity":
+        from ruuvi_host.api.door import Identity
+
+        known = self._receiving.identified.is_set()
+        device = self._receiving.gateway() if known else DeviceId(bytes(8), bytes(6))
+        named = self.loaded.config.nrf_firmware
+        status = self._receiving.statuses[0]
+        nrf = semver(named) if named else firmware_version(Generation(status.firmware))
+        return Identity(device, semver(__version__), nrf)
+
+    def newest_first(self) -> Iterator[Advertisement]:
+        return self._receiving.table.newest_first()
+
+    def overview(self) -> Overview:
+        return self._reporting.overview()
+
+    def document(self) -> dict[str, Any]:
+        return self._reporting.document()
+
+    def files(self) -> frozenset[str]:
+        raise NotImplementedError
+
+    async def read_file(self, name: str) -> bytes | None:
+        raise NotImplementedError
+
+    async def write_file(self, name: str, content: bytes) -> None:
+        raise NotImplementedError
+
+    async def delete_file(self, name: str) -> bool:
+        raise NotImplementedError
+
+    async def change(self, document: Mapping[str, Any]) -> "Change":
+        raise NotImplementedError
+
+    async def change_host(self, pairs: Sequence[tuple[str, str]]) -> "Change":
+        raise NotImplementedError
+
+    async def undo(self) -> "Change":
+        raise NotImplementedError
+
+    async def scan_for_now(self, document: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    async def check_target(self, document: Mapping[str, Any], target: str) -> "CheckResult":
+        raise NotImplementedError

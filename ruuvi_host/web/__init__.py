@@ -1,0 +1,1 @@
+"""What every HTTP server of ours is made of: connections with limits, and listening sockets."""
