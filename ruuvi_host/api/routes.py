@@ -8,6 +8,7 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ruuvi_host.api.auth import delete_auth, get_auth, post_auth
 from ruuvi_host.api.door import Door
 
 Handler: TypeAlias = Callable[[Request, Door], Awaitable[Response]]
@@ -36,4 +37,8 @@ class Route:
     handler: Handler
 
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/auth", Key.OWN, get_auth),
+    Route("POST", "/auth", Key.OWN, post_auth),
+    Route("DELETE", "/auth", Key.OWN, delete_auth),
+)

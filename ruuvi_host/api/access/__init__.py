@@ -1,0 +1,1 @@
+"""Who may ask the local API: decisions only, with the time as an argument."""
