@@ -7,7 +7,7 @@ gateway is, and the clock, are made up.
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, cycle
 from pathlib import Path
@@ -155,12 +155,13 @@ class World:
         method: str,
         target: str,
         headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        body: bytes = b"",
+        body: bytes | Callable[[], bytes] = b"",
         *,
         address: str = CLIENT,
         host: str | None = NAME,
     ) -> Answer:
-        """One request and its answer. host: of the Host field; None: there is none."""
+        """One request and its answer. host: of the Host field; None: there is none. body: may be a
+        function, which is called when the body is waited for, and may ask in its turn."""
         pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
         if host is not None and "host" not in {name.lower() for name, _ in pairs}:
             pairs.insert(0, ("Host", host))
@@ -180,12 +181,12 @@ class World:
         }
         return asyncio.run(self._asked(scope, body))
 
-    async def _asked(self, scope: dict[str, Any], body: bytes) -> Answer:
+    async def _asked(self, scope: dict[str, Any], body: bytes | Callable[[], bytes]) -> Answer:
         sent: list[Any] = []
-        parts = iter([{"type": "http.request", "body": body, "more_body": False}])
 
         async def receive() -> Any:
-            return next(parts)
+            come = body if isinstance(body, bytes) else await asyncio.to_thread(body)
+            return {"type": "http.request", "body": come, "more_body": False}
 
         async def send(message: Any) -> None:
             sent.append(message)
