@@ -5,7 +5,7 @@ import string
 from collections import Counter
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
@@ -96,6 +96,7 @@ def test_lockout(steps: list[tuple[str, str, float, bool]]) -> None:
             assert sum(first <= at < first + WINDOW for at in times) <= LIMIT + 5
 
 
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 1 << 64), min_size=1, max_size=50), st.floats(0.0, 10.0))
 def test_lockout_is_bounded(starts: list[int], passes: float) -> None:
     lockout = Lockout(lambda count: bytes(count))

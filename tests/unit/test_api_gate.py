@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from api_world import CLIENT, NAME, Answer, FakeDoor, World
+from api_world import CLIENT, DEVICE, NAME, Answer, FakeDoor, World
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -49,7 +49,7 @@ STUBS = (
 
 def world(*configs: dict[str, Any], device: DeviceId | None = None) -> World:
     config = {name: value for each in configs for name, value in each.items()}
-    door = FakeDoor(config, *([device] if device else []))
+    door = FakeDoor(config, device or DEVICE)
     return World(door, routes=STUBS)
 
 
