@@ -57,7 +57,7 @@ def build(sources: Sources) -> Config:
         use_timestamps=gateway["ntp_use"],
         coordinates=gateway["coordinates"],
         targets=(*builder.targets(), *host.arrays["target"].made(problems, sources.path)),
-        statistics=builder.statistics(),
+        statistics=builder.statistics() if gateway["use_http_stat"] else None,
         profile=profile,
         spool=SpoolSettings(
             max_bytes=host["spool.max_mib"] * MIB,
@@ -75,6 +75,14 @@ def build(sources: Sources) -> Config:
     )
     faults = tuple(str(p) for p in problems.found if p.severity is Severity.FAULT)
     return replace(config, faults=faults)
+
+
+def target_of(sources: Sources, name: str) -> HttpTarget | None:
+    """One of a gateway's own targets by its name, as if it were switched on. None: it cannot work,
+    and the sources' problems say why."""
+    builder = _Targets(sources)
+    make = {RUUVI: builder.ruuvi, CUSTOM: builder.custom, STATISTICS: builder.statistics}[name]
+    return make()
 
 
 def _api(host: HostValues, problems: Problems) -> ApiSettings | None:
@@ -173,15 +181,16 @@ class _Targets:
     def targets(self) -> tuple[Target, ...]:
         targets: list[Target] = []
         if self._gateway["use_http_ruuvi"]:
-            targets.append(HttpTarget(RUUVI, RUUVI_CLOUD_URL, proxy=self._proxy))
-        if self._gateway["use_http"] and (custom := self._custom()):
+            targets.append(self.ruuvi())
+        if self._gateway["use_http"] and (custom := self.custom()):
             targets.append(custom)
         return tuple(targets)
 
+    def ruuvi(self) -> HttpTarget:
+        return HttpTarget(RUUVI, RUUVI_CLOUD_URL, proxy=self._proxy)
+
     def statistics(self) -> HttpTarget | None:
         gateway = self._gateway
-        if not gateway["use_http_stat"]:
-            return None
         address = self._address("http_stat_url")
         if address is None or any(map(self._was_refused, ("http_stat_user", "http_stat_pass"))):
             return None
@@ -197,7 +206,7 @@ class _Targets:
             redirect_get=self._host["http.redirect_get"],
         )
 
-    def _custom(self) -> HttpTarget | None:
+    def custom(self) -> HttpTarget | None:
         gateway = self._gateway
         period = gateway["http_period"]
         if period < SHORTEST_POLITE_PERIOD:

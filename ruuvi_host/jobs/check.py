@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Sequence
 from typing import NoReturn
 
 from firmware_protocol.events import Event, Identified
 from firmware_protocol.messages import DeviceId
-from ruuvi_host import __version__
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import Config
@@ -16,10 +14,7 @@ from ruuvi_host.config.targets import STATISTICS, Target
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.errors import HandshakeError
 from ruuvi_host.lifetime import together
-from ruuvi_host.monitoring.machine import RouteWatch, memory_available
-from ruuvi_host.monitoring.starts import ResetReason, Start
 from ruuvi_host.relay.kinds import CheckResult, SinkContext, kind_of
-from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document, semver
 
 log = logging.getLogger(__name__)
 
@@ -42,33 +37,13 @@ async def check_all(
     statistics = config.statistics
     for target in targets:
         if statistics and target.name == STATISTICS:
-            from ruuvi_host.relay.http.check import check
+            from ruuvi_host.relay.http.check import check, empty_status
 
-            results.append(await check(statistics, gateway, status_body(gateway, config)))
+            results.append(await check(statistics, gateway, empty_status(gateway, config)))
         else:
             kind, context = kind_of(target), SinkContext(config)
             results.append(await kind.probe(target, gateway, context, clock.wall()))
     return results
-
-
-def status_body(gateway: DeviceId, config: Config) -> bytes:
-    """The statistics of a gateway that has received nothing yet."""
-    route = RouteWatch()
-    route.look()
-    firmware = semver(config.nrf_firmware) if config.nrf_firmware else "v0.0.0"
-    return document(
-        StatusFacts(
-            coprocessor=CoprocessorFacts(gateway, firmware, answers=True),
-            version=semver(__version__),
-            uptime=0,
-            nonce=random.getrandbits(32),
-            wireless=route.wireless,
-            connections_lost=0,
-            start=Start(1, ResetReason.POWER_ON, ""),
-            memory=memory_available(),
-            samples=(),
-        )
-    )
 
 
 async def identify(settings: CoprocessorSettings) -> DeviceId:

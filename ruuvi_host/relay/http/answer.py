@@ -14,6 +14,7 @@ _BODY_REFUSED = frozenset({400, 413, 422})
 _PASSING = frozenset({408, 425, TOO_MANY_REQUESTS})
 """Statuses below 500 that go away by themselves. All other ones (401 or 404, say) stay until
 somebody does something, and the data is worth keeping until then."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
@@ -56,6 +57,11 @@ class Answer:
             return ""
         title = _TITLE.search(self.body.decode("utf-8", "replace"))
         return " ".join(title[1].split()) if title else ""
+
+    def text(self, secrets: tuple[str, ...]) -> str:
+        """The body as text without control characters and without our secrets."""
+        text = _CONTROL.sub("", self.body.decode("utf-8", "replace"))
+        return without(secrets, text)
 
     def says(self, secrets: tuple[str, ...]) -> str:
         """What the server says in the body, for people: one line, none of our secrets, which some

@@ -5,18 +5,24 @@ Source: ruuvi.gateway_esp.c validate_url.c, which stands behind the "check" butt
 
 import random
 import re
+from collections.abc import Callable
 
 from firmware_protocol.messages import DeviceId
+from ruuvi_host import __version__
 from ruuvi_host.config.addresses import is_ruuvi
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.config.url import parse_address
 from ruuvi_host.intake.batch import Batch
+from ruuvi_host.monitoring.machine import RouteWatch, memory_available
+from ruuvi_host.monitoring.starts import ResetReason, Start
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, PostOutcome, Stage, Step
 from ruuvi_host.relay.http.poster import PHASE_TIMEOUT, Poster
+from ruuvi_host.relay.http.signing import Signer
 from ruuvi_host.relay.kinds import CheckResult
 from ruuvi_host.relay.sink import Verdict
+from ruuvi_host.relay.status_document import CoprocessorFacts, StatusFacts, document, semver
 
 TIME_LIMIT = 25.0
 """Seconds. As on the gateway."""
@@ -27,6 +33,7 @@ _OF_SIGNATURES = re.compile(r"signature|\bsigned\b|\bhmac\b", re.IGNORECASE)
 _STAGES = {
     Step.FILES: Stage.FILES,
     Step.NAME: Stage.NAME,
+    Step.NEAR: Stage.NEAR,
     Step.CONNECT: Stage.CONNECT,
     Step.PROXY: Stage.CONNECT,
     Step.TLS: Stage.TLS,
@@ -38,6 +45,8 @@ _REMEDIES = {
     Stage.FILES: "fix the file; nothing was sent",
     Stage.NAME: "see whether the name in the address is right, and whether this machine can look "
     "up names (getent hosts NAME)",
+    Stage.NEAR: "use an address that others reach, too; api.check_local = true allows such checks, "
+    "and the address that is saved for this target may always be checked",
     Stage.CONNECT: "see whether the server runs, its port is right, and no firewall is between",
     Stage.TLS: "fix what the sentence names, here or on the server",
     Stage.ANSWER: "see whether it is an HTTP server that listens there, and what its log says",
@@ -65,16 +74,71 @@ def empty_batch(gateway: DeviceId, config: Config, utc: int) -> bytes:
     return b"".join(body_slices(batch, facts, utc))
 
 
+def empty_status(gateway: DeviceId, config: Config) -> bytes:
+    """The statistics of a gateway that has received nothing yet."""
+    route = RouteWatch()
+    route.look()
+    firmware = semver(config.nrf_firmware) if config.nrf_firmware else "v0.0.0"
+    return document(
+        StatusFacts(
+            coprocessor=CoprocessorFacts(gateway, firmware, answers=True),
+            version=semver(__version__),
+            uptime=0,
+            nonce=random.getrandbits(32),
+            wireless=route.wireless,
+            connections_lost=0,
+            start=Start(1, ResetReason.POWER_ON, ""),
+            memory=memory_available(),
+            samples=(),
+        )
+    )
+
+
 async def check(
     target: HttpTarget, gateway: DeviceId, body: bytes, *, time_limit: float = TIME_LIMIT
 ) -> CheckResult:
     """Post `body`, and tell how that went."""
-    poster = Poster(target, phase_timeout=min(PHASE_TIMEOUT, time_limit), total_timeout=time_limit)
+    return judge(target, await attempt(target, gateway, body, time_limit=time_limit))
+
+
+async def attempt(
+    target: HttpTarget,
+    gateway: DeviceId,
+    body: bytes,
+    signer: Signer | None = None,
+    *,
+    permits: Callable[[str], bool] | None = None,
+    time_limit: float = TIME_LIMIT,
+) -> PostOutcome:
+    """Post `body` once. Raises ConfigError if the target's addresses are none.
+
+    signer, permits: see Poster. time_limit: in seconds.
+    """
+    phase = min(PHASE_TIMEOUT, time_limit)
+    poster = Poster(target, signer, phase_timeout=phase, total_timeout=time_limit, permits=permits)
     try:
-        outcome = await poster.post(body, gateway)
+        return await poster.post(body, gateway)
     finally:
         await poster.close()
-    return judge(target, outcome)
+
+
+async def ask_for(
+    target: HttpTarget, *, permits: Callable[[str], bool], time_limit: float = TIME_LIMIT
+) -> PostOutcome:
+    """A HEAD request: is a file there? Redirects are not followed. Raises ConfigError.
+
+    permits: see Poster. time_limit: in seconds.
+    """
+    poster = Poster(
+        target,
+        phase_timeout=min(PHASE_TIMEOUT, time_limit),
+        total_timeout=time_limit,
+        permits=permits,
+    )
+    try:
+        return await poster.head()
+    finally:
+        await poster.close()
 
 
 def judge(target: HttpTarget, outcome: PostOutcome) -> CheckResult:

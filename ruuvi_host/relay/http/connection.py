@@ -136,7 +136,7 @@ class Connection:
         try:
             async with asyncio.timeout_at(deadline) as network.limit:
                 response = await self._send(request)
-                if not _leads_on(response):
+                if way.shared.permits or not _leads_on(response):
                     whole = await _read(response, content)
         except (NotDelivered, TimeoutError):
             if not answer.status:

@@ -8,6 +8,7 @@ writes the request; its engine (see `connection.py`) sends it.
 
 import asyncio
 import sys
+from collections.abc import Callable
 
 # httpx imports its own command line, and with it rich (35 ms, 5 MB), wherever click and rich are
 # installed. None in sys.modules makes that import fail, which httpx is prepared for.
@@ -28,11 +29,18 @@ from ruuvi_host.relay.http.way import Shared  # noqa: E402
 class Exchange:
     """Makes requests, one at a time.
 
-    phase_timeout: seconds without progress in connecting, TLS and writing.
+    phase_timeout: seconds without progress in connecting, TLS and writing. permits: see Shared.
     """
 
-    def __init__(self, phase_timeout: float, proxy: Proxy | None, *, keep_alive: bool) -> None:
-        self._shared = Shared(phase_timeout, proxy, keep_alive)
+    def __init__(
+        self,
+        phase_timeout: float,
+        proxy: Proxy | None,
+        *,
+        keep_alive: bool,
+        permits: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._shared = Shared(phase_timeout, proxy, keep_alive, permits=permits)
         self._kept: Connection | None = None
 
     @property

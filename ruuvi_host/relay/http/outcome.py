@@ -24,6 +24,8 @@ class Step(Enum):
     FILES = "files"
     """Nothing was sent: a file that it needs is missing or bad."""
     NAME = "name"
+    NEAR = "near"
+    """Nothing was sent: a check may not go to where the name leads."""
     CONNECT = "connect"
     PROXY = "proxy"
     TLS = "TLS"
@@ -38,6 +40,7 @@ class Stage(Enum):
 
     FILES = "files"
     NAME = "name"
+    NEAR = "near"
     CONNECT = "connect"
     TLS = "TLS"
     ANSWER = "answer"
@@ -76,6 +79,10 @@ class PostOutcome(Outcome):
     """The host that accepted it, if it is another one than the configured."""
     page: str = ""
     """It was accepted with a web page, which is seldom what a receiver answers: its title."""
+    timed_out: bool = False
+    """All of the time has gone by without an answer."""
+    said: str = ""
+    """What stands in the body of the answer to a check: as it came, but for our secrets."""
 
 
 class NotDelivered(Exception):  # noqa: N818 - never leaves the room: it becomes a PostOutcome

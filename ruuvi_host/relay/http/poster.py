@@ -7,7 +7,8 @@ change, and what goes wrong is told in a sentence.
 
 import asyncio
 import logging
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.targets import ExtraFiles, HttpTarget, TlsFiles
@@ -33,6 +34,7 @@ from ruuvi_host.relay.http.redirects import (
     REFUSES_POST,
     SEE_OTHER,
     following,
+    led_to,
     not_followed,
     only_to_read,
 )
@@ -63,7 +65,9 @@ class Poster:
     """Posts bodies to one server, one at a time, signed.
 
     signer: that of an earlier poster for the same server, which keeps the key that it was given.
-    phase_timeout: seconds without progress. total_timeout: seconds for a whole post.
+    phase_timeout: seconds without progress. total_timeout: seconds for a whole post. permits: it is
+    a check that somebody else asks for, which goes only to IP addresses of which this is true,
+    follows no redirect, and tells what the server says.
     """
 
     def __init__(
@@ -73,8 +77,10 @@ class Poster:
         *,
         phase_timeout: float = PHASE_TIMEOUT,
         total_timeout: float = TOTAL_TIMEOUT,
+        permits: Callable[[str], bool] | None = None,
     ) -> None:
         self._target = target
+        self._is_check = permits is not None
         self._total_timeout = total_timeout
         self._signer = signer or Signer()
         self._key_refused = Repeated()
@@ -93,19 +99,33 @@ class Poster:
                 target.name, f"the proxy's address cannot be used: {error}"
             ) from error
         self._proxy_secrets = proxy.secrets if proxy else ()
-        self._exchange = Exchange(phase_timeout, proxy, keep_alive=target.keep_alive)
+        self._exchange = Exchange(
+            phase_timeout, proxy, keep_alive=target.keep_alive, permits=permits
+        )
 
     async def post(self, body: bytes, gateway: DeviceId) -> PostOutcome:
         """Post `body`, following redirects. Whatever server and network do is an outcome."""
+        signature = self._signer.sign(body, gateway)
+        return await self._outcome_of(
+            lambda parts, deadline: self._post(parts, deadline, body, signature)
+        )
+
+    async def head(self) -> PostOutcome:
+        """Ask for the address without its content. Redirects are not followed."""
+        return await self._outcome_of(self._head)
+
+    async def _outcome_of(
+        self, send: Callable[[Parts, float], Coroutine[Any, Any, "_Reply"]]
+    ) -> PostOutcome:
+        """send: gets the parts of the request and a deadline (time of the loop)."""
         deadline = asyncio.get_running_loop().time() + self._total_timeout
         try:
             parts = await self._parts()
-            signature = self._signer.sign(body, gateway)
             self._exchange.secrets = parts.secrets + self._proxy_secrets
-            reply = await self._post(parts, body, signature, deadline)
+            reply = await send(parts, deadline)
         except TimeoutError:
             reason = f"no answer within {self._total_timeout:g} s"
-            return PostOutcome(Verdict.LATER, reason, step=Step.ANSWER)
+            return PostOutcome(Verdict.LATER, reason, step=Step.ANSWER, timed_out=True)
         except NotDelivered as failure:
             return failure.outcome
         return self._outcome(reply)
@@ -118,7 +138,15 @@ class Poster:
             return read_parts(self._target, self._address)
         return await asyncio.to_thread(read_parts, self._target, self._address)
 
-    async def _post(self, parts: Parts, body: bytes, signature: str, deadline: float) -> "_Reply":
+    async def _head(self, parts: Parts, deadline: float) -> "_Reply":
+        address = parts.address
+        headers = reading_headers(self._target, parts, address, own=True)
+        tls = await self._tls_for(own=True) if address.scheme == "https" else None
+        request = Request("HEAD", address.target, headers)
+        answer = await self._exchange.send(request, address, tls, deadline=deadline)
+        return _Reply(answer, None, own=True, address=address, get=False)
+
+    async def _post(self, parts: Parts, deadline: float, body: bytes, signature: str) -> "_Reply":
         """The answer after all redirects."""
         address, before, period, status = parts.address, None, None, 0
         own, get = True, False
@@ -140,7 +168,7 @@ class Poster:
             location = answer.header(b"location")
             refused = answer.status in REFUSES_POST and status in PERHAPS_GET and not get
             redirected = answer.status in REDIRECTS and location is not None
-            if not (redirected or refused):
+            if not (redirected or refused) or self._is_check:
                 return _Reply(answer, period, own, address, get)
             if redirected:
                 assert location is not None
@@ -187,6 +215,8 @@ class Poster:
         advice, wait = answer.advice, parse_retry_after(answer.header(b"retry-after"))
         if advice:
             reason += f" ({advice.means})"
+        if self._is_check and (location := answer.header(b"location")):
+            reason += f" (to {printable(without(secrets, led_to(reply.address, location)))})"
         if not reply.own:
             reason += " (a redirect led to that server, which gets no authorization of ours)"
         if reply.get:  # the first server may have the batch
@@ -200,6 +230,7 @@ class Poster:
             # It answers, and does not want posts so often: the network is there.
             reached=status == TOO_MANY_REQUESTS or reply.get,
             advice=advice,
+            said=answer.text(secrets) if self._is_check else "",
         )
 
     def _elsewhere(self, reply: "_Reply") -> str:

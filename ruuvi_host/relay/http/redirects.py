@@ -1,9 +1,8 @@
 """Where a redirect may lead to: to whom our data goes is decided by the user, not by a server."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
-
 from ruuvi_host.config.addresses import is_ruuvi
 from ruuvi_host.config.url import Address, join
+from ruuvi_host.relay.http.near import distance
 from ruuvi_host.relay.http.outcome import Advice, NotDelivered, Stage, Step
 from ruuvi_host.relay.sink import Verdict
 
@@ -27,11 +26,7 @@ _ADVICE = Advice(
 def following(address: Address, location: bytes, status: int) -> Address:
     """Where a redirect leads to. Raises NotDelivered if that is no place for our data."""
     try:
-        text = location.decode()
-    except UnicodeDecodeError:
-        text = location.decode("latin-1")
-    try:
-        there = join(address, text)
+        there = join(address, _text(location))
     except ValueError as error:
         raise not_followed(f"redirected to what is no address: {error}", status) from None
     if there.scheme == "http" and address.scheme == "https":
@@ -40,6 +35,14 @@ def following(address: Address, location: bytes, status: int) -> Address:
     if is_ruuvi(there.host) and not is_ruuvi(address.host):
         raise not_followed("redirected to Ruuvi", status)
     return there
+
+
+def led_to(address: Address, location: bytes) -> str:
+    """The server to which a redirect leads that is not followed."""
+    try:
+        return join(address, _text(location)).server
+    except ValueError:
+        return "what is no address"
 
 
 def only_to_read(there: Address, status: int) -> NotDelivered:
@@ -70,13 +73,11 @@ def leads_inward(before: str, after: str) -> bool:
     (link-local) only one of them or of this machine: a server on the net could otherwise post
     through us to what is not on the net.
     """
-    return _distance(after) < _distance(before)
+    return distance(after) < distance(before)
 
 
-def _distance(address: str) -> int:
-    ip: IPv4Address | IPv6Address = ip_address(address)
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    if ip.is_loopback or ip.is_unspecified:  # 0.0.0.0 reaches this machine, too
-        return 0
-    return 1 if ip.is_link_local else 2
+def _text(location: bytes) -> str:
+    try:
+        return location.decode()
+    except UnicodeDecodeError:
+        return location.decode("latin-1")

@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,9 @@ from ruuvi_host.relay.http.redirects import leads_inward, not_followed
 from ruuvi_host.relay.http.secrets import without
 from ruuvi_host.relay.http.tls import Tls
 from ruuvi_host.relay.sink import Verdict
+
+_BEYOND_PROXY = 3.0
+"""Seconds to look up a name that only a proxy has to know."""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,9 @@ class Shared:
     """What is in the request under way, and may not be told when it comes back."""
     good: dict[str, str] = field(default_factory=dict)
     """Host → its address that answered last: an address that is dead costs time only once."""
+    permits: Callable[[str], bool] | None = None
+    """May this IP address be connected to? None: any may. With a proxy it is asked of the
+    server's addresses as far as we know them: the proxy looks the name up by itself."""
 
 
 class Way:
@@ -116,10 +122,10 @@ class Way:
 
     async def addresses(self, host: str, port: int, deadline: float) -> list[str]:
         """IP addresses in the order in which to try them. Raises NotDelivered."""
-        loop = asyncio.get_running_loop()
+        if self.shared.permits and self.shared.proxy:
+            await self._look_beyond_proxy(deadline)
         try:
-            async with asyncio.timeout_at(deadline):
-                found = await loop.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+            addresses = await _look_up(host, port, deadline)
         except TimeoutError:
             reason = f"no answer within {self.shared.phase_timeout:g} s"
         except socket.gaierror as error:
@@ -127,21 +133,50 @@ class Way:
         except (OSError, UnicodeError) as error:
             reason = str(error)
         else:
-            addresses = list(dict.fromkeys(_text(info[4]) for info in found))
             good = self.shared.good.get(host)
             return self._allowed(sorted(addresses, key=lambda address: address != good))
         raise NotDelivered(Verdict.LATER, Step.NAME, f"the name of {self._who}, {host}: {reason}")
 
     def _allowed(self, addresses: list[str]) -> list[str]:
         """Those of a redirect that may be connected to. With a proxy, nobody here knows them."""
-        before = self.before
-        if not before or self.shared.proxy:
+        before, permits = self.before, self.shared.permits
+        if self.shared.proxy:
+            return addresses
+        if permits:
+            addresses = self._permitted(addresses, permits)
+        if not before:
             return addresses
         if allowed := [a for a in addresses if not leads_inward(before, a)]:
             return allowed
         raise not_followed(
             f"redirected by {before} to {self.address.server}, which is nearer to us"
         )
+
+    def _permitted(self, addresses: list[str], permits: Callable[[str], bool]) -> list[str]:
+        if allowed := [a for a in addresses if permits(a)]:
+            return allowed
+        why = "is this machine, or a neighbour on the wire that others do not reach"
+        raise NotDelivered(Verdict.FIX, Step.NEAR, f"{self.address.server} {why}")
+
+    async def _look_beyond_proxy(self, deadline: float) -> None:
+        """What we can see of where the proxy will take us. That we cannot look it up means
+        nothing: perhaps only the proxy can."""
+        assert self.shared.permits
+        loop = asyncio.get_running_loop()
+        until = min(deadline, loop.time() + _BEYOND_PROXY)
+        try:
+            addresses = await _look_up(self.address.host, self.address.port, until)
+        except (OSError, UnicodeError):  # a TimeoutError is one
+            return
+        self._permitted(addresses, self.shared.permits)
+
+
+async def _look_up(host: str, port: int, deadline: float) -> list[str]:
+    """IP addresses. Raises TimeoutError, OSError, UnicodeError."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout_at(deadline):
+        found = await loop.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(_text(info[4]) for info in found))
 
 
 def _text(address: tuple[Any, ...]) -> str:
