@@ -10,7 +10,7 @@ from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.problems import Problem
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.monitoring.overview import Overview
-from ruuvi_host.relay.kinds import CheckResult
+from ruuvi_host.relay.kinds import Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,16 @@ class Door(Protocol):
         changed in place."""
         ...
 
+    @property
+    def simulated(self) -> bool:
+        """The coprocessor is a simulated one: nothing of it may get to Ruuvi."""
+        ...
+
+    @property
+    def remembered(self) -> Remembered:
+        """What the relays know of their servers, such as the keys that these gave."""
+        ...
+
     def identity(self) -> Identity: ...
 
     def newest_first(self) -> Iterator[Advertisement]:
@@ -113,9 +123,4 @@ class Door(Protocol):
 
     async def scan_for_now(self, document: Mapping[str, Any]) -> None:
         """Scan with other settings, which are not saved, and empty the table."""
-        ...
-
-    async def check_target(self, document: Mapping[str, Any], target: str) -> CheckResult:
-        """Deliver a batch without reports to a target of the present configuration changed by
-        `document` (keys of a gateway), which is not saved. target: as in config.targets."""
         ...

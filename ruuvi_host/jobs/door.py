@@ -14,23 +14,31 @@ from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.reporting import Reporting
 from ruuvi_host.monitoring.overview import Overview
+from ruuvi_host.relay.kinds import Remembered
 from ruuvi_host.relay.status_document import firmware_version, semver
 
 if TYPE_CHECKING:
     from ruuvi_host.api.door import Change, Identity
-    from ruuvi_host.relay.kinds import CheckResult
 
 
 class HostDoor:
-    """Implements `api.door.Door`. folder: of the state."""
+    """Implements `api.door.Door`.
+
+    remembered: of the relays. folder: of the state. simulated: so is the coprocessor.
+    """
 
     def __init__(
         self,
         configuration: Configuration,
         receiving: Receiving,
         reporting: Reporting,
+        remembered: Remembered,
         folder: Path,
+        *,
+        simulated: bool,
     ) -> None:
+        self.remembered = remembered
+        self.simulated = simulated
         self._configuration = configuration
         self._receiving = receiving
         self._reporting = reporting
@@ -89,7 +97,4 @@ class HostDoor:
         raise NotImplementedError
 
     async def scan_for_now(self, document: Mapping[str, Any]) -> None:
-        raise NotImplementedError
-
-    async def check_target(self, document: Mapping[str, Any], target: str) -> "CheckResult":
         raise NotImplementedError

@@ -62,6 +62,7 @@ async def run(
         coprocessors = (CoprocessorSettings(board.path),) if board else loaded.config.coprocessors
         host = Host(
             *(coprocessors, loaded, state, reload, starts.this, notifier, taps),
+            simulated=simulate,
             in_terminal=in_terminal,
             debug=debug,
         )
@@ -96,6 +97,7 @@ class Host:
         notifier: Notifier,
         taps: Sequence[Tap] = (),
         *,
+        simulated: bool = False,
         in_terminal: bool = False,
         debug: bool = False,
     ) -> None:
@@ -115,7 +117,9 @@ class Host:
         )
         self._status_socket = StatusSocket(state.path, self._reporting.document)
         self._door = HostDoor(
-            *(self._configuration, self._receiving, self._reporting, state.path),
+            *(self._configuration, self._receiving, self._reporting),
+            *(self._relaying.relays.remembered, state.path),
+            simulated=simulated,
         )
         self._api = config.api
 
