@@ -29,6 +29,14 @@ def read(path: Path, longest: int = 1 << 20) -> bytes:
         return file.read(longest)
 
 
+def read_whole(path: Path, longest: int) -> bytes:
+    """All of it. Raises OSError, and ValueError if it is longer."""
+    content = read(path, longest + 1)
+    if len(content) > longest:
+        raise ValueError(f"longer than {longest} bytes")
+    return content
+
+
 def replace(path: Path, content: bytes) -> None:
     """Write all of it, or nothing: after a power cut it is the old file or the new one.
 

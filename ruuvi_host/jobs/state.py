@@ -23,6 +23,8 @@ from ruuvi_host.errors import ConfigError
 log = logging.getLogger(__name__)
 
 _GATEWAY = "gateway.json"
+_LONGEST = 1024
+"""Bytes of it. It has some fifty; and what is so short cannot be nested deeply either."""
 _UNUSABLE = (OSError, ValueError, TypeError, KeyError, RecursionError)
 
 
@@ -90,7 +92,7 @@ class StateDirectory:
 
     def _read_gateway(self) -> DeviceId | None:
         try:
-            stored = json.loads(private_files.read(self.path / _GATEWAY))
+            stored = json.loads(private_files.read_whole(self.path / _GATEWAY, _LONGEST))
         except FileNotFoundError:
             return None
         device = DeviceId(bytes.fromhex(stored["id"]), bytes.fromhex(stored["addr"]))

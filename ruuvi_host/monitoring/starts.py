@@ -31,6 +31,10 @@ LONGEST_INFO = 2000
 """Characters of a crash report that are sent with the statistics."""
 
 _STARTS, _CRASH = "starts.json", "crash.txt"
+_LONGEST = 64 * 1024
+"""Bytes of starts.json: of two texts of LONGEST_INFO, each character may take twelve."""
+_MOST = 1 << 32
+"""Starts; nobody counts that far, but a damaged file might."""
 
 _FOLDERS = re.compile(r'(?<=File ")/(?:[^/"\n]*/)*(?=[^/"\n]+/[^/"\n]+")')
 
@@ -191,12 +195,14 @@ def _place(error: Exception) -> str:
 def _load(path: Path) -> dict[str, Any] | None:
     """What the previous start wrote; empty: there was none; None: it cannot be read."""
     try:
-        stored = json.loads(private_files.read(path))
+        stored = json.loads(private_files.read_whole(path, _LONGEST))
         running = stored["running"]
         needed = {"boot": str, "count": int, "running": bool}
         needed |= {"watched": bool} if running else {"reason": str, "why": str}
         if any(type(stored[name]) is not kind for name, kind in needed.items()):
             raise ValueError("a value of a wrong type")
+        if not 0 < stored["count"] < _MOST:
+            raise ValueError("no number of starts")
         if not running:
             ResetReason(stored["reason"])
             if type(stored.get("told", "")) is not str:

@@ -126,6 +126,9 @@ def test_the_watchdog_of_systemd(tmp_path: Path) -> None:
         b'{"boot": "c34877b8", "count": "1", "running": true, "watched": false}',
         b'{"boot": "c34877b8", "count": 1, "running": true}',
         b'{"boot": "c34877b8", "count": 1, "running": false, "reason": "FATE", "why": ""}',
+        b'{"boot": "c34877b8", "count": 1, "running": true, "watched": false}' + b" " * 66_000,
+        b'{"boot": "c34877b8", "count": 0, "running": true, "watched": false}',
+        b'{"boot": "c34877b8", "count": 1' + b"0" * 300 + b', "running": true, "watched": false}',
     ],
 )
 def test_a_damaged_file_is_unknown_and_said(

@@ -144,6 +144,7 @@ def test_the_coprocessor_is_remembered(state: StateDirectory) -> None:
         b'{"id": "4098A778581AE138", "addr": "zz"}',
         b'{"id": "4098A778581AE1", "addr": "C8252D8E9C2C"}',
         b'{"id": "4098A778581AE138", "addr": "C8252D8E9C"}',
+        b'{"id": "4098A778581AE138", "addr": "C8252D8E9C2C"}' + b" " * 1000,
     ],
 )
 def test_a_damaged_memory_is_none_and_said(
