@@ -122,6 +122,8 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
 
     from ruuvi_host.receiver import Receiver
     from ruuvi_host.receiver.lines import json_line, json_totals, text_lines, text_totals
+    from ruuvi_host.receiver.receipt import Receipt
+    from ruuvi_host.receiver.rejections import Rejections
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     output = _Output(stop)
@@ -138,9 +140,13 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
     for each in signals:
         signal.signal(each, on_signal)
     line = json_line if as_json else text_lines
-    async with Receiver(
-        settings, lambda receipt: output.write(line(receipt, decode)), keep=0
-    ) as receiver:
+    rejections = Rejections()
+
+    def report(receipt: Receipt) -> None:
+        if count := rejections.due(receipt):
+            output.write(line(receipt, decode, count))
+
+    async with Receiver(settings, report, keep=0) as receiver:
         url = receiver.url
         output.write(json.dumps({"listening": url}) if as_json else f"Listening on {url}")
         if receiver.is_public:

@@ -14,8 +14,11 @@ from ruuvi_host.receiver.readings import readings
 from ruuvi_host.receiver.receipt import Receipt, printable
 
 
-def text_lines(receipt: Receipt, decode: bool) -> str:
-    """A line for the request; with `decode` and if accepted, one more for each tag of its batch."""
+def text_lines(receipt: Receipt, decode: bool, count: int = 1) -> str:
+    """A line for the request; with `decode` and if accepted, one more for each tag of its batch.
+
+    count: of the requests that the line stands for, this one included.
+    """
     verdict, status = receipt.verdict, receipt.verdict.gateway_status
     words = [time.strftime("%H:%M:%S", time.localtime(receipt.time)), f"{verdict.result:<9}"]
     if status is not None:
@@ -41,6 +44,8 @@ def text_lines(receipt: Receipt, decode: bool) -> str:
     words.append(f"answered {verdict.status}" if receipt.answered else "not answered")
     if verdict.reason:
         words.append(printable(verdict.reason))
+    if count > 1:
+        words.append(f"({count} such since the last line)")
     lines = ["  ".join(word for word in words if word)]
     if decode and verdict.result is Result.ACCEPTED and verdict.batch is not None:
         for address, reading in readings(verdict.batch).items():
@@ -49,7 +54,7 @@ def text_lines(receipt: Receipt, decode: bool) -> str:
     return "\n".join(lines)
 
 
-def json_line(receipt: Receipt, decode: bool) -> str:
+def json_line(receipt: Receipt, decode: bool, count: int = 1) -> str:
     """The same as JSON; with `decode` and if accepted it has "readings", by address, complete."""
     verdict, status = receipt.verdict, receipt.verdict.gateway_status
     members: dict[str, Json] = {
@@ -59,6 +64,8 @@ def json_line(receipt: Receipt, decode: bool) -> str:
     }
     if verdict.reason:
         members["reason"] = printable(verdict.reason)
+    if count > 1:
+        members["count"] = count
     if status is not None:
         members |= {
             "gw_mac": status.gateway,
