@@ -26,7 +26,7 @@ from ruuvi_host.config.problems import Problems
 from ruuvi_host.config.sources import Inputs
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.monitoring.overview import Overview
-from ruuvi_host.relay.kinds import CheckResult
+from ruuvi_host.relay.kinds import Remembered
 
 DEVICE = DeviceId(bytes.fromhex("0011223344556677"), bytes.fromhex("AABBCCDDEEFF"))
 CLIENT = "192.168.1.10"
@@ -43,6 +43,7 @@ class FakeDoor:
     """
 
     clock_is_right = True
+    simulated = False
 
     def __init__(
         self, config: Mapping[str, Any] | None = None, device: DeviceId = DEVICE, folder: str = ""
@@ -50,6 +51,7 @@ class FakeDoor:
         self.time = ManualClock(NOW)
         options = (("api.listen", "127.0.0.1:0", "test"), ("api.names", NAME, "test"))
         self.loaded: Loaded = load(Inputs(files=Path(folder), overrides=options))
+        self.remembered = Remembered()
         self.device = device
         self.version, self.nrf_version = "v1.17.3", "v1.0.0"
         self.set(config or {})
@@ -98,9 +100,6 @@ class FakeDoor:
 
     async def scan_for_now(self, document: Mapping[str, Any]) -> None:
         pass
-
-    async def check_target(self, document: Mapping[str, Any], target: str) -> CheckResult:
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
