@@ -5,12 +5,8 @@
 A test compares them, so they cannot drift. A counter's meaning is the docstring below it.
 """
 
-import ast
-import inspect
 from collections.abc import Iterator
-from dataclasses import is_dataclass
 from pathlib import Path
-from textwrap import dedent
 
 from ruuvi_host.monitoring.accounting import SUMS
 from ruuvi_host.monitoring.counters import (
@@ -21,6 +17,7 @@ from ruuvi_host.monitoring.counters import (
     TargetCounters,
     flat,
 )
+from ruuvi_host.monitoring.meanings import meanings
 
 PAGE = Path(__file__).parents[1] / "docs" / "pages" / "status.md"
 MARK = "<!-- From here on written by tools/status_page.py -->\n"
@@ -52,27 +49,6 @@ def tables() -> Iterator[str]:
             assert meaning.get(name), f"{name} has no docstring that says what it counts"
             yield f"| `{name}` | {meaning[name]} |"
         yield ""
-
-
-def meanings(counters: object) -> dict[str, str]:
-    """Counter → docstring, of all that `counters` contains."""
-    found: dict[str, str | None] = {}
-    (source,) = ast.parse(dedent(inspect.getsource(type(counters)))).body
-    assert isinstance(source, ast.ClassDef)
-    for statement, after in zip(source.body, [*source.body[1:], None], strict=True):
-        match statement, after:
-            case ast.AnnAssign(target=ast.Name(id=name)), _ if is_dataclass(
-                contained := getattr(counters, name)
-            ):
-                found |= meanings(contained)
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                found[name] = text
-            case ast.FunctionDef(name=name), _:
-                found[name] = ast.get_docstring(statement)
-    return {name: " ".join((text or "").split()).rstrip(".") for name, text in found.items()}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ from starlette.responses import Response
 
 from ruuvi_host.api.auth import delete_auth, get_auth, post_auth
 from ruuvi_host.api.door import Door
+from ruuvi_host.api.gateway_document import get_ruuvi_json
+from ruuvi_host.api.history import get_history
+from ruuvi_host.api.metrics import get_metrics
 
 Handler: TypeAlias = Callable[[Request, Door], Awaitable[Response]]
 
@@ -41,4 +44,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/auth", Key.OWN, get_auth),
     Route("POST", "/auth", Key.OWN, post_auth),
     Route("DELETE", "/auth", Key.OWN, delete_auth),
+    Route("GET", "/history", Key.READ, get_history),
+    Route("GET", "/metrics", Key.READ, get_metrics),
+    Route("GET", "/ruuvi.json", Key.READ, get_ruuvi_json),
 )

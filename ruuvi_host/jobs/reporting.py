@@ -84,7 +84,7 @@ class Reporting:
         return Overview(
             version=__version__,
             pid=os.getpid(),
-            uptime=int(now - self._began),
+            uptime=now - self._began,
             health=judge(facts, now),
             links=self._receiving.statuses,
             intake=table.counters,

@@ -13,6 +13,9 @@ from typing import Any
 
 from firmware_protocol.events import SessionCounters
 
+LEVELS = frozenset("bytes_pending queued waiting_batches waiting_reports".split())
+"""Names of what goes down again."""
+
 
 def add(total: Any, part: Any) -> None:
     """Add each counter of `part` to the one of `total`, which is of the same class.
@@ -212,7 +215,7 @@ class TargetCounters(Counters):
     waiting_batches: int = 0
     """Batches that wait for delivery, or are being delivered. A level, not a counter."""
     waiting_reports: int = 0
-    """Reports in `waiting_batches`."""
+    """Reports in `waiting_batches`. A level, not a counter."""
 
 
 @dataclass(slots=True)

@@ -17,12 +17,16 @@ MAX_FREE = 0xFFFFFFFF
 """The maximum of the gateway's 32-bit numbers."""
 
 
-def memory_available(root: Path = _ROOT) -> int:
-    """Bytes that programs can still allocate (MemAvailable), at most 4294967295; 0: unknown."""
+def memory_available(root: Path = _ROOT, *, most: int | None = MAX_FREE) -> int:
+    """Bytes that programs can still allocate (MemAvailable); 0: unknown.
+
+    most: what is told of more; None: all of it.
+    """
     for line in _lines(root / "proc/meminfo"):
         name, _, rest = line.partition(":")
         if name == "MemAvailable" and (words := rest.split()) and words[0].isdecimal():
-            return min(int(words[0]) * 1024, MAX_FREE)
+            free = int(words[0]) * 1024
+            return free if most is None else min(free, most)
     return 0
 
 

@@ -32,7 +32,7 @@ class Overview:
 
     version: str
     pid: int
-    uptime: int
+    uptime: float
     """Seconds."""
     health: Health
     links: Sequence[LinkStatus]
@@ -59,7 +59,7 @@ class Overview:
         return {
             "version": self.version,
             "pid": self.pid,
-            "uptime": self.uptime,
+            "uptime": int(self.uptime),
             "health": {
                 "level": health.level.name.lower(),
                 "sentence": health.sentence,

@@ -1,4 +1,5 @@
-"""The body of a post, byte for byte as the Ruuvi Gateway makes it: raw, decoded or both.
+"""The body of a post, and of an answer to `GET /history`, byte for byte as the Ruuvi Gateway makes
+them: raw, decoded or both.
 
 The signature is over this very text, so it is made once per attempt and sent as it is. It is put
 together from templates: the gateway's own printer decides on spaces, order and digits, which no
@@ -8,10 +9,10 @@ Source: ruuvi.gateway_esp.c http_json.c, json_stream_gen.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from firmware_protocol.messages import address_text
+from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host.config.targets import DataFormat
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
@@ -52,18 +53,34 @@ def _members() -> Members:
 
 def body_slices(batch: Batch, facts: BodyFacts, utc: int) -> Iterator[bytes]:
     """The body of one attempt, made at `utc` (whole seconds), in pieces of some milliseconds."""
+    return _slices(batch.gateway, batch.advertisements, facts, utc, batch.nonce)
+
+
+def history_slices(
+    gateway: DeviceId, advertisements: Sequence[Advertisement], facts: BodyFacts, utc: int
+) -> Iterator[bytes]:
+    """The answer to `GET /history`: a body without a nonce."""
+    return _slices(gateway, advertisements, facts, utc, None)
+
+
+def _slices(
+    gateway: DeviceId,
+    advertisements: Sequence[Advertisement],
+    facts: BodyFacts,
+    utc: int,
+    nonce: int | None,
+) -> Iterator[bytes]:
     timestamp = f'    "timestamp": {utc},\n' if facts.use_timestamps else ""
+    nonce_line = "" if nonce is None else f'    "nonce": {nonce},\n'
     head = (
         "{\n"
         '  "data": {\n'
         f'    "coordinates": {json.dumps(facts.coordinates, ensure_ascii=False)},\n'
-        f"{timestamp}"
-        f'    "nonce": {batch.nonce},\n'
-        f'    "gw_mac": "{address_text(batch.gateway.addr)}",\n'
+        f"{timestamp}{nonce_line}"
+        f'    "gw_mac": "{address_text(gateway.addr)}",\n'
         '    "tags": {'
     )
     yield head.encode()
-    advertisements = batch.advertisements
     time_name = "timestamp" if facts.use_timestamps else "counter"
     # The firmware prints a negative power as an unsigned 32-bit number. Servers know it so.
     mask = -1 if facts.signed_tx_power else 0xFFFFFFFF

@@ -41,6 +41,7 @@ def test_memory(tmp_path: Path) -> None:
     assert memory_available(tmp_path) == 10240
     write(tmp_path, "proc/meminfo", "MemAvailable:   24260024 kB\n")
     assert memory_available(tmp_path) == 4294967295
+    assert memory_available(tmp_path, most=None) == 24260024 * 1024
     write(tmp_path, "proc/meminfo", "MemAvailable:\n")
     assert memory_available(tmp_path) == 0
 
