@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 
 import builds
 import sources
-from figures import chain, line, parsing, process
+from figures import api, chain, line, parsing, process
 from figures.figure import Benchmark, Figure, Result, Round, Unavailable
 
 from firmware_protocol.crc import has_fast_crcmod
@@ -99,6 +99,20 @@ BENCHMARKS = (
             ),
         ),
         process.idle,
+    ),
+    Benchmark(
+        (Figure("api-history", "GET /history with 100 sensors, decoded", "ms", at_most=5),),
+        api.answer,
+    ),
+    Benchmark(
+        (
+            Figure("api-memory", "RSS that the local API takes, unasked", "MiB"),
+            Figure("api-memory-polled", "the same, polled each 5 s", "MiB", at_most=8),
+            Figure("api-cpu", "CPU of one core that it takes, unasked", "%"),
+            Figure("api-cpu-polled", "the same, polled each 5 s", "%", at_most=1),
+            Figure("api-memory-off", "RSS of a host without it", "MiB"),
+        ),
+        api.beside,
     ),
     Benchmark(
         (

@@ -54,14 +54,14 @@ def idle() -> Round:
     def once() -> tuple[float, ...]:
         with (
             TemporaryDirectory(dir=place) as folder,
-            _Child(script, "simulate") as board,
-            _Child(script, "receive", "--port", "0", "--simulated", "1") as receiver,
+            Child(script, "simulate") as board,
+            Child(script, "receive", "--port", "0", "--simulated", "1") as receiver,
         ):
             target = ("--url", receiver.read_line().split()[-1], "--interval", "1")
             port = ("--port", board.read_line().split()[-1], "--trust-clock")
             with (
-                _Child(script, "run", *port, *target, "--state-dir", f"{folder}/1") as host,
-                _Child(script, "run", "--simulate", *target, "--state-dir", f"{folder}/2") as both,
+                Child(script, "run", *port, *target, "--state-dir", f"{folder}/1") as host,
+                Child(script, "run", "--simulate", *target, "--state-dir", f"{folder}/2") as both,
             ):
                 receiver.read_line()  # a first batch was accepted
                 sleep(SETTLE)
@@ -74,7 +74,7 @@ def idle() -> Round:
     return once
 
 
-class _Child:
+class Child:
     """A process whose standard output can be read by the line; ended with the block."""
 
     def __init__(self, *command: str) -> None:
@@ -85,7 +85,7 @@ class _Child:
         self._name = f"ruuvi-host {command[1]}"
         self.pid = self._process.pid
 
-    def __enter__(self) -> "_Child":
+    def __enter__(self) -> "Child":
         return self
 
     def __exit__(self, *error: object) -> None:
