@@ -49,7 +49,9 @@ async def get_metrics(request: Request, door: Door) -> Response:
         # Imported only for those who ask: the decoders are half a megabyte.
         from ruuvi_host.api.reading_metrics import reading_families
 
-        lines += map(str, await reading_families(door))
+        for family in await reading_families(door):
+            lines.append(str(family))
+            await asyncio.sleep(0)  # of ten thousand sensors each takes some milliseconds
     return answer(200, "".join(lines).encode(), CONTENT_TYPE)
 
 
