@@ -9,11 +9,14 @@ from typing import Self
 
 from ruuvi_host.clock import Clock, SystemClock
 from ruuvi_host.receiver.app import App, client_name
-from ruuvi_host.receiver.connection import Client, Connections
 from ruuvi_host.receiver.examine import Result, refused
-from ruuvi_host.receiver.listen import bind, tls_context
 from ruuvi_host.receiver.receipt import Receipt
 from ruuvi_host.receiver.settings import Settings
+from ruuvi_host.receiver.tls import tls_context
+from ruuvi_host.web.connection import Client, Connections
+from ruuvi_host.web.limits import Limits
+from ruuvi_host.web.sockets import tcp
+from ruuvi_host.web.target import Headers
 
 TLS_CLOSING = 3.0
 """Seconds for a client to agree to the end of a TLS connection."""
@@ -42,7 +45,12 @@ class Receiver:
         self._report = report
         self._clock = clock or SystemClock()
         app = App(settings, self._clock, self._receive)
-        self._connections = Connections(app, settings, self._rejected)
+        limits = Limits.of_an_application_that_judges(
+            *(settings.head_timeout, settings.max_connections, settings.make_room),
+            # Where the answer is delayed, that the client ends sending means that it has given up.
+            half_closed=not settings.hang and settings.delay == 0,
+        )
+        self._connections = Connections(app, limits, self._rejected)
         self._received = asyncio.Event()
         self.receipts: deque[Receipt] = deque(maxlen=keep)
         """Of the newest requests, oldest first."""
@@ -71,17 +79,19 @@ class Receiver:
 
     async def __aenter__(self) -> Self:
         context = tls_context(self._settings)
-        listener = bind(self._settings)
-        self.address, port = listener.getsockname()[:2]
+        listeners = tcp(self._settings.host, self._settings.port, "--host", "--port")
+        self.address, port = listeners[0].getsockname()[:2]
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         self.url = f"{'https' if context else 'http'}://{host}:{port}/"
-        self._server = await asyncio.get_running_loop().create_server(
-            self._connections.make,
-            sock=listener,
-            ssl=context,
-            ssl_handshake_timeout=self._settings.head_timeout if context else None,
-            ssl_shutdown_timeout=TLS_CLOSING if context else None,
-        )
+        self._servers = [
+            await self._connections.serve(
+                listener,
+                ssl=context,
+                ssl_handshake_timeout=self._settings.head_timeout if context else None,
+                ssl_shutdown_timeout=TLS_CLOSING if context else None,
+            )
+            for listener in listeners
+        ]
         return self
 
     async def __aexit__(
@@ -91,12 +101,14 @@ class Receiver:
         traceback: TracebackType | None,
     ) -> None:
         """Stop listening, and close all connections, without an answer to pending requests."""
-        self._server.close()
+        for server in self._servers:
+            server.close()
         await self._connections.drop()
 
-    def _rejected(self, client: Client, status: int, reason: str) -> None:
+    def _rejected(self, client: Client, status: int, reason: str) -> tuple[Headers, bytes]:
         verdict = refused(status, reason)
         self._receive(Receipt(self._clock.wall(), client_name(client), "", verdict))
+        return [(b"content-type", b"text/plain; charset=utf-8")], f"{reason}\n".encode()
 
     def _receive(self, receipt: Receipt) -> None:
         self.totals[receipt.verdict.result] += 1

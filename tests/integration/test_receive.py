@@ -227,7 +227,7 @@ def test_what_is_no_http_is_refused(raw: bytes) -> None:
 def test_a_huge_head_is_refused() -> None:
     async def client(receiver: Receiver) -> None:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nX: "
-        assert (await exchange(receiver, head, b"x" * 20_000)).startswith(b"HTTP/1.1 400 ")
+        assert (await exchange(receiver, head, b"x" * 20_000)).startswith(b"HTTP/1.1 431 ")
 
     with_receiver(SETTINGS, client)
 
@@ -476,7 +476,10 @@ def test_a_port_in_use() -> None:
         assert port is not None
         with pytest.raises(ConfigError) as caught:
             await Receiver(Settings(port=port)).__aenter__()
-        assert str(caught.value) == f"--port: {port} is in use; 0 takes any free one"
+        assert (
+            str(caught.value)
+            == f"--port: port {port} is in use; take another one (0: any that is free)"
+        )
 
     with_receiver(SETTINGS, client)
 

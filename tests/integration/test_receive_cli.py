@@ -205,7 +205,7 @@ def test_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert refused("--port", str(port)) == (
-            f"Error: --port: {port} is in use; 0 takes any free one\n"
+            f"Error: --port: port {port} is in use; take another one (0: any that is free)\n"
         )
 
 
@@ -213,7 +213,9 @@ def test_a_port_in_use() -> None:
 def test_a_port_that_is_not_permitted() -> None:
     if Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text().strip() == "0":
         pytest.skip("here everybody may listen anywhere")
-    assert refused("--port", "1") == ("Error: --port: no permission for 1; take one over 1023\n")
+    assert refused("--port", "1") == (
+        "Error: --port: no permission for port 1; take one over 1023\n"
+    )
 
 
 def test_options_that_cannot_be_used(tmp_path: Path) -> None:

@@ -1,34 +1,14 @@
-"""What a server needs before it starts: a listening socket and, for HTTPS, a TLS context.
+"""The TLS context of a receiver that serves HTTPS.
 
 Each failure is a ConfigError with the option of the command line.
 """
 
-import errno
-import socket
 import ssl
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import NoReturn
 
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.receiver.settings import Settings
-
-
-def bind(settings: Settings) -> socket.socket:
-    """A listening socket, on the first address that the host name stands for."""
-    host, port = settings.host, settings.port
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(cast(Any, address), family=family)
-    except (socket.gaierror, UnicodeError) as error:
-        raise ConfigError("--host", f"{host!r} is no address of this machine") from error
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ConfigError("--port", f"{port} is in use; 0 takes any free one") from error
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise ConfigError("--port", f"no permission for {port}; take one over 1023") from error
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise ConfigError("--host", f"{host!r} is no address of this machine") from error
-        raise ConfigError("--host", f"cannot listen on {host!r}: {error.strerror}") from error
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -1,0 +1,342 @@
+"""HTTP/1.1 connections: uvicorn's, with the limits that it leaves to a proxy in front of it.
+
+The only module that uses uvicorn, and only its protocol of a connection: its Server takes over
+signals, exits the process on errors and polls ten times a second, which is of no use beside others
+in one loop.
+
+Where uvicorn does otherwise: it has no time limit before an answer and none for sending it; accepts
+any number of connections (here the one that waits for longest leaves); answers every bad request
+with 400 in its own form; decodes paths; takes the absolute form for a path; and closes the
+connection of a client that ends its sending side before the answer.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from math import inf
+from typing import Any, TypeAlias, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from ruuvi_host.web.limits import Limits
+from ruuvi_host.web.parser import Parser
+from ruuvi_host.web.target import Headers, path_and_headers
+
+App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application. `path` is what stands in the request: not decoded."""
+Client: TypeAlias = tuple[str, int] | None
+Refuse: TypeAlias = Callable[[Client, int, str], tuple[Headers, bytes]]
+"""Header fields and body for a client that is answered without the application: client, status and
+reason. Content-Length and Connection are added."""
+
+
+QUEUE = 128
+"""Connections that the system keeps for us."""
+ACCEPTED = 16
+"""Of those, how many asyncio takes at a time, before it reads what the last ones have sent. (For
+asyncio this and QUEUE are one number.)"""
+NOTICE = 0.1
+"""Seconds for an application to notice that its client has gone."""
+STUBBORN = 64
+"""Connections that have to leave, and do not take their answer; more are aborted."""
+
+
+class Connections:
+    """Makes the connections of a server, and keeps track of the open ones."""
+
+    def __init__(self, app: App, limits: Limits, refuse: Refuse) -> None:
+        self.limits = limits
+        self.refuse = refuse
+        self._app = app
+        self._state = ServerState()
+        self._crowded: asyncio.TimerHandle | None = None
+        self._config = Config(
+            cast(Any, self._run),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            workers=1,
+            proxy_headers=False,
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            timeout_keep_alive=cast(int, limits.keep_alive),
+        )
+        self._config.load()
+
+    @property
+    def count(self) -> int:
+        """Open ones, those that have to leave included."""
+        return len(self._state.connections)
+
+    async def serve(self, listening: socket.socket, **tls: Any) -> asyncio.Server:
+        """Accept connections. The socket may be of any family. tls: as for `create_server`."""
+        # Not create_unix_server, which would remove the path of a socket that is systemd's.
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Connection(self._config, self._state, self),
+            sock=listening,
+            backlog=ACCEPTED,
+            **tls,
+        )
+        listening.listen(QUEUE)
+        return server
+
+    def finish(self) -> None:
+        """Close those that are not being answered, and the others behind their answer."""
+        for connection in self._all():
+            connection.shutdown()
+
+    async def drop(self, patience: float = 0.0) -> None:
+        """Close all of them. patience: seconds for answers that are under way; the rest of the
+        requests get none."""
+        self.finish()
+        if patience and self._state.tasks:
+            await asyncio.wait(self._state.tasks, timeout=patience)
+        if self._crowded:
+            self._crowded.cancel()
+        for connection in self._all():
+            connection.transport.abort()
+        if self._state.tasks:
+            # The application notices that the client has gone, unless it waits for something else.
+            await asyncio.wait(self._state.tasks, timeout=NOTICE)
+        while self._state.tasks:
+            for task in list(self._state.tasks):
+                task.cancel()
+            await asyncio.wait(self._state.tasks)
+
+    def admit(self, newcomer: "_Connection") -> None:
+        """There is one more."""
+        self._make_room()
+        if self._open() > self.limits.most:
+            # Where there are more than enough places, who came before has had its chance.
+            spare = self.limits.most > self.limits.connections
+            waiting = [each for each in self._all() if spare and each.rank is not None]
+            min(waiting, key=_Connection.turn, default=newcomer).leave()
+        leaving = [each for each in self._all() if each.is_leaving]
+        if len(leaving) > STUBBORN:
+            min(leaving, key=lambda each: each.since).transport.abort()
+
+    def _make_room(self) -> None:
+        """Who waits for longest leaves: first those who ask for nothing at the moment, then slow
+        ones."""
+        self._crowded = None
+        surplus = self._open() - self.limits.connections
+        if surplus <= 0:
+            return
+        loop = asyncio.get_running_loop()
+        before = loop.time() - self.limits.newcomer
+        waiting = [each for each in self._all() if each.rank is not None and each.since <= before]
+        waiting.sort(key=_Connection.turn)
+        for each in waiting[:surplus]:
+            each.leave()
+        if len(waiting) < surplus and self.limits.connections < self.limits.most:
+            self._crowded = loop.call_later(self.limits.newcomer, self._make_room)
+
+    def _all(self) -> "list[_Connection]":
+        return list(cast("set[_Connection]", self._state.connections))
+
+    def _open(self) -> int:
+        return sum(not each.is_leaving for each in self._all())
+
+    async def _run(self, scope: Any, receive: Any, send: Any) -> None:
+        scope["path"], scope["headers"] = path_and_headers(scope["raw_path"], scope["headers"])
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            return  # see drop(): nobody is left to be answered
+
+
+class _Connection(H11Protocol):
+    """uvicorn's connection, with limits."""
+
+    def __init__(self, config: Config, state: ServerState, server: Connections) -> None:
+        super().__init__(config, state, app_state={})
+        self._server = server
+        self._limits = server.limits
+        self.conn = self._parser = Parser(server.limits)
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_first = True
+        self._is_refused = self._has_ended = False
+        self._unsent: float | None = None
+        self._heard = self.since = self.loop.time()
+        # since: from when on it waits for a request, or has been sending one
+
+    # -- what others ask --------------------------------------------------------------------------
+
+    @property
+    def is_leaving(self) -> bool:
+        return self._is_refused or self.transport.is_closing()
+
+    @property
+    def rank(self) -> int | None:
+        """0: it was answered, and asks for nothing. 1: its request is not complete. 2: it does not
+        take its answer. None: it is being answered, or has to leave already."""
+        if self.is_leaving:
+            return None
+        if self._is_idle:
+            return 0
+        if self._parser.awaits_head or self._parser.awaits_body:
+            return 1
+        return None if self._unsent is None else 2
+
+    @property
+    def _is_idle(self) -> bool:
+        """It was answered, and may ask again."""
+        return self._parser.is_between and not self._is_first
+
+    def turn(self) -> tuple[int, float]:
+        """The lower, the sooner it has to leave, among those that have a rank."""
+        return self.rank or 0, self.since
+
+    def leave(self) -> None:
+        """There are too many."""
+        if self._parser.awaits_head and not self._is_idle:
+            self._reject(503, f"more than {self._limits.connections} connections")
+        elif self._unsent is not None:
+            self.transport.abort()
+        else:
+            self.transport.close()  # the app, which waits for the rest of the body, tells of it
+
+    # -- what asyncio and uvicorn call ------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._heard = self.since = self.loop.time()
+        self._watch()
+        self._server.admit(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_leaving:
+            return  # the rest of a request that was refused
+        self._heard = self.loop.time()
+        begins, in_head = self._parser.is_between, self._parser.awaits_head
+        if begins and not self._is_first:
+            self.since = self._heard
+        super().data_received(data)
+        if ends := self._parser.awaits_head and not in_head:  # of a body that was not waited for
+            self.since = self._heard
+        if begins or ends:
+            self._watch()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection if a complete request has still to be answered. (TLS cannot.)
+
+        A client that ends its sending side looks the same as one that disconnects.
+        """
+        self._has_ended = True
+        if self.is_leaving:
+            return False
+        pending = not (self._parser.awaits_head or self._parser.awaits_body)
+        return pending and self._limits.half_closed and self.scheme == "http"
+
+    def on_response_complete(self) -> None:
+        self._is_first = False
+        self.since = self._heard = self.loop.time()
+        self._note_unsent()
+        super().on_response_complete()
+        if self._has_ended and self._parser.awaits_head:
+            self.transport.close()
+        self._watch()
+
+    def shutdown(self) -> None:
+        if not self.is_leaving:
+            super().shutdown()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._note_unsent()
+        self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """The request is refused; called by uvicorn."""
+        cycle = self._cycle()
+        if cycle is None or cycle.response_complete:
+            self._reject(self._parser.refusal.status, self._parser.refusal.reason)
+        else:
+            # The head was valid, only what follows is not: the app answers, and closes.
+            self.flow.pause_reading()
+
+    # -- its patience -----------------------------------------------------------------------------
+
+    def _note_unsent(self) -> None:
+        if self._unsent is None and self.transport.get_write_buffer_size():
+            self._unsent = self.loop.time()
+
+    def _watch(self) -> None:
+        """Look again when the patience may end."""
+        if self._timer:
+            self._timer.cancel()
+        due = self._due()
+        self._timer = self.loop.call_at(due, self._look) if due < inf else None
+
+    def _due(self) -> float:
+        limits, silence = self._limits, self._heard + self._limits.silence
+        if self._unsent is not None and not self.transport.get_write_buffer_size():
+            self._unsent = None  # it has taken all of it meanwhile
+        if self._unsent is not None:
+            return self._unsent + limits.sending
+        if self.is_leaving:
+            return self._heard + limits.linger if self._is_refused else inf
+        if self._is_idle:
+            return self.since + limits.keep_alive
+        if self._parser.awaits_head:
+            return min(self.since + limits.head_time, silence)
+        if self._parser.awaits_body:
+            return min(self.since + limits.request_time, silence)
+        return inf
+
+    def _look(self) -> None:
+        self._timer = None
+        if self.loop.time() < self._due():
+            self._watch()
+        elif self._unsent is not None or self.is_leaving:
+            self.transport.abort()
+        elif self._is_idle:
+            self.shutdown()
+        elif self._parser.awaits_head:
+            late = self.loop.time() >= self.since + self._limits.head_time
+            limit = self._limits.head_time if late else self._limits.silence
+            self._reject(408, f"no complete request head within {limit:g} s")
+        elif (cycle := self._cycle()) and cycle.response_complete:
+            self.transport.close()  # answered before its body was complete
+        else:
+            self._reject(408, "the body was not complete in time")
+
+    def _reject(self, status: int, reason: str) -> None:
+        """Answer without the app, and close when the client has had time to read it."""
+        cycle = self._cycle()
+        if cycle is not None and not cycle.response_complete:
+            if cycle.response_started:
+                self.transport.abort()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        headers, body = self._server.refuse(self.client, status, reason)
+        self.transport.write(_answer(status, headers, body))
+        self._is_refused = True
+        self._heard = self.loop.time()
+        self._note_unsent()
+        if self.transport.can_write_eof() and not self._has_ended:
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+        self._watch()
+
+    def _cycle(self) -> RequestResponseCycle | None:
+        """The last request whose head was complete (uvicorn's type has no None)."""
+        return cast("RequestResponseCycle | None", self.cycle)
+
+
+def _answer(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:
+    fields = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+    lines = b"".join(b"%s: %s\r\n" % field for field in dict(fields).items())
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode() + lines + b"\r\n" + body
