@@ -64,6 +64,12 @@ class FakeDoor:
         """Keys of a gateway, as a saved file has them."""
         self.loaded.sources.gateway.update(keys, Problems())
 
+    async def other_than(self, loaded: Loaded) -> None:
+        raise NotImplementedError
+
+    def tell_api(self, listening: Sequence[str] | None, fault: str) -> None:
+        raise NotImplementedError
+
     def identity(self) -> Identity:
         return Identity(self.device, self.version, self.nrf_version)
 

@@ -80,6 +80,14 @@ class Door(Protocol):
         """What the relays know of their servers, such as the keys that these gave."""
         ...
 
+    async def other_than(self, loaded: Loaded) -> None:
+        """Wait until another configuration than `loaded` is the present one."""
+        ...
+
+    def tell_api(self, listening: Sequence[str] | None, fault: str) -> None:
+        """Where the API listens now (None: as before), and why not as configured; empty: it is."""
+        ...
+
     def identity(self) -> Identity: ...
 
     def newest_first(self) -> Iterator[Advertisement]:

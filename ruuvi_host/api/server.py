@@ -1,9 +1,136 @@
-"""Serves the local API until it is cancelled."""
+"""Serves the local API: listens where the configuration wants it and safety allows it.
 
+A configuration that is read again counts at once. What keeps it from listening is told in the log
+and in health, and tried again; the host runs on.
+"""
+
+import asyncio
+import logging
+import socket
+from contextlib import ExitStack
+
+from ruuvi_host.api.answer import error
+from ruuvi_host.api.app import App
 from ruuvi_host.api.door import Door
-from ruuvi_host.config.api import Listen
+from ruuvi_host.api.gate import Gate
+from ruuvi_host.api.listening import Place, place
+from ruuvi_host.api.routes import ROUTES
+from ruuvi_host.config.api import Listen, is_loopback
+from ruuvi_host.errors import ConfigError
+from ruuvi_host.web.connection import Client, Connections
+from ruuvi_host.web.limits import Limits
+from ruuvi_host.web.sockets import of_systemd, tcp, unix
+from ruuvi_host.web.target import Headers
+
+log = logging.getLogger(__name__)
+
+KEY = "api.listen"
+RETRY = 10.0
+"""Seconds until it is tried again to listen: another program may have ended, an address come up."""
+PATIENCE = 0.5
+"""Seconds that answers have at the end: the last batches need the rest of the five that we stop in.
+"""
 
 
-async def serve(listen: Listen, door: Door) -> None:
+async def serve(door: Door, limits: Limits | None = None, retry: float = RETRY) -> None:
     """Until cancelled. What keeps it from listening is logged; the host goes on."""
-    raise NotImplementedError
+    await Server(door, limits or Limits(), retry).run()
+
+
+class Server:
+    """One local API, wherever it listens at the moment."""
+
+    def __init__(self, door: Door, limits: Limits, retry: float = RETRY) -> None:
+        self._door = door
+        self._retry = retry
+        self._connections = Connections(App(door, ROUTES, Gate(door)), limits, refuse)
+        self._place = Place()
+        self._listening: ExitStack | None = None
+        self._said = ""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                loaded = self._door.loaded
+                again = await self._listen()
+                try:
+                    async with asyncio.timeout(again):
+                        await self._door.other_than(loaded)
+                except TimeoutError:
+                    pass
+        finally:
+            self._close()
+            await self._connections.drop(PATIENCE)
+            self._door.tell_api((), "")
+
+    async def _listen(self) -> float | None:
+        """Listen as the present configuration has it. Returns after how many seconds to try again;
+        None: not before there is another one."""
+        config = self._door.loaded.config.api
+        values = self._door.loaded.sources.gateway.values
+        try:
+            local = bool(config and config.listen.is_systemd and _systemd_is_local())
+            wanted = place(config, values, local_socket=local)
+            if wanted.listen != self._place.listen or not self._listening:
+                self._close()
+                self._place = Place()
+                if wanted.listen:
+                    self._listening = await self._open(wanted.listen)
+            if wanted != self._place and wanted.warning:
+                log.warning("%s: %s", KEY, wanted.warning)
+            self._place = wanted
+            self._complain(wanted.fault)
+            return None
+        except ConfigError as problem:
+            self._complain(problem.problem)
+            return self._retry
+
+    async def _open(self, listen: Listen) -> ExitStack:
+        with ExitStack() as stack:
+            if listen.is_systemd:
+                sockets = [of_systemd(KEY)]
+            elif listen.path:
+                sockets = [stack.enter_context(unix(listen.path, KEY))]
+            else:
+                sockets = await asyncio.to_thread(tcp, listen.host, listen.port, KEY, KEY)
+            names = [_name(each) for each in sockets]
+            for each in sockets:
+                server = await self._connections.serve(each)
+                stack.callback(server.close)
+            log.info("local API: %s", ", ".join(names))
+            self._door.tell_api(names, "")
+            return stack.pop_all()
+
+    def _close(self) -> None:
+        """Listen no longer; who is being answered still gets the answer."""
+        if self._listening:
+            self._listening.close()
+            self._listening = None
+            self._connections.finish()
+            self._door.tell_api((), "")
+
+    def _complain(self, fault: str) -> None:
+        if fault and fault != self._said:
+            log.error("%s: %s", KEY, fault)
+        self._said = fault
+        self._door.tell_api(None, fault)
+
+
+def _systemd_is_local() -> bool:
+    with of_systemd(KEY) as opened:
+        return opened.family == socket.AF_UNIX or is_loopback(opened.getsockname()[0])
+
+
+def _name(opened: socket.socket) -> str:
+    """http://ADDRESS:PORT/ or unix:PATH."""
+    if opened.family == socket.AF_UNIX:
+        return str(Listen(path=opened.getsockname()))
+    return f"http://{Listen(*opened.getsockname()[:2])}/"
+
+
+def refuse(client: Client, status: int, reason: str) -> tuple[Headers, bytes]:
+    """The answer to what is no request of ours."""
+    log.debug("%s %d %s", reason, status, client[0] if client else "-")
+    refusal = error(status)
+    return refusal.raw_headers, bytes(refusal.body)

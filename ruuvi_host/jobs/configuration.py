@@ -23,6 +23,7 @@ class Configuration:
         self.loaded = loaded
         self._reload = reload
         self._asked = asyncio.Event()
+        self._news = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._taking: list[asyncio.Future[None]] = []
 
@@ -64,8 +65,15 @@ class Configuration:
             log.info("configuration read again")
             return loaded
 
+    async def other_than(self, loaded: Loaded) -> None:
+        """Wait until another one than `loaded` is in force."""
+        while self.loaded is loaded:
+            await self._news.wait()
+
     def taken(self) -> None:
         """What was wanted last is in force."""
+        self._news.set()
+        self._news = asyncio.Event()
         taking, self._taking = self._taking, []
         for each in taking:
             if not each.done():

@@ -43,6 +43,8 @@ class HostDoor:
         self._receiving = receiving
         self._reporting = reporting
         self._folder = folder
+        self.listening: tuple[str, ...] = ()
+        """Where the API can be asked, as URLs."""
 
     @property
     def clock(self) -> Clock:
@@ -55,6 +57,14 @@ class HostDoor:
     @property
     def loaded(self) -> Loaded:
         return self._configuration.loaded
+
+    async def other_than(self, loaded: Loaded) -> None:
+        await self._configuration.other_than(loaded)
+
+    def tell_api(self, listening: Sequence[str] | None, fault: str) -> None:
+        if listening is not None:
+            self.listening = tuple(listening)
+        self._reporting.api_fault = fault
 
     def identity(self) -> "Identity":
         from ruuvi_host.api.door import Identity

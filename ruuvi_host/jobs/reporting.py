@@ -28,6 +28,8 @@ class Reporting:
         self._relaying = relaying
         self._began = receiving.clock.monotonic()
         self._dropped = Watched()
+        self.api_fault = ""
+        """Why the local API does not listen as configured; empty: it does, or is off."""
 
     def facts(self) -> HostFacts:
         """What health is judged from."""
@@ -35,6 +37,11 @@ class Reporting:
         return HostFacts(
             *(self._receiving.link_facts(), relaying.relays.facts(), relaying.hindrance),
             others=[
+                *(
+                    [Finding(Level.DEGRADED, f"local API: {self.api_fault}")]
+                    if self.api_fault
+                    else []
+                ),
                 *(
                     Finding(Level.DEGRADED, f"configuration: {fault}")
                     for fault in relaying.faults[:MOST_FAULTS]

@@ -121,7 +121,6 @@ class Host:
             *(self._relaying.relays.remembered, state.path),
             simulated=simulated,
         )
-        self._api = config.api
 
     async def run(self, standstill: Standstill, **beside: Coroutine[Any, Any, None]) -> None:
         """Receive and relay. When cancelled: last batches out, the rest kept, then return.
@@ -146,7 +145,7 @@ class Host:
                     relays=self._relay(),
                     watch=self._watch.run(standstill),
                     status=self._serve_status(),
-                    **({"api": self._serve_api()} if self._api else {}),
+                    api=self._serve_api(),
                     **beside,
                 )
             finally:
@@ -165,11 +164,12 @@ class Host:
             log.warning("`ruuvi-host status` cannot ask this host: no socket: %s", problem)
 
     async def _serve_api(self) -> None:
+        while not (loaded := self._configuration.loaded).config.api:
+            await self._configuration.other_than(loaded)
         # Imported here, because it is heavy and off by default.
         from ruuvi_host.api.server import serve
 
-        assert self._api
-        await serve(self._api.listen, self._door)
+        await serve(self._door)
 
     async def _relay(self) -> None:
         """With the present configuration, until there is a new one; and so on."""
@@ -194,9 +194,6 @@ class Host:
         )
         if loaded.config.coprocessors != before.coprocessors:
             log.warning("other settings in [[coprocessor]] count from the next start on")
-        listen = [config.api.listen if config.api else None for config in (before, loaded.config)]
-        if listen[0] != listen[1]:
-            log.warning("another api.listen counts from the next start on")
 
     async def _reconfigure(self) -> None:
         config = self._configuration.loaded.config

@@ -143,7 +143,8 @@ class Connections:
         return sum(not each.is_leaving for each in self._all())
 
     async def _run(self, scope: Any, receive: Any, send: Any) -> None:
-        scope["path"], scope["headers"] = path_and_headers(scope["raw_path"], scope["headers"])
+        path, scope["headers"] = path_and_headers(scope["raw_path"], scope["headers"])
+        scope["path"], scope["raw_path"] = path, path.encode("latin-1")
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:

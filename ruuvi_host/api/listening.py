@@ -1,0 +1,58 @@
+"""Where the local API may listen: what the network can reach needs a password or a key of its own.
+
+Pure. Source: local API of a gateway, what a host must refuse, 14.1 and 14.4.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ruuvi_host.config.api import ApiSettings, Listen, is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen, and what is to be said about it."""
+
+    listen: Listen | None = None
+    """None: nowhere."""
+    fault: str = ""
+    """Why it is not where the configuration wants it. Empty: it is."""
+    warning: str = ""
+    """What is dangerous about it."""
+
+
+def place(settings: ApiSettings | None, access: Mapping[str, Any], *, local_socket: bool) -> Place:
+    """access: values of a gateway's keys, of which those of lan_auth count. local_socket: the one
+    of systemd cannot be reached from other machines."""
+    if settings is None:
+        return Place()
+    listen = settings.listen
+    if listen.path or is_loopback(listen.host) or (listen.is_systemd and local_socket):
+        return Place(listen)
+    kind = access["lan_auth_type"]
+    has_key = bool(access["lan_auth_api_key"] or access["lan_auth_api_key_rw"])
+    if kind == "lan_auth_default" and not has_key:
+        inside = None if listen.is_systemd else replace(listen, host=_loopback(listen.host))
+        instead = f"the API listens on {inside} only" if inside else "the API is not served"
+        why = "is open to the network, and there is no password or key of your own yet"
+        return Place(inside, f"{listen} {why}: {instead}. Set one: ruuvi-host config password", "")
+    return Place(listen, "", _warning(listen, kind))
+
+
+def _warning(listen: Listen, kind: str) -> str:
+    if kind == "lan_auth_allow":
+        return (
+            f"{listen}: everybody in the network can read and change everything, because "
+            "lan_auth_type is lan_auth_allow"
+        )
+    if kind == "lan_auth_default":
+        return (
+            f"{listen}: the password is still the device id, which is on the gateway's label and "
+            "known to its cloud. Set your own: ruuvi-host config password"
+        )
+    return ""
+
+
+def _loopback(host: str) -> str:
+    return "::1" if ":" in host else "127.0.0.1"
