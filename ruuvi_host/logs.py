@@ -4,8 +4,9 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from queue import Full, Queue
 from time import monotonic
@@ -80,16 +81,49 @@ class StderrHandler(logging.Handler):
             self._lines.task_done()
 
 
-class _Formatter(logging.Formatter):
+class RecentLines(logging.Handler):
+    """Keeps the last lines, for people who do not see stderr. In memory only: MOST lines of LONGEST
+    characters, without tracebacks."""
+
+    MOST = 300
+    LONGEST = 400
+
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
+        super().__init__()
+        self.setFormatter(_Formatter("%Y-%m-%d %H:%M:%S"))
+        self._lines: deque[str] = deque(maxlen=self.MOST)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        bare = logging.makeLogRecord(vars(record) | {"exc_info": None, "exc_text": None})
+        self._lines.append(printable(self.format(bare), self.LONGEST))
+
+    def lines(self) -> list[str]:
+        """The oldest first."""
+        return list(self._lines)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Of all that is logged meanwhile."""
+        root = logging.getLogger()
+        root.addHandler(self)
+        try:
+            yield
+        finally:
+            root.removeHandler(self)
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, time: str = "%H:%M:%S") -> None:
+        super().__init__("%(asctime)s %(message)s", time)
+        self._words = time.count(" ") + 1
+        """Of the time, in front of the level."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
         if record.levelno < logging.WARNING:
             return line
-        time, _, rest = line.partition(" ")
-        return f"{time} {record.levelname}: {rest}"
+        *time, rest = line.split(" ", self._words)
+        return f"{' '.join(time)} {record.levelname}: {rest}"
 
 
 class _JsonFormatter(logging.Formatter):

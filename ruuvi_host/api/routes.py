@@ -13,6 +13,7 @@ from ruuvi_host.api.door import Door
 from ruuvi_host.api.gateway_document import get_ruuvi_json
 from ruuvi_host.api.history import get_history
 from ruuvi_host.api.metrics import get_metrics
+from ruuvi_host.api.page_files import page_files
 
 Handler: TypeAlias = Callable[[Request, Door], Awaitable[Response]]
 
@@ -47,4 +48,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/history", Key.READ, get_history),
     Route("GET", "/metrics", Key.READ, get_metrics),
     Route("GET", "/ruuvi.json", Key.READ, get_ruuvi_json),
+    *(Route("GET", path, Key.NOBODY, file) for path, file in page_files().items()),
 )

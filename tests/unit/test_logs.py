@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from datetime import datetime
 
 import pytest
 
@@ -122,3 +123,35 @@ def test_json_lines(capfd: pytest.CaptureFixture[str]) -> None:
     assert line.pop("time").endswith("+00:00")
     expected = {"level": "debug", "logger": "ruuvi_host", "message": "a ü\nline", "attempt": 3}
     assert line == expected
+
+
+def test_recent_lines_are_kept_without_tracebacks() -> None:
+    recent = logs.RecentLines()
+    logger = logging.getLogger("ruuvi_host")
+    level = logger.level
+    logger.setLevel("INFO")
+    try:
+        with recent.kept():
+            logger.info("one\nline")
+            try:
+                raise ValueError("in the traceback")
+            except ValueError:
+                logger.exception("it failed")
+        logger.info("too late")
+    finally:
+        logger.setLevel(level)
+    first, second = recent.lines()
+    assert first.endswith(" one\\nline")
+    assert second.endswith(" ERROR: it failed")
+    time = second.removesuffix(" ERROR: it failed")
+    assert datetime.strptime(time, "%Y-%m-%d %H:%M:%S").year > 2000
+
+
+def test_recent_lines_are_bounded() -> None:
+    recent = logs.RecentLines()
+    for number in range(logs.RecentLines.MOST + 7):
+        line = {"msg": f"{number} {'x' * 9999}", "levelno": logging.INFO}
+        recent.handle(logging.makeLogRecord(line))
+    assert len(recent.lines()) == logs.RecentLines.MOST
+    assert " 7 x" in recent.lines()[0]
+    assert all(len(line) <= logs.RecentLines.LONGEST for line in recent.lines())
