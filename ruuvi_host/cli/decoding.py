@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 MAX_KEY_FILE = 1 << 20
 """Bytes."""
+MAX_KEYS = 1000
+"""In all; ten times the sensors that a gateway tells of."""
+MAX_KEYS_FOR_ALL = 50
+"""Of those for every device: each of them is tried on each encrypted reading."""
 
 key_option = click.option(
     "--key",
@@ -58,6 +62,14 @@ def read_keys(options: tuple[str, ...]) -> Keys:
         for number, line in enumerate(_key_file(path).splitlines(), start=1):
             if line.strip() and not line.lstrip().startswith("#"):
                 entries.append(entry(f"{path}, line {number}", line))
+            if len(entries) > MAX_KEYS:
+                break
+    where = next((option[1:] for option in options if option.startswith("@")), "--key")
+    if len(entries) > MAX_KEYS:
+        raise ConfigError(where, f"more than {MAX_KEYS} keys: leave out what is not in range")
+    if sum(device is None for device, _ in entries) > MAX_KEYS_FOR_ALL:
+        why = f"more than {MAX_KEYS_FOR_ALL} keys are for every device: write them as MAC=HEX"
+        raise ConfigError(where, why)
     return Keys(entries)
 
 

@@ -364,6 +364,8 @@ def test_a_file_of_keys(tmp_path: Path) -> None:
         (f"{KEY}\n{KEY}00\n", "line 2: a key has 32 hexadecimal digits, and this one has 34"),
         ("\xff\n", "line 1: a key is written as 32 hexadecimal digits"),
         (f"{KEY}\n" * 40_000, "too large for a file of keys"),
+        (f"{MAC}={KEY}\n" * 1001, "more than 1000 keys: leave out what is not in range"),
+        (f"{KEY}\n" * 51, "more than 50 keys are for every device: write them as MAC=HEX"),
     ],
 )
 def test_a_bad_file_of_keys(tmp_path: Path, content: str, problem: str) -> None:
