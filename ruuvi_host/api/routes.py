@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ruuvi_host.api.auth import delete_auth, get_auth, post_auth
+from ruuvi_host.api.check import post_check
 from ruuvi_host.api.door import Door
 from ruuvi_host.api.gateway_document import get_ruuvi_json
 from ruuvi_host.api.history import get_history
 from ruuvi_host.api.metrics import get_metrics
 from ruuvi_host.api.page_files import page_files
+from ruuvi_host.api.validate import validate_url
 
 Handler: TypeAlias = Callable[[Request, Door], Awaitable[Response]]
 
@@ -49,4 +51,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/metrics", Key.READ, get_metrics),
     Route("GET", "/ruuvi.json", Key.READ, get_ruuvi_json),
     *(Route("GET", path, Key.NOBODY, file) for path, file in page_files().items()),
+    Route("GET", "/validate_url", Key.WRITE, validate_url),
+    Route("POST", "/host/check", Key.WRITE, post_check),
 )
