@@ -56,6 +56,7 @@ PURE = (
         "ruuvi_host.monitoring.health",
         "ruuvi_host.monitoring.overview",
         "ruuvi_host.monitoring.backlog",
+        "ruuvi_host.monitoring.sensor_status",
     ),
 )
 IMPURE = (

@@ -9,6 +9,8 @@ from ruuvi_host.clock import Clock
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.problems import Problem
 from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.history import Points
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.monitoring.overview import Overview
 from ruuvi_host.relay.kinds import Remembered
 
@@ -92,6 +94,21 @@ class Door(Protocol):
 
     def newest_first(self) -> Iterator[Advertisement]:
         """The table, the most recently changed sensor first."""
+        ...
+
+    @property
+    def readings(self) -> Readings:
+        """What people say about their sensors: `readings.of(address, data)` is a reading with name
+        and offsets, for all answers of our own form; never for a gateway's."""
+        ...
+
+    def quantities(self, address: bytes) -> list[str]:
+        """Names of what `series` has of a sensor: fields of measurements, and rssi."""
+        ...
+
+    def series(self, address: bytes, quantity: str, since: float) -> Points:
+        """What a sensor measured in the last day: (UTC seconds, value) two minutes apart, with None
+        for gaps, from `since` (UTC seconds) on. In memory only."""
         ...
 
     def overview(self) -> Overview:

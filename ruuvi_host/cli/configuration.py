@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 CERTIFICATES = ("http_use_ssl_client_cert", "http_use_ssl_server_cert")
 
-_OPTIONS = (
+config_option, set_option = (
     click.option(
         "--config",
         "config_file",
@@ -25,13 +25,6 @@ _OPTIONS = (
         "counts too. [default: $RUUVI_HOST_CONFIG]",
     ),
     click.option(
-        "--files",
-        metavar="DIR",
-        type=click.Path(path_type=Path),
-        help="Folder with certificates (http_cli_cert, http_srv_cert …) and extra parts "
-        "(http_headers …). [default: that of --config]",
-    ),
-    click.option(
         "--set",
         "settings",
         metavar="KEY=VALUE",
@@ -39,6 +32,17 @@ _OPTIONS = (
         help="Any key of either file, on top of both; may be repeated. KEY=@FILE takes the value "
         "from a file, which keeps a secret out of the list of processes.",
     ),
+)
+_OPTIONS = (
+    config_option,
+    click.option(
+        "--files",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Folder with certificates (http_cli_cert, http_srv_cert …) and extra parts "
+        "(http_headers …). [default: that of --config]",
+    ),
+    set_option,
     click.option(
         "--trust-clock",
         is_flag=True,

@@ -45,6 +45,12 @@ def read_keys(options: tuple[str, ...]) -> Keys:
     Warns on stderr of a file that others can read. Raises ConfigError, which shows no key.
     """
     from ruuvi_host.formats import Keys
+
+    return Keys(read_entries(options))
+
+
+def read_entries(options: tuple[str, ...]) -> list[tuple[bytes | None, bytes]]:
+    """The same, as entries of Keys."""
     from ruuvi_host.formats.encryption import parse_key
 
     def entry(where: str, text: str) -> tuple[bytes | None, bytes]:
@@ -70,7 +76,7 @@ def read_keys(options: tuple[str, ...]) -> Keys:
     if sum(device is None for device, _ in entries) > MAX_KEYS_FOR_ALL:
         why = f"more than {MAX_KEYS_FOR_ALL} keys are for every device: write them as MAC=HEX"
         raise ConfigError(where, why)
-    return Keys(entries)
+    return entries
 
 
 def _key_file(path: str) -> str:

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without_option
+from ruuvi_host.cli.configuration import config_option, set_option
+from ruuvi_host.cli.decoding import key_option, read_entries, read_without, without_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from firmware_protocol.messages import Report
+    from ruuvi_host.config.sensors import SensorSettings
     from ruuvi_host.intake.sensors import Reading
     from ruuvi_host.monitoring.link_status import LinkStatus
 
@@ -32,6 +36,8 @@ Examples:
 )
 @key_option
 @without_option
+@config_option
+@set_option
 def command(
     port: str | None,
     simulate: bool,
@@ -39,8 +45,12 @@ def command(
     every_company: bool,
     key_options: tuple[str, ...],
     without: tuple[str, ...],
+    config_file: Path | None,
+    settings: tuple[str, ...],
 ) -> None:
     """Show what is received, decoded, until Ctrl-C.
+
+    Of --config and --set only the tables [sensors."AA:BB:CC:DD:EE:FF"] count: names, offsets, keys.
 
     A live table on a terminal; elsewhere, or with --json, a line for each report. At the end the
     counters, on stderr.
@@ -51,6 +61,7 @@ def command(
     from firmware_protocol.messages import SetAll
     from ruuvi_host import logs
     from ruuvi_host.errors import ConfigError, RuuviHostError
+    from ruuvi_host.intake.readings import Readings
     from ruuvi_host.intake.sensors import Sensors
     from ruuvi_host.jobs.listen import listen
     from ruuvi_host.lifetime import run_until_stopped
@@ -60,8 +71,9 @@ def command(
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if sys.stdout is None:
         raise RuuviHostError("there is no standard output to write to")
-    sensors = Sensors(read_keys(key_options), read_without(without))
-    settings = SetAll(fltr_tags=not every_company)
+    known = Readings(_said_of_sensors(config_file, settings), read_entries(key_options))
+    sensors = Sensors(known, read_without(without))
+    scan = SetAll(fltr_tags=not every_company)
     statuses: list[LinkStatus] = []
     line_for = _json_line if as_json else _text_line
 
@@ -76,11 +88,11 @@ def command(
 
     try:
         if as_json or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-            run_until_stopped(listen(port, print_lines, settings, ended=statuses.append))
+            run_until_stopped(listen(port, print_lines, scan, ended=statuses.append))
         else:
             from ruuvi_host.cli.live import show_table
 
-            listening = listen(port, receive, settings, ended=statuses.append)
+            listening = listen(port, receive, scan, ended=statuses.append)
             run_until_stopped(show_table(sensors, listening))
     except OSError as error:
         # Keeps Python from failing again at exit. A reader that closed the pipe is no error.
@@ -93,8 +105,32 @@ def command(
             click.echo(f"{path}: {damage.sentence}; {damage.remedy}", err=True)
         click.echo(sensors.summary(), err=True)
         if not sensors.by_address and not every_company and not damaged:
-            only = f"only company 0x{settings.fltr_id:04X} passes"
+            only = f"only company 0x{scan.fltr_id:04X} passes"
             click.echo(f"{only}: --all shows what others send, too", err=True)
+
+
+def _said_of_sensors(
+    config_file: Path | None, settings: tuple[str, ...]
+) -> tuple[SensorSettings, ...]:
+    """What the configuration says of sensors. Raises ConfigError."""
+    from ruuvi_host.cli.configuration import inputs
+    from ruuvi_host.config.load import load
+    from ruuvi_host.config.problems import Severity
+    from ruuvi_host.config.sensor_tables import is_of_sensor
+    from ruuvi_host.config.sources import CONFIG_VARIABLE
+    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.logs import printable
+
+    given = inputs(config_file, None, settings)
+    loaded = load(given)
+    named = config_file or given.environment.get(CONFIG_VARIABLE) or ""
+    ours = {printable(str(path)) for path in (named, loaded.sources.host_path) if path}
+    for problem in loaded.problems:  # a server that cannot be used is nothing to us
+        if problem.severity is Severity.ERROR and (
+            problem.source == "--set" or problem.key in ours or is_of_sensor(problem.key)
+        ):
+            raise ConfigError(*str(problem).split(": ", 1))
+    return loaded.config.sensors
 
 
 def _json_line(reading: Reading) -> str:
@@ -117,9 +153,14 @@ def _json_line(reading: Reading) -> str:
         "radio_tx_power": None if power == TX_POWER_NOT_AVAILABLE else power,
         "adv": report.data.hex().upper(),
     }
+    if reading.name:
+        line["name"] = reading.name
     if reading.measurement is None:
         return json.dumps(line | {"error": reading.error})
-    return json.dumps(line | {"duplicate": reading.duplicate} | fields(reading.measurement))
+    line |= {"duplicate": reading.duplicate} | fields(reading.measurement)
+    if reading.offsets:
+        line["offsets"] = dict(reading.offsets)
+    return json.dumps(line)
 
 
 def _text_line(reading: Reading) -> str:
@@ -129,6 +170,8 @@ def _text_line(reading: Reading) -> str:
 
     report = reading.report
     what = summary(reading.measurement) if reading.measurement else reading.error
-    again = "  (again)" if reading.duplicate else ""
+    again = "  (corrected)" if reading.offsets else ""
+    again += "  (again)" if reading.duplicate else ""
+    name = f"  {reading.name}" if reading.name else ""
     rssi = "   -" if report.rssi == RSSI_NOT_AVAILABLE else f"{report.rssi:4d}"
-    return f"{address_text(report.address)} {rssi} dBm  {what}{again}"
+    return f"{address_text(report.address)} {rssi} dBm{name}  {what}{again}"

@@ -60,7 +60,8 @@ def picture(console: Console, sensors: Sensors, now: float, log: deque[str]) -> 
     # A row has one line or more, so there is no use for more rows than lines.
     for sensor in list(sensors.by_address.values())[:room]:
         # Text, not markup: names come from the air.
-        table.add_row(*(Text(cell) for cell in _row(sensor, now)[:columns]))
+        row = _row(sensor, sensors.known.name(sensor.address), now)
+        table.add_row(*(Text(cell) for cell in row[:columns]))
     lines = console.render_lines(table)
     below = [*log, sensors.summary() + "; not all fit in here" * (len(lines) > room)]
     lines = lines[:room]
@@ -73,8 +74,9 @@ def picture(console: Console, sensors: Sensors, now: float, log: deque[str]) -> 
     return Segments(segments[:-1])
 
 
-def _row(sensor: Sensor, now: float) -> tuple[str, ...]:
-    name = f" {printable(sensor.name, 24)}" if sensor.name else ""
+def _row(sensor: Sensor, given: str, now: float) -> tuple[str, ...]:
+    """given: its name, as a person has given it."""
+    name = f" {printable(given or sensor.name or '', 24)}".rstrip()
     measurement = sensor.measurement
     total = sensor.measurements + sensor.missed
     return (

@@ -209,13 +209,19 @@ class Tables:
         table.values["kind"], table.origins["kind"] = str(kind), problems.source
 
     def _take(self, table: Table, name: str, value: Any, problems: Problems) -> None:
-        keys = {key.name: key for key in self.keys(table)}
-        where = f"{table.where}.{name}"
-        if not keys:
-            return  # its kind is not known; that is a problem of its own
-        if name not in keys:
-            if not problems.is_full(Severity.ERROR):  # looking for what is meant takes its time
-                why = "unknown key" + meant(name, keys)
-                problems.add(where, why, severity=Severity.ERROR)
-        elif (good := checked(keys[name], value, problems, where)) is not None:
-            table.values[name], table.origins[name] = good, problems.source
+        # Without keys its kind is not known; that is a problem of its own.
+        if keys := {key.name: key for key in self.keys(table)}:
+            take(table, keys, name, value, problems)
+
+
+def take(
+    table: Table, keys: Mapping[str, HostKey], name: str, value: Any, problems: Problems
+) -> None:
+    """Keep one value, or say why not. keys: those that the table may hold."""
+    where = f"{table.where}.{name}"
+    if name not in keys:
+        if not problems.is_full(Severity.ERROR):  # looking for what is meant takes its time
+            why = "unknown key" + meant(name, keys)
+            problems.add(where, why, severity=Severity.ERROR)
+    elif (good := checked(keys[name], value, problems, where)) is not None:
+        table.values[name], table.origins[name] = good, problems.source

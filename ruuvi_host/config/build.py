@@ -72,6 +72,7 @@ def build(sources: Sources) -> Config:
         exit_by_watchdog=host["watchdog.exit"],
         coprocessors=tuple(host.arrays["coprocessor"].made(problems)),
         api=_api(host, problems),
+        sensors=tuple(host.sensors.made(problems)),
     )
     faults = tuple(str(p) for p in problems.found if p.severity is Severity.FAULT)
     return replace(config, faults=faults)

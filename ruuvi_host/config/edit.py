@@ -24,6 +24,7 @@ from ruuvi_host.config.host_keys import HOST_BY_NAME
 from ruuvi_host.config.host_values import GATEWAY, HostValues, unknown
 from ruuvi_host.config.keys import value_from_text
 from ruuvi_host.config.problems import Problem, Problems, Severity
+from ruuvi_host.config.sensor_tables import SENSORS, SensorTables, divided, is_of_sensor
 from ruuvi_host.errors import ConfigError
 
 
@@ -82,7 +83,7 @@ def _divided(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], dict[str, An
     gateway: dict[str, Any] = {}
     own: dict[str, Any] = {}
     for name, text in pairs:
-        if name.partition(".")[0] in _ARRAYS:
+        if name.partition(".")[0] in _ARRAYS or is_of_sensor(name):
             own[name] = text
         elif name in HOST_BY_NAME:
             own[name] = value_from_text(HOST_BY_NAME[name], text)
@@ -145,10 +146,13 @@ def _host_with(path: Path, keys: dict[str, Any]) -> str:
     own: dict[str, Any] = {}
     gateway: dict[str, Any] = {}
     in_arrays: dict[str, dict[str, str]] = {}
+    of_sensors: dict[str, str] = {}
     for name, value in keys.items():
         table, _, last = name.partition(".")
         if table == GATEWAY:
             gateway[last] = value
+        elif is_of_sensor(name):
+            of_sensors[name] = value
         elif table in _ARRAYS:
             in_arrays.setdefault(table, {})[name] = value
         else:
@@ -160,6 +164,8 @@ def _host_with(path: Path, keys: dict[str, Any]) -> str:
         where[last] = value
     for array, texts in in_arrays.items():
         _set_in_tables(document, Tables(_ARRAYS[array]), texts)
+    if of_sensors:
+        _set_of_sensors(document, of_sensors)
     if gateway:
         table = document.setdefault(GATEWAY, tomlkit.table())
         before = {name: value for name, value in table.unwrap().items() if name not in gateway}
@@ -189,6 +195,25 @@ def _set_in_tables(document: Any, tables: Tables, texts: dict[str, str]) -> None
         tables.make(new, problems)
         document.setdefault(array.name, tomlkit.aot()).append(tomlkit.item(new.values))
     _raise_first(problems)
+
+
+def _set_of_sensors(document: Any, texts: dict[str, str]) -> None:
+    """Change keys of [sensors."AA:BB:CC:DD:EE:FF"] tables. Raises ConfigError."""
+    import tomlkit
+
+    tables, problems = SensorTables(), Problems()
+    tables.replace(document.unwrap().get(SENSORS, {}), Problems())
+    of_all = document.setdefault(SENSORS, tomlkit.table(is_super_table=True))
+    spelled = {name.upper(): name for name in of_all}
+    for name, text in texts.items():
+        address, key = divided(name)
+        changed = tables.set(name, text, problems)
+        _raise_first(problems)
+        assert changed
+        tables.make(address.upper(), problems)
+        _raise_first(problems)
+        where = spelled.setdefault(address.upper(), address.upper())
+        of_all.setdefault(where, tomlkit.table())[key] = changed.values[key]
 
 
 _ARRAYS = {array.name: array for array in ARRAYS}

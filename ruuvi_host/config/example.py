@@ -9,6 +9,8 @@ from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, GatewayKey
 from ruuvi_host.config.host_keys import HOST_KEYS
 from ruuvi_host.config.keys import HostKey
+from ruuvi_host.config.sensor_tables import EXAMPLE, MEANING, SENSORS
+from ruuvi_host.config.sensors import SensorSettings
 
 
 def example_toml() -> str:
@@ -31,6 +33,9 @@ def example_toml() -> str:
             for key in settings.KEYS:
                 value = _toml(key.required or key.default)
                 text += [*_comment(meaning(key)), f"# {key.name} = {value}"]
+    text += ["", *_comment(MEANING), f'# [{SENSORS}."{EXAMPLE}"]']
+    for key in SensorSettings.KEYS:
+        text += [*_comment(meaning(key)), f"# {key.name} = {_toml(key.default)}"]
     text += ["", "[gateway]"]
     for gateway_key in GATEWAY_KEYS:
         if not gateway_key.is_kept_only:
@@ -61,6 +66,9 @@ def reference() -> str:
             text += ["", f"### [[{array.name}]]" + (f" of kind {kind}" if kind else "")]
             text += ["", array.meaning, "", "| key | default | meaning |", "| --- | --- | --- |"]
             text += [_row(key.name, key.default, meaning(key)) for key in settings.KEYS]
+    text += ["", f'### [{SENSORS}."{EXAMPLE}"]', "", MEANING, ""]
+    text += ["| key | default | meaning |", "| --- | --- | --- |"]
+    text += [_row(key.name, key.default, meaning(key)) for key in SensorSettings.KEYS]
     served = [key for key in GATEWAY_KEYS if not key.is_kept_only]
     text += ["", "## gw_cfg.json", "", "| key | default | meaning |", "| --- | --- | --- |"]
     text += [_row(key.name, key.default, gateway_meaning(key)) for key in served]

@@ -8,6 +8,7 @@ from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import HOST_BY_NAME, HOST_KEYS
 from ruuvi_host.config.keys import checked
 from ruuvi_host.config.problems import Problems, Severity, meant
+from ruuvi_host.config.sensor_tables import SENSORS, SensorTables
 
 GATEWAY = "gateway"
 """The table of a gateway's keys."""
@@ -20,13 +21,17 @@ class HostValues:
         self.values: dict[str, Any] = {key.name: key.default for key in HOST_KEYS}
         self.origins: dict[str, str] = dict.fromkeys(HOST_BY_NAME, "default")
         self.arrays = {array.name: Tables(array) for array in ARRAYS}
+        self.sensors = SensorTables()
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
     def update(self, document: Mapping[str, Any], problems: Problems) -> None:
         """Take over a document: tables inside, or dotted names. Errors for what cannot be used."""
-        for name, value in flattened(document):
+        if SENSORS in document:
+            self.sensors.replace(document[SENSORS], problems)
+        others = {name: value for name, value in document.items() if name != SENSORS}
+        for name, value in flattened(others):
             tables = self.arrays.get(name.partition(".")[0])
             if tables and "." in name:
                 tables.refuse(problems)

@@ -12,6 +12,7 @@ from firmware_protocol.messages import SetAll
 from ruuvi_host.config.addresses import refuse_ruuvi
 from ruuvi_host.config.api import ApiSettings
 from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.config.targets import RUUVI, HttpTarget, Target
 from ruuvi_host.errors import ConfigError
@@ -64,6 +65,8 @@ class Config:
     """The first one's address names the gateway."""
     api: ApiSettings | None = None
     """None: there is no local API."""
+    sensors: tuple[SensorSettings, ...] = ()
+    """Those that a person has said something about, each address once."""
     faults: tuple[str, ...] = ()
     """What is wrong with it and does not keep the host from running."""
 

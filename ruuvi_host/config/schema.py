@@ -7,6 +7,8 @@ from ruuvi_host.config.example import gateway_meaning
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, GatewayKey, Kind
 from ruuvi_host.config.host_keys import HOST_KEYS
 from ruuvi_host.config.keys import HostKey, HostKind
+from ruuvi_host.config.sensor_tables import SENSORS
+from ruuvi_host.config.sensors import ADDRESS_PATTERN, SensorSettings
 
 Schema = dict[str, Any]
 
@@ -52,6 +54,8 @@ def host_schema() -> Schema:
         tables = [_table(settings) for settings in array.kinds.values()]
         items = tables[0] if len(tables) == 1 else {"oneOf": tables}
         root["properties"][array.name] = {"type": "array", "items": items}
+    sensor = _object({key.name: _host_member(key) for key in SensorSettings.KEYS})
+    root["properties"][SENSORS] = _object({}) | {"patternProperties": {ADDRESS_PATTERN: sensor}}
     root["properties"]["gateway"] = _object(_gateway_members())
     return {"$schema": _DRAFT, "title": "ruuvi-host.toml"} | root
 

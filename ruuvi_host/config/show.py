@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from ruuvi_host.config.addresses import check_url
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, Kind
 from ruuvi_host.config.host_keys import HOST_KEYS
+from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.errors import ConfigError
 
@@ -43,6 +44,11 @@ def lines(sources: Sources) -> Iterator[Line]:
                 value = table.values.get(key.name, key.default)
                 origin = table.origins.get(key.name, "default")
                 yield _line(f"{where}.{key.name}", value, origin, key.secret)
+    for sensor in host.sensors.found.values():
+        for key in SensorSettings.KEYS:
+            value = sensor.values.get(key.name, key.default)
+            origin = sensor.origins.get(key.name, "default")
+            yield _line(f"{sensor.where}.{key.name}", value, origin, key.secret)
     for gateway_key in GATEWAY_KEYS:
         name = gateway_key.name
         line = _line(name, gateway[name], gateway.origins[name], gateway_key.secret)

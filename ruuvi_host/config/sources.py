@@ -33,6 +33,7 @@ from ruuvi_host.config.host_keys import HOST_BY_NAME
 from ruuvi_host.config.host_values import GATEWAY, HostValues, flattened, unknown
 from ruuvi_host.config.keys import HostKey, HostKind, value_from_text
 from ruuvi_host.config.problems import Problems, Severity, nearly
+from ruuvi_host.config.sensor_tables import SENSORS, SensorTables, is_of_sensor, is_secret
 
 PREFIX = "RUUVI_HOST_"
 CONFIG_VARIABLE = "RUUVI_HOST_CONFIG"
@@ -138,7 +139,10 @@ class Sources:
         secrets = [
             value for n, value in flattened(own) if n in HOST_BY_NAME and HOST_BY_NAME[n].secret
         ]
-        if any(secrets) or (isinstance(gateway, dict) and _has_secret(gateway)):
+        sensors = SensorTables()
+        sensors.replace(own.get(SENSORS, {}), Problems())
+        has_secret = any(secrets) or sensors.has_secret()
+        if has_secret or (isinstance(gateway, dict) and _has_secret(gateway)):
             warn_if_others_read(path, self.problems)
         return own
 
@@ -197,7 +201,9 @@ class Sources:
             if value is None:
                 continue
             tables = self.host.arrays.get(name.partition(".")[0])
-            if tables:
+            if is_of_sensor(name):
+                self.host.sensors.set(name, value, self.problems)
+            elif tables:
                 tables.set(*tables.array.divided(name), value, self.problems, _from_text)
             elif name in HOST_BY_NAME:
                 taken = _from_text(HOST_BY_NAME[name], value)
@@ -246,6 +252,8 @@ def _has_secret(document: Mapping[str, Any]) -> bool:
 
 
 def _is_secret(name: str) -> bool:
+    if is_of_sensor(name):
+        return is_secret(name)
     host, gateway = HOST_BY_NAME.get(name), BY_NAME.get(name)
     if gateway:
         return gateway.secret or gateway.kind is Kind.OBJECT

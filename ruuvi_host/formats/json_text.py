@@ -6,6 +6,9 @@ from typing import Any
 
 from ruuvi_host.formats.measurement import Measurement, Value
 
+json_string = encode_basestring_ascii
+"""A text as JSON."""
+
 
 def json_members(measurement: Measurement) -> str:
     """The fields in their order, without braces and spaces: "data_format":5,"temperature":24.3"""

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from firmware_protocol.messages import Report
 from ruuvi_host.errors import FormatError
-from ruuvi_host.formats import FORMATS, Keys, Measurement, decode
+from ruuvi_host.formats import FORMATS, Measurement, decode
 from ruuvi_host.formats.ad import parse
-from ruuvi_host.formats.encryption import NO_KEYS
 from ruuvi_host.formats.format import Format
+from ruuvi_host.intake.readings import Offset, Readings
 from ruuvi_host.intake.replays import Replays
 from ruuvi_host.monitoring.counters import ListeningCounters
 
@@ -27,6 +27,7 @@ class Sensor:
     """Monotonic seconds of the newest report."""
     rssi: int = 0
     name: str | None = None
+    """As the sensor itself says it."""
     measurement: Measurement | None = None
     error: str | None = None
     """Why there is no measurement: a code of FormatError."""
@@ -58,22 +59,29 @@ class Reading:
     error: str | None = None
     duplicate: bool = False
     """The same measurement as the one before, advertised again."""
+    name: str = ""
+    """As a person has given it; empty: it has none."""
+    offsets: tuple[Offset, ...] = ()
+    """Those that were added to the measurement."""
 
 
 class Sensors:
     """All senders, in order of their first report.
 
-    keys: for encrypted readings. without: data formats that count as unknown.
+    known: what a person has said of them. without: data formats that count as unknown.
     max_sensors: when there are more, the one received least recently leaves; first of those that
     were received only once.
     """
 
     def __init__(
-        self, keys: Keys = NO_KEYS, without: Container[int] = (), max_sensors: int = 1000
+        self,
+        known: Readings = Readings(),  # noqa: B008 - it is never changed
+        without: Container[int] = (),
+        max_sensors: int = 1000,
     ) -> None:
+        self.known = known
         self.by_address: dict[bytes, Sensor] = {}
         self.counters = ListeningCounters()
-        self._keys = keys
         self._without = without
         self._replays = Replays(max_sensors)
         self._max_sensors = max_sensors
@@ -81,30 +89,33 @@ class Sensors:
     def receive(self, report: Report, now: float) -> Reading:
         """The reading of one report, received at monotonic `now`."""
         self.counters.reports += 1
+        name = self.known.name(report.address)
         sensor = self._sensor(report.address)
         sensor.received = now
         sensor.reports += 1
         sensor.rssi = report.rssi
         sensor.name = parse(report.data).local_name or sensor.name
         try:
-            measurement = decode(report.data, self._keys, self._without)
+            measurement = decode(report.data, self.known.keys, self._without)
         except FormatError as error:
             self.counters.not_decoded += 1
             sensor.error = error.code if sensor.measurement is None else None
-            return Reading(report, None, error.code)
+            return Reading(report, None, error.code, name=name)
         sensor.error = None
         known = FORMATS[measurement.data_format]
         sensor.last[known.number] = now
         if sensor.is_superseded(known, now):
             self.counters.superseded += 1
-            return Reading(report, None, "superseded")
+            return Reading(report, None, "superseded", name=name)
         if known.cipher:
             mac: str | None = getattr(measurement, "mac", None)
             number = _sequence(measurement)
             if self._replays.is_replay(known, mac, number, report.address, now):
                 self.counters.replayed += 1
-                return Reading(report, None, "replayed")
-        return Reading(report, measurement, duplicate=self._is_duplicate(sensor, measurement, now))
+                return Reading(report, None, "replayed", name=name)
+        measurement, offsets = self.known.corrected(report.address, measurement)
+        is_duplicate = self._is_duplicate(sensor, measurement, now)
+        return Reading(report, measurement, None, is_duplicate, name, offsets)
 
     def _is_duplicate(self, sensor: Sensor, measurement: Measurement, now: float) -> bool:
         """Is this the measurement that the sensor's report before gave? If not, it is counted."""

@@ -131,6 +131,11 @@ class AdvertisementTable:
         """All that the table holds, the most recently changed one first."""
         return (entry.advertisement for entry in reversed(self._entries.values()))
 
+    def look_up(self, address: bytes) -> tuple[Advertisement, int] | None:
+        """What the table has of a sensor, and the reports of it since the last `take_samples`."""
+        entry = self._entries.get(address)
+        return (entry.advertisement, entry.samples) if entry else None
+
     def take_samples(self) -> list[tuple[bytes, int]]:
         """(address, reports counted since the last call), the most recently changed sensor first.
 

@@ -10,9 +10,12 @@ from ruuvi_host import __version__
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.history import Points
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.reporting import Reporting
+from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.monitoring.overview import Overview
 from ruuvi_host.relay.kinds import Remembered
 from ruuvi_host.relay.status_document import firmware_version, semver
@@ -31,6 +34,7 @@ class HostDoor:
         self,
         configuration: Configuration,
         receiving: Receiving,
+        sensors: SensorCare,
         reporting: Reporting,
         remembered: Remembered,
         folder: Path,
@@ -41,6 +45,7 @@ class HostDoor:
         self.simulated = simulated
         self._configuration = configuration
         self._receiving = receiving
+        self._sensors = sensors
         self._reporting = reporting
         self._folder = folder
         self.listening: tuple[str, ...] = ()
@@ -78,6 +83,17 @@ class HostDoor:
 
     def newest_first(self) -> Iterator[Advertisement]:
         return self._receiving.table.newest_first()
+
+    @property
+    def readings(self) -> Readings:
+        return self._sensors.readings
+
+    def quantities(self, address: bytes) -> list[str]:
+        history = self._sensors.history
+        return history.quantities(address) if history else []
+
+    def series(self, address: bytes, quantity: str, since: float) -> Points:
+        return self._sensors.series(address, quantity, since)
 
     def overview(self) -> Overview:
         return self._reporting.overview()

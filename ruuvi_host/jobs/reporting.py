@@ -8,11 +8,13 @@ from firmware_protocol.messages import address_text
 from ruuvi_host import __version__
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
+from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.monitoring.accounting import Account, accounts
 from ruuvi_host.monitoring.counters import Counters, flat
 from ruuvi_host.monitoring.dropped import Drop, Watched, dropped
 from ruuvi_host.monitoring.health import Finding, HostFacts, Level, judge
 from ruuvi_host.monitoring.overview import MOST_MISSED, Overview
+from ruuvi_host.monitoring.sensor_status import SensorStatus, findings
 
 MOST_FAULTS = 5
 """Of the configuration, in health: the log has all."""
@@ -23,9 +25,10 @@ log = logging.getLogger(__name__)
 class Reporting:
     """Gathers what the two sides of a host know. Changes nothing in them."""
 
-    def __init__(self, receiving: Receiving, relaying: Relaying) -> None:
+    def __init__(self, receiving: Receiving, relaying: Relaying, sensors: SensorCare) -> None:
         self._receiving = receiving
         self._relaying = relaying
+        self._sensors = sensors
         self._began = receiving.clock.monotonic()
         self._dropped = Watched()
         self.api_fault = ""
@@ -33,9 +36,13 @@ class Reporting:
 
     def facts(self) -> HostFacts:
         """What health is judged from."""
-        relaying = self._relaying
-        return HostFacts(
-            *(self._receiving.link_facts(), relaying.relays.facts(), relaying.hindrance),
+        return self._facts()[0]
+
+    def _facts(self) -> tuple[HostFacts, list[SensorStatus]]:
+        relaying, links = self._relaying, self._receiving.link_facts()
+        sensors = self._sensors.look(links)
+        facts = HostFacts(
+            *(links, relaying.relays.facts(), relaying.hindrance),
             others=[
                 *(
                     [Finding(Level.DEGRADED, f"local API: {self.api_fault}")]
@@ -46,9 +53,11 @@ class Reporting:
                     Finding(Level.DEGRADED, f"configuration: {fault}")
                     for fault in relaying.faults[:MOST_FAULTS]
                 ),
+                *findings(sensors, self._receiving.clock.monotonic()),
                 *(Finding(Level.OK, str(drop)) for drop in self._look_at_drops()),
             ],
         )
+        return facts, sensors
 
     def _look_at_drops(self) -> tuple[Drop, ...]:
         """Those of late. The first of each kind gets a line in the log."""
@@ -86,7 +95,7 @@ class Reporting:
     def overview(self) -> Overview:
         """All of it as values."""
         now = self._receiving.clock.monotonic()
-        table, facts = self._receiving.table, self.facts()
+        table, (facts, sensors) = self._receiving.table, self._facts()
         most = table.missed_most(MOST_MISSED)
         return Overview(
             version=__version__,
@@ -96,6 +105,7 @@ class Reporting:
             links=self._receiving.statuses,
             intake=table.counters,
             sensors=len(table),
+            known_sensors=sensors,
             missed_most=[(address_text(address), count) for address, count in most],
             targets=self._relaying.relays.counters(),
             problems={target.name: target.failing for target in facts.targets},

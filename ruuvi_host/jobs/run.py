@@ -17,6 +17,7 @@ from ruuvi_host.jobs.door import HostDoor
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.reporting import Reporting
+from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.jobs.state import StateDirectory
 from ruuvi_host.lifetime import ended, has_terminal, on_signal, together
 from ruuvi_host.monitoring.machine import boot_id
@@ -107,7 +108,8 @@ class Host:
         self._notifier = notifier
         self._receiving = Receiving(coprocessors, config, state, SystemClock(), taps)
         self._relaying = Relaying(config, state.path, self._receiving, start)
-        self._reporting = Reporting(self._receiving, self._relaying)
+        self._sensors = SensorCare(config, self._receiving, keep_history=config.api is not None)
+        self._reporting = Reporting(self._receiving, self._relaying, self._sensors)
         self._watch = Watch(
             self._reporting.facts,
             notifier,
@@ -117,7 +119,7 @@ class Host:
         )
         self._status_socket = StatusSocket(state.path, self._reporting.document)
         self._door = HostDoor(
-            *(self._configuration, self._receiving, self._reporting),
+            *(self._configuration, self._receiving, self._sensors, self._reporting),
             *(self._relaying.relays.remembered, state.path),
             simulated=simulated,
         )
@@ -146,6 +148,7 @@ class Host:
                     watch=self._watch.run(standstill),
                     status=self._serve_status(),
                     api=self._serve_api(),
+                    history=self._sensors.sample(),
                     **beside,
                 )
             finally:
@@ -199,6 +202,7 @@ class Host:
         config = self._configuration.loaded.config
         await self._relaying.reconfigure(config)
         self._receiving.reconfigure(config)
+        self._sensors.reconfigure(config)
         self._watch.network_watchdog = config.network_watchdog
         self._watch.exit_by_watchdog = config.exit_by_watchdog
         self._configuration.taken()

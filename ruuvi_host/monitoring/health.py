@@ -156,7 +156,7 @@ def unreachable(facts: HostFacts, now: float, limit: float) -> Unreachable:
     """
     networks = [target for target in facts.targets if target.network]
     silent = {
-        t.name: f"no answer to a batch for {_minutes(now - t.answered)}"
+        t.name: f"no answer to a batch for {minutes(now - t.answered)}"
         for t in networks
         if now - t.answered >= limit
     }
@@ -174,20 +174,20 @@ def _link(link: LinkFacts, now: float, *, excused: bool) -> Finding:
         if link.reported is None:
             return Finding(Level.OK, f"no reports yet{only}")
         if (quiet := now - link.reported) >= QUIET:
-            said = f"no reports for {_minutes(quiet)}, the coprocessor answers{only}"
+            said = f"no reports for {minutes(quiet)}, the coprocessor answers{only}"
             return Finding(Level.OK, said)
         return Finding(Level.OK, "reports flow")
     silent = now - link.answered
     if not link.present:
-        return Finding(Level.DEGRADED, f"{link.name}: no coprocessor for {_minutes(silent)}")
+        return Finding(Level.DEGRADED, f"{link.name}: no coprocessor for {minutes(silent)}")
     level = Level.FAULT if silent >= LINK_PATIENCE and not excused else Level.DEGRADED
-    return Finding(level, f"{link.name}: no answer from the coprocessor for {_minutes(silent)}")
+    return Finding(level, f"{link.name}: no answer from the coprocessor for {minutes(silent)}")
 
 
 def _target(target: TargetFacts, now: float) -> Finding:
     name = target.name
     if (late := now - min(target.batch_due, target.step_due)) >= STANDSTILL:
-        return Finding(Level.FAULT, f"{name}: its relay has stood still for {_minutes(late)}")
+        return Finding(Level.FAULT, f"{name}: its relay has stood still for {minutes(late)}")
     lost = f", lost {target.lost}" if target.lost else ""
     growth = target.growth or 0.0
     trend = f", {rate(growth)}" if growth > 0 else ""
@@ -198,7 +198,7 @@ def _target(target: TargetFacts, now: float) -> Finding:
             return Finding(Level.DEGRADED, said)
         return Finding(Level.OK, f"{name}: batches are accepted{waiting}{lost}")
     said = (
-        f"{name}: nothing accepted for {_minutes(now - target.served)} ({target.failing}), "
+        f"{name}: nothing accepted for {minutes(now - target.served)} ({target.failing}), "
         f"batches kept {target.waiting}{trend}{lost}"
     )
     unkept = 0.0 if target.unkept_since is None else now - target.unkept_since
@@ -208,7 +208,7 @@ def _target(target: TargetFacts, now: float) -> Finding:
     if unkept >= LOSING_PATIENCE and not target.no_room:
         level = Level.FAULT
     why = f" ({target.unkept_why})" if target.unkept_why else ""
-    return Finding(level, f"{said}; what comes cannot be written for {_minutes(unkept)}{why}")
+    return Finding(level, f"{said}; what comes cannot be written for {minutes(unkept)}{why}")
 
 
 def rate(growth: float) -> str:
@@ -216,7 +216,7 @@ def rate(growth: float) -> str:
     return f"{'growing' if growth > 0 else 'shrinking'} by {abs(growth):.0f} an hour"
 
 
-def _minutes(seconds: float) -> str:
+def minutes(seconds: float) -> str:
     seconds = max(seconds, 0.0)  # what happened while we were looking; "-0 s" tells nobody anything
     if seconds < 120:
         return f"{seconds:.0f} s"

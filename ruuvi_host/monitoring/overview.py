@@ -19,6 +19,7 @@ from ruuvi_host.monitoring.counters import (
 )
 from ruuvi_host.monitoring.health import Health, rate
 from ruuvi_host.monitoring.link_status import LineDamage, LinkStatus
+from ruuvi_host.monitoring.sensor_status import SensorStatus
 
 ALWAYS_SHOWN = frozenset("opened disconnects reboots lost_acks crc_errors uart_overruns".split())
 """Counters of a coprocessor of which people want to see that they are zero."""
@@ -48,6 +49,8 @@ class Overview:
     growth: dict[str, float | None]
     """Target → batches an hour by which its backlog grows; None: it does not, or is not known."""
     statistics: StatisticsCounters
+    known_sensors: Sequence[SensorStatus] = ()
+    """Those that a person has said something about."""
 
     def accounts(self) -> list[Account]:
         named = [(link.name, link.counters) for link in self.links]
@@ -66,6 +69,7 @@ class Overview:
             },
             "coprocessors": [link_document(link, now) for link in self.links],
             "sensors": self.sensors,
+            "known_sensors": [sensor.document(now) for sensor in self.known_sensors],
             "intake": flat(self.intake),
             "missed_most": dict(self.missed_most),
             "targets": [
@@ -134,6 +138,9 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
     for link in document["coprocessors"]:
         yield from _link_lines(link)
     yield f"sensors in the table: {document['sensors']}"
+    for sensor in document["known_sensors"]:
+        if said := list(_sensor_words(sensor)):
+            yield f"  {_label(sensor)}: {', '.join(said)}"
     yield from _events(IntakeCounters, document["intake"])
     for target in document["targets"]:
         counters = target["counters"]
@@ -152,8 +159,22 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"  {Account(account['name'], account['total'], account['parts'])}"
     for sentence in document["unknown"]:
         yield f"  {sentence}"
+    labels = {sensor["address"]: _label(sensor) for sensor in document["known_sensors"]}
     for address, count in document["missed_most"].items():
-        yield f"    {address}: {count}"
+        yield f"    {labels.get(address, address)}: {count}"
+
+
+def _label(sensor: dict[str, Any]) -> str:
+    return f"{sensor['name']} ({sensor['address']})" if sensor["name"] else str(sensor["address"])
+
+
+def _sensor_words(sensor: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a sensor."""
+    heard, voltage = sensor["seconds_since_report"], sensor["battery_voltage"]
+    if sensor["silent"]:
+        yield "silent since the start" if heard is None else f"silent for {_duration(heard)}"
+    if sensor["low_battery"]:
+        yield "low battery" if voltage is None else f"low battery, {voltage:.2f} V"
 
 
 def _link_lines(link: dict[str, Any]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.reporting import Reporting
+from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.jobs.state import StateDirectory
 from ruuvi_host.lifetime import ended, together
 from ruuvi_host.monitoring.accounting import unaccounted
@@ -50,7 +51,8 @@ class World:
         self.receiving = Receiving([CoprocessorSettings(board.path)], config, state, self.clock)
         start = Start(1, ResetReason.POWER_ON, "")
         self.relaying = Relaying(config, state.path, self.receiving, start)
-        self.reporting = Reporting(self.receiving, self.relaying)
+        sensors = SensorCare(config, self.receiving, keep_history=False)
+        self.reporting = Reporting(self.receiving, self.relaying, sensors)
 
     async def told(self, expected: str) -> None:
         """Wait until health says so."""

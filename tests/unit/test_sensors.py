@@ -6,9 +6,10 @@ from conftest import load_vectors
 
 from firmware_protocol.messages import AdvRprt2
 from ruuvi_host.cli.listen import _json_line, _text_line
-from ruuvi_host.formats import Keys, encode
+from ruuvi_host.formats import encode
 from ruuvi_host.formats.df8 import Format8
 from ruuvi_host.formats.dfe1 import FormatE1
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.intake.sensors import Reading, Sensors
 from ruuvi_host.monitoring.accounting import accounts_of, unaccounted
 
@@ -142,7 +143,7 @@ def encrypted(sequence: int | None, mac: str = MAC) -> bytes:
 
 
 def test_an_encrypted_reading_must_be_newer() -> None:
-    sensors = Sensors(Keys([(None, KEY)]))
+    sensors = Sensors(Readings(keys=[(None, KEY)]))
     numbers = ((500, 0.0), (501, 1.0), (501, 2.0), (499, 3.0), (50, 4.0), (502, 5.0))
     readings = receive(sensors, *((encrypted(n), now) for n, now in numbers))
     assert [r.error for r in readings] == [None, None, None, "replayed", "replayed", None]
@@ -151,20 +152,20 @@ def test_an_encrypted_reading_must_be_newer() -> None:
 
 
 def test_a_silent_tag_may_begin_again_with_low_numbers() -> None:
-    sensors = Sensors(Keys([(None, KEY)]))
+    sensors = Sensors(Readings(keys=[(None, KEY)]))
     numbers = ((500, 0.0), (100, 60.0), (99, 120.0), (7, 180.0), (500, 181.0))
     readings = receive(sensors, *((encrypted(n), now) for n, now in numbers))
     assert [r.error for r in readings] == [None, "replayed", None, None, None]
 
 
 def test_replays_do_not_keep_a_tag_from_being_silent() -> None:
-    sensors = Sensors(Keys([(None, KEY)]))
+    sensors = Sensors(Readings(keys=[(None, KEY)]))
     receive(sensors, (encrypted(500), 0.0), (encrypted(400), 30.0), (encrypted(500), 50.0))
     assert receive(sensors, (encrypted(3), 60.0))[0].error is None
 
 
 def test_a_replay_under_another_address() -> None:
-    sensors = Sensors(Keys([(None, KEY)]))
+    sensors = Sensors(Readings(keys=[(None, KEY)]))
     assert sensors.receive(report(encrypted(500), 1), 0.0).error is None
     for number in (500, 499):
         assert sensors.receive(report(encrypted(number), 2), 1.0).error == "replayed"
@@ -173,25 +174,25 @@ def test_a_replay_under_another_address() -> None:
 
 
 def test_another_format_in_between_hides_no_replay() -> None:
-    sensors = Sensors(Keys([(None, KEY)]))
+    sensors = Sensors(Readings(keys=[(None, KEY)]))
     readings = receive(sensors, (encrypted(500), 0.0), (TAG, 1.0), (encrypted(499), 2.0))
     assert [r.error for r in readings] == [None, None, "replayed"]
 
 
 def test_a_wrapped_number_is_newer() -> None:
-    sensors = Sensors(Keys([(None, KEY)]))
+    sensors = Sensors(Readings(keys=[(None, KEY)]))
     readings = receive(sensors, *((encrypted(n), 0.0) for n in (65533, 65534, 0, 1, 65534)))
     assert [r.error for r in readings] == [None, None, None, None, "replayed"]
 
 
 def test_encrypted_readings_without_a_number() -> None:
-    sensors = Sensors(Keys([(None, KEY)]))
+    sensors = Sensors(Readings(keys=[(None, KEY)]))
     readings = receive(sensors, (encrypted(None), 0.0), (encrypted(None), 1.0))
     assert [r.error for r in readings] == [None, None]
 
 
 def test_the_newest_of_so_many_devices_is_remembered() -> None:
-    sensors = Sensors(Keys([(None, KEY)]), max_sensors=2)
+    sensors = Sensors(Readings(keys=[(None, KEY)]), max_sensors=2)
 
     def error(number: int, device: int) -> str | None:
         data = encrypted(number, f"C0:FF:EE:00:00:0{device}")

@@ -4,16 +4,16 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Content
-from ruuvi_host.errors import FormatError
-from ruuvi_host.formats import decode
-from ruuvi_host.formats.json_text import json_members
+from ruuvi_host.formats.json_text import json_members, json_string
 from ruuvi_host.intake.advertisement import RSSI_NOT_AVAILABLE, Advertisement
 from ruuvi_host.intake.batch import Batch
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 
 Encoder = Callable[[Batch, float], list[bytes]]
@@ -30,7 +30,7 @@ _LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 def encoder(content: Content, config: Config) -> Encoder:
     """How a target of this content writes a batch."""
     if content is Content.READINGS:
-        return readings
+        return partial(readings, Readings(config.sensors))
     facts = BodyFacts(config.coordinates, signed_tx_power=config.signed_tx_power)
 
     def gateway(batch: Batch, utc: float) -> list[bytes]:
@@ -45,18 +45,24 @@ def encoder(content: Content, config: Config) -> Encoder:
     return gateway
 
 
-def readings(batch: Batch, _: float) -> list[bytes]:
+def readings(known: Readings, batch: Batch, _: float) -> list[bytes]:
     """A line for each report: its measurement by our own names, or its data and why it cannot be
     decoded."""
     gateway = address_text(batch.gateway.addr)
-    return [_reading(a, gateway, counted=batch.counted) for a in batch.advertisements]
+    return [_reading(known, a, gateway, counted=batch.counted) for a in batch.advertisements]
 
 
-def _reading(advertisement: Advertisement, gateway: str, *, counted: bool) -> bytes:
-    try:
-        what = json_members(decode(advertisement.data))
-    except FormatError as error:
-        what = f'"adv":"{advertisement.data.hex().upper()}","error":"{error.code}"'
+def _reading(
+    known: Readings, advertisement: Advertisement, gateway: str, *, counted: bool
+) -> bytes:
+    name, measurement, error, offsets = known.of(advertisement.address, advertisement.data)
+    if measurement is not None:
+        what = json_members(measurement)
+    else:
+        what = f'"adv":"{advertisement.data.hex().upper()}","error":"{error}"'
+    if offsets:
+        added = ",".join(f'"{field}":{value}' for field, value in offsets)
+        what += f',"offsets":{{{added}}}'
     timestamp = advertisement.timestamp
     # Without a clock it is a running number; and what a damaged spool says may be no time at all.
     is_time = not counted and 0 <= timestamp <= _LAST
@@ -64,6 +70,8 @@ def _reading(advertisement: Advertisement, gateway: str, *, counted: bool) -> by
     address = address_text(advertisement.address)
     rssi = "null" if advertisement.rssi == RSSI_NOT_AVAILABLE else advertisement.rssi
     head = f'{when},"gateway":"{gateway}","address":"{address}","rssi":{rssi}'
+    if name:
+        head += f',"name":{json_string(name)}'
     return f"{{{head},{what}}}\n".encode()
 
 
