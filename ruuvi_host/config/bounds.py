@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 MAX_TEXT = 256 << 10
 """Bytes. A gateway's file has some thousand, and a ruuvi-host.toml with all that it may hold less
-than a hundred thousand."""
+than two hundred thousand."""
 
 MAX_DEPTH = 50
 """Of objects, lists and tables inside each other. A gateway's file has two."""
@@ -80,7 +80,8 @@ def too_much_toml(text: str) -> str:
         elif token in "=,":
             at_key, parts = False, 1
         elif token == ".":
-            dots, parts = dots + 1, parts + 1
+            # Behind the "=" of a line there are no keys, but in brackets; only numbers have it.
+            dots, parts = dots + (at_key or depth > 0), parts + 1
         elif token[0] not in _QUOTES and len(token) > MAX_WORD:
             return _TOO_LONG
         if depth > MAX_DEPTH:

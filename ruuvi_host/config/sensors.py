@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ruuvi_host.config.keys import HostKey, number, text, whole
+from ruuvi_host.config.keys import HostKey, number, text
 from ruuvi_host.errors import ConfigError
 
 MAX_SENSORS = 300
@@ -41,9 +41,9 @@ class SensorSettings:
             100,
         ),
         number("pressure_offset", 0.0, "Added to its air pressure, in Pa.", -50_000, 50_000),
-        whole(
+        number(
             "silent_minutes",
-            30,
+            30.0,
             "Minutes without a report after which it is told as silent; 0: it is not watched.",
             0,
             10_080,

@@ -87,9 +87,9 @@ class _Track:
                 ring[missed % POINTS] = _GAP
         self.last = number
         for name, value in values:
-            if (ring := self.points.get(name)) is None:
-                ring = self.points[name] = _NOTHING[:]
-            ring[number % POINTS] = QUANTITIES[name].code(value)
+            if name not in self.points:
+                self.points[name] = _NOTHING[:]
+            self.points[name][number % POINTS] = QUANTITIES[name].code(value)
 
     def values(self, name: str, first: int, last: int) -> Iterator[tuple[int, float | None]]:
         """Points with these numbers."""

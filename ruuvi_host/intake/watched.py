@@ -32,16 +32,16 @@ class SensorWatch:
 
         listening: reports can come in. While they cannot, no sensor falls silent.
         """
-        passed, self._looked = now - self._looked, now
+        last, self._looked = self._looked, now
         before, self._watched = self._watched, {}
         statuses: list[SensorStatus] = []
         news: list[News] = []
         for address, sensor in readings.by_address.items():
-            watched = self._watched[address] = before.get(address) or _Watched(now)
+            watched = self._watched[address] = before.get(address) or _Watched(last)
             found = table.look_up(address)
             came = watched.hear(*found, now) if found else None
             if came is None and not (listening or watched.silent):
-                watched.quiet_from += passed
+                watched.quiet_from += now - last
             if found is not None and found[0] is not watched.advertisement:
                 watched.advertisement = found[0]
                 measurement = readings.of(*found[0][:2]).measurement

@@ -10,7 +10,6 @@ from ruuvi_host import __version__
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.intake.advertisement import Advertisement
-from ruuvi_host.intake.history import Points
 from ruuvi_host.intake.readings import Readings
 from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.jobs.receiving import Receiving
@@ -22,6 +21,7 @@ from ruuvi_host.relay.status_document import firmware_version, semver
 
 if TYPE_CHECKING:
     from ruuvi_host.api.door import Change, Identity
+    from ruuvi_host.intake.history import Points
 
 
 class HostDoor:
@@ -92,7 +92,7 @@ class HostDoor:
         history = self._sensors.history
         return history.quantities(address) if history else []
 
-    def series(self, address: bytes, quantity: str, since: float) -> Points:
+    def series(self, address: bytes, quantity: str, since: float) -> "Points":
         return self._sensors.series(address, quantity, since)
 
     def overview(self) -> Overview:

@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from ruuvi_host.config.model import Config
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relays import Relays
 from ruuvi_host.lifetime import to_its_end, together
@@ -31,15 +33,26 @@ class _ClockWrong(Exception):  # noqa: N818 - an event, not an error
 
 
 class Relaying:
-    """The network side of a host, from the table on. folder: of the spools."""
+    """The network side of a host, from the table on.
 
-    def __init__(self, config: Config, folder: Path, receiving: Receiving, start: Start) -> None:
+    folder: of the spools. readings: as for Relays.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        receiving: Receiving,
+        start: Start,
+        readings: Callable[[], Readings] | None = None,
+    ) -> None:
         self._config = config
         self._receiving = receiving
         self._ready = asyncio.Event()
         """Batches can be made: the clock is right, the coprocessor configured and known."""
         self.relays = Relays(
-            *(folder, receiving.table, receiving.gateway, self._ready, receiving.wall)
+            *(folder, receiving.table, receiving.gateway, self._ready, receiving.wall),
+            readings=readings,
         )
         self.relays.begin(config)
         self.statistics = Statistics(

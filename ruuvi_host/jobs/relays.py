@@ -12,6 +12,7 @@ from ruuvi_host.config.model import Config, Profile
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.config.targets import Target
 from ruuvi_host.intake.batch import Batcher
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
 from ruuvi_host.lifetime import together
 from ruuvi_host.monitoring.counters import QueueCounters, RelayCounters, TargetCounters
@@ -31,7 +32,8 @@ class Relays:
     """One relay for each target of the present configuration.
 
     folder: of the spools. gateway: who we are; asked for each batch. ready: set when there
-    can be batches.
+    can be batches. readings: what people say about their sensors, as of now; None: as the
+    configuration has it.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class Relays:
         gateway: Callable[[], DeviceId],
         ready: asyncio.Event,
         clock: Clock,
+        readings: Callable[[], Readings] | None = None,
     ) -> None:
+        self._readings = readings
         self._folder = folder
         self._table = table
         self._gateway = gateway
@@ -122,7 +126,7 @@ class Relays:
         make = GatewayRelay if config.profile is Profile.GATEWAY else HostRelay
         relay = make(
             target.name,
-            kind.make_sink(target, SinkContext(config, self.remembered)),
+            kind.make_sink(target, SinkContext(config, self.remembered, self._readings)),
             *(source, spool, self._clock, kind.pacing(target)),
             network=kind.is_network,
         )

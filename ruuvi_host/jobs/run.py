@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,10 @@ class Host:
         self._configuration = Configuration(loaded, reload)
         self._notifier = notifier
         self._receiving = Receiving(coprocessors, config, state, SystemClock(), taps)
-        self._relaying = Relaying(config, state.path, self._receiving, start)
         self._sensors = SensorCare(config, self._receiving, keep_history=config.api is not None)
+        self._relaying = Relaying(
+            config, state.path, self._receiving, start, lambda: self._sensors.readings
+        )
         self._reporting = Reporting(self._receiving, self._relaying, self._sensors)
         self._watch = Watch(
             self._reporting.facts,
@@ -190,11 +193,19 @@ class Host:
             await self._reconfigure()
 
     async def _reread(self) -> None:
-        """Returns when there is a new configuration that can be used."""
-        before = self._configuration.loaded.config
-        loaded = await self._configuration.wanted(
-            self._notifier.reloading, kept=self._notifier.ready
-        )
+        """Returns when there is a new configuration that can be used. One that only says something
+        else about sensors is taken at once: nothing is emptied or begun anew for it."""
+        while True:
+            before = self._configuration.loaded.config
+            loaded = await self._configuration.wanted(
+                self._notifier.reloading, kept=self._notifier.ready
+            )
+            other_sensors = loaded.config.sensors != before.sensors
+            if not other_sensors or replace(loaded.config, sensors=before.sensors) != before:
+                break
+            self._sensors.reconfigure(loaded.config)
+            self._configuration.taken()
+            self._notifier.ready()
         if loaded.config.coprocessors != before.coprocessors:
             log.warning("other settings in [[coprocessor]] count from the next start on")
 

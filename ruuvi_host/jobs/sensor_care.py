@@ -3,14 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ruuvi_host.config.model import Config
-from ruuvi_host.intake.history import History, Points
 from ruuvi_host.intake.readings import Readings
 from ruuvi_host.intake.watched import SensorWatch
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.monitoring.health import LinkFacts
 from ruuvi_host.monitoring.sensor_status import SensorStatus, Teller
+
+if TYPE_CHECKING:
+    from ruuvi_host.intake.history import History, Points
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ class SensorCare:
 
     def __init__(self, config: Config, receiving: Receiving, *, keep_history: bool) -> None:
         self.readings = Readings(config.sensors)
-        self.history = History() if keep_history else None
+        self.history = _history() if keep_history else None
         self._receiving = receiving
         self._watch = SensorWatch(receiving.clock.monotonic())
         self._teller = Teller()
@@ -57,9 +60,16 @@ class SensorCare:
             self.history.sample(self.readings, self._receiving.table, now, uptime)
             await asyncio.sleep(SAMPLING)
 
-    def series(self, address: bytes, quantity: str, since: float) -> Points:
+    def series(self, address: bytes, quantity: str, since: float) -> "Points":
         """What a sensor measured; (UTC, value) with None for gaps. since: UTC seconds."""
         if self.history is None:
             return []
         wall = self._receiving.wall
         return self.history.series(address, quantity, since, wall.uptime(), wall.wall())
+
+
+def _history() -> "History":
+    # Imported only when the API is on.
+    from ruuvi_host.intake.history import History
+
+    return History()

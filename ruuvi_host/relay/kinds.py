@@ -5,7 +5,7 @@ kind that nobody uses costs nothing. A new kind: its module, its line in `MODULE
 in `config/targets.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Target
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.sink import Sink
 
@@ -44,6 +45,9 @@ class SinkContext:
 
     config: Config
     remembered: Remembered = field(default_factory=Remembered)
+    readings: Callable[[], Readings] | None = None
+    """What people say about their sensors, as of now; asked for each batch, in any thread. None: as
+    `config` has it."""
 
 
 @dataclass(frozen=True, slots=True)

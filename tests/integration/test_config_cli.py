@@ -40,7 +40,7 @@ def toml(tmp_path: Path) -> Path:
 
 
 def uncommented(path: Path) -> None:
-    text = re.sub(r"^# (\[\[|[a-z_]+ = )", r"\1", path.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (\[|[a-z_]+ = )", r"\1", path.read_text(), flags=re.MULTILINE)
     path.write_text(text)
 
 
@@ -60,6 +60,7 @@ def test_the_example_without_its_marks_is_what_is_the_default(toml: Path) -> Non
     values = json.loads(config("show", str(toml), "--json").stdout)
     assert {v["source"] for v in values.values()} == {str(toml), "default"}
     assert values["coprocessor[0].port"]["value"] == "/dev/ttyACM0"
+    assert values["sensors.AA:BB:CC:DD:EE:FF.silent_minutes"]["value"] == 30
 
 
 def test_the_schemas_take_the_examples_and_refuse_mistakes(toml: Path) -> None:

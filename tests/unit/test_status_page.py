@@ -26,6 +26,7 @@ from ruuvi_host.monitoring.counters import (
 from ruuvi_host.monitoring.health import Finding, Health, Level
 from ruuvi_host.monitoring.link_status import LineDamage, LinkState, LinkStatus
 from ruuvi_host.monitoring.overview import Overview, lines
+from ruuvi_host.monitoring.sensor_status import SensorStatus
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "pages" / "status.md").read_text("utf-8")
@@ -101,7 +102,8 @@ def log_calls() -> Iterator[ast.Call]:
 
 def test_the_keys_of_the_document() -> None:
     damage = LineDamage(1000, 10, 3, 9.0, 999.0, True, "telnet", False, "so it is", "do this")
-    all_there_is = replace(OVERVIEW, links=[replace(LINK, damage=damage)])
+    sensor = SensorStatus("CB:B8:33:4C:88:4F", "Sauna", 990.0)
+    all_there_is = replace(OVERVIEW, links=[replace(LINK, damage=damage)], known_sensors=[sensor])
     assert listed("`ruuvi-host status --json` prints") == list(keys(all_there_is.document(1000.0)))
     assert OVERVIEW.document(1000.0)["coprocessors"][0]["damage"] is None
     assert all_there_is.document(1200.0)["coprocessors"][0]["damage"] is None, "it is over"

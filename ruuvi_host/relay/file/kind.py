@@ -48,7 +48,8 @@ class FileKind:
         return CheckResult(target.name, f"{target.folder} can be written")
 
     def make_sink(self, target: FileTarget, context: SinkContext) -> Sink:
-        return FileSink(target, encoder(target.content, context.config))
+        encode = encoder(target.content, context.config, context.readings)
+        return FileSink(target, encode)
 
 
 def _try(folder: Path) -> None:

@@ -27,10 +27,18 @@ _LINE = re.compile(rb'\n *(?:("[^"]*"): )?')
 _LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 
-def encoder(content: Content, config: Config) -> Encoder:
-    """How a target of this content writes a batch."""
+def encoder(
+    content: Content, config: Config, known: Callable[[], Readings] | None = None
+) -> Encoder:
+    """How a target of this content writes a batch.
+
+    known: what people say about their sensors, as of now. None: as the configuration has it.
+    """
     if content is Content.READINGS:
-        return partial(readings, Readings(config.sensors))
+        if known is None:
+            of_config = Readings(config.sensors)
+            return partial(readings, lambda: of_config)
+        return partial(readings, known)
     facts = BodyFacts(config.coordinates, signed_tx_power=config.signed_tx_power)
 
     def gateway(batch: Batch, utc: float) -> list[bytes]:
@@ -45,11 +53,11 @@ def encoder(content: Content, config: Config) -> Encoder:
     return gateway
 
 
-def readings(known: Readings, batch: Batch, _: float) -> list[bytes]:
+def readings(known: Callable[[], Readings], batch: Batch, _: float) -> list[bytes]:
     """A line for each report: its measurement by our own names, or its data and why it cannot be
     decoded."""
-    gateway = address_text(batch.gateway.addr)
-    return [_reading(known, a, gateway, counted=batch.counted) for a in batch.advertisements]
+    now_known, gateway = known(), address_text(batch.gateway.addr)
+    return [_reading(now_known, a, gateway, counted=batch.counted) for a in batch.advertisements]
 
 
 def _reading(
