@@ -25,6 +25,8 @@ from ruuvi_host.config.load import Loaded, load
 from ruuvi_host.config.problems import Problems
 from ruuvi_host.config.sources import Inputs
 from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.history import Points
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.monitoring.overview import Overview
 from ruuvi_host.relay.kinds import Remembered
 
@@ -75,6 +77,16 @@ class FakeDoor:
 
     def newest_first(self) -> Iterator[Advertisement]:
         return iter(())
+
+    @property
+    def readings(self) -> Readings:
+        return Readings(self.loaded.config.sensors)
+
+    def quantities(self, address: bytes) -> list[str]:
+        return []
+
+    def series(self, address: bytes, quantity: str, since: float) -> Points:
+        return []
 
     def overview(self) -> Overview:
         raise NotImplementedError
