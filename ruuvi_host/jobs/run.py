@@ -108,7 +108,7 @@ class Host:
         self._configuration = Configuration(loaded, reload)
         self._notifier = notifier
         self._receiving = Receiving(coprocessors, config, state, SystemClock(), taps)
-        self._sensors = SensorCare(config, self._receiving, keep_history=config.api is not None)
+        self._sensors = SensorCare(config, self._receiving)
         self._relaying = Relaying(
             config, state.path, self._receiving, start, lambda: self._sensors.readings
         )

@@ -22,23 +22,29 @@ SAMPLING = 20.0
 
 
 class SensorCare:
-    """Names and offsets, who is silent, and what was measured in the last hours.
+    """Names and offsets, who is silent, and what was measured in the last hours."""
 
-    keep_history: the API is on, so somebody may ask for plots.
-    """
-
-    def __init__(self, config: Config, receiving: Receiving, *, keep_history: bool) -> None:
+    def __init__(self, config: Config, receiving: Receiving) -> None:
         self.readings = Readings(config.sensors)
-        self.history = _history() if keep_history else None
+        self.history: History | None = None
+        """None: the API is off, so nobody can ask for plots."""
+        self._history_wanted = asyncio.Event()
         self._receiving = receiving
         self._watch = SensorWatch(receiving.clock.monotonic())
         self._teller = Teller()
         self._use_timestamps = config.use_timestamps
+        self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
         """What was heard stays known."""
         self.readings = Readings(config.sensors)
         self._use_timestamps = config.use_timestamps
+        if config.api is None:
+            self.history = None
+            self._history_wanted.clear()
+        elif self.history is None:
+            self.history = _history()
+            self._history_wanted.set()
 
     def look(self, links: Sequence[LinkFacts]) -> list[SensorStatus]:
         """The sensors that a person has said something about. What has changed is logged."""
@@ -54,10 +60,12 @@ class SensorCare:
 
     async def sample(self) -> None:
         """Keep the history up to date, until cancelled."""
-        while self.history is not None:
-            clock = self._receiving.clock
-            now, uptime = clock.monotonic(), clock.uptime()
-            self.history.sample(self.readings, self._receiving.table, now, uptime)
+        clock = self._receiving.clock
+        while True:
+            await self._history_wanted.wait()
+            if self.history is not None:
+                now, uptime = clock.monotonic(), clock.uptime()
+                self.history.sample(self.readings, self._receiving.table, now, uptime)
             await asyncio.sleep(SAMPLING)
 
     def series(self, address: bytes, quantity: str, since: float) -> "Points":

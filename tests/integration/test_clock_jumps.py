@@ -51,7 +51,7 @@ class World:
         self.receiving = Receiving([CoprocessorSettings(board.path)], config, state, self.clock)
         start = Start(1, ResetReason.POWER_ON, "")
         self.relaying = Relaying(config, state.path, self.receiving, start)
-        sensors = SensorCare(config, self.receiving, keep_history=False)
+        sensors = SensorCare(config, self.receiving)
         self.reporting = Reporting(self.receiving, self.relaying, sensors)
 
     async def told(self, expected: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ManualClock
 
+from ruuvi_host.config.api import ApiSettings, Listen
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.sensors import SensorSettings
@@ -30,11 +31,9 @@ def state(tmp_path: Path) -> Iterator[StateDirectory]:
         yield state
 
 
-def care_of(
-    state: StateDirectory, clock: ManualClock, config: Config = CONFIG, *, history: bool = False
-) -> SensorCare:
+def care_of(state: StateDirectory, clock: ManualClock, config: Config = CONFIG) -> SensorCare:
     port = CoprocessorSettings("/nowhere")
-    return SensorCare(config, Receiving([port], config, state, clock), keep_history=history)
+    return SensorCare(config, Receiving([port], config, state, clock))
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
@@ -77,25 +76,23 @@ def test_without_times_no_clock_is_needed(state: StateDirectory) -> None:
     assert care.look(ANSWERS)[0].silent
 
 
-def test_without_the_api_there_is_no_history(state: StateDirectory) -> None:
-    care = care_of(state, ManualClock())
-    assert care.history is None
-    assert care.series(ADDRESS, "rssi", 0.0) == []
-    asyncio.run(asyncio.wait_for(care.sample(), 5.0))
-
-
-def test_the_history_is_sampled_from_the_table(state: StateDirectory) -> None:
+def test_the_history_is_sampled_from_the_table_while_the_api_is_on(state: StateDirectory) -> None:
     clock = ManualClock(wall=1_800_000_000.0, uptime=1000.0)
-    care = care_of(state, clock, history=True)
+    care = care_of(state, clock)
     data = bytes.fromhex("0201061BFF99040512FC5394C37C0004FFFC040CAC364200CDCBB8334C884F")
     care._receiving.table.put([(ADDRESS, data, -60, 1, 15, 37, None, 0.0, 1)])
+    on = replace(CONFIG, api=ApiSettings(Listen()))
 
-    async def once() -> None:
+    async def check() -> None:
         sampling = asyncio.create_task(care.sample())
-        await asyncio.sleep(0)
+        for config, points in ((CONFIG, 0), (on, 1), (on, 1), (CONFIG, 0)):
+            care.reconfigure(config)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            found = care.series(ADDRESS, "temperature", 0.0)
+            assert [value for _, value in found] == [24.3] * points
+            assert all(1_800_000_000 - 120 < utc <= 1_800_000_000 for utc, _ in found)
+            assert (care.history is None) is not bool(points)
         sampling.cancel()
 
-    asyncio.run(once())
-    [(utc, value)] = care.series(ADDRESS, "temperature", 0.0)
-    assert value == 24.3
-    assert 1_800_000_000 - 120 < utc <= 1_800_000_000
+    asyncio.run(check())
