@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from firmware_protocol.messages import DeviceId, address_text
+from ruuvi_host.bundle.evidence import Evidence
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.problems import Problem
@@ -117,6 +118,15 @@ class Door(Protocol):
 
     def document(self) -> dict[str, Any]:
         """What `ruuvi-host status --json` prints."""
+        ...
+
+    async def evidence(self) -> Evidence:
+        """For the report of a fault. Takes a few seconds, in which the port is listened to."""
+        ...
+
+    def log_lines(self) -> list[str]:
+        """The last lines of the log, the oldest first. Nothing in them is masked, but secrets are
+        in no log."""
         ...
 
     def files(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import BinaryIO
 
 from firmware_protocol.framing import Frame, FrameScanner, encode_frame, frames
@@ -160,6 +161,13 @@ class Anonymizer:
             if data:
                 yield slot.record._replace(data=data, lost=self._lost)
                 self._lost = 0
+
+
+def anonymized(records: Iterable[Record], masks: Masks) -> tuple[bytes, Anonymized]:
+    """A whole capture, from records in memory."""
+    anonymizer, file = Anonymizer(records, masks), BytesIO()
+    _write(anonymizer, file)
+    return file.getvalue(), anonymizer.done
 
 
 def write_anonymized(source: Source, path: str, seed: str | None) -> Anonymized:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,7 @@ def command(
     from ruuvi_host.lifetime import has_terminal, run_until_stopped
 
     logs.configure()
+    recent = logs.RecentLines()
     # Ignored until the host handles it: until then there is no configuration to read again.
     nohup = signal.signal(signal.SIGHUP, signal.SIG_IGN) is signal.SIG_IGN
     in_terminal = not nohup and has_terminal()
@@ -126,11 +127,14 @@ def command(
         logs.adjust(host["log.level"], as_json=host["log.format"] == "json")
         return _checked(loaded, simulate=simulate, interval=interval)
 
-    loaded = load()
-    named = loaded.sources.path_of("state_dir")
-    state = StateDirectory.open(state_directory(named, simulated=simulate))
-    try:
-        with _recording(capture_file, loaded, simulate=simulate) as taps:
+    with recent.kept():
+        loaded = load()
+        named = loaded.sources.path_of("state_dir")
+        folder = state_directory(named, simulated=simulate)
+        with (
+            closing(StateDirectory.open(folder)) as state,
+            _recording(capture_file, loaded, simulate=simulate) as taps,
+        ):
             host = job.run(
                 loaded,
                 state,
@@ -139,10 +143,9 @@ def command(
                 taps=taps,
                 in_terminal=in_terminal,
                 debug=debug,
+                recent=recent,
             )
             run_until_stopped(host)
-    finally:
-        state.close()
 
 
 def _recording(

@@ -48,6 +48,8 @@ class ApiSettings:
     """Of whom the client's address is taken from what they forward."""
     check_local: bool = False
     """A check of settings may reach this machine and link-local addresses."""
+    announce: bool = True
+    """By mDNS, if others than this machine can reach it."""
 
 
 def parse_listen(text: str) -> Listen:

@@ -95,6 +95,7 @@ def _api(host: HostValues, problems: Problems) -> ApiSettings | None:
             parse_names(host["api.names"]),
             parse_proxies(host["api.proxies"]),
             host["api.check_local"],
+            host["api.announce"],
         )
     except ConfigError as error:
         origin = host.origins[error.key]

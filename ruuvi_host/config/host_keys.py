@@ -125,6 +125,12 @@ HOST_KEYS: tuple[HostKey, ...] = (
         False,
         "Let the API check settings against servers on this machine and link-local addresses, too.",
     ),
+    flag(
+        "api.announce",
+        True,
+        "Announce the API by mDNS, under the name of the gateway, through Avahi; only where it "
+        "listens on more than this machine.",
+    ),
     choice("log.level", ("info", "debug", "warning", "error"), "What is logged on stderr."),
     choice("log.format", ("text", "json"), "Lines for people, or JSON lines for programs."),
 )

@@ -15,6 +15,9 @@ from ruuvi_host.errors import ConfigError
 _ADDRESSES = ("http_url", "http_stat_url", "remote_cfg_url", "http.proxy")
 """May hold user information and a query, which are secrets."""
 
+_LIKE_A_KEY = 12
+"""Characters of a part of a path that may be a key, as web hooks have them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -57,6 +60,33 @@ def lines(sources: Sources) -> Iterator[Line]:
             value = {k: bool(v) if k in hidden else v for k, v in gateway[name].items()}
             line = Line(name, value, line.source)
         yield Line(line.key, line.value, line.source, line.is_secret, gateway_key.is_kept_only)
+
+
+def secrets(sources: Sources) -> Iterator[str]:
+    """The values that may not be shown, and that are there: to find them in other texts."""
+    host, gateway = sources.host, sources.gateway
+    shown = [(host[key.name], key.secret) for key in HOST_KEYS]
+    for tables in host.arrays.values():
+        for table in tables.found:
+            shown += [(table.values.get(k.name), k.secret) for k in tables.keys(table)]
+    for key in GATEWAY_KEYS:
+        shown.append((gateway[key.name], key.secret or key.name == "coordinates"))
+        shown += [(gateway[key.name].get(m.name), m.secret) for m in key.members]
+    yield from (value for value, is_secret in shown if is_secret and isinstance(value, str))
+    for name in _ADDRESSES:
+        address = host[name] if name in host.values else gateway[name]
+        yield from _inside(address)
+
+
+def _inside(address: str) -> Iterator[str]:
+    """Password and query of an address, and long parts of its path, as they stand there."""
+    behind = address.partition("://")[2] or address
+    server, _, rest = behind.partition("/")
+    yield server.rpartition("@")[0].partition(":")[2]
+    path, _, query = rest.partition("?")
+    yield query
+    yield from (part.partition("=")[2] for part in query.split("&"))
+    yield from (part for part in path.split("/") if len(part) >= _LIKE_A_KEY)
 
 
 def _line(name: str, value: Any, source: str, secret: bool) -> Line:

@@ -15,11 +15,13 @@ from typing import Any, ParamSpec
 
 from firmware_protocol.events import Event, Identified, Ready, Received
 from firmware_protocol.messages import DeviceId, SetAll
+from ruuvi_host.capture.memory import PortTap, Recording
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Target
+from ruuvi_host.device.port import Tap
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.device.trouble import BRLTTY, MODEM_MANAGER, TAKERS, running, who_else_has
 from ruuvi_host.doctor import judgement
@@ -41,8 +43,11 @@ ENOUGH, LEAST = 20, 3.0
 """Reports, and seconds, after which it is clear that it hears, and whether its line is damaged."""
 
 
-async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[Finding]:
-    """All findings, as they come. post: try each server with a real post."""
+async def examine(
+    loaded: Loaded, state: Path, *, post: bool, heard: Recording | None = None
+) -> AsyncIterator[Finding]:
+    """All findings, as they come. post: try each server with a real post. heard: gets what comes
+    over the ports that are opened."""
     config = loaded.config
     for finding in judgement.configuration(loaded.problems):
         yield finding
@@ -64,7 +69,8 @@ async def examine(loaded: Loaded, state: Path, *, post: bool) -> AsyncIterator[F
         yield Finding("state directory", Level.WARNING, problem, remedy)
     for number, settings in enumerate(config.coprocessors):
         seen = _Seen()
-        async for finding in _port(settings, config, document, seen):
+        tap = PortTap(heard, number) if heard else None
+        async for finding in _port(settings, config, document, seen, tap):
             yield finding
         if number == 0:  # it names the gateway
             known = seen.device or known
@@ -110,7 +116,11 @@ def _running(state: Path) -> tuple[dict[str, Any] | None, str]:
 
 
 async def _port(
-    settings: CoprocessorSettings, config: Config, document: dict[str, Any] | None, seen: "_Seen"
+    settings: CoprocessorSettings,
+    config: Config,
+    document: dict[str, Any] | None,
+    seen: "_Seen",
+    tap: Tap | None,
 ) -> AsyncIterator[Finding]:
     path = settings.port
     for finding in await _listed(_port_takers, path):
@@ -121,7 +131,7 @@ async def _port(
                 for finding in await _listed(_judged, told, None, config.scan, document["pid"]):
                     yield finding
                 return
-    supervisor = Supervisor(settings, config.scan, seen.on_event, SystemClock())
+    supervisor = Supervisor(settings, config.scan, seen.on_event, SystemClock(), tap=tap)
     try:
         await _listen(supervisor, seen)
     except PortError as error:

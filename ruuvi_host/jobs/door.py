@@ -12,6 +12,7 @@ from ruuvi_host.config.load import Loaded
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.readings import Readings
 from ruuvi_host.jobs.configuration import Configuration
+from ruuvi_host.jobs.evidence import Gathering
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.reporting import Reporting
 from ruuvi_host.jobs.sensor_care import SensorCare
@@ -21,6 +22,7 @@ from ruuvi_host.relay.status_document import firmware_version, semver
 
 if TYPE_CHECKING:
     from ruuvi_host.api.door import Change, Identity
+    from ruuvi_host.bundle.evidence import Evidence
     from ruuvi_host.intake.history import Points
 
 
@@ -40,6 +42,7 @@ class HostDoor:
         folder: Path,
         *,
         simulated: bool,
+        gathering: Gathering,
     ) -> None:
         self.remembered = remembered
         self.simulated = simulated
@@ -48,6 +51,7 @@ class HostDoor:
         self._sensors = sensors
         self._reporting = reporting
         self._folder = folder
+        self._gathering = gathering
         self.listening: tuple[str, ...] = ()
         """Where the API can be asked, as URLs."""
 
@@ -100,6 +104,12 @@ class HostDoor:
 
     def document(self) -> dict[str, Any]:
         return self._reporting.document()
+
+    async def evidence(self) -> "Evidence":
+        return await self._gathering.evidence(self.loaded)
+
+    def log_lines(self) -> list[str]:
+        return self._gathering.log_lines()
 
     def files(self) -> frozenset[str]:
         raise NotImplementedError

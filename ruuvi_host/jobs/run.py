@@ -15,12 +15,14 @@ from ruuvi_host.config.load import Loaded
 from ruuvi_host.device.port import Tap
 from ruuvi_host.jobs.configuration import Configuration, Reload
 from ruuvi_host.jobs.door import HostDoor
+from ruuvi_host.jobs.evidence import Gathering
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.reporting import Reporting
 from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.jobs.state import StateDirectory
 from ruuvi_host.lifetime import ended, has_terminal, on_signal, together
+from ruuvi_host.logs import RecentLines
 from ruuvi_host.monitoring.machine import boot_id
 from ruuvi_host.monitoring.socket import StatusSocket
 from ruuvi_host.monitoring.starts import ResetReason, Start, Starts
@@ -45,12 +47,13 @@ async def run(
     taps: Sequence[Tap] = (),
     in_terminal: bool = False,
     debug: bool = False,
+    recent: RecentLines | None = None,
 ) -> None:
     """Run a host until cancelled, for a simulated board or the coprocessor of `loaded`.
 
     taps: of each coprocessor in turn; gets a copy of all its bytes. in_terminal: a SIGHUP that
     comes because the terminal is closed is a wish to stop. debug: assert the accounting all the
-    time.
+    time. recent: has the last lines of the log.
     """
     notifier = Notifier.from_environment()
     starts = Starts.begin(state.path, boot_id(), watched=notifier.interval is not None)
@@ -67,6 +70,7 @@ async def run(
             simulated=simulate,
             in_terminal=in_terminal,
             debug=debug,
+            recent=recent,
         )
         await host.run(standstill, **({"board": board.run()} if board else {}))
 
@@ -102,12 +106,16 @@ class Host:
         simulated: bool = False,
         in_terminal: bool = False,
         debug: bool = False,
+        recent: RecentLines | None = None,
     ) -> None:
         self._in_terminal = in_terminal
         config = loaded.config
         self._configuration = Configuration(loaded, reload)
         self._notifier = notifier
-        self._receiving = Receiving(coprocessors, config, state, SystemClock(), taps)
+        self._gathering = Gathering(start, SystemClock(), recent, len(coprocessors), taps)
+        self._receiving = Receiving(
+            coprocessors, config, state, SystemClock(), self._gathering.taps
+        )
         self._sensors = SensorCare(config, self._receiving)
         self._relaying = Relaying(
             config, state.path, self._receiving, start, lambda: self._sensors.readings
@@ -120,11 +128,12 @@ class Host:
             exit_by_watchdog=config.exit_by_watchdog,
             audit=self._reporting.accounts if debug else None,
         )
-        self._status_socket = StatusSocket(state.path, self._reporting.document)
+        self._state = state.path
         self._door = HostDoor(
             *(self._configuration, self._receiving, self._sensors, self._reporting),
             *(self._relaying.relays.remembered, state.path),
             simulated=simulated,
+            gathering=self._gathering,
         )
 
     async def run(self, standstill: Standstill, **beside: Coroutine[Any, Any, None]) -> None:
@@ -149,7 +158,12 @@ class Host:
                     coprocessors=self._receiving.run(required=required),
                     relays=self._relay(),
                     watch=self._watch.run(standstill),
-                    status=self._serve_status(),
+                    status=self._serve_status(
+                        StatusSocket(self._state, self._reporting.document).run()
+                    ),
+                    evidence=self._serve_status(
+                        self._gathering.serve(self._state, lambda: self._configuration.loaded)
+                    ),
                     api=self._serve_api(),
                     history=self._sensors.sample(),
                     **beside,
@@ -162,12 +176,14 @@ class Host:
                     self._reporting.log_end()
                 self._notifier.close()
 
-    async def _serve_status(self) -> None:
+    async def _serve_status(self, socket: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._status_socket.run()
+            await socket
         except OSError as error:
             problem = error.strerror or error
-            log.warning("`ruuvi-host status` cannot ask this host: no socket: %s", problem)
+            log.warning(
+                "`ruuvi-host status` and `doctor` cannot ask this host: no socket: %s", problem
+            )
 
     async def _serve_api(self) -> None:
         while not (loaded := self._configuration.loaded).config.api:

@@ -38,18 +38,14 @@ class StatusSocket:
     async def run(self) -> None:
         """Until cancelled. Raises OSError when there can be no socket."""
         loop = asyncio.get_running_loop()
-        listening = _listen(self._directory)
-        try:
-            server = await loop.create_unix_server(self._client, sock=listening)
+        with listening(self._directory) as socket:
+            server = await loop.create_unix_server(self._client, sock=socket)
             try:
                 await loop.create_future()
             finally:
                 server.close()
                 for client in list(self._clients):
                     client.drop()
-        finally:
-            with suppress(OSError):
-                (self._directory / NAME).unlink()
 
     def _client(self) -> asyncio.Protocol:
         return _Client(self._status, self._clients, self._patience)
@@ -88,15 +84,16 @@ class _Client(asyncio.Protocol):
             self._transport.abort()
 
 
-def ask(directory: Path) -> dict[str, Any] | None:
+def ask(directory: Path, name: str = NAME, patience: float = PATIENCE) -> dict[str, Any] | None:
     """The status of the host that uses `directory`; None: no host runs there.
 
+    name: of another of its sockets. patience: seconds.
     Raises OSError when it cannot be asked, and ValueError when its answer is no status.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(PATIENCE)
+        client.settimeout(patience)
         try:
-            with _short(directory) as path:
+            with _short(directory, name) as path:
                 client.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
@@ -109,15 +106,17 @@ def ask(directory: Path) -> dict[str, Any] | None:
     return document
 
 
-def _listen(directory: Path) -> socket.socket:
-    """A socket at NAME. An old one is from a process that has ended, because we have the lock."""
-    path = directory / NAME
+@contextmanager
+def listening(directory: Path, name: str = NAME) -> Iterator[socket.socket]:
+    """A socket that only its owner may connect to, while the block runs. An old one is from a
+    process that has ended, because we have the lock. Raises OSError."""
+    path = directory / name
     with suppress(FileNotFoundError):
         if stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _short(directory) as short:
+        with _short(directory, name) as short:
             listening.bind(short)
         path.chmod(0o600)  # before `listen`: until then no client can connect
         listening.listen()
@@ -125,14 +124,18 @@ def _listen(directory: Path) -> socket.socket:
     except BaseException:
         listening.close()
         raise
-    return listening
+    try:
+        yield listening
+    finally:
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager
-def _short(directory: Path) -> Iterator[str]:
+def _short(directory: Path, name: str) -> Iterator[str]:
     """A short path of the socket: the system limits it to 107 bytes."""
     folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{folder}/{NAME}"
+        yield f"/proc/self/fd/{folder}/{name}"
     finally:
         os.close(folder)

@@ -147,6 +147,20 @@ class Starts:
             log.warning("%s: cannot be written: %s", path, error.strerror)
 
 
+def story(directory: Path) -> dict[str, Any]:
+    """What is kept there, for the report of a fault; of a crash, without paths of this machine."""
+    told: dict[str, Any] = {}
+    try:
+        told["starts"] = json.loads(private_files.read(directory / _STARTS))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        told["problem"] = str(error)
+    if crash := _read_crash_report(directory):
+        told["crash"] = public(crash)
+    return told
+
+
 def _judge(before: dict[str, Any] | None, boot: str, crash: str) -> Start:
     """This start, judged by what the previous one wrote. None: that cannot be read."""
     if before is None:

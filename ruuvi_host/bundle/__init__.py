@@ -1,0 +1,1 @@
+"""One archive for the report of a fault: all that explains it, and nothing that is private."""
