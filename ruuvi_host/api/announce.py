@@ -70,7 +70,9 @@ async def _publish(command: Sequence[str]) -> str:
         while line := await _line(process.stderr):
             said = printable(line)
             if "Established under name" in said:
-                log.info("announced by mDNS as %s, %s", said.partition("name ")[2], SERVICE)
+                log.info(
+                    "announced by mDNS as %s, %s", said.partition("name ")[2].strip("'"), SERVICE
+                )
             elif "Waiting for daemon" in said:
                 log.info("the API is announced by mDNS as soon as avahi-daemon runs")
             else:

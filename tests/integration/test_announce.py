@@ -1,0 +1,114 @@
+"""The announcement by mDNS, with a real avahi-daemon in a network of its own."""
+
+import asyncio
+import logging
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from avahi import avahi, bus, heard, needs_avahi
+
+from ruuvi_host.api import announce
+from ruuvi_host.lifetime import ended
+
+STAND_IN = """#!/bin/sh
+echo "$@" >> "{folder}/arguments"
+trap 'echo ended >> "{folder}/arguments"; kill $!; exit 0' TERM
+echo "Established under name '$2'" >&2
+sleep 60 & wait
+"""
+
+
+class Said(logging.Handler):
+    """Lets a test wait for a line of the log, which is written in its own loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self._news = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+        self._news.set()
+
+    async def wait_for(self, text: str) -> str:
+        async with asyncio.timeout(30):
+            while True:
+                for line in self.lines:
+                    if text in line:
+                        return line
+                self._news.clear()
+                await self._news.wait()
+
+
+@pytest.fixture
+def said() -> Iterator[Said]:
+    handler, log = Said(), logging.getLogger(announce.__name__)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    yield handler
+    log.removeHandler(handler)
+    log.setLevel(logging.NOTSET)
+
+
+@needs_avahi
+def test_avahi_announces_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    with bus(tmp_path) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+
+        async def with_daemon() -> None:
+            announcing = asyncio.create_task(announce.announce("RuuviGatewayEEFF", 8123))
+            await said.wait_for("as soon as avahi-daemon runs")
+            with avahi(tmp_path, environment):
+                await said.wait_for("announced by mDNS as RuuviGatewayEEFF, _http._tcp")
+                found = await asyncio.to_thread(heard, environment)
+                assert found == [["RuuviGatewayEEFF", "machine.local", "8123", ""]]
+                await ended(announcing)
+                assert await asyncio.to_thread(heard, environment) == []
+
+        asyncio.run(with_daemon())
+
+
+def test_it_ends_with_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    program = tmp_path / announce.PROGRAM
+    program.write_text(STAND_IN.format(folder=tmp_path))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    told = tmp_path / "arguments"
+
+    async def scenario() -> None:
+        announcing = asyncio.create_task(announce.announce("RuuviGatewayEEFF", 80))
+        await said.wait_for("announced by mDNS as RuuviGatewayEEFF")
+        await ended(announcing)
+
+    asyncio.run(scenario())
+    assert told.read_text().splitlines() == ["--no-fail RuuviGatewayEEFF _http._tcp 80", "ended"]
+
+
+@pytest.mark.parametrize("script", ["#!/bin/sh\necho 'Failed: no such bus' >&2\nexit 1\n", "junk"])
+def test_what_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Said, script: str
+) -> None:
+    program = tmp_path / announce.PROGRAM
+    program.write_text(script)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    lines: list[str] = []
+
+    async def scenario() -> None:
+        announcing = asyncio.create_task(announce.announce("RuuviGatewayEEFF", 80))
+        lines.append(await said.wait_for("not announced"))
+        await ended(announcing)
+
+    asyncio.run(scenario())
+    if "Failed" in script:
+        assert lines[0].endswith("avahi-publish-service: Failed: no such bus")
+
+
+def test_nobody_who_could(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asyncio.run(announce.announce("RuuviGatewayEEFF", 80))
+    assert "apt install avahi-utils" in said.lines[0]
