@@ -6,21 +6,25 @@ from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, RUUVI_CLOUD_URL
 from ruuvi_host.config.problems import Problems
 
-_NO_API = "the local API is not served by this version yet"
 _NOT_SERVED = {
     "use_mqtt": "MQTT is not served by this version yet",
     "remote_cfg_use": "the remote configuration is not fetched by this version yet",
-    "lan_auth_type": _NO_API,
-    "lan_auth_api_key": _NO_API,
-    "lan_auth_api_key_rw": _NO_API,
 }
+_OF_THE_API = ("lan_auth_type", "lan_auth_api_key", "lan_auth_api_key_rw")
 
 
-def advise(gateway: GatewayConfig, problems: Problems) -> None:
-    """Add warnings to `problems`."""
+def advise(gateway: GatewayConfig, problems: Problems, *, api: bool | None = None) -> None:
+    """Add warnings to `problems`. api: the local API is on; None: that is not known."""
     for key, why in _NOT_SERVED.items():
         if gateway[key] != BY_NAME[key].default:
             problems.add(key, why, source=gateway.origins[key])
+    if api and not gateway["ntp_use"]:
+        why = "false: /history has no timestamps, and Home Assistant cannot use it"
+        problems.add("ntp_use", why, "set it to true", source=gateway.origins["ntp_use"])
+    for key in _OF_THE_API if api is False else ():
+        if gateway[key] != BY_NAME[key].default:
+            why = "the local API, which it is for, is off"
+            problems.add(key, why, "set api.listen", source=gateway.origins[key])
     _warn_of_defaults(gateway, problems)
     _warn_of_credentials(gateway, problems)
 

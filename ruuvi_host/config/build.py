@@ -40,7 +40,7 @@ _SEMANTIC_VERSION = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?")
 def build(sources: Sources) -> Config:
     """The configuration. What is wrong with it is added to the sources' problems."""
     gateway, host, problems = sources.gateway, sources.host, sources.problems
-    advise(gateway, problems)
+    advise(gateway, problems, api=bool(host["api.listen"]))
     profile = Profile(host["profile"])
     max_sensors = host["max_sensors"]
     if profile is Profile.GATEWAY and max_sensors != 100:

@@ -517,9 +517,15 @@ def test_a_file_of_old_firmware(load: Load) -> None:
             "http_url: the user in it is not sent with http_auth none; set http_auth to basic",
         ),
         ({"lan_auth_pass": "x"}, "lan_auth_pass: read only together with lan_auth_type"),
-        ({"lan_auth_type": "lan_auth_basic"}, "lan_auth_type: the local API is not served"),
-        ({"lan_auth_api_key": "x"}, "lan_auth_api_key: the local API is not served"),
-        ({"lan_auth_api_key_rw": "x"}, "lan_auth_api_key_rw: the local API is not served"),
+        (
+            {"lan_auth_type": "lan_auth_basic"},
+            "lan_auth_type: the local API, which it is for, is off",
+        ),
+        ({"lan_auth_api_key": "x"}, "lan_auth_api_key: the local API, which it is for, is off"),
+        (
+            {"lan_auth_api_key_rw": "x"},
+            "lan_auth_api_key_rw: the local API, which it is for, is off",
+        ),
     ],
 )
 def test_what_goes_somewhere_by_default_and_what_is_not_used_are_told(
@@ -527,6 +533,17 @@ def test_what_goes_somewhere_by_default_and_what_is_not_used_are_told(
 ) -> None:
     sentences = [str(problem) for problem in load(document).problems]
     assert any(sentence.startswith(told) for sentence in sentences), sentences
+
+
+@pytest.mark.parametrize(("api", "ntp_use", "told"), [(1, 0, True), (1, 1, False), (0, 0, False)])
+def test_home_assistant_needs_timestamps(api: bool, ntp_use: bool, told: bool) -> None:
+    overrides = [("ntp_use", str(bool(ntp_use)).lower(), "--set")]
+    overrides += [("api.listen", "127.0.0.1:0", "--set")] if api else []
+    problems = load_wishes(Inputs(overrides=tuple(overrides))).problems
+    assert [str(p) for p in problems] == told * [
+        "ntp_use: false: /history has no timestamps, and Home Assistant cannot use it; "
+        "set it to true"
+    ]
 
 
 def test_ruuvis_address_is_a_wish_for_the_cloud(load: Load) -> None:
