@@ -20,6 +20,7 @@ from ruuvi_host.api.app import App
 from ruuvi_host.api.door import Change, Door, Identity
 from ruuvi_host.api.gate import Gate
 from ruuvi_host.api.routes import ROUTES, Route
+from ruuvi_host.bundle.evidence import Evidence
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.load import Loaded, load
 from ruuvi_host.config.problems import Problems
@@ -93,6 +94,12 @@ class FakeDoor:
 
     def document(self) -> dict[str, Any]:
         return {}
+
+    def log_lines(self) -> list[str]:
+        return []
+
+    async def evidence(self) -> Evidence:
+        return Evidence([], [], {}, [])
 
     def files(self) -> frozenset[str]:
         return frozenset()

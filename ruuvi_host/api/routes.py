@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ruuvi_host.api.auth import delete_auth, get_auth, post_auth
+from ruuvi_host.api.bundle import bundle
 from ruuvi_host.api.check import post_check
 from ruuvi_host.api.door import Door
 from ruuvi_host.api.gateway_document import get_ruuvi_json
@@ -53,4 +54,5 @@ ROUTES: tuple[Route, ...] = (
     *(Route("GET", path, Key.NOBODY, file) for path, file in page_files().items()),
     Route("GET", "/validate_url", Key.WRITE, validate_url),
     Route("POST", "/host/check", Key.WRITE, post_check),
+    Route("GET", "/host/bundle", Key.WRITE, bundle),
 )
