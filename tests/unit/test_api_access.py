@@ -9,7 +9,7 @@ from firmware_protocol.messages import DeviceId
 from ruuvi_host.api.access.cookies import is_own_path, set_previous, values
 from ruuvi_host.api.access.digest import MOST_USED, Nonces, Verdict, judge, opaque_of, parts
 from ruuvi_host.api.access.exchange import AgreedKeys
-from ruuvi_host.api.access.lockout import ALL, LIMIT, MOST_TRUSTED, Lockout, of_one
+from ruuvi_host.api.access.lockout import ALL, LIMIT, MOST, MOST_TRUSTED, Lockout, of_one
 from ruuvi_host.api.access.names import is_own, is_same_site, name_of, own_names
 from ruuvi_host.api.access.randomness import session_id
 from ruuvi_host.api.access.sessions import Challenge, Challenges, Sessions
@@ -214,6 +214,15 @@ def test_who_was_let_in_is_remembered_of_few() -> None:
         lockout.failed(f"10.0.0.{n}", "x", 0.0)
     assert lockout.wait("10.0.1.0", 0.0) > 0.0
     assert lockout.wait("10.0.1.1", 0.0) == 0.0
+
+
+def test_who_guessed_is_remembered_of_few_and_those_who_are_locked_first() -> None:
+    lockout = Lockout(Bytes())
+    guess(lockout, LIMIT, "10.255.0.1", now=0.5)
+    for n in range(2 * MOST):
+        lockout.failed(f"10.0.{n >> 8}.{n & 255}", "x", n / 10000)
+    assert len(lockout) == MOST
+    assert lockout.wait("10.255.0.1", 0.6) > 0.0
 
 
 @pytest.mark.parametrize(

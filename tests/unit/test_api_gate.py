@@ -227,6 +227,26 @@ def test_sessions_last() -> None:
     assert asked.ask("GET", "/history", cookie).status == 302
 
 
+def test_a_key_logs_nobody_out() -> None:
+    asked = world(LOGIN, KEYS)
+    _, cookie = log_in(asked)
+    for key in ("x", R):
+        got = asked.ask("DELETE", "/auth", cookie | bearer(key))
+        assert got.json()["lan_auth_type"] == "lan_auth_bearer"
+    assert asked.ask("DELETE", "/auth", bearer(RW)).json()["lan_auth_type"] == "lan_auth_ruuvi"
+    assert asked.ask("GET", "/history", cookie).status == 200
+    assert asked.ask("DELETE", "/auth", cookie).body == b"{}"
+    assert asked.ask("GET", "/history", cookie).status == 302
+
+
+@pytest.mark.parametrize(
+    ("config", "status"), [(BASIC, 401), (DIGEST, 401), (ALLOW, 503), ({"lan_auth_type": "x"}, 403)]
+)
+def test_where_nobody_logs_in_nobody_logs_out(config: dict[str, Any], status: int) -> None:
+    assert world(config).ask("DELETE", "/auth").status == status
+    assert world(config).ask("POST", "/auth").status == 503
+
+
 # -- where one wanted to go -----------------------------------------------------------------------
 
 
@@ -351,6 +371,8 @@ def test_the_lock_comes_before_everything_else() -> None:
     guess(asked)
     headers = bearer(RW) | {"Origin": "http://evil.example"}
     assert asked.ask("POST", "/ruuvi.json", headers, host="evil.example").status == 429
+    assert asked.ask("POST", "/auth", host="evil.example").status == 429
+    assert asked.ask("POST", "/ruuvi.json", host="evil.example").status == 421
 
 
 def test_wrong_logins_are_guesses() -> None:

@@ -105,7 +105,6 @@ class Admission:
             return
         if access.credentials != self.access.credentials:
             self.sessions.clear()
-            self.challenges.clear()
         self.access = access
 
     def by_key(self, asked: Asked, now: float, *, write: bool) -> Judged | None:

@@ -57,9 +57,6 @@ class Challenges:
         del self._open[session]
         return found if now < found.until else None
 
-    def clear(self) -> None:
-        self._open.clear()
-
     def _least_wanted(self) -> str:
         """The oldest of the address that has the most."""
         [(busiest, _)] = Counter(each.address for each in self._open.values()).most_common(1)
