@@ -12,10 +12,13 @@ from ruuvi_host.api.auth import delete_auth, get_auth, post_auth
 from ruuvi_host.api.bundle import bundle
 from ruuvi_host.api.check import post_check
 from ruuvi_host.api.door import Door
+from ruuvi_host.api.files import delete_file, get_file, post_file
 from ruuvi_host.api.gateway_document import get_ruuvi_json
 from ruuvi_host.api.history import get_history
 from ruuvi_host.api.metrics import get_metrics
 from ruuvi_host.api.page_files import page_files
+from ruuvi_host.api.scanning import post_bluetooth_scanning
+from ruuvi_host.api.settings import post_ruuvi_json
 from ruuvi_host.api.validate import validate_url
 
 Handler: TypeAlias = Callable[[Request, Door], Awaitable[Response]]
@@ -55,4 +58,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/validate_url", Key.WRITE, validate_url),
     Route("POST", "/host/check", Key.WRITE, post_check),
     Route("GET", "/host/bundle", Key.WRITE, bundle),
+    Route("POST", "/ruuvi.json", Key.WRITE, post_ruuvi_json),
+    Route("GET", "/extra_cfg", Key.READ, get_file),
+    Route("POST", "/extra_cfg", Key.WRITE, post_file),
+    Route("DELETE", "/extra_cfg", Key.WRITE, delete_file),
+    Route("POST", "/ssl_cert", Key.WRITE, post_file),
+    Route("DELETE", "/ssl_cert", Key.WRITE, delete_file),
+    Route("POST", "/bluetooth_scanning.json", Key.WRITE, post_bluetooth_scanning),
 )

@@ -64,13 +64,19 @@ def command(
 
     logs.configure()
     logs.adjust("warning", as_json=False)
-    options = for_url(url, inputs(config_file, files, settings)) if url else []
+    options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
+    if url:
+        configured = inputs(config_file, files, settings, options=options, simulated=simulate)
+        options += for_url(url, configured)
     if port:
         options.append(("coprocessor.port", port, "--port"))
-    if state_dir is not None:
-        options.append(("state_dir", state_dir, "--state-dir"))
     loaded = load_to_run(
-        inputs(config_file, files, settings, trust_clock=trust_clock, options=options)
+        inputs(
+            *(config_file, files, settings),
+            trust_clock=trust_clock,
+            options=options,
+            simulated=simulate,
+        )
     )
     targets = _chosen(loaded, names, simulate=simulate)
     gateway = _identity(loaded, targets, asked=bool(port), simulate=simulate)

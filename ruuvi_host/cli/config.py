@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,13 @@ import click
 from ruuvi_host.cli.configuration import configuration_options, inputs, key_and_value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ruuvi_host.config.kept import Kept
     from ruuvi_host.config.load import Loaded
     from ruuvi_host.config.problems import Problem
+    from ruuvi_host.config.sources import Sources
+    from ruuvi_host.config.store import Plan
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
@@ -26,6 +32,14 @@ _CONFIG = click.option(
     type=click.Path(path_type=Path),
     help="The ruuvi-host.toml or gw_cfg.json to change, and the other one beside it. "
     "[default: $RUUVI_HOST_CONFIG]",
+)
+
+_STATE = click.option(
+    "--state-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of the state, with what the local API could not write elsewhere. "
+    "[default: as for `run`]",
 )
 
 
@@ -42,6 +56,7 @@ def command() -> None:
 @command.command()
 @_FILE
 @configuration_options
+@_STATE
 @_JSON
 def check(file: Path | None, as_json: bool, **options: Any) -> None:
     """Tell all that is wrong with the configuration, its certificates included.
@@ -70,6 +85,7 @@ def check(file: Path | None, as_json: bool, **options: Any) -> None:
 @command.command()
 @_FILE
 @configuration_options
+@_STATE
 @click.option("--all", "everything", is_flag=True, help="Also keys that mean nothing on Linux.")
 @_JSON
 def show(file: Path | None, everything: bool, as_json: bool, **options: Any) -> None:
@@ -98,6 +114,7 @@ def show(file: Path | None, everything: bool, as_json: bool, **options: Any) -> 
             if line.is_secret:
                 value = "(set, not shown)" if line.value else "(not set)"
             click.echo(f"{line.key:<34} {printable(value, 60):<40} {line.source}".rstrip())
+        _tell_of_changes(loaded.sources)
     # A file that cannot be read would look like one that says nothing.
     if errors := [p for p in loaded.problems if p.severity is Severity.ERROR]:
         for problem in errors:
@@ -127,36 +144,124 @@ def schema(gateway: bool) -> None:
 @command.command("set")
 @click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
 @_CONFIG
-def set_command(pairs: tuple[str, ...], config_file: Path) -> None:
+@_STATE
+def set_command(pairs: tuple[str, ...], config_file: Path, state_dir: Path | None) -> None:
     """Change keys in the file that each belongs to. Comments stay; a bad value changes nothing.
 
     KEY=@FILE takes the value from a file, and KEY=@- from standard input, which keeps a secret out
     of the list of processes.
     """
-    from ruuvi_host.config.edit import set_keys
+    from ruuvi_host.config.edit import with_keys
 
-    changed = set_keys(config_file, [_pair(text) for text in pairs])
-    for path in changed:
-        click.echo(f"changed {path}", err=True)
+    sources = _sources(config_file, state_dir)
+    texts = with_keys(config_file, [_pair(text) for text in pairs], _kept_gateway(sources))
+    _write(texts, [text.partition("=")[0].strip() for text in pairs], sources.state)
     click.echo("A running ruuvi-host takes it after SIGHUP.", err=True)
 
 
 @command.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @_CONFIG
-def import_command(file: Path, config_file: Path) -> None:
+@_STATE
+def import_command(file: Path, config_file: Path, state_dir: Path | None) -> None:
     """Take over the configuration of a gateway: its gw_cfg.json, or what it answers to
     GET /ruuvi.json. What FILE does not name stays as it is.
 
     Such an answer has no secrets: set those that are used. And do not give the result back to the
     gateway, which would lose its own.
     """
-    from ruuvi_host.config.edit import import_gateway
+    from ruuvi_host.config.edit import with_import
 
-    path, problems = import_gateway(config_file, file)
+    sources = _sources(config_file, state_dir)
+    texts, problems = with_import(config_file, file, _kept_gateway(sources))
     for problem in problems:
         _echo(problem)
-    click.echo(f"changed {path}", err=True)
+    _write(texts, [f"import {file}"], sources.state)
+
+
+@command.command()
+@click.argument("number", type=click.IntRange(min=1), default=1)
+@click.option("--list", "as_list", is_flag=True, help="Show what there is a way back from.")
+@_CONFIG
+@_STATE
+def undo(number: int, as_list: bool, config_file: Path, state_dir: Path | None) -> None:
+    """Go back to the configuration before the last change, or before change NUMBER of --list.
+
+    The last five changes by the local API, `config set`, `config import` and `config undo` itself
+    are kept in the state folder. Certificates and the other files beside the configuration are not.
+    """
+    from ruuvi_host.config import store
+    from ruuvi_host.config.kept import UNDO
+
+    state = _sources(config_file, state_dir).state
+    if as_list:
+        for place, change in enumerate(store.undoable(state), 1):
+            click.echo(f"{place}  {_when(change)}  {change.by:<4}  {', '.join(change.keys)}")
+        return
+    _carry_out(store.plan_undo(state, number), UNDO, state)
+    click.echo("A running ruuvi-host takes it after SIGHUP.", err=True)
+
+
+def _sources(config_file: Path, state_dir: Path | None) -> Sources:
+    from ruuvi_host.config.sources import Sources
+
+    options = [("state_dir", str(state_dir), "--state-dir")] if state_dir else []
+    return Sources(inputs(config_file, None, (), options=options))
+
+
+def _kept_gateway(sources: Sources) -> Path | None:
+    """The gateway's file in the state folder, if it counts."""
+    return sources.gateway_path if sources.is_kept(sources.gateway_path) else None
+
+
+def _write(texts: Mapping[Path, str], keys: Sequence[str], state: Path | None) -> None:
+    from ruuvi_host.config.kept import CLI
+    from ruuvi_host.config.store import Plan, Write
+
+    writes = [Write((path,), partial(_same, text)) for path, text in texts.items()]
+    _carry_out(Plan(writes, tuple(keys)), CLI, state)
+
+
+def _same(text: str, _: Path) -> str:
+    return text
+
+
+def _carry_out(plan: Plan, by: str, state: Path | None) -> None:
+    """Raises ConfigError."""
+    from time import time
+
+    from ruuvi_host import logs
+    from ruuvi_host.config.store import UnwritableError, carry_out
+    from ruuvi_host.errors import ConfigError
+
+    logs.configure()
+    try:
+        replaced = carry_out(plan, state, by, time())
+    except UnwritableError as error:
+        raise ConfigError(*str(error).split(": ", 1)) from error
+    for path in replaced:
+        click.echo(f"changed {path}", err=True)
+
+
+def _tell_of_changes(sources: Sources) -> None:
+    """What the local API has changed last, and what it keeps in the state folder."""
+    from ruuvi_host.config.kept import API
+    from ruuvi_host.config.store import undoable
+
+    if sources.hidden_path:
+        counts = f"{sources.gateway_path} counts, which the local API has written"
+        click.echo(f"{sources.hidden_path} does not count: {counts}", err=True)
+    for change in undoable(sources.state)[:1]:
+        if change.by == API:
+            what = f"the last change was by the local API, {_when(change)}"
+            back = "back: `ruuvi-host config undo`"
+            click.echo(f"{what}: {', '.join(change.keys)} ({back})", err=True)
+
+
+def _when(change: Kept) -> str:
+    from datetime import datetime
+
+    return datetime.fromtimestamp(change.at).astimezone().isoformat(" ", "seconds")
 
 
 def _load(file: Path | None, options: dict[str, Any]) -> Loaded:
@@ -167,7 +272,9 @@ def _load(file: Path | None, options: dict[str, Any]) -> Loaded:
         if options["config_file"] is not None:
             raise ConfigError("--config", "names a second file: give one of them")
         options["config_file"] = file
-    return load(inputs(**options))
+    state_dir = options.pop("state_dir")
+    named = [("state_dir", str(state_dir), "--state-dir")] if state_dir else []
+    return load(inputs(**options, options=named))
 
 
 def _pair(text: str) -> tuple[str, str]:

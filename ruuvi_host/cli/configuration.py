@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -65,20 +66,27 @@ def inputs(
     *,
     trust_clock: bool = False,
     options: Iterable[tuple[str, str, str]] = (),
+    simulated: bool = False,
 ) -> Inputs:
     """What the options and the environment say.
 
     options: (key, text, option) of options that stand for a key; `--set` counts more.
+    simulated: the state is that of a simulated coprocessor.
     """
     import os
 
+    from ruuvi_host.config.model import state_directory
     from ruuvi_host.config.sources import Inputs
+    from ruuvi_host.errors import ConfigError
 
+    state = None
+    with suppress(ConfigError):  # whoever needs one is told
+        state = state_directory(None, simulated=simulated)
     overrides = list(options)
     if trust_clock:
         overrides.append(("trust_clock", "true", "--trust-clock"))
     overrides += [(*key_and_value(text), "--set") for text in settings]
-    return Inputs(config_file, files, tuple(overrides), dict(os.environ))
+    return Inputs(config_file, files, tuple(overrides), dict(os.environ), state)
 
 
 def key_and_value(text: str) -> tuple[str, str]:

@@ -62,11 +62,11 @@ def command(
         check_new(bundle)
     logs.configure()
     logs.adjust("critical", as_json=False)  # problems are shown as findings
-    options = for_url(url, inputs(**configuration)) if url else []  # type: ignore[arg-type]
+    options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
+    if url:
+        options += for_url(url, inputs(**configuration, options=options))  # type: ignore[arg-type]
     if port:
         options.append(("coprocessor.port", port, "--port"))
-    if state_dir is not None:
-        options.append(("state_dir", state_dir, "--state-dir"))
     loaded = load(inputs(**configuration, options=options))  # type: ignore[arg-type]
     state = state_directory(loaded.sources.path_of("state_dir"), simulated=False)
     findings: list[Finding] = []

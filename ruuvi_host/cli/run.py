@@ -110,25 +110,31 @@ def command(
         raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if url and simulate:
         refuse_ruuvi(check_url("--url", url))
-    options = for_url(url, inputs(config_file, files, settings)) if url else []
+    options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
+    if url:
+        configured = inputs(config_file, files, settings, options=options, simulated=simulate)
+        options += for_url(url, configured)
     if port:
         options.append(("coprocessor.port", port, "--port"))
     if interval:
         options.append(("http_period", str(interval), "--interval"))
-    if state_dir is not None:
-        options.append(("state_dir", state_dir, "--state-dir"))
     if debug:
         options.append(("log.level", "debug", "--debug"))
-    what = inputs(config_file, files, settings, trust_clock=trust_clock, options=options)
+    what = inputs(
+        *(config_file, files, settings),
+        trust_clock=trust_clock,
+        options=options,
+        simulated=simulate,
+    )
 
-    def load() -> Loaded:
+    def load(*, again: bool = True) -> Loaded:
         loaded = load_to_run(what)
         host = loaded.sources.host
         logs.adjust(host["log.level"], as_json=host["log.format"] == "json")
-        return _checked(loaded, simulate=simulate, interval=interval)
+        return _checked(loaded, simulate=simulate, interval=None if again else interval)
 
     with recent.kept():
-        loaded = load()
+        loaded = load(again=False)
         named = loaded.sources.path_of("state_dir")
         folder = state_directory(named, simulated=simulate)
         with (
@@ -161,7 +167,10 @@ def _recording(
 
 
 def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
-    """The configuration for this command. Raises ConfigError when it makes no sense for it."""
+    """The configuration for this command. Raises ConfigError when it makes no sense for it.
+
+    interval: as an option; None: there is none, or it was looked at when the host was started.
+    """
     from dataclasses import replace
 
     from ruuvi_host.config.addresses import refuse_ruuvi
@@ -178,7 +187,7 @@ def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
         raise ConfigError("--port", "name the port of the coprocessor, or use --simulate")
     if interval and not any(target.name == CUSTOM for target in config.targets):
         raise ConfigError("--interval", "is for your own server: give --url too")
-    if not config.targets:
+    if not config.targets and not config.api:  # whoever can ask for one may, later
         for problem in loaded.problems:
             if problem.severity is Severity.FAULT:
                 raise ConfigError(problem.key, problem.why)

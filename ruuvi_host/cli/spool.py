@@ -220,7 +220,9 @@ def drain(
     from ruuvi_host.lifetime import run_once
 
     logs.configure()
-    options = for_url(url, inputs(config_file, files, settings)) if url else []
+    options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
+    if url:
+        options += for_url(url, inputs(config_file, files, settings, options=options))
     loaded = load_to_run(
         inputs(config_file, files, settings, trust_clock=trust_clock, options=options)
     )

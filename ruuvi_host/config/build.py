@@ -1,6 +1,5 @@
 """From the keys to the values that the rest of the program uses."""
 
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +51,7 @@ def build(sources: Sources) -> Config:
         problems.add("nrf_firmware", why, severity=Severity.ERROR, value=version)
     builder = _Targets(sources)
     config = Config(
-        scan=_scan(gateway, problems),
+        scan=scan_settings(gateway, problems),
         filter=_filter(gateway, problems),
         use_timestamps=gateway["ntp_use"],
         coordinates=gateway["coordinates"],
@@ -103,7 +102,8 @@ def _api(host: HostValues, problems: Problems) -> ApiSettings | None:
         return None
 
 
-def _scan(gateway: GatewayConfig, problems: Problems) -> SetAll:
+def scan_settings(gateway: GatewayConfig, problems: Problems) -> SetAll:
+    """What a coprocessor is told to receive."""
     scan = SetAll(
         fltr_id=gateway["company_id"],
         fltr_tags=gateway["company_use_filtering"],
@@ -177,7 +177,7 @@ class _Targets:
         self._gateway = sources.gateway
         self._host = sources.host
         self._problems = sources.problems
-        self._files = sources.files
+        self._places = sources.places
         self._proxy = self._checked_proxy()
 
     def targets(self) -> tuple[Target, ...]:
@@ -306,13 +306,10 @@ class _Targets:
         )
 
     def _wanted_file(self, key: str, name: str) -> Path | None:
-        """The file of that name, if `key` wants it. Certificates may end in .pem."""
+        """The file of that name, if `key` wants it."""
         if not self._gateway[key]:
             return None
-        plain = self._files / name
-        with_suffix = plain.with_suffix(".pem")
-        only_that = os.path.exists(with_suffix) and not os.path.exists(plain)
-        return with_suffix if only_that else plain
+        return self._places.where(name)
 
     def _checked_proxy(self) -> str | None:
         proxy = self._host["http.proxy"]

@@ -1,6 +1,6 @@
 """Changes a configuration in its files: one key, or all of a gateway's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from ruuvi_host.config.files import (
     is_json,
     parse_json,
     read_text,
-    write_private,
 )
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, CREDENTIALS, NEVER_GUESSED
@@ -28,13 +27,17 @@ from ruuvi_host.config.sensor_tables import SENSORS, SensorTables, divided, is_o
 from ruuvi_host.errors import ConfigError
 
 
-def set_keys(config: Path, pairs: list[tuple[str, str]]) -> list[Path]:
-    """Write keys into the file of `config` that each belongs to. Returns the changed files.
+def with_keys(
+    config: Path, pairs: Sequence[tuple[str, str]], kept_gateway: Path | None = None
+) -> dict[Path, str]:
+    """The files of `config` that change when these keys are set, with their new texts.
 
-    Raises ConfigError when one of them cannot be used; no file has changed then.
+    kept_gateway: the gateway's file in the state folder, if it counts in place of the user's.
+    Raises ConfigError when one of the keys cannot be used.
     """
     gateway, own = _divided(pairs)
     gateway_path, host_path = _paths(config)
+    gateway_path = kept_gateway or gateway_path
     if gateway and (gateway_path is None or not (gateway_path.exists() or gateway_path == config)):
         own |= {f"{GATEWAY}.{name}": value for name, value in gateway.items()}
         gateway = {}
@@ -43,19 +46,21 @@ def set_keys(config: Path, pairs: list[tuple[str, str]]) -> list[Path]:
         assert gateway_path
         texts[gateway_path] = _gateway_with(gateway_path, gateway)
     if own:
-        texts[host_path] = _host_with(host_path, own)
-    for path, text in texts.items():
-        _write(path, text)
-    return list(texts)
+        texts[host_path] = host_text(host_path, own)
+    return texts
 
 
-def import_gateway(config: Path, source: Path) -> tuple[Path, list[Problem]]:
+def with_import(
+    config: Path, source: Path, kept_gateway: Path | None = None
+) -> tuple[dict[Path, str], list[Problem]]:
     """Take over what `source` says (a gateway's file, or what it answers to GET /ruuvi.json) into
-    the gateway's file of `config`, as a gateway takes a POST. Returns that file, and what was
-    wrong. Raises ConfigError.
+    the gateway's file of `config`, as a gateway takes a POST. Returns the files that change, that
+    one first, and what was wrong. Raises ConfigError.
+
+    kept_gateway: as in `with_keys`.
     """
     gateway_path, _ = _paths(config)
-    path = gateway_path or config.parent / GATEWAY_FILE
+    path = kept_gateway or gateway_path or config.parent / GATEWAY_FILE
     problems = Problems(source=str(source))
     try:
         document = parse_json(read_text(source), problems)
@@ -71,13 +76,21 @@ def import_gateway(config: Path, source: Path) -> tuple[Path, list[Problem]]:
     for name in secrets:
         if not present[name]:
             problems.add(name, "is not in it, as gateways do not tell secrets", "set it")
-    _write(path, gateway_text(present.document()))
+    texts = {path: gateway_text(present.document())}
     if path != config and not config.exists():  # so that `run --config` finds what was named
-        _write(config, "# Settings of ruuvi-host: see `ruuvi-host config example`.\n")
-    return path, problems.found
+        texts[config] = "# Settings of ruuvi-host: see `ruuvi-host config example`.\n"
+    return texts, problems.found
 
 
-def _divided(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def host_keys_of(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Keys of the host's own with their values. Raises ConfigError for all others."""
+    gateway, own = _divided(pairs)
+    for name in gateway:
+        raise ConfigError(name, "is a gateway's key, and not one of ruuvi-host.toml")
+    return own
+
+
+def _divided(pairs: Sequence[tuple[str, str]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The keys of a gateway, and the host's own, with their values. What a text in an array stands
     for is not known yet."""
     gateway: dict[str, Any] = {}
@@ -139,7 +152,8 @@ def _gateway_with(path: Path, keys: dict[str, Any]) -> str:
     return gateway_text(document)
 
 
-def _host_with(path: Path, keys: dict[str, Any]) -> str:
+def host_text(path: Path, keys: Mapping[str, Any]) -> str:
+    """What is in a ruuvi-host.toml with these keys set; comments stay. Raises ConfigError."""
     import tomlkit
 
     document = _toml(path)
@@ -255,10 +269,3 @@ def _toml(path: Path) -> Any:
         raise ConfigError(str(path), str(error)) from error
     except TOMLKitError as error:
         raise ConfigError(str(path), f"not TOML: {error}") from error
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_private(path, text)
-    except OSError as error:
-        raise ConfigError(str(path), f"cannot be written: {error.strerror}") from error

@@ -15,6 +15,7 @@ from typing import Any
 from ruuvi_host.config.bounds import MAX_TEXT, too_much_json, too_much_toml
 from ruuvi_host.config.gateway_values import whole
 from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.private_files import sync_folder
 
 PIPE_PATIENCE = 3.0
 """Timeout in seconds for a pipe."""
@@ -114,16 +115,20 @@ def warn_if_others_read(path: Path, problems: Problems) -> None:
             problems.add(str(path), "every user of this machine may read its secrets", "chmod 600")
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` in one step, for its owner alone. Raises OSError; the file is then as it was.
+def write_private(path: Path, text: str | bytes) -> None:
+    """Replace `path` in one step, for its owner alone, so that a power cut leaves the old file or
+    the new one. Raises OSError; the file is then as it was.
 
-    A symbolic link is followed, so that a file kept elsewhere stays there.
+    A symbolic link is followed, so that a file kept elsewhere stays there; but root does not follow
+    that of another user, who could have any file replaced.
     """
+    if path.is_symlink() and os.geteuid() == 0 and path.lstat().st_uid != 0:
+        raise OSError(errno.ELOOP, "it is a symbolic link of another user")
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():  # /dev/stdout, or a pipe, must not become a file
         raise OSError(errno.EINVAL, "it is not a file")
     try:
-        data = text.encode()
+        data = text.encode() if isinstance(text, str) else text
     except UnicodeEncodeError as error:
         raise OSError(errno.EILSEQ, "it would not be UTF-8 text") from error
     temporary = path.with_name(f".{path.name}.new")
@@ -131,7 +136,7 @@ def write_private(path: Path, text: str) -> None:
     try:
         with open(temporary, "wb", opener=_private) as file:
             with suppress(OSError):  # root who changes the file of a service must not take it away
-                owner = path.stat()
+                owner = (path if path.exists() else path.parent).stat()
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             os.fchmod(file.fileno(), 0o600)
             file.write(data)
@@ -142,6 +147,13 @@ def write_private(path: Path, text: str) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, so that it is gone after a power cut, too. Raises OSError."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def unreadable(problems: Problems, path: Path, why: object) -> None:

@@ -16,6 +16,7 @@ from ruuvi_host.config.gateway_keys import (
     CUSTOM_KEYS,
     FACTS,
     GATEWAY_KEYS,
+    LAN_PASSWORD_KINDS,
     OLD_NAME,
     REMOTE_CREDENTIALS,
     RUUVI_CLOUD_URL,
@@ -132,6 +133,8 @@ class GatewayConfig:
         unused |= {name for names in REMOTE_CREDENTIALS.values() for name in names}
         unused -= {*CREDENTIALS[values["http_auth"]]}
         unused -= {*REMOTE_CREDENTIALS[values["remote_cfg_auth_type"]]}
+        if values["lan_auth_type"] not in LAN_PASSWORD_KINDS:
+            unused.add("lan_auth_pass")  # there is none, or it follows from the device id
         written = {key.name: values[key.name] for key in GATEWAY_KEYS if key.name not in unused}
         return deepcopy(written) | self.unknown
 

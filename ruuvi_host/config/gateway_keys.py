@@ -301,5 +301,8 @@ REMOTE_CREDENTIALS = {
     "bearer": ("remote_cfg_auth_bearer_token",),
 }
 
+LAN_PASSWORD_KINDS = ("lan_auth_ruuvi", "lan_auth_basic", "lan_auth_digest")
+"""The kinds of `lan_auth_type` with a password that is saved."""
+
 CUSTOM_KEYS = tuple(name for name in BY_NAME if name.startswith("http_") and "_stat_" not in name)
 """What is lost when a configuration with Ruuvi Cloud alone is written, as on a gateway."""

@@ -2,7 +2,9 @@
 
     defaults · gw_cfg_default · gw_cfg.json · ruuvi-host.toml · RUUVI_HOST_… · options
 
-and reports all of their problems at once.
+What the local API could not write into the user's files is in the state folder: a gw_cfg.json there
+takes the place of the user's, and a ruuvi-host.toml there is on top of the user's. All problems are
+reported at once.
 """
 
 import os
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.file_places import KEPT_FILES, FilePlaces
 from ruuvi_host.config.files import (
     GATEWAY_DEFAULTS,
     GATEWAY_FILE,
@@ -49,6 +52,8 @@ class Inputs:
     overrides: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
     """(key, text, source): from `--set`, and from the options that stand for a key."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    state: Path | None = None
+    """The folder of the state, if no source names one; None: then there is none."""
 
 
 class Sources:
@@ -66,16 +71,33 @@ class Sources:
         """What relative paths in the files mean."""
         self.gateway_path, self.host_path, own = self._find_files(path)
         """The gateway's file, and the host's own; None: there is none."""
-        if self.gateway_path:
-            files = own.get("files")
-            named = self.path(files) if isinstance(files, str) and files else None
-            self._read_gateway_file(
-                self.gateway_path, inputs.files or named or self.gateway_path.parent
-            )
+        self.state = self._state_folder(inputs, own)
+        """The folder of the state; None: not known."""
+        self.hidden_path: Path | None = None
+        """The user's gateway file, when the one in the state folder counts in its place."""
+        self.gateway_files: tuple[Path, ...] = ()
+        """What the gateway's values were read from, one on top of the other."""
+        files = own.get("files")
+        named = self.path(files) if isinstance(files, str) and files else None
+        if kept := self._kept(GATEWAY_FILE):
+            self.hidden_path, self.gateway_path = self.gateway_path, kept
+            self._read_gateway_files(kept)
+            self._warn_of_newer(kept)
+        elif self.gateway_path:
+            folder = inputs.files or named or self.gateway_path.parent
+            defaults = [folder / name for name in GATEWAY_DEFAULTS]
+            there = [path for path in defaults if os.path.lexists(path)]
+            self._read_gateway_files(*there[:1], self.gateway_path)
         else:
             self.gateway.switch_off()
         self.problems.source = str(self.host_path or "")
         self._overlay(own)
+        self.kept_host_path = self._kept(HOST_FILE)
+        """The one that the local API has written, on top of the user's; None: there is none."""
+        if self.kept_host_path:
+            more = self._read_host_file(self.kept_host_path)
+            self.problems.source = str(self.kept_host_path)
+            self._overlay(more)
         self._take_environment(inputs.environment)
         # Those of one option are taken together, and those of the next one on top: a secret for
         # the server that --url replaces must not come back with the authentication of --set.
@@ -84,9 +106,14 @@ class Sources:
         if self.gateway.lacks_address:
             why = "there is no address of your own server, so Ruuvi Cloud gets the data"
             self.problems.add("http_url", why)
-        files = inputs.files or self.path_of("files") or self.folder
-        self.files = Path(os.path.abspath(files))
+        chosen = inputs.files or self.path_of("files") or (self.folder if path else None)
+        self.files = Path(os.path.abspath(chosen or self.folder))
         """The folder of certificates and extra parts."""
+        kept_files = self.state / KEPT_FILES if self.state else None
+        self.places = FilePlaces(
+            tuple(folder for folder in (kept_files, self.files) if folder),
+            tuple(folder for folder in (chosen and self.files, kept_files) if folder),
+        )
         self.problems.source = ""
         self._texts.clear()
 
@@ -146,9 +173,45 @@ class Sources:
             warn_if_others_read(path, self.problems)
         return own
 
-    def _read_gateway_file(self, path: Path, folder: Path) -> None:
-        defaults = [folder / name for name in GATEWAY_DEFAULTS]
-        for each in (*[d for d in defaults if os.path.lexists(d)][:1], path):
+    def _state_folder(self, inputs: Inputs, own: Mapping[str, Any]) -> Path | None:
+        """As it will be once everything is read, which begins with what is in it."""
+        name = "state_dir"
+        environment = inputs.environment.get(PREFIX + name.upper())
+        overrides = [(text, source) for key, text, source in inputs.overrides if key == name]
+        if environment is not None:
+            overrides.insert(0, (environment, PREFIX + name.upper()))
+        text = None
+        for given, source in overrides:
+            self.problems.source = source
+            text = self._text_or_file(name, given)
+        if text:
+            return Path(_from_text(HOST_BY_NAME[name], text))
+        in_file = own.get(name)
+        if text is None and in_file and isinstance(in_file, str):
+            return self.path(in_file)
+        return inputs.state
+
+    def _kept(self, name: str) -> Path | None:
+        """A file of the local API in the state folder."""
+        path = self.state / name if self.state else None
+        # One that was named is the user's own, wherever it is.
+        mine = (self.gateway_path, self.host_path)
+        return path if path and path not in mine and os.path.lexists(path) else None
+
+    def is_kept(self, path: Path | None) -> bool:
+        """Is it one that the local API has written into the state folder?"""
+        return path is not None and self.state is not None and path == self.state / path.name
+
+    def _warn_of_newer(self, kept: Path) -> None:
+        hidden = self.hidden_path
+        with suppress(OSError):
+            if hidden and hidden.stat().st_mtime_ns > kept.stat().st_mtime_ns:
+                why = f"is newer than {kept}, which the local API has written, and which counts"
+                self.problems.add(str(hidden), why, "remove that to use this one", source="")
+
+    def _read_gateway_files(self, *paths: Path) -> None:
+        self.gateway_files = paths
+        for each in paths:
             self.problems.source = str(each)
             try:
                 document = parse_json(self._text(each), self.problems)

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from ruuvi_host.config.load import Loaded
+from ruuvi_host.config.model import Config
 from ruuvi_host.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -24,22 +26,37 @@ class Configuration:
         self._reload = reload
         self._asked = asyncio.Event()
         self._news = asyncio.Event()
+        self._all_anew = False
+        self._ended = False
         self._waiting: list[asyncio.Future[None]] = []
         self._taking: list[asyncio.Future[None]] = []
 
     def ask(self) -> None:
-        """Have the configuration read again; SIGHUP."""
+        """Have the configuration read again, and relaying begin anew if it is the same; SIGHUP."""
+        self._all_anew = True
         self._asked.set()
 
+    def try_to_read(self) -> None:
+        """Could it be read again? In a thread, as it reads files. Raises ConfigError: not."""
+        self._reload()
+
     async def renew(self) -> None:
-        """Have it read again, and wait until it is in force. Raises ConfigError: it cannot be."""
+        """Have it read again, and wait until it is in force. Raises ConfigError: it cannot be.
+
+        While the host ends nobody takes it up; it counts from the next start on then.
+        """
+        if self._ended:
+            return
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         self._asked.set()
         await done
 
-    async def wanted(self, reading: Callable[[], None], kept: Callable[[], None]) -> Loaded:
-        """The next one that can be used; those that cannot are logged.
+    async def wanted(
+        self, reading: Callable[[], None], kept: Callable[[], None]
+    ) -> tuple[Config, bool]:
+        """The next one that can be used, and whether relaying begins anew with it; those that
+        cannot be used are logged.
 
         reading, kept: called when reading begins, and when the old one stays.
         """
@@ -47,6 +64,7 @@ class Configuration:
             await self._asked.wait()
             self._asked.clear()
             asking, self._waiting = self._waiting, []
+            anew, self._all_anew = self._all_anew, False
             reading()
             try:
                 loaded = await asyncio.to_thread(self._reload)
@@ -59,11 +77,14 @@ class Configuration:
                 continue
             except asyncio.CancelledError:
                 self._waiting += asking
+                self._all_anew |= anew
+                self._asked.set()
                 raise
             self._taking += asking
-            self.loaded = loaded
+            before, self.loaded = self.loaded.config, loaded
             log.info("configuration read again")
-            return loaded
+            anew = anew and before == loaded.config
+            return loaded.config, anew or concerns_relaying(before, loaded.config)
 
     async def other_than(self, loaded: Loaded) -> None:
         """Wait until another one than `loaded` is in force."""
@@ -75,6 +96,26 @@ class Configuration:
         self._news.set()
         self._news = asyncio.Event()
         taking, self._taking = self._taking, []
-        for each in taking:
-            if not each.done():
-                each.set_result(None)
+        _release(taking)
+
+    def end(self) -> None:
+        """Nobody takes up another one any more; those who wait for it go on."""
+        self._ended = True
+        self.taken()
+        _release(self._waiting)
+
+
+def concerns_relaying(before: Config, after: Config) -> bool:
+    """Is there a difference in what receives and relays, and not only in who may ask for it, or in
+    what is said of sensors? For those nothing is emptied or begun anew."""
+    return _of_relaying(before) != _of_relaying(after)
+
+
+def _of_relaying(config: Config) -> Config:
+    return replace(config, api=None, sensors=Config().sensors, faults=())
+
+
+def _release(waiting: list["asyncio.Future[None]"]) -> None:
+    for each in waiting:
+        if not each.done():
+            each.set_result(None)

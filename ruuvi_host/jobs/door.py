@@ -1,5 +1,6 @@
 """What the API can ask of the running host, and have it do."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,13 +9,17 @@ from firmware_protocol.dialect import Generation
 from firmware_protocol.messages import DeviceId
 from ruuvi_host import __version__
 from ruuvi_host.clock import Clock
+from ruuvi_host.config.extra_files import read_file
+from ruuvi_host.config.file_places import FILE_NAMES
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.readings import Readings
+from ruuvi_host.jobs.changes import Changes
 from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.jobs.evidence import Gathering
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.reporting import Reporting
+from ruuvi_host.jobs.scanning import OtherScanning
 from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.monitoring.overview import Overview
 from ruuvi_host.relay.kinds import Remembered
@@ -54,6 +59,8 @@ class HostDoor:
         self._gathering = gathering
         self.listening: tuple[str, ...] = ()
         """Where the API can be asked, as URLs."""
+        self._changes = Changes(configuration, receiving.clock.wall)
+        self.scanning = OtherScanning(receiving)
 
     @property
     def clock(self) -> Clock:
@@ -112,25 +119,26 @@ class HostDoor:
         return self._gathering.log_lines()
 
     def files(self) -> frozenset[str]:
-        raise NotImplementedError
+        places = self.loaded.sources.places
+        return frozenset(name for name in FILE_NAMES if places.find(name))
 
     async def read_file(self, name: str) -> bytes | None:
-        raise NotImplementedError
+        return await asyncio.to_thread(read_file, self.loaded.sources, name)
 
     async def write_file(self, name: str, content: bytes) -> None:
-        raise NotImplementedError
+        await self._changes.write_file(name, content)
 
     async def delete_file(self, name: str) -> bool:
-        raise NotImplementedError
+        return await self._changes.delete_file(name)
 
     async def change(self, document: Mapping[str, Any]) -> "Change":
-        raise NotImplementedError
+        return await self._changes.change(document, self.identity().mac)
 
     async def change_host(self, pairs: Sequence[tuple[str, str]]) -> "Change":
-        raise NotImplementedError
+        return await self._changes.change_host(pairs)
 
     async def undo(self) -> "Change":
-        raise NotImplementedError
+        return await self._changes.undo()
 
     async def scan_for_now(self, document: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        self.scanning.begin(document, self.loaded)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from firmware_protocol.dialect import Generation
 from firmware_protocol.events import Event, Identified, Ready, Received
-from firmware_protocol.messages import DeviceId
+from firmware_protocol.messages import DeviceId, SetAll
 from ruuvi_host.clock import Clock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.model import Config
@@ -92,6 +92,12 @@ class Receiving:
         self._coprocessors.reconfigure(config.scan)
         if config.trust_clock:
             self.wall.trust()
+
+    def scan_with(self, scan: SetAll) -> None:
+        """Have them scan with these settings, from an empty table on."""
+        self._scan = scan
+        self.table.clear()
+        self._coprocessors.reconfigure(scan)
 
     def missing(self) -> str:
         """Who has not told who the gateway is, and how much is known of it."""

@@ -86,6 +86,10 @@ class Relaying:
                 # What waits has times from before the jump: it is kept.
                 await self.reconfigure(self._config)
 
+    def keep(self, config: Config) -> None:
+        """Go on as before with a configuration in which only what others use is another."""
+        self._config = config
+
     async def reconfigure(self, config: Config) -> None:
         """After `run` was cancelled: go on with `config`, as a gateway does. What waits becomes a
         last batch, the table is emptied, and the intervals start anew."""

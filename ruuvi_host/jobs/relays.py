@@ -86,6 +86,8 @@ class Relays:
 
     async def run(self) -> None:
         """All of them, until cancelled."""
+        if not self._relays:  # nothing is sent anywhere: the local API has it so
+            await asyncio.Event().wait()
         await together(**{relay.name: relay.run() for relay in self._relays})
 
     async def finish(self, seconds: float) -> None:

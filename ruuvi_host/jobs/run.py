@@ -5,7 +5,6 @@ import logging
 import signal
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -195,39 +194,43 @@ class Host:
 
     async def _relay(self) -> None:
         """With the present configuration, until there is a new one; and so on."""
-        while True:
-            # Not a group: told to stop while a new configuration ends it, it would forget that.
-            relaying = asyncio.create_task(self._relaying.run(), name="relays")
-            reading = asyncio.create_task(self._reread(), name="reload")
-            try:
-                await asyncio.wait((relaying, reading), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                await ended(relaying, reading)
-            for task in (relaying, reading):
-                if not task.cancelled():
-                    task.result()
-            await self._reconfigure()
+        try:
+            while True:
+                # Not a group: told to stop while a new configuration ends it, it would forget that.
+                relaying = asyncio.create_task(self._relaying.run(), name="relays")
+                reading = asyncio.create_task(self._reread(), name="reload")
+                try:
+                    await asyncio.wait((relaying, reading), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    await ended(relaying, reading)
+                for task in (relaying, reading):
+                    if not task.cancelled():
+                        task.result()
+                await self._reconfigure()
+        finally:
+            self._configuration.end()
 
     async def _reread(self) -> None:
-        """Returns when there is a new configuration that can be used. One that only says something
-        else about sensors is taken at once: nothing is emptied or begun anew for it."""
+        """Returns when there is a new configuration that relaying has to begin anew with."""
         while True:
             before = self._configuration.loaded.config
-            loaded = await self._configuration.wanted(
+            config, anew = await self._configuration.wanted(
                 self._notifier.reloading, kept=self._notifier.ready
             )
-            other_sensors = loaded.config.sensors != before.sensors
-            if not other_sensors or replace(loaded.config, sensors=before.sensors) != before:
-                break
-            self._sensors.reconfigure(loaded.config)
+            if config.coprocessors != before.coprocessors:
+                log.warning("other settings in [[coprocessor]] count from the next start on")
+            if anew:
+                return
+            self._door.scanning.end()
+            self._relaying.keep(config)
+            self._sensors.reconfigure(config)
             self._configuration.taken()
             self._notifier.ready()
-        if loaded.config.coprocessors != before.coprocessors:
-            log.warning("other settings in [[coprocessor]] count from the next start on")
 
     async def _reconfigure(self) -> None:
         config = self._configuration.loaded.config
         await self._relaying.reconfigure(config)
+        self._door.scanning.forget()
         self._receiving.reconfigure(config)
         self._sensors.reconfigure(config)
         self._watch.network_watchdog = config.network_watchdog

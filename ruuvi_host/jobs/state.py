@@ -5,6 +5,8 @@ gateway.json    who the coprocessor was, so that data can be sent before it is h
 NAME.spool      undelivered batches of the target NAME, with NAME.spool-wal, NAME.spool-shm and
                 NAME.ballast (see relay/spool); NAME.jsonl is the same of the first versions
 NAME.refused/   bodies that its server refused
+gw_cfg.json, ruuvi-host.toml, files/    what the local API could not write elsewhere
+configurations.json     what its last changes have replaced (see config/kept.py)
 """
 
 import fcntl

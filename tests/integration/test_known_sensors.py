@@ -11,10 +11,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from editing import set_keys
 from programs import COMMAND, PATIENCE, Program, ruuvi_host, simulated
 
 from firmware_protocol.messages import address_text
-from ruuvi_host.config.edit import set_keys
 from ruuvi_host.formats import decode, fields
 from ruuvi_host.simulator.board import Board
 from ruuvi_host.simulator.kinds import KEY

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from editing import set_keys
 
 from ruuvi_host.cli.configuration import key_and_value
 from ruuvi_host.config.arrays import ARRAYS
 from ruuvi_host.config.coprocessor import CoprocessorSettings, ResetCommand
-from ruuvi_host.config.edit import set_keys
 from ruuvi_host.config.keys import HostKind
 from ruuvi_host.config.load import Loaded, load
 from ruuvi_host.config.problems import Severity

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from editing import set_keys
 
 from ruuvi_host.cli.configuration import key_and_value
 from ruuvi_host.config.bounds import too_much_toml
-from ruuvi_host.config.edit import set_keys
 from ruuvi_host.config.example import example_toml, reference
 from ruuvi_host.config.files import parse_toml
 from ruuvi_host.config.load import Loaded, load

@@ -1,0 +1,98 @@
+"""What a client of the local API posts, reduced to what a gateway reads of it from its network.
+
+A name counts in any case, of equal names the first one; a value of the wrong type counts as
+missing, so that its key keeps its value. Source: json_ruuvi.c, gw_cfg_json_parse*.c.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ruuvi_host.config.gateway_config import GatewayConfig
+from ruuvi_host.config.gateway_keys import (
+    BY_NAME,
+    FACTS,
+    NEVER_GUESSED,
+    OLD_NAME,
+    SHOWN_ONLY,
+    Kind,
+)
+from ruuvi_host.config.gateway_values import MISSING, read_value
+from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.errors import ConfigError
+
+_NOT_FROM_THE_NETWORK = ("wifi_", "eth_", "use_eth")
+"""A gateway takes them from its own hotspot only; here they mean nothing."""
+_SILENT = {*FACTS, *SHOWN_ONLY}
+"""In every answer to a GET, and so in what is posted back."""
+_ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+
+SCANNING = ("company_", "scan_")
+"""How the names of the keys begin that are about what is received."""
+
+
+def posted(document: Mapping[str, Any], problems: Problems, mac: str = "") -> dict[str, Any]:
+    """The keys of `document` that count, each with the value that is kept; `problems` has the
+    others.
+
+    mac: of the gateway. A GET shows what follows from it, where nothing is set.
+    """
+    derived = {"mqtt_prefix": f"ruuvi/{mac}/", "mqtt_client_id": mac}
+    taken: dict[str, Any] = {}
+    seen: set[str] = set()
+    for written, value in document.items():
+        name = written.lower()
+        if name in seen:
+            problems.add(written, "given more than once", "the first counts")
+            continue
+        seen.add(name)
+        if name in _SILENT or name.startswith(_NOT_FROM_THE_NETWORK):
+            continue
+        key = BY_NAME.get("scan_2mbit_phy" if name == OLD_NAME else name)
+        if key is None:
+            if not problems.is_full(Severity.WARNING):
+                problems.add(written, "unknown key", "ignored")
+            continue
+        if name != written:
+            problems.add(written, f"is written {name}", "taken all the same")
+        read = read_value(key, value, problems, Severity.WARNING)
+        if read is MISSING:
+            continue
+        if key.kind is Kind.TEXTS:
+            read = [text.upper() if _ADDRESS.fullmatch(text) else text for text in read]
+        taken[name] = "" if read == derived.get(name) else read
+    return taken
+
+
+def after_post(
+    saved: GatewayConfig, keys: Mapping[str, Any], problems: Problems, *, source: str
+) -> GatewayConfig:
+    """`saved` after a POST of `keys`, as `posted` gives them; `saved` itself is changed.
+
+    source: the file that has `saved`. Raises ConfigError: what the file says would be lost.
+    """
+    saved.update(keys, problems)
+    for name in NEVER_GUESSED:
+        if name in saved.unreadable:
+            why = "what the file says of it cannot be read, and would be lost; set it, too"
+            raise ConfigError(f"{source}: {name}", why)
+    return saved
+
+
+def without_fixed(keys: Mapping[str, Any], effective: GatewayConfig) -> dict[str, Any]:
+    """Without those that are fixed elsewhere at this very value: what a GET has shown is posted
+    back, and is no wish."""
+    return {
+        name: value
+        for name, value in keys.items()
+        if not (name in effective.own and effective[name] == value)
+    }
+
+
+def fixed(names: Collection[str], saved: GatewayConfig, effective: GatewayConfig) -> dict[str, str]:
+    """Key → the source (file, variable, option) that keeps another value than the saved one."""
+    return {
+        name: effective.origins[name]
+        for name in names
+        if name in effective.own and effective[name] != saved[name]
+    }
