@@ -16,6 +16,7 @@ from ruuvi_host.api.files import delete_file, get_file, post_file
 from ruuvi_host.api.gateway_document import get_ruuvi_json
 from ruuvi_host.api.history import get_history
 from ruuvi_host.api.metrics import get_metrics
+from ruuvi_host.api.page_data import get_log, get_now, get_points
 from ruuvi_host.api.page_files import page_files
 from ruuvi_host.api.scanning import post_bluetooth_scanning
 from ruuvi_host.api.settings import post_ruuvi_json
@@ -65,4 +66,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/ssl_cert", Key.WRITE, post_file),
     Route("DELETE", "/ssl_cert", Key.WRITE, delete_file),
     Route("POST", "/bluetooth_scanning.json", Key.WRITE, post_bluetooth_scanning),
+    Route("GET", "/host/now", Key.READ, get_now),
+    Route("GET", "/host/history", Key.READ, get_points),
+    Route("GET", "/host/log", Key.WRITE, get_log),
 )

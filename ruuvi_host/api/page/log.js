@@ -21,7 +21,7 @@ export function logSection(parent, page) {
         { class: "card" },
         element("h3", {}, say("bundle")),
         element("p", {}, say("bundleHint")),
-        element("p", {}, element("a", { class: "button", href: "host/bundle", download: "ruuvi-host-bundle.zip" }, say("bundleGet"))),
+        element("p", {}, element("a", { class: "button", href: "host/bundle", download: true }, say("bundleGet"))),
       ),
       element("div", { class: "card" }, element("h3", {}, say("wayBack")), element("p", {}, say("wayBackHint")), versions, element("div", { class: "buttons" }, undo), result),
     );

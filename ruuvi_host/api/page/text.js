@@ -5,9 +5,10 @@ import en from "./texts.en.js";
 
 const LANGUAGES = { en };
 
-const language =
-  (navigator.languages ?? []).map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag in LANGUAGES) ?? "en";
-const texts = LANGUAGES[language];
+const base = (tag) => tag.slice(0, 2).toLowerCase();
+// With the country, which decides on dates and numbers.
+const language = (navigator.languages ?? []).find((tag) => base(tag) in LANGUAGES) ?? "en";
+const texts = LANGUAGES[base(language)];
 
 export function setLanguage() {
   document.documentElement.lang = language;
