@@ -21,6 +21,7 @@ from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.reporting import Reporting
 from ruuvi_host.jobs.scanning import OtherScanning
 from ruuvi_host.jobs.sensor_care import SensorCare
+from ruuvi_host.monitoring.api_status import ApiStatus
 from ruuvi_host.monitoring.overview import Overview
 from ruuvi_host.relay.kinds import Remembered
 from ruuvi_host.relay.status_document import firmware_version, semver
@@ -59,6 +60,8 @@ class HostDoor:
         self._gathering = gathering
         self.listening: tuple[str, ...] = ()
         """Where the API can be asked, as URLs."""
+        self._api_fault = ""
+        reporting.api = self._api_status
         self._changes = Changes(configuration, receiving.clock.wall)
         self.scanning = OtherScanning(receiving)
 
@@ -80,7 +83,20 @@ class HostDoor:
     def tell_api(self, listening: Sequence[str] | None, fault: str) -> None:
         if listening is not None:
             self.listening = tuple(listening)
-        self._reporting.api_fault = fault
+        self._api_fault = fault
+
+    def _api_status(self) -> ApiStatus | None:
+        """For who asks the host how it is."""
+        if self.loaded.config.api is None:
+            return None
+        from ruuvi_host.api.access.settings import access
+
+        now = access(self.loaded.sources.gateway.values, self.identity())
+        return ApiStatus(
+            *(self.listening, self._api_fault, now.type.value, now.user),
+            reading_key=bool(now.key),
+            writing_key=bool(now.key_rw),
+        )
 
     def identity(self) -> "Identity":
         from ruuvi_host.api.door import Identity

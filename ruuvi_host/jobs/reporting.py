@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from typing import Any
 
 from firmware_protocol.messages import address_text
@@ -10,6 +11,7 @@ from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.monitoring.accounting import Account, accounts
+from ruuvi_host.monitoring.api_status import ApiStatus
 from ruuvi_host.monitoring.counters import Counters, flat
 from ruuvi_host.monitoring.dropped import Drop, Watched, dropped
 from ruuvi_host.monitoring.health import Finding, HostFacts, Level, judge
@@ -31,8 +33,8 @@ class Reporting:
         self._sensors = sensors
         self._began = receiving.clock.monotonic()
         self._dropped = Watched()
-        self.api_fault = ""
-        """Why the local API does not listen as configured; empty: it does, or is off."""
+        self.api: Callable[[], ApiStatus | None] = lambda: None
+        """The local API as of now; None: it is off."""
 
     def facts(self) -> HostFacts:
         """What health is judged from."""
@@ -41,12 +43,13 @@ class Reporting:
     def _facts(self) -> tuple[HostFacts, list[SensorStatus]]:
         relaying, links = self._relaying, self._receiving.link_facts()
         sensors = self._sensors.look(links)
+        api = self.api()
         facts = HostFacts(
             *(links, relaying.relays.facts(), relaying.hindrance),
             others=[
                 *(
-                    [Finding(Level.DEGRADED, f"local API: {self.api_fault}")]
-                    if self.api_fault
+                    [Finding(Level.DEGRADED, f"local API: {api.fault}")]
+                    if api and api.fault
                     else []
                 ),
                 *(
@@ -111,4 +114,5 @@ class Reporting:
             problems={target.name: target.failing for target in facts.targets},
             growth={target.name: target.growth for target in facts.targets},
             statistics=self._relaying.statistics.counters,
+            api=self.api(),
         )

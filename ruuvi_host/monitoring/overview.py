@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ruuvi_host.monitoring.accounting import IN_NO_SUM, Account, accounts, unknown
+from ruuvi_host.monitoring.api_status import ApiStatus
+from ruuvi_host.monitoring.api_status import line as api_line
 from ruuvi_host.monitoring.counters import (
     Counters,
     IntakeCounters,
@@ -51,6 +53,8 @@ class Overview:
     statistics: StatisticsCounters
     known_sensors: Sequence[SensorStatus] = ()
     """Those that a person has said something about."""
+    api: ApiStatus | None = None
+    """None: it is off."""
 
     def accounts(self) -> list[Account]:
         named = [(link.name, link.counters) for link in self.links]
@@ -82,6 +86,7 @@ class Overview:
                 for name, counters in self.targets
             ],
             "statistics": flat(self.statistics),
+            "api": self.api.document() if self.api else None,
             "accounting": [account.document() for account in self.accounts()],
             "unknown": list(unknown([(li.name, li.counters) for li in self.links], self.intake)),
         }
@@ -154,6 +159,8 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
     if document["statistics"]["posts"]:
         yield "statistics:"
         yield from _events(StatisticsCounters, document["statistics"])
+    if document["api"]:
+        yield api_line(document["api"])
     yield "accounting:"
     for account in document["accounting"]:
         yield f"  {Account(account['name'], account['total'], account['parts'])}"

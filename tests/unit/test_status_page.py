@@ -11,10 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from firmware_protocol.commands import Command
 from firmware_protocol.events import SessionCounters
 from firmware_protocol.framing import ScannerCounters
 from ruuvi_host.logs import StderrHandler, adjust
+from ruuvi_host.monitoring.api_status import ApiStatus
 from ruuvi_host.monitoring.counters import (
     IntakeCounters,
     LinkCounters,
@@ -103,10 +106,31 @@ def log_calls() -> Iterator[ast.Call]:
 def test_the_keys_of_the_document() -> None:
     damage = LineDamage(1000, 10, 3, 9.0, 999.0, True, "telnet", False, "so it is", "do this")
     sensor = SensorStatus("CB:B8:33:4C:88:4F", "Sauna", 990.0)
-    all_there_is = replace(OVERVIEW, links=[replace(LINK, damage=damage)], known_sensors=[sensor])
+    api = ApiStatus(["http://127.0.0.1:8080/"], "", "lan_auth_ruuvi", "Admin", True, False)
+    all_there_is = replace(
+        OVERVIEW, links=[replace(LINK, damage=damage)], known_sensors=[sensor], api=api
+    )
     assert listed("`ruuvi-host status --json` prints") == list(keys(all_there_is.document(1000.0)))
     assert OVERVIEW.document(1000.0)["coprocessors"][0]["damage"] is None
     assert all_there_is.document(1200.0)["coprocessors"][0]["damage"] is None, "it is over"
+
+
+@pytest.mark.parametrize(
+    ("api", "told"),
+    [
+        (
+            ApiStatus(["http://[::1]:80/"], "", "lan_auth_ruuvi", "Admin", True, True),
+            "local API: http://[::1]:80/; lan_auth_ruuvi, user Admin; key for reading and writing",
+        ),
+        (
+            ApiStatus([], "in use", "lan_auth_deny", "", False, False),
+            "local API: nowhere; lan_auth_deny; no key; in use",
+        ),
+    ],
+)
+def test_the_api_is_told_in_words(api: ApiStatus, told: str) -> None:
+    assert told in lines(replace(OVERVIEW, api=api).document(1000.0))
+    assert not [line for line in lines(OVERVIEW.document(1000.0)) if "API" in line]
 
 
 def test_damage_is_told_in_words() -> None:
