@@ -38,6 +38,7 @@ def host_families(overview: Overview, meant: Meanings, now: float) -> Iterator[F
     yield from _of_host(overview)
     yield from _of_links(overview, now)
     yield from _of_targets(overview)
+    yield from _of_known_sensors(overview, now)
     of_parts: Mapping[type[Counters], Sequence[tuple[str, Counters]]] = {
         LinkCounters: [(_port(link.name), link.counters) for link in overview.links],
         IntakeCounters: [("", overview.intake)],
@@ -113,6 +114,20 @@ def _of_targets(overview: Overview) -> Iterator[Family]:
     for name, _ in overview.targets:
         accepting.add(not overview.problems.get(name), labelled({"target": name}))
     yield accepting
+
+
+def _of_known_sensors(overview: Overview, now: float) -> Iterator[Family]:
+    """Those with a table [sensors."AA:BB:CC:DD:EE:FF"]. Also of one that was never heard."""
+    silent = _gauge("known_sensor_silent", "1 while it was not heard for its silent_minutes")
+    low = _gauge("known_sensor_low_battery", "1 while its battery is below its battery_volts")
+    age = _gauge("known_sensor_report_age_seconds", "Since its last report")
+    for sensor in overview.known_sensors:
+        labels = labelled({"address": sensor.address, "name": sensor.name})
+        silent.add(sensor.silent, labels)
+        low.add(sensor.low_battery, labels)
+        if sensor.heard is not None:
+            age.add(round(max(now - sensor.heard, 0.0), 1), labels)
+    yield from (family for family in (silent, low, age) if family.samples)
 
 
 def _port(name: str) -> str:

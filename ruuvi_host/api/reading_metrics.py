@@ -7,10 +7,10 @@ from firmware_protocol.messages import address_text
 from ruuvi_host.api.door import Door
 from ruuvi_host.api.exposition import Family, labelled
 from ruuvi_host.api.host_metrics import PREFIX
-from ruuvi_host.errors import FormatError
-from ruuvi_host.formats import decode, fields
+from ruuvi_host.formats import fields
 from ruuvi_host.formats.measurement import QUANTITIES
 from ruuvi_host.intake.advertisement import Advertisement, rssi_or_none
+from ruuvi_host.intake.readings import Readings
 
 TOLD = 900.0
 """Seconds for which a reading is told. What Prometheus no longer gets is no longer there; a value
@@ -39,24 +39,27 @@ async def reading_families(door: Door) -> list[Family]:
     recent = [a for a in door.newest_first() if now - a.received <= TOLD]
     families: dict[str, Family] = {}
     for first in range(0, len(recent), SENSORS_PER_SLICE):
-        add_readings(families, recent[first : first + SENSORS_PER_SLICE], now)
+        add_readings(families, recent[first : first + SENSORS_PER_SLICE], door.readings, now)
         await asyncio.sleep(0)
     return list(families.values())
 
 
 def add_readings(
-    families: dict[str, Family], advertisements: Iterable[Advertisement], now: float
+    families: dict[str, Family],
+    advertisements: Iterable[Advertisement],
+    known: Readings,
+    now: float,
 ) -> None:
-    """Add what these hold. families: by quantity. now: monotonic seconds."""
+    """Add what these hold. families: by quantity. known: names and offsets of sensors. now:
+    monotonic seconds."""
     for advertisement in advertisements:
-        labels = labelled({"address": address_text(advertisement.address), "name": ""})
+        reading = known.of(advertisement.address, advertisement.data)
+        labels = labelled({"address": address_text(advertisement.address), "name": reading.name})
         _add(families, "rssi", rssi_or_none(advertisement.rssi), labels)
         _add(families, "age_seconds", round(now - advertisement.received, 1), labels)
-        try:
-            reading = decode(advertisement.data)
-        except FormatError:
+        if reading.measurement is None:
             continue
-        for name, value in fields(reading).items():
+        for name, value in fields(reading.measurement).items():
             if not isinstance(value, str):
                 _add(families, name, value, labels)
 

@@ -15,11 +15,14 @@ from ruuvi_host.api.exposition import Family, labelled
 from ruuvi_host.api.host_metrics import PARTS, all_meanings, host_families
 from ruuvi_host.api.metrics import Texts, gateway_lines
 from ruuvi_host.api.reading_metrics import add_readings
+from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.formats.measurement import QUANTITIES
 from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.monitoring.counters import LEVELS, IntakeCounters, LinkCounters, flat
 from ruuvi_host.monitoring.link_status import LineDamage, LinkState
 from ruuvi_host.monitoring.overview import Overview
+from ruuvi_host.monitoring.sensor_status import SensorStatus
 
 DEVICE = DeviceId(bytes(8), bytes.fromhex("AABBCCDDEEFF"))
 IDENTITY = Identity(DEVICE, "v1.17.3", "v1.0.0")
@@ -149,6 +152,22 @@ def test_links_targets_and_health() -> None:
     assert found["ruuvi_host_unaccounted", ("reports",)] == 0
 
 
+def test_sensors_that_are_silent_or_have_a_low_battery() -> None:
+    sensors = [
+        SensorStatus("A", "Sauna", 990.0, False, 2.4, True),
+        SensorStatus("B", "", None, silent=True),
+    ]
+    found = parsed(own(replace(OVERVIEW, known_sensors=sensors)))
+    told = {key: value for key, value in found.items() if "known_sensor" in key[0]}
+    assert told == {
+        ("ruuvi_host_known_sensor_silent", ("A", "Sauna")): 0,
+        ("ruuvi_host_known_sensor_silent", ("B", "")): 1,
+        ("ruuvi_host_known_sensor_low_battery", ("A", "Sauna")): 1,
+        ("ruuvi_host_known_sensor_low_battery", ("B", "")): 0,
+        ("ruuvi_host_known_sensor_report_age_seconds", ("A", "Sauna")): 10,
+    }
+
+
 def test_without_the_source_the_names_have_to_do() -> None:
     families = list(host_families(OVERVIEW, {kind: {} for kind in PARTS}, 1000.0))
     meant = {family.name: family.meaning for family in families}
@@ -189,10 +208,12 @@ def test_readings() -> None:
         heard(cases["dfe1-with-sound"]["adv_hex"], address=2, rssi=127),
         heard("0201", address=3),
     ]
-    add_readings(families, advertisements, 1000.0)
+    sauna = SensorSettings(bytes(5) + b"\1", 'Sau"na\n', temperature_offset=-0.3)
+    add_readings(families, advertisements, Readings([sauna]), 1000.0)
     found = parsed("".join(map(str, families.values())))
-    one, two, three = (("00:00:00:00:00:0" + n, "") for n in "123")
-    assert found["ruuvi_host_sensor_temperature_celsius", one] == 24.3
+    two, three = (("00:00:00:00:00:0" + n, "") for n in "23")
+    one = "00:00:00:00:00:01", 'Sau"na\n'
+    assert found["ruuvi_host_sensor_temperature_celsius", one] == 24.0
     assert found["ruuvi_host_sensor_humidity", one] == 53.49
     assert found["ruuvi_host_sensor_battery_voltage_volts", one] == 2.977
     assert found["ruuvi_host_sensor_rssi_dbm", one] == -70
@@ -212,6 +233,7 @@ def test_readings() -> None:
 def test_what_is_not_available_is_no_sample() -> None:
     cases = {case["name"]: case for case in load_vectors("formats.json")["cases"]}
     families: dict[str, Family] = {}
-    add_readings(families, [heard(cases["df5-official-invalid"]["adv_hex"])], 1000.0)
+    invalid = heard(cases["df5-official-invalid"]["adv_hex"])
+    add_readings(families, [invalid], Readings(), 1000.0)
     assert families.keys() == {"rssi", "age_seconds", "data_format"}
     assert set(families) - {"rssi", "age_seconds"} <= set(QUANTITIES)

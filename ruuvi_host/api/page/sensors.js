@@ -67,9 +67,8 @@ function sensorForm(address, settings, reload) {
     else if (name.value.trim() !== (saved.name ?? "")) put("name", name.value.trim());
     for (const [what, field] of numbers) {
       const value = Number(field.value.trim().replace(",", "."));
-      const isWhole = what === "silent_minutes";
       const least = what.endsWith("_offset") ? -MOST[what] : 0;
-      if (field.value.trim() === "" || !(value >= least && value <= MOST[what]) || (isWhole && !Number.isInteger(value))) {
+      if (field.value.trim() === "" || !(value >= least && value <= MOST[what])) {
         changes.refuse(field, say("numberRange", { from: least, to: MOST[what] }));
       } else if (value !== (saved[what] ?? defaults[what])) put(what, String(value));
     }
