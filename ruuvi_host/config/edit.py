@@ -216,7 +216,7 @@ def _set_of_sensors(document: Any, texts: dict[str, str]) -> None:
     import tomlkit
 
     tables, problems = SensorTables(), Problems()
-    tables.replace(document.unwrap().get(SENSORS, {}), Problems())
+    tables.update(document.unwrap().get(SENSORS, {}), Problems())
     of_all = document.setdefault(SENSORS, tomlkit.table(is_super_table=True))
     spelled = {name.upper(): name for name in of_all}
     for name, text in texts.items():

@@ -29,7 +29,7 @@ class HostValues:
     def update(self, document: Mapping[str, Any], problems: Problems) -> None:
         """Take over a document: tables inside, or dotted names. Errors for what cannot be used."""
         if SENSORS in document:
-            self.sensors.replace(document[SENSORS], problems)
+            self.sensors.update(document[SENSORS], problems)
         others = {name: value for name, value in document.items() if name != SENSORS}
         for name, value in flattened(others):
             tables = self.arrays.get(name.partition(".")[0])

@@ -27,6 +27,9 @@ _SILENT = {*FACTS, *SHOWN_ONLY}
 """In every answer to a GET, and so in what is posted back."""
 _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
+_NOT_YET_KNOWN = "00:00:00:00:00:00"
+"""The address of the gateway while the coprocessor has not told it."""
+
 SCANNING = ("company_", "scan_")
 """How the names of the keys begin that are about what is received."""
 
@@ -37,7 +40,8 @@ def posted(document: Mapping[str, Any], problems: Problems, mac: str = "") -> di
 
     mac: of the gateway. A GET shows what follows from it, where nothing is set.
     """
-    derived = {"mqtt_prefix": f"ruuvi/{mac}/", "mqtt_client_id": mac}
+    known = (mac, _NOT_YET_KNOWN)
+    derived = {"mqtt_prefix": [f"ruuvi/{one}/" for one in known], "mqtt_client_id": known}
     taken: dict[str, Any] = {}
     seen: set[str] = set()
     for written, value in document.items():
@@ -60,7 +64,7 @@ def posted(document: Mapping[str, Any], problems: Problems, mac: str = "") -> di
             continue
         if key.kind is Kind.TEXTS:
             read = [text.upper() if _ADDRESS.fullmatch(text) else text for text in read]
-        taken[name] = "" if read == derived.get(name) else read
+        taken[name] = "" if read in derived.get(name, ()) else read
     return taken
 
 

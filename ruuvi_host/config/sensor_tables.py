@@ -26,19 +26,19 @@ class SensorTables:
         self.found: dict[str, Table] = {}
         """By address, in capitals."""
 
-    def replace(self, tables: Any, problems: Problems) -> None:
-        """Those of a document take the place of what was there."""
+    def update(self, tables: Any, problems: Problems) -> None:
+        """Take over those of a document, on top of what an earlier one has said."""
         form = f'must be tables: [{SENSORS}."{EXAMPLE}"]'
         if not isinstance(tables, Mapping):
             problems.add(SENSORS, form, severity=Severity.ERROR)
             return
-        self.found = {}
+        earlier = dict(self.found)
         for name, values in tables.items():
             if problems.is_full(Severity.ERROR):
                 return
             if not isinstance(values, Mapping):
                 problems.add(f"{SENSORS}.{name}", form, severity=Severity.ERROR)
-            elif (table := self._new(name, problems)) is not None:
+            elif (table := earlier.get(name.upper()) or self._new(name, problems)) is not None:
                 for key, value in values.items():
                     take(table, _KEYS, key, value, problems)
 

@@ -167,7 +167,7 @@ class Sources:
             value for n, value in flattened(own) if n in HOST_BY_NAME and HOST_BY_NAME[n].secret
         ]
         sensors = SensorTables()
-        sensors.replace(own.get(SENSORS, {}), Problems())
+        sensors.update(own.get(SENSORS, {}), Problems())
         has_secret = any(secrets) or sensors.has_secret()
         if has_secret or (isinstance(gateway, dict) and _has_secret(gateway)):
             warn_if_others_read(path, self.problems)

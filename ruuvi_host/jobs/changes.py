@@ -132,7 +132,7 @@ def _told(plan: Plan, before: Loaded, after: Loaded, written: str = "") -> Chang
         changed.update(key for key in plan.keys if key not in BY_NAME and key not in HOST_BY_NAME)
     kept = fixed(plan.asked, plan.saved, new.gateway) if plan.saved else _fixed_host(plan, new)
     again = before.config.coprocessors != after.config.coprocessors
-    again = again or bool(changed & {"api.listen", "state_dir"})
+    again = again or "state_dir" in changed
     return Change(frozenset(changed), kept, plan.problems, again, written)
 
 

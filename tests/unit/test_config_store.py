@@ -258,3 +258,15 @@ def test_without_a_state_folder_and_a_file_there_is_no_place(house: House) -> No
     plan = store.plan_post(sources, {"coordinates": "2,2"}, "")
     with pytest.raises(UnwritableError, match="no file"):
         store.carry_out(plan, None, API, 0.0)
+
+
+def test_what_is_said_of_sensors_lies_on_top_of_the_users_words(house: House) -> None:
+    """As long as the file in the state folder is there, it gets all that is changed."""
+    house.with_own('[sensors."AA:BB:CC:DD:EE:01"]\nname = "Sauna"\ntemperature_offset = 1.0\n')
+    (house.state / "ruuvi-host.toml").write_text("max_sensors = 7\n")
+    set_host(house, ("sensors.AA:BB:CC:DD:EE:01.name", "Kitchen"))
+    set_host(house, ("sensors.AA:BB:CC:DD:EE:02.name", "Cellar"))
+    assert "Sauna" in house.own.read_text()
+    sensors = house.load().config.sensors
+    said = {sensor.name: sensor.temperature_offset for sensor in sensors}
+    assert said == {"Kitchen": 1.0, "Cellar": 0.0}

@@ -52,6 +52,7 @@ def after(before: GatewayConfig, document: dict[str, Any], mac: str = "") -> dic
         ({"remote_cfg_use": True}, {"remote_cfg_use": True}),
         ({"scan_filter_list": ["aa:bb:cc:dd:ee:0f"]}, {"scan_filter_list": ["AA:BB:CC:DD:EE:0F"]}),
         ({"scan_filter_list": 5}, {}),
+        ({"mqtt_prefix": "ruuvi/00:00:00:00:00:00/", "mqtt_client_id": "00:00:00:00:00:00"}, {}),
         ({"mqtt_prefix": "ruuvi/AA:BB:CC:DD:EE:FF/", "mqtt_client_id": "AA:BB:CC:DD:EE:FF"}, {}),
     ],
 )
