@@ -39,6 +39,10 @@ def load_to_run(inputs: Inputs) -> Loaded:
     errors = [p for p in loaded.problems if p.severity is Severity.ERROR]
     if errors:
         raise ConfigProblemsError([(_named(p), str(p).partition(": ")[2]) for p in errors])
+    sources = loaded.sources
+    if sources.is_kept(sources.gateway_path):
+        hidden = f" in place of {sources.hidden_path}" if sources.hidden_path else ""
+        log.info("%s counts%s: the local API has written it", sources.gateway_path, hidden)
     for problem in loaded.problems:
         is_fault = problem.severity is Severity.FAULT
         where, what = _named(problem), str(problem).partition(": ")[2]

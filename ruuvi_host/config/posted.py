@@ -11,6 +11,7 @@ from typing import Any
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import (
     BY_NAME,
+    CUSTOM_KEYS,
     FACTS,
     NEVER_GUESSED,
     OLD_NAME,
@@ -29,6 +30,8 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 _NOT_YET_KNOWN = "00:00:00:00:00:00"
 """The address of the gateway while the coprocessor has not told it."""
+
+_SERVERS = frozenset(("use_http_ruuvi", "use_http", *CUSTOM_KEYS))
 
 SCANNING = ("company_", "scan_")
 """How the names of the keys begin that are about what is received."""
@@ -86,6 +89,11 @@ def after_post(
 def without_fixed(keys: Mapping[str, Any], effective: GatewayConfig) -> dict[str, Any]:
     """Without those that are fixed elsewhere at this very value: what a GET has shown is posted
     back, and is no wish."""
+    shown = effective.document()
+    servers = keys.keys() & _SERVERS
+    # What they mean, they mean together: with Ruuvi Cloud alone a GET shows use_http as true.
+    if effective.own & _SERVERS and all(shown.get(name) == keys[name] for name in servers):
+        keys = {name: value for name, value in keys.items() if name not in servers}
     return {
         name: value
         for name, value in keys.items()

@@ -108,6 +108,17 @@ def test_what_is_fixed_elsewhere_is_saved_but_does_not_count() -> None:
     assert fixed(keys, new, effective) == {"http_url": "--set"}
 
 
+def test_what_a_get_shows_of_the_cloud_alone_is_no_wish_either() -> None:
+    """It shows use_http as true: posted back, the file must not begin to say so."""
+    off = {"use_http_ruuvi": False, "use_http": False}
+    effective = saved(off, own={"use_http_ruuvi": True})
+    shown = posted(effective.document(), Problems())
+    assert shown["use_http"] is True
+    assert after(saved(off), without_fixed(shown, effective)) == {}
+    wish = posted({"use_http": True, "http_url": "http://x/"}, Problems())
+    assert without_fixed(wish, effective) == wish
+
+
 def test_a_fixed_value_that_is_posted_back_is_no_wish() -> None:
     effective = saved(CUSTOM, own={"http_url": "http://other/"})
     shown = {"http_url": "http://other/", "coordinates": ""}
