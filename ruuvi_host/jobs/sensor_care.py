@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SAMPLING = 20.0
+SAMPLING = 10.0
 """Seconds between two looks at the table for the history. The first of a sensor is seen soon."""
 
 

@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from editing import set_keys
@@ -77,7 +80,8 @@ def host(folder: Path, server: Server) -> Iterator[Program]:
         f'[[target]]\nname = "body"\nkind = "file"\ninterval = 1\nfolder = "body"\n'
         f'content = "gateway"\n'
         f'[gateway]\nuse_http = true\nhttp_url = "{server.url}"\nhttp_period = 1\n'
-        f'http_data_format = "ruuvi_raw_and_decoded"\n'
+        f'http_data_format = "ruuvi_raw_and_decoded"\nlan_auth_type = "lan_auth_allow"\n'
+        f'[api]\nlisten = "127.0.0.1:0"\n'
     )
     path.chmod(0o600)
     options = ("--config", str(path), "--state-dir", str(folder / "state"), "--debug")
@@ -139,6 +143,40 @@ def test_readings_of_a_file_are_corrected_and_bodies_are_not(
     assert set(body["data"]) == {"coordinates", "timestamp", "nonce", "gw_mac", "tags"}
     for found in body["data"]["tags"].values():
         assert not {"name", "offsets"} & set(found)
+
+
+def test_answers_of_a_gateways_own_form_are_not_corrected(host: Program) -> None:
+    """Those of our own form are. The same measurement in both, told by its number."""
+    address = host.wait_for(r"local API: (http://127\.0\.0\.1:\d+/)")[1]
+
+    def get(path: str) -> str:
+        answer: bytes = urlopen(address + path, timeout=PATIENCE).read()
+        return answer.decode()
+
+    host.wait_for(rf"sensor {ABSENT}: not heard for ")
+    label = f'{{address="{SAUNA}",name="{NAME}"}}'
+    give_up = time.monotonic() + PATIENCE
+    while True:  # a measurement lasts for two seconds, so the first try is nearly always good
+        text = get("history")
+        told = {
+            name: float(value)
+            for name, value in re.findall(
+                rf"^ruuvi_host_sensor_(\w+){re.escape(label)} (\S+)$",
+                get("metrics?readings=true"),
+                re.MULTILINE,
+            )
+        }
+        tag = json.loads(text)["data"]["tags"].get(SAUNA)
+        if tag and tag["measurementSequenceNumber"] == told.get("measurement_sequence"):
+            break
+        assert time.monotonic() < give_up, text
+    assert NAME not in text
+    assert not {"name", "offsets"} & set(tag)
+    raw = fields(decode(bytes.fromhex(tag["data"])))
+    assert raw["temperature"] == pytest.approx(tag["temperature"], abs=0.001)
+    assert told["temperature_celsius"] == pytest.approx(tag["temperature"] + OFFSET, abs=0.001)
+    metrics = get("metrics")
+    assert f'ruuvi_host_known_sensor_silent{{address="{ABSENT}",name=""}} 1' in metrics
 
 
 def test_a_silent_sensor_and_a_low_battery_are_told_everywhere(host: Program, folder: Path) -> None:
