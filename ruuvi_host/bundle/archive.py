@@ -14,7 +14,7 @@ from ruuvi_host.bundle.masking import Masking
 from ruuvi_host.capture.anonymize import anonymized
 from ruuvi_host.capture.masks import Masks
 from ruuvi_host.capture.pcapng import Record
-from ruuvi_host.config.show import Line
+from ruuvi_host.config.show import Line, sensor_names
 from ruuvi_host.errors import ConfigError
 
 _ABOUT = {
@@ -63,8 +63,6 @@ class Material:
     config: Sequence[Line] = ()
     secrets: Sequence[str] = field(default=(), repr=False)
     """All values that may be in no file."""
-    names: Sequence[str] = ()
-    """Of sensors."""
     status: Mapping[str, Any] | None = None
     log: Sequence[str] = ()
     starts: Mapping[str, Any] | None = None
@@ -78,7 +76,7 @@ class Material:
 def pack(material: Material, key: bytes) -> bytes:
     """A zip archive. key: of the masks; random, and forgotten, unless for a test."""
     masks = Masks(key)
-    masking = Masking(masks, material.secrets, material.names)
+    masking = Masking(masks, material.secrets, sensor_names(material.config))
     files: dict[str, bytes] = {}
 
     def add(name: str, text: str) -> None:

@@ -37,7 +37,8 @@ class Masking:
     def __init__(self, masks: Masks, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
         self._masks = masks
         self._secrets = _any_of(s for s in secrets if len(s) >= _SHORTEST)
-        self._names = {n: f"sensor {i}" for i, n in enumerate(sorted(set(names)), 1)}
+        known = sorted({name.lower() for name in names})
+        self._names = {name: f"sensor {number}" for number, name in enumerate(known, 1)}
         self._sensors = _any_word_of(n for n in self._names if len(n) >= _SHORTEST_NAME)
         self._hosts: dict[str, str] = {}
         """Those that were met in an address, and what they are called instead."""
@@ -65,7 +66,7 @@ class Masking:
         if self._hosts and (known := _any_word_of(self._hosts)):
             text = known.sub(lambda found: self._hosts[found[0].lower()], text)
         if self._sensors:
-            text = self._sensors.sub(lambda found: self._names[found[0]], text)
+            text = self._sensors.sub(lambda found: self._names[found[0].lower()], text)
         text = _HOME.sub("/home/…", text)
         text = _SERIAL.sub(r"\1_…\2", text)
         text = _USB.sub(r"\1:…", text)

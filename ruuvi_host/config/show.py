@@ -1,6 +1,6 @@
 """The present values of a configuration with their origin, without its secrets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from ruuvi_host.config.addresses import check_url
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, Kind
 from ruuvi_host.config.host_keys import HOST_KEYS
+from ruuvi_host.config.sensor_tables import is_of_sensor
 from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.errors import ConfigError
@@ -69,6 +70,8 @@ def secrets(sources: Sources) -> Iterator[str]:
     for tables in host.arrays.values():
         for table in tables.found:
             shown += [(table.values.get(k.name), k.secret) for k in tables.keys(table)]
+    for sensor in host.sensors.found.values():
+        shown += [(sensor.values.get(k.name), k.secret) for k in SensorSettings.KEYS]
     for key in GATEWAY_KEYS:
         shown.append((gateway[key.name], key.secret or key.name == "coordinates"))
         shown += [(gateway[key.name].get(m.name), m.secret) for m in key.members]
@@ -76,6 +79,13 @@ def secrets(sources: Sources) -> Iterator[str]:
     for name in _ADDRESSES:
         address = host[name] if name in host.values else gateway[name]
         yield from _inside(address)
+
+
+def sensor_names(shown: Iterable[Line]) -> Iterator[str]:
+    """What people call their sensors: of lines as from `lines`."""
+    for line in shown:
+        if is_of_sensor(line.key) and line.key.endswith(".name") and line.value:
+            yield str(line.value)
 
 
 def _inside(address: str) -> Iterator[str]:

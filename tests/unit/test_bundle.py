@@ -29,6 +29,8 @@ PLANTED = {
     "lan_auth_api_key": "planted-key-r",
     "lan_auth_api_key_rw": "planted-key-rw",
     "coordinates": "60.16952,24.93545",
+    "sensors.CB:B8:33:4C:88:4F.name": "Sauna",
+    "sensors.CB:B8:33:4C:88:4F.key": "00112233445566778899aabbccddee99",
     "mqtt_user": "planted-mqtt-user",
     "scan_filter_list": "CB:B8:33:4C:88:4F",
     "http.proxy": "http://proxy-user:proxy-pass@proxy.example.net:3128",
@@ -36,7 +38,14 @@ PLANTED = {
 NEVER = [
     *("planted", "60.16952", "24.93545", "user-1", "pass-word", "proxy-user", "proxy-pass"),
     *("CB:B8:33:4C:88:4F", "cb:b8:33:4c:88:4f", "CBB8334C884F", "C8:25:2D:8E:9C:2C"),
-    *("Gateway9C2C", "Sauna", "11:22:33:44:55:66:77:88", "1122334455667788"),
+    *(
+        "Gateway9C2C",
+        "Sauna",
+        "SAUNA",
+        "aabbccddee99",
+        "11:22:33:44:55:66:77:88",
+        "1122334455667788",
+    ),
 ]
 
 
@@ -66,13 +75,13 @@ def material() -> Material:
         "2026-11-27 23:00:00 WARNING custom: planted-password was refused by planted.example.net",
         "2026-11-27 23:00:01 INFO    http://a:planted-@planted.example.net/planted-hook-1234/x",
         "2026-11-27 23:00:02 INFO    sensor CB:B8:33:4C:88:4F (Sauna), RuuviGateway9C2C",
+        "2026-11-27 23:00:03 INFO    SAUNA is hot; key=00112233445566778899aabbccddee99",
     ]
     return Material(
         "1.2.3",
         1_800_000_000.0,
         config=config,
         secrets=hidden,
-        names=["Sauna"],
         status={"coprocessors": [{"address": "C8:25:2D:8E:9C:2C"}], "CB:B8:33:4C:88:4F": 3},
         log=log,
         starts={"told": "planted-key-rw in it", "id": "11:22:33:44:55:66:77:88"},
@@ -116,6 +125,7 @@ def test_what_explains_a_fault_is_in_it() -> None:
     masked = json.loads(inside["status.json"])
     (sensor,) = (name for name in masked if ":" in name)
     assert f"sensor {sensor} (sensor 1), RuuviGatewayXXXX" in log[2]
+    assert log[3].endswith("sensor 1 is hot; key=(secret)")
     assert bytes.fromhex(sensor.replace(":", "")) in inside["capture.pcapng"]
     assert len(list(Reader([inside["capture.pcapng"]]))) == 3
     readme = inside["README.txt"].decode()
