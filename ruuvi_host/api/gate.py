@@ -20,6 +20,7 @@ from ruuvi_host.api.door import Door
 from ruuvi_host.api.encryption import PUBLIC_KEY, agree, public_key
 from ruuvi_host.api.refusals import locked, refused, to_login, wrong_key
 from ruuvi_host.api.routes import Key, Route
+from ruuvi_host.api.unended import Unended, depends_on_it
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,8 @@ class Gate:
         if judged.is_in:
             return None
         if admission.access.type.has_sessions and asked.method in _READING:
-            return to_login(path)
+            login = to_login(path)
+            return Unended(login) if depends_on_it(request) else login
         return refused(visited, now, stale=judged.stale)
 
     def _look_for_others(self, request: Request, path: str) -> Response | None:

@@ -13,6 +13,7 @@ connection of a client that ends its sending side before the answer.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from math import inf
 from typing import Any, TypeAlias, cast
@@ -33,6 +34,8 @@ Refuse: TypeAlias = Callable[[Client, int, str], tuple[Headers, bytes]]
 reason. Content-Length and Connection are added."""
 
 
+AS_IT_IS = "ruuvi_host.as_it_is"
+"""In `extensions` of a scope: a function that sends bytes in place of an answer, and closes."""
 QUEUE = 128
 """Connections that the system keeps for us."""
 ACCEPTED = 16
@@ -145,6 +148,8 @@ class Connections:
     async def _run(self, scope: Any, receive: Any, send: Any) -> None:
         path, scope["headers"] = path_and_headers(scope["raw_path"], scope["headers"])
         scope["path"], scope["raw_path"] = path, path.encode("latin-1")
+        cycle = cast(RequestResponseCycle, send.__self__)
+        scope["extensions"] = {AS_IT_IS: partial(_send_as_it_is, cycle)}
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
@@ -335,6 +340,13 @@ class _Connection(H11Protocol):
     def _cycle(self) -> RequestResponseCycle | None:
         """The last request whose head was complete (uvicorn's type has no None)."""
         return cast("RequestResponseCycle | None", self.cycle)
+
+
+def _send_as_it_is(cycle: RequestResponseCycle, data: bytes) -> None:
+    cycle.transport.write(data)
+    cycle.transport.close()
+    cycle.disconnected = True  # for uvicorn: there is nothing left to be answered
+    cycle.message_event.set()
 
 
 def _answer(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:
