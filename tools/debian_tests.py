@@ -51,6 +51,7 @@ PACKAGES = {
     "pytest": "python3-pytest",
     "pytest-timeout": "python3-pytest-timeout",
     "PyYAML": "python3-yaml",
+    "requests": "python3-requests",
     "rich": "python3-rich",
     "starlette": "python3-starlette",
     "tomlkit": "python3-tomlkit",
@@ -60,7 +61,11 @@ PACKAGES = {
 """What pyproject.toml asks for, and how Debian calls it."""
 NOT_NEEDED = {"mypy", "pytest-xdist", "ruff", "types-pyserial"}
 """What pyproject.toml asks for to look at the code, or to be quicker."""
-LACKING = {"ruuvitag-sensor": "tests/differential"}
+LACKING = {
+    "aioruuvigateway": "tests/clients",
+    "ruuvi-gateway-client": "tests/clients",
+    "ruuvitag-sensor": "tests/differential",
+}
 """What no Debian has, and the tests that cannot run for want of it."""
 TOOLS = ("python3-pip", "python3-hatchling", "python3-editables", "gcc", "libc6-dev")
 """To install ourselves without a download; and the C compiler, for the tests of hil/firmware."""
@@ -166,10 +171,11 @@ def pytest(options: argparse.Namespace) -> Iterator[str]:
     yield from options.pytest
     if not paths:
         yield from DEFAULT_TESTS
-    for package, tests in LACKING.items():
+    for tests in sorted({*LACKING.values()}):
         yield f"--ignore={tests}"
         if any(f"{tests}/".startswith(f"{path.rstrip('/')}/") for path in paths):
-            print(f"not run: {tests}: Debian has no {package}", flush=True)
+            lacking = ", ".join(package for package in sorted(LACKING) if LACKING[package] == tests)
+            print(f"not run: {tests}: Debian has no {lacking}", flush=True)
 
 
 def packages(options: argparse.Namespace) -> list[str]:

@@ -39,7 +39,8 @@ def arguments_of_pytest(*arguments: str) -> list[str]:
 
 def test_without_a_path_it_is_unit_and_property_tests(capsys: pytest.CaptureFixture[str]) -> None:
     assert arguments_of_pytest("--", "-k", "spool")[2:] == [
-        *("-k", "spool", "tests/unit", "tests/property", "--ignore=tests/differential")
+        *("-k", "spool", "tests/unit", "tests/property"),
+        *("--ignore=tests/clients", "--ignore=tests/differential"),
     ]
     assert capsys.readouterr().out == ""
     one = "tests/unit/test_relay.py::test_no_empty_batch_is_posted_at_the_end"
@@ -48,10 +49,15 @@ def test_without_a_path_it_is_unit_and_property_tests(capsys: pytest.CaptureFixt
 
 
 def test_what_cannot_run_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    for path in ("tests", "tests/differential"):
+    clients = "not run: tests/clients: Debian has no aioruuvigateway, ruuvi-gateway-client\n"
+    decoder = "not run: tests/differential: Debian has no ruuvitag-sensor\n"
+    for path, told in (
+        ("tests", clients + decoder),
+        ("tests/clients", clients),
+        ("tests/differential", decoder),
+    ):
         arguments_of_pytest("--", path)
-        said = capsys.readouterr().out
-        assert said == "not run: tests/differential: Debian has no ruuvitag-sensor\n"
+        assert capsys.readouterr().out == told
 
 
 URIS = """\
