@@ -35,7 +35,7 @@ DEVICE = DeviceId(bytes.fromhex("0011223344556677"), bytes.fromhex("AABBCCDDEEFF
 CLIENT = "192.168.1.10"
 NAME = "gw.local"
 NOW = 1_700_000_000.0
-_AT_START = 32 + 16
+_AT_START = 32 + 5 + 16
 """Random bytes that a gate takes for itself."""
 
 

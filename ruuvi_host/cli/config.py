@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ruuvi_host.cli.access import key as key_command
+from ruuvi_host.cli.access import password
+from ruuvi_host.cli.changing import (
+    CONFIG,
+    STATE,
+    carry_out,
+    change_keys,
+    kept_gateway,
+    read_sources,
+    write,
+)
 from ruuvi_host.cli.configuration import configuration_options, inputs, key_and_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from ruuvi_host.config.kept import Kept
     from ruuvi_host.config.load import Loaded
     from ruuvi_host.config.problems import Problem
     from ruuvi_host.config.sources import Sources
-    from ruuvi_host.config.store import Plan
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
-_CONFIG = click.option(
-    "--config",
-    "config_file",
-    metavar="FILE",
-    envvar="RUUVI_HOST_CONFIG",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The ruuvi-host.toml or gw_cfg.json to change, and the other one beside it. "
-    "[default: $RUUVI_HOST_CONFIG]",
-)
-
-_STATE = click.option(
-    "--state-dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder of the state, with what the local API could not write elsewhere. "
-    "[default: as for `run`]",
-)
 
 
 @click.group()
@@ -53,10 +42,14 @@ def command() -> None:
     """
 
 
+command.add_command(password)
+command.add_command(key_command)
+
+
 @command.command()
 @_FILE
 @configuration_options
-@_STATE
+@STATE
 @_JSON
 def check(file: Path | None, as_json: bool, **options: Any) -> None:
     """Tell all that is wrong with the configuration, its certificates included.
@@ -85,7 +78,7 @@ def check(file: Path | None, as_json: bool, **options: Any) -> None:
 @command.command()
 @_FILE
 @configuration_options
-@_STATE
+@STATE
 @click.option("--all", "everything", is_flag=True, help="Also keys that mean nothing on Linux.")
 @_JSON
 def show(file: Path | None, everything: bool, as_json: bool, **options: Any) -> None:
@@ -143,26 +136,23 @@ def schema(gateway: bool) -> None:
 
 @command.command("set")
 @click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
-@_CONFIG
-@_STATE
+@CONFIG
+@STATE
 def set_command(pairs: tuple[str, ...], config_file: Path, state_dir: Path | None) -> None:
     """Change keys in the file that each belongs to. Comments stay; a bad value changes nothing.
 
     KEY=@FILE takes the value from a file, and KEY=@- from standard input, which keeps a secret out
     of the list of processes.
     """
-    from ruuvi_host.config.edit import with_keys
-
-    sources = _sources(config_file, state_dir)
-    texts = with_keys(config_file, [_pair(text) for text in pairs], _kept_gateway(sources))
-    _write(texts, [text.partition("=")[0].strip() for text in pairs], sources.state)
+    sources = read_sources(config_file, state_dir)
+    change_keys(config_file, sources, [_pair(text) for text in pairs])
     click.echo("A running ruuvi-host takes it after SIGHUP.", err=True)
 
 
 @command.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@_CONFIG
-@_STATE
+@CONFIG
+@STATE
 def import_command(file: Path, config_file: Path, state_dir: Path | None) -> None:
     """Take over the configuration of a gateway: its gw_cfg.json, or what it answers to
     GET /ruuvi.json. What FILE does not name stays as it is.
@@ -172,18 +162,18 @@ def import_command(file: Path, config_file: Path, state_dir: Path | None) -> Non
     """
     from ruuvi_host.config.edit import with_import
 
-    sources = _sources(config_file, state_dir)
-    texts, problems = with_import(config_file, file, _kept_gateway(sources))
+    sources = read_sources(config_file, state_dir)
+    texts, problems = with_import(config_file, file, kept_gateway(sources))
     for problem in problems:
         _echo(problem)
-    _write(texts, [f"import {file}"], sources.state)
+    write(texts, [f"import {file}"], sources.state)
 
 
 @command.command()
 @click.argument("number", type=click.IntRange(min=1), default=1)
 @click.option("--list", "as_list", is_flag=True, help="Show what there is a way back from.")
-@_CONFIG
-@_STATE
+@CONFIG
+@STATE
 def undo(number: int, as_list: bool, config_file: Path, state_dir: Path | None) -> None:
     """Go back to the configuration before the last change, or before change NUMBER of --list.
 
@@ -193,54 +183,13 @@ def undo(number: int, as_list: bool, config_file: Path, state_dir: Path | None) 
     from ruuvi_host.config import store
     from ruuvi_host.config.kept import UNDO
 
-    state = _sources(config_file, state_dir).state
+    state = read_sources(config_file, state_dir).state
     if as_list:
         for place, change in enumerate(store.undoable(state), 1):
             click.echo(f"{place}  {_when(change)}  {change.by:<4}  {', '.join(change.keys)}")
         return
-    _carry_out(store.plan_undo(state, number), UNDO, state)
+    carry_out(store.plan_undo(state, number), UNDO, state)
     click.echo("A running ruuvi-host takes it after SIGHUP.", err=True)
-
-
-def _sources(config_file: Path, state_dir: Path | None) -> Sources:
-    from ruuvi_host.config.sources import Sources
-
-    options = [("state_dir", str(state_dir), "--state-dir")] if state_dir else []
-    return Sources(inputs(config_file, None, (), options=options))
-
-
-def _kept_gateway(sources: Sources) -> Path | None:
-    """The gateway's file in the state folder, if it counts."""
-    return sources.gateway_path if sources.is_kept(sources.gateway_path) else None
-
-
-def _write(texts: Mapping[Path, str], keys: Sequence[str], state: Path | None) -> None:
-    from ruuvi_host.config.kept import CLI
-    from ruuvi_host.config.store import Plan, Write
-
-    writes = [Write((path,), partial(_same, text)) for path, text in texts.items()]
-    _carry_out(Plan(writes, tuple(keys)), CLI, state)
-
-
-def _same(text: str, _: Path) -> str:
-    return text
-
-
-def _carry_out(plan: Plan, by: str, state: Path | None) -> None:
-    """Raises ConfigError."""
-    from time import time
-
-    from ruuvi_host import logs
-    from ruuvi_host.config.store import UnwritableError, carry_out
-    from ruuvi_host.errors import ConfigError
-
-    logs.configure()
-    try:
-        replaced = carry_out(plan, state, by, time())
-    except UnwritableError as error:
-        raise ConfigError(*str(error).split(": ", 1)) from error
-    for path in replaced:
-        click.echo(f"changed {path}", err=True)
 
 
 def _tell_of_changes(sources: Sources) -> None:

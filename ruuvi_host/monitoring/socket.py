@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import stat
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -104,6 +105,22 @@ def ask(directory: Path, name: str = NAME, patience: float = PATIENCE) -> dict[s
     if not isinstance(document, dict):
         raise ValueError("not a status")
     return document
+
+
+def owner(directory: Path) -> int | None:
+    """The process of the host that uses `directory`; None: no host runs there, or in another
+    container. Raises OSError when it cannot be asked."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            with _short(directory, NAME) as path:
+                client.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        # Of who listens, as the kernel knows it: a number in a file may be another process by now.
+        size = struct.calcsize("3i")
+        credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        process, _, _ = struct.unpack("3i", credentials)
+        return process or None
 
 
 @contextmanager

@@ -46,6 +46,8 @@ class Nonces:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._key = random(32)
+        self._since = int.from_bytes(random(5), "big")
+        """Milliseconds that are added: how long this machine is up is nobody's business."""
         self._used: dict[str, _Used] = {}
         self._lost = -1
         """Milliseconds: of nonces made up to then nobody knows any longer how often."""
@@ -55,7 +57,7 @@ class Nonces:
 
     def make(self, now: float) -> str:
         """64 hexadecimal digits: when it was made, something random, and our seal."""
-        head = int(now * 1000).to_bytes(8, "big") + self._random(8)
+        head = (self._since + int(now * 1000)).to_bytes(8, "big") + self._random(8)
         return (head + self._seal(head)).hex()
 
     def use(self, nonce: str, count: int, now: float) -> bool:
@@ -87,7 +89,7 @@ class Nonces:
             return None
         if len(data) != 32 or not compare_digest(data[16:], self._seal(data[:16])):
             return None
-        return int.from_bytes(data[:8], "big")
+        return int.from_bytes(data[:8], "big") - self._since
 
     def _make_room(self, now: float) -> None:
         if len(self._used) < MOST_USED:

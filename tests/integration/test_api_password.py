@@ -1,0 +1,188 @@
+"""Passwords and keys by command, for a host that runs and for one that does not."""
+
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from programs import COMMAND, PATIENCE, Program, ruuvi_host
+
+from ruuvi_host.api.access.settings import password_hash
+from ruuvi_host.config.sources import Inputs, Sources
+
+NAME = "RuuviGatewayEEFF"
+
+
+def run(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *arguments], input=given or "", capture_output=True, text=True, timeout=PATIENCE
+    )
+
+
+def changed(folder: Path, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """`config` ARGUMENTS for the configuration in this folder."""
+    where = ("--config", str(folder / "gw_cfg.json"), "--state-dir", str(folder / "state"))
+    return run("config", *arguments, *where, given=given)
+
+
+def gateway(folder: Path, name: str) -> str:
+    return str(Sources(Inputs(folder / "gw_cfg.json")).gateway[name])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "gw_cfg.json").write_text("{}")
+    return tmp_path
+
+
+# -- no host runs ---------------------------------------------------------------------------------
+
+
+def test_a_password_from_standard_input(folder: Path) -> None:
+    ran = changed(folder, "password", "--gateway-name", NAME, given="qwe\n")
+    assert ran.returncode == 0, ran.stderr
+    assert gateway(folder, "lan_auth_type") == "lan_auth_ruuvi"
+    assert gateway(folder, "lan_auth_user") == "Admin"
+    assert gateway(folder, "lan_auth_pass") == password_hash("Admin", NAME, "qwe")
+    assert (folder / "gw_cfg.json").stat().st_mode & 0o777 == 0o600
+    assert "log in again" in ran.stderr
+    assert "can be guessed" in ran.stderr
+    assert "counts from the next start on" in ran.stderr
+    assert "api is off" in ran.stderr.lower()
+
+
+def test_a_password_from_a_file_and_of_another_user(folder: Path) -> None:
+    (folder / "secret").write_text("a long password\r\n")
+    arguments = ("--user", "me", "--type", "digest", "--gateway-name", NAME)
+    ran = changed(folder, "password", f"@{folder / 'secret'}", *arguments)
+    assert ran.returncode == 0, ran.stderr
+    assert gateway(folder, "lan_auth_type") == "lan_auth_digest"
+    assert gateway(folder, "lan_auth_pass") == password_hash("me", NAME, "a long password")
+    assert changed(folder, "password", "--gateway-name", NAME, given="12345678").returncode == 0
+    assert gateway(folder, "lan_auth_user") == "me", "as before"
+
+
+def test_basic_needs_no_gateway_name(folder: Path) -> None:
+    ran = changed(folder, "password", "--user", "user1", "--type", "basic", given="s3cret")
+    assert ran.returncode == 0, ran.stderr
+    assert gateway(folder, "lan_auth_pass") == "dXNlcjE6czNjcmV0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "why"),
+    [
+        (["plain text"], "", "not taken from the command line"),
+        (["--gateway-name", NAME], "", "empty"),
+        (["--gateway-name", NAME], "a\tb", "control characters"),
+        (["--gateway-name", "eeff"], "x", "must be as RuuviGatewayEEFF"),
+        (["--gateway-name", NAME, "--user", "a:b"], "x", "colon"),
+        (["--gateway-name", NAME, "--user", ""], "x", "1 to 50 bytes"),
+        (["--gateway-name", NAME, "--user", "x" * 51], "x", "1 to 50 bytes"),
+        (["--type", "basic"], "x" * 43, "47 bytes together"),
+        (["@/nowhere/file", "--gateway-name", NAME], "", "/nowhere/file"),
+        ([], "x", "no coprocessor has been heard yet"),
+    ],
+)
+def test_what_is_no_password(folder: Path, arguments: list[str], given: str, why: str) -> None:
+    ran = changed(folder, "password", *arguments, given=given)
+    assert ran.returncode == 2
+    assert why in ran.stderr
+    assert "plain text" not in ran.stderr
+    assert (folder / "gw_cfg.json").read_text() == "{}"
+
+
+def test_a_password_that_is_typed_twice_is_not_shown(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    where = ("--config", str(folder / "gw_cfg.json"), "--state-dir", str(folder / "state"))
+    try:
+        with subprocess.Popen(
+            [COMMAND, "config", "password", *where, "--gateway-name", NAME],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        ) as process:
+            shown = b""
+            for prompt in (b"Password", b"Once more"):
+                while prompt not in shown:
+                    shown += os.read(ours, 1000)
+                os.write(ours, b"not for eyes\n")
+            while b"log in again" not in shown:
+                shown += os.read(ours, 1000)
+            assert process.wait(PATIENCE) == 0
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert b"eyes" not in shown
+    assert gateway(folder, "lan_auth_pass") == password_hash("Admin", NAME, "not for eyes")
+
+
+def test_keys(folder: Path) -> None:
+    reading, writing = changed(folder, "key").stdout, changed(folder, "key", "--write").stdout
+    assert re.fullmatch(r"[A-Za-z0-9+/]{43}=\n", reading)
+    assert re.fullmatch(r"[A-Za-z0-9+/]{43}=\n", writing)
+    assert gateway(folder, "lan_auth_api_key") + "\n" == reading
+    assert gateway(folder, "lan_auth_api_key_rw") + "\n" == writing
+    assert changed(folder, "key", "--off").stdout == ""
+    assert gateway(folder, "lan_auth_api_key") == ""
+    assert gateway(folder, "lan_auth_api_key_rw") + "\n" == writing
+
+
+def test_what_the_environment_sets_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUUVI_HOST_LAN_AUTH_API_KEY", "x")
+    ran = changed(folder, "key")
+    assert "lan_auth_api_key keeps its value, which RUUVI_HOST_LAN_AUTH_API_KEY sets" in ran.stderr
+
+
+# -- a host runs ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Program, str]]:
+    """Its folder, the program, and where its API is."""
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "gw_cfg.json").write_text("{}")
+    (folder / "ruuvi-host.toml").write_text('[api]\nlisten = "127.0.0.1:0"\n')
+    options = ("--config", str(folder / "gw_cfg.json"), "--state-dir", str(folder / "state"))
+    with ruuvi_host("run", "--simulate", *options) as program:
+        url = program.wait_for(r"local API: (http://\S+)")[1]
+        program.wait_for("coprocessor configured")
+        yield folder, program, url
+        assert program.stop() == 0
+
+
+def test_a_running_host_takes_them_up(running: tuple[Path, Program, str]) -> None:
+    folder, program, url = running
+    before = len([line for line in program.err if "configuration read again" in line])
+    ran = changed(folder, "password", "--user", "me", "--type", "digest", given="secret 123")
+    assert "The running ruuvi-host takes it now." in ran.stderr, ran.stderr
+    program.wait_for("configuration read again", before + 1)
+    key = changed(folder, "key").stdout.strip()
+    program.wait_for("configuration read again", before + 2)
+    with httpx.Client(base_url=url) as client:
+        assert client.get("/history").status_code == 401
+        digest = httpx.DigestAuth("me", "secret 123")
+        assert client.get("/history?time=9", auth=digest).status_code == 200
+        assert client.get("/history", auth=digest).status_code == 200
+        bearer = {"Authorization": f"Bearer {key}"}
+        assert client.get("/history", headers=bearer).status_code == 200
+    status = run("status", "--state-dir", str(folder / "state")).stdout
+    assert f"local API: {url}; lan_auth_digest, user me; key for reading" in status
+    assert key not in status + str(program)
+    assert "secret" not in status + str(program)
+
+
+def test_curl_with_digest(running: tuple[Path, Program, str]) -> None:
+    folder, program, url = running
+    before = len([line for line in program.err if "configuration read again" in line])
+    changed(folder, "password", "--user", "me", "--type", "digest", given="secret 123")
+    program.wait_for("configuration read again", before + 1)
+    for user, expected in (("me:secret 123", "200"), ("me:other", "401")):
+        curl = ("curl", "-s", "-o", os.devnull, "-w", "%{http_code}", "--digest", "-u", user)
+        for target in ("history", "history?time=1&decode=false"):
+            ran = subprocess.run([*curl, url + target], capture_output=True, text=True)
+            assert ran.stdout == expected
