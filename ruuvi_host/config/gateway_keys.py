@@ -76,6 +76,11 @@ def _secret(name: str, limit: int, meaning: str = "") -> GatewayKey:
     return GatewayKey(name, Kind.TEXT, "", meaning, limit, refuse=True, secret=True, guards=guards)
 
 
+def _local(name: str, limit: int, meaning: str) -> GatewayKey:
+    """A secret that lets in here. Without it fewer are in, so nothing is at stake."""
+    return GatewayKey(name, Kind.TEXT, "", meaning, limit, refuse=True, secret=True)
+
+
 def _choice(
     name: str,
     choices: tuple[str, ...],
@@ -208,12 +213,13 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
             *("lan_auth_default", "lan_auth_ruuvi", "lan_auth_basic", "lan_auth_digest"),
             *("lan_auth_allow", "lan_auth_deny"),
         ),
+        "Who may ask the local API without a key.",
         otherwise="lan_auth_deny",
     ),
-    _text("lan_auth_user", "Admin", limit=50),
-    _secret("lan_auth_pass", 64),
-    _secret("lan_auth_api_key", 256),
-    _secret("lan_auth_api_key_rw", 256),
+    _text("lan_auth_user", "Admin", "Who logs in to the local API.", limit=50),
+    _local("lan_auth_pass", 64, "What `config password` makes of the password."),
+    _local("lan_auth_api_key", 256, "Key of the local API for reading; empty: there is none."),
+    _local("lan_auth_api_key_rw", 256, "The same, for reading and writing."),
     _choice("auto_update_cycle", ("regular", "beta", "manual")),
     GatewayKey("auto_update_weekdays_bitmask", Kind.U16, 127),
     GatewayKey("auto_update_interval_from", Kind.U16, 0),
