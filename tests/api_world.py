@@ -22,6 +22,7 @@ from ruuvi_host.api.gate import Gate
 from ruuvi_host.api.routes import ROUTES, Route
 from ruuvi_host.bundle.evidence import Evidence
 from ruuvi_host.clock import Clock
+from ruuvi_host.config.kept import Kept
 from ruuvi_host.config.load import Loaded, load
 from ruuvi_host.config.problems import Problems
 from ruuvi_host.config.sources import Inputs
@@ -119,6 +120,17 @@ class FakeDoor:
 
     async def change_host(self, pairs: Sequence[tuple[str, str]]) -> Change:
         raise NotImplementedError
+
+    async def change_together(
+        self,
+        document: Mapping[str, Any],
+        pairs: Sequence[tuple[str, str]],
+        files: Mapping[str, str | None],
+    ) -> Change:
+        raise NotImplementedError
+
+    async def earlier(self) -> Sequence[Kept]:
+        return []
 
     async def undo(self) -> Change:
         raise NotImplementedError

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host.bundle.evidence import Evidence
 from ruuvi_host.clock import Clock
+from ruuvi_host.config.kept import Kept
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.problems import Problem
 from ruuvi_host.intake.advertisement import Advertisement
@@ -150,6 +151,21 @@ class Door(Protocol):
 
     async def change_host(self, pairs: Sequence[tuple[str, str]]) -> Change:
         """Keys of ruuvi-host.toml, as `config set` has them. Raises SaveError, ConfigError."""
+        ...
+
+    async def change_together(
+        self,
+        document: Mapping[str, Any],
+        pairs: Sequence[tuple[str, str]],
+        files: Mapping[str, str | None],
+    ) -> Change:
+        """All that the page changes at once, or nothing: keys of a gateway, keys of
+        ruuvi-host.toml, and files beside the configuration (name → text; None: to be removed).
+        Raises SaveError, ConfigError."""
+        ...
+
+    async def earlier(self) -> Sequence[Kept]:
+        """What the last changes have replaced, the newest first: `undo` goes back by one."""
         ...
 
     async def undo(self) -> Change:

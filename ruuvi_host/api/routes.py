@@ -16,6 +16,7 @@ from ruuvi_host.api.files import delete_file, get_file, post_file
 from ruuvi_host.api.gateway_document import get_ruuvi_json
 from ruuvi_host.api.history import get_history
 from ruuvi_host.api.metrics import get_metrics
+from ruuvi_host.api.page_changes import get_settings, get_undo, post_settings, post_undo
 from ruuvi_host.api.page_data import get_log, get_now, get_points
 from ruuvi_host.api.page_files import page_files
 from ruuvi_host.api.scanning import post_bluetooth_scanning
@@ -69,4 +70,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/host/now", Key.READ, get_now),
     Route("GET", "/host/history", Key.READ, get_points),
     Route("GET", "/host/log", Key.WRITE, get_log),
+    Route("GET", "/host/settings", Key.WRITE, get_settings),
+    Route("POST", "/host/settings", Key.WRITE, post_settings),
+    Route("GET", "/host/undo", Key.WRITE, get_undo),
+    Route("POST", "/host/undo", Key.WRITE, post_undo),
 )

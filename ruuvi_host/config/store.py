@@ -143,7 +143,7 @@ def plan_undo(state: Path | None, number: int = 1) -> Plan:
     writes = [
         Write((path,), lambda _, text=text: text)  # type: ignore[misc]
         for path, text in texts.items()
-        if _present(path) != text
+        if present(path) != text
     ]
     keys = dict.fromkeys(key for change in changes[:number] for key in change.keys)
     return Plan(writes, tuple(keys), tuple(keys))
@@ -153,7 +153,7 @@ def undoable(state: Path | None) -> list[Kept]:
     """The changes that there is a way back from, the newest first."""
     kept = KeptConfigurations(state).read() if state else []
     # One that was interrupted, or that could not be taken up, has changed nothing.
-    while kept and all(_present(path) == text for path, text in kept[0].before.items()):
+    while kept and all(present(path) == text for path, text in kept[0].before.items()):
         kept.pop(0)
     return kept
 
@@ -168,7 +168,7 @@ def carry_out(plan: Plan, state: Path | None, by: str, now: float) -> Texts:
             raise UnwritableError("there is no file to write to, and no state folder")
         for path in write.paths:
             text = write.text(path)
-            before = replaced | {path: _present(path)}
+            before = replaced | {path: present(path)}
             if history:
                 history.write([Kept(now, by, plan.keys, before), *earlier])
             try:
@@ -212,7 +212,7 @@ def _put(path: Path, text: str | None) -> None:
         write_private(path, text)
 
 
-def _present(path: Path) -> str | None:
+def present(path: Path) -> str | None:
     """What is in it; None: it is not there. Raises ConfigError."""
     if not path.exists():
         return None

@@ -11,11 +11,12 @@ from ruuvi_host.config import store
 from ruuvi_host.config.extra_files import delete_file, write_file
 from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import HOST_BY_NAME
-from ruuvi_host.config.kept import API, UNDO, Texts
+from ruuvi_host.config.kept import API, UNDO, Kept, Texts
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.posted import fixed
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.config.store import Plan, UnwritableError
+from ruuvi_host.config.together import plan_together
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.lifetime import to_its_end
@@ -45,6 +46,18 @@ class Changes:
 
     async def change_host(self, pairs: Sequence[tuple[str, str]]) -> Change:
         return await self._do(lambda sources: store.plan_host(sources, pairs), API)
+
+    async def change_together(
+        self,
+        document: Mapping[str, Any],
+        pairs: Sequence[tuple[str, str]],
+        files: Mapping[str, str | None],
+        mac: str,
+    ) -> Change:
+        return await self._do(lambda s: plan_together(s, document, pairs, files, mac), API)
+
+    async def earlier(self) -> list[Kept]:
+        return await asyncio.to_thread(store.undoable, self._configuration.loaded.sources.state)
 
     async def undo(self) -> Change:
         return await self._do(lambda sources: store.plan_undo(sources.state), UNDO)

@@ -11,6 +11,7 @@ from ruuvi_host import __version__
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.extra_files import read_file
 from ruuvi_host.config.file_places import FILE_NAMES
+from ruuvi_host.config.kept import Kept
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.readings import Readings
@@ -152,6 +153,17 @@ class HostDoor:
 
     async def change_host(self, pairs: Sequence[tuple[str, str]]) -> "Change":
         return await self._changes.change_host(pairs)
+
+    async def change_together(
+        self,
+        document: Mapping[str, Any],
+        pairs: Sequence[tuple[str, str]],
+        files: Mapping[str, str | None],
+    ) -> "Change":
+        return await self._changes.change_together(document, pairs, files, self.identity().mac)
+
+    async def earlier(self) -> Sequence[Kept]:
+        return await self._changes.earlier()
 
     async def undo(self) -> "Change":
         return await self._changes.undo()
