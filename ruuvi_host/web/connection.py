@@ -13,6 +13,7 @@ connection of a client that ends its sending side before the answer.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from math import inf
@@ -38,7 +39,7 @@ AS_IT_IS = "ruuvi_host.as_it_is"
 """In `extensions` of a scope: a function that sends bytes in place of an answer, and closes."""
 QUEUE = 128
 """Connections that the system keeps for us."""
-ACCEPTED = 16
+ACCEPTED = 4
 """Of those, how many asyncio takes at a time, before it reads what the last ones have sent. (For
 asyncio this and QUEUE are one number.)"""
 NOTICE = 0.1
@@ -55,7 +56,6 @@ class Connections:
         self.refuse = refuse
         self._app = app
         self._state = ServerState()
-        self._crowded: asyncio.TimerHandle | None = None
         self._config = Config(
             cast(Any, self._run),
             http="h11",
@@ -99,8 +99,6 @@ class Connections:
         self.finish()
         if patience and self._state.tasks:
             await asyncio.wait(self._state.tasks, timeout=patience)
-        if self._crowded:
-            self._crowded.cancel()
         for connection in self._all():
             connection.transport.abort()
         if self._state.tasks:
@@ -113,31 +111,28 @@ class Connections:
 
     def admit(self, newcomer: "_Connection") -> None:
         """There is one more."""
-        self._make_room()
+        self.make_room()
         if self._open() > self.limits.most:
             # Where there are more than enough places, who came before has had its chance.
             spare = self.limits.most > self.limits.connections
-            waiting = [each for each in self._all() if spare and each.rank is not None]
+            waiting = [each for each in self._waiting() if spare or each.had_chance]
             min(waiting, key=_Connection.turn, default=newcomer).leave()
         leaving = [each for each in self._all() if each.is_leaving]
         if len(leaving) > STUBBORN:
             min(leaving, key=lambda each: each.since).transport.abort()
 
-    def _make_room(self) -> None:
-        """Who waits for longest leaves: first those who ask for nothing at the moment, then slow
-        ones."""
-        self._crowded = None
+    def make_room(self) -> None:
+        """If there are too many, who waits for longest leaves: first those who ask for nothing at
+        the moment, then slow ones."""
         surplus = self._open() - self.limits.connections
-        if surplus <= 0:
-            return
-        loop = asyncio.get_running_loop()
-        before = loop.time() - self.limits.newcomer
-        waiting = [each for each in self._all() if each.rank is not None and each.since <= before]
-        waiting.sort(key=_Connection.turn)
-        for each in waiting[:surplus]:
-            each.leave()
-        if len(waiting) < surplus and self.limits.connections < self.limits.most:
-            self._crowded = loop.call_later(self.limits.newcomer, self._make_room)
+        if surplus > 0:
+            waiting = [each for each in self._waiting() if each.had_chance]
+            for each in sorted(waiting, key=_Connection.turn)[:surplus]:
+                each.leave()
+
+    def _waiting(self) -> "list[_Connection]":
+        """Those that are not being answered."""
+        return [each for each in self._all() if each.rank is not None]
 
     def _all(self) -> "list[_Connection]":
         return list(cast("set[_Connection]", self._state.connections))
@@ -165,6 +160,8 @@ class _Connection(H11Protocol):
         self._limits = server.limits
         self.conn = self._parser = Parser(server.limits)
         self._timer: asyncio.TimerHandle | None = None
+        self._chance: asyncio.TimerHandle | None = None
+        self.had_chance = False
         self._is_first = True
         self._is_refused = self._has_ended = False
         self._unsent: float | None = None
@@ -194,9 +191,9 @@ class _Connection(H11Protocol):
         """It was answered, and may ask again."""
         return self._parser.is_between and not self._is_first
 
-    def turn(self) -> tuple[int, float]:
+    def turn(self) -> tuple[bool, int, float]:
         """The lower, the sooner it has to leave, among those that have a rank."""
-        return self.rank or 0, self.since
+        return not self.had_chance, self.rank or 0, self.since
 
     def leave(self) -> None:
         """There are too many."""
@@ -213,11 +210,14 @@ class _Connection(H11Protocol):
         super().connection_made(transport)
         self._heard = self.since = self.loop.time()
         self._watch()
+        # A timer of its own: when it fires, what had come from this client by then has been read,
+        # however long a turn of the loop takes under load.
+        self._chance = self.loop.call_later(self._limits.newcomer, self._has_had_chance)
         self._server.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer:
-            self._timer.cancel()
+        for timer in filter(None, (self._timer, self._chance)):
+            timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -252,6 +252,8 @@ class _Connection(H11Protocol):
         if self._has_ended and self._parser.awaits_head:
             self.transport.close()
         self._watch()
+        if self._is_idle:
+            self._server.make_room()
 
     def shutdown(self) -> None:
         if not self.is_leaving:
@@ -270,6 +272,10 @@ class _Connection(H11Protocol):
         else:
             # The head was valid, only what follows is not: the app answers, and closes.
             self.flow.pause_reading()
+
+    def _has_had_chance(self) -> None:
+        self.had_chance = True
+        self._server.make_room()
 
     # -- its patience -----------------------------------------------------------------------------
 
@@ -331,10 +337,11 @@ class _Connection(H11Protocol):
         self._is_refused = True
         self._heard = self.loop.time()
         self._note_unsent()
-        if self.transport.can_write_eof() and not self._has_ended:
-            self.transport.write_eof()
-        else:
+        if self._has_ended or not self.transport.can_write_eof():
             self.transport.close()
+        else:
+            with suppress(OSError):  # it has gone, and asyncio does not know yet
+                self.transport.write_eof()
         self._watch()
 
     def _cycle(self) -> RequestResponseCycle | None:

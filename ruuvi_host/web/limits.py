@@ -32,7 +32,7 @@ class Limits:
     """Then who waits for longest without being answered leaves."""
     most: int = 64
     """Whatever they do."""
-    newcomer: float = 0.05
+    newcomer: float = 0.5
     """For which nobody who has just connected has to leave: its request may be on the way."""
 
     half_closed: bool = True

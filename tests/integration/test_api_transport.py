@@ -356,6 +356,17 @@ def test_half_requests() -> None:
     serve(client)
 
 
+def test_a_client_that_has_gone_when_it_is_refused() -> None:
+    async def client(server: Server) -> None:
+        connections = server.connections
+        with socket.create_connection(("127.0.0.1", server.port)):
+            assert await server.status(GET) == 200  # so the one before was accepted, too
+            connections.limits = replace(connections.limits, connections=0)
+        connections.make_room()  # asyncio does not know yet
+
+    serve(client, replace(Limits(), newcomer=0.0))
+
+
 def test_a_client_that_leaves_during_its_answer() -> None:
     async def client(server: Server) -> None:
         async with server.connect() as (_, writer):
@@ -471,7 +482,7 @@ def test_the_17th_connection_closes_the_oldest_idle_one() -> None:
                 assert await pairs[1][0].read() == b""  # the first has asked again since
             assert [r.at_eof() for r, _ in pairs].count(True) == 1
 
-    serve(client, replace(Limits(), silence=PATIENCE, head_time=PATIENCE))
+    serve(client, replace(Limits(), newcomer=0.0, silence=PATIENCE, head_time=PATIENCE))
 
 
 def test_who_is_being_answered_stays() -> None:
