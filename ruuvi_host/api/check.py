@@ -33,18 +33,15 @@ from ruuvi_host.api.answer import answer, error
 from ruuvi_host.api.door import Door
 from ruuvi_host.api.encryption import plain_body
 from ruuvi_host.api.turns import BusyError
+from ruuvi_host.api.unsaved import in_memory
 from ruuvi_host.api.validate import TIME_LIMIT, TURNS
+from ruuvi_host.config.file_places import FILE_NAMES
 from ruuvi_host.config.files import Unreadable, parse_json
 from ruuvi_host.config.problems import Problems
 from ruuvi_host.config.targets import CUSTOM, RUUVI, STATISTICS
 from ruuvi_host.errors import ConfigError
 
 SETTINGS = "settings"
-FILES = (
-    *(f"{prefix}_{what}" for prefix in ("http", "stat") for what in ("cli_cert", "cli_key")),
-    *("http_srv_cert", "stat_srv_cert", "http_path", "http_query", "http_headers"),
-)
-"""Those that a post may need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +76,19 @@ class Checker:
 
     async def _told(self, question: Question, door: Door) -> dict[str, Any]:
         # Imported here, because it brings the whole side of HTTP along.
-        from ruuvi_host.api.check_words import in_sentences, without_folders
+        from ruuvi_host.api.check_words import in_sentences
         from ruuvi_host.api.trial import trial
         from ruuvi_host.relay.http.check import judge
 
-        try:
-            tried = trial(door, question.target, question.config)
-            outcome = await tried.post(door, time_limit=self._time_limit)
-        except ConfigError as problem:
-            message = f"{problem.key}: {problem.problem}."
-            return _answer(message, step=SETTINGS, key=problem.key)
+        with in_memory(question.files) as unsaved:
+            try:
+                tried = trial(door, question.target, question.config, unsaved)
+                outcome = await tried.post(door, time_limit=self._time_limit)
+            except ConfigError as problem:
+                message = f"{problem.key}: {problem.problem}."
+                return _answer(message, step=SETTINGS, key=problem.key)
         result = judge(tried.target, outcome)
-        message = without_folders(in_sentences(result), tried.target)
+        message = tried.public(in_sentences(result))
         return _answer(message, step=result.step, status=result.code)
 
 
@@ -107,7 +105,7 @@ def _question(body: bytes) -> Question:
         raise ValueError
     if not (isinstance(config, dict) and isinstance(files, dict)):
         raise ValueError
-    if any(name not in FILES or not isinstance(files[name], str | None) for name in files):
+    if any(name not in FILE_NAMES or not isinstance(files[name], str | None) for name in files):
         raise ValueError
     return Question(target, config, files)
 

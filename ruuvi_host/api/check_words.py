@@ -3,7 +3,6 @@
 Source of the gateway's: ruuvi.gateway_esp.c http.c, http_server_cb.c.
 """
 
-from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, PostOutcome, Step
 from ruuvi_host.relay.kinds import CheckResult
 from ruuvi_host.relay.sink import Verdict
@@ -50,15 +49,6 @@ def in_sentences(result: CheckResult) -> str:
     """What happened, and what to do, for the page."""
     parts = [result.reason] if result.delivered else [result.reason, result.remedy]
     return " ".join(f"{part[:1].upper()}{part[1:]}." for part in parts if part)
-
-
-def without_folders(text: str, target: HttpTarget) -> str:
-    """A client gets to see no paths of this machine: files are told by their names."""
-    tls, extra = target.tls, target.extra
-    files = (tls.client_cert, tls.client_key, tls.server_cert)
-    for path in filter(None, (*files, extra.path, extra.query, extra.headers)):
-        text = text.replace(str(path), path.name)
-    return text
 
 
 def _unanswered(outcome: PostOutcome) -> tuple[int, str]:

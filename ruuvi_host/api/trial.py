@@ -8,10 +8,12 @@ address that is saved, or where `[api] check_local` allows it. No redirect is fo
 
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ruuvi_host.api.door import Door
+from ruuvi_host.api.unsaved import TrialPlaces
 from ruuvi_host.config.addresses import is_ruuvi
 from ruuvi_host.config.build import target_of
 from ruuvi_host.config.gateway_config import GatewayConfig
@@ -42,6 +44,8 @@ class Trial:
     target: HttpTarget
     is_saved: bool
     """Scheme, host and port are those that are saved for this target."""
+    unsaved: Mapping[str, Path] = field(default_factory=dict)
+    """Files that are only tried, by name."""
 
     async def post(self, door: Door, *, time_limit: float) -> PostOutcome:
         """Post a batch without reports, or a status, to it. Raises ConfigError."""
@@ -55,6 +59,17 @@ class Trial:
         allowed = permits(door, is_saved=self.is_saved)
         return await attempt(target, gateway, body, signer, permits=allowed, time_limit=time_limit)
 
+    def public(self, text: str) -> str:
+        """As a client gets to see it: without paths of this machine. Files have their names."""
+        tls, extra = self.target.tls, self.target.extra
+        files = (tls.client_cert, tls.client_key, tls.server_cert)
+        paths = filter(None, (*files, extra.path, extra.query, extra.headers))
+        names = {str(path): path.name for path in paths}
+        names |= {str(path): name for name, path in self.unsaved.items()}
+        for path in sorted(names, key=len, reverse=True):  # one may begin with another one
+            text = text.replace(path, names[path])
+        return text
+
 
 def permits(door: Door, *, is_saved: bool) -> Callable[[str], bool]:
     """Which IP addresses a check may connect to."""
@@ -64,15 +79,22 @@ def permits(door: Door, *, is_saved: bool) -> Callable[[str], bool]:
     return lambda address: not is_near(address)
 
 
-def trial(door: Door, name: str, document: Mapping[str, Any]) -> Trial:
+def trial(
+    door: Door,
+    name: str,
+    document: Mapping[str, Any],
+    unsaved: Mapping[str, Path] | None = None,
+) -> Trial:
     """The target `name` with the values of `document` (keys of a gateway) in place of the present
-    ones, switched on.
+    ones, switched on. unsaved: files in place of the stored ones, by name.
 
     Raises ConfigError naming the key: it would not work, or is not allowed.
     """
     sources = copy(door.loaded.sources)
     sources.gateway = deepcopy(sources.gateway)
     sources.problems = Problems()
+    stored, unsaved = sources.places, unsaved or {}
+    sources.places = TrialPlaces(stored.reading, stored.writing, unsaved)
     is_saved = True
     if name != RUUVI:
         is_saved = _change(sources.gateway, name, document, sources.problems)
@@ -82,7 +104,7 @@ def trial(door: Door, name: str, document: Mapping[str, Any]) -> Trial:
     if target is None:
         raise _error(name, sources.problems.found)
     refuse_ruuvi(door, target.url)
-    return Trial(replace(target, keep_alive=False, redirect_get=False), is_saved)
+    return Trial(replace(target, keep_alive=False, redirect_get=False), is_saved, unsaved)
 
 
 def refuse_ruuvi(door: Door, url: str) -> None:

@@ -92,7 +92,7 @@ class Validation:
 
     async def _post(self, wish: Wish, door: Door) -> Told:
         # Imported here, because it brings the whole side of HTTP along.
-        from ruuvi_host.api.check_words import of_post, without_folders
+        from ruuvi_host.api.check_words import of_post
         from ruuvi_host.api.trial import is_saved_server, trial
 
         name = STATISTICS if wish.check is Check.STAT else CUSTOM
@@ -110,7 +110,7 @@ class Validation:
         tried = trial(door, name, document)
         outcome = await tried.post(door, time_limit=self._time_limit)
         status, message = of_post(outcome)
-        return status, without_folders(message, tried.target)
+        return status, tried.public(message)
 
     async def _head(self, wish: Wish, door: Door) -> Told:
         from ruuvi_host.api.check_words import of_head

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from asking import Host, ask, host
+from certificates import Folder, authority, chain, server_context, tls_server
 from posting import GATEWAY, OK, SOON, answer, answering, never, serving
 
 from ruuvi_host.api.check import Checker, post_check
@@ -156,6 +157,73 @@ def test_what_a_server_says_and_what_to_do(
     asyncio.run(main())
     assert SECRET not in caplog.text
     assert "in-the-query" not in caplog.text
+
+
+def test_files_that_are_not_saved(tmp_path: Path) -> None:
+    ours, theirs = authority().issue_cert("client"), authority("another").issue_cert("client")
+    stored = Folder(tmp_path)
+    stored.file("http_cli_cert.pem", chain(theirs))
+    stored.file("http_cli_key.pem", theirs.private_key_pem.bytes())
+    stored.file("http_srv_cert.pem", authority("another").cert_pem.bytes())
+    before = {path.name for path in tmp_path.iterdir()}
+    context = server_context(authority().issue_cert("127.0.0.1"), clients_of=authority())
+    files: dict[str, str | None] = {
+        "http_cli_cert": chain(ours).decode(),
+        "http_cli_key": ours.private_key_pem.bytes().decode(),
+        "http_srv_cert": authority().cert_pem.bytes().decode(),
+    }
+
+    async def main() -> None:
+        async with tls_server(context) as server:
+            config: dict[str, Any] = {
+                "http_url": server.url(),
+                "http_use_ssl_client_cert": True,
+                "http_use_ssl_server_cert": True,
+            }
+            door = host(tmp_path)
+            assert await told(door, config=config, files=files) == DELIVERED
+            for name, step in (
+                ("http_cli_cert", Stage.FILES),  # it does not fit the key
+                ("http_srv_cert", Stage.TLS),
+            ):
+                of_others = {key: text for key, text in files.items() if key != name}
+                said = await told(door, config=config, files=of_others)
+                assert said["step"] == step.value
+                assert f"{name}.pem" in said["message"]
+                assert str(tmp_path) not in said["message"]
+            for name in files:
+                said = await told(door, config=config, files=files | {name: None})
+                assert said["step"] == Stage.FILES.value
+                assert f" {name} does not exist" in said["message"]
+                assert "/proc" not in said["message"]
+                said = await told(door, config=config, files=files | {name: "no PEM"})
+                assert said["step"] == Stage.FILES.value
+                assert f" {name} holds no " in said["message"]
+            assert server.served == 1
+
+    asyncio.run(main())
+    assert {path.name for path in tmp_path.iterdir()} - before == {"ruuvi-host.toml"}
+
+
+def test_parts_of_the_request_that_are_not_saved(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with answering(OK) as server:
+            config = {
+                "http_url": f"http://127.0.0.1:{server.port}",
+                "http_use_extra_http_path": True,
+                "http_use_extra_http_query": True,
+                "http_use_extra_http_headers": True,
+            }
+            files = {"http_path": "a/b", "http_query": "c=d", "http_headers": "X-One: 1\r\n"}
+            assert await told(host(tmp_path), config=config, files=files) == DELIVERED
+            assert server.requests[0].line == "POST /a/b?c=d HTTP/1.1"
+            assert server.requests[0]["X-One"] == "1"
+            said = await told(
+                host(tmp_path), config=config, files=files | {"http_headers": "X-One\r\n"}
+            )
+            assert "http_headers cannot be used: line 1 is no header" in said["message"]
+
+    asyncio.run(main())
 
 
 def test_this_machine_is_not_asked_behind_its_back(tmp_path: Path) -> None:
