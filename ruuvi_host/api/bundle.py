@@ -10,8 +10,6 @@ from starlette.responses import Response
 from ruuvi_host import __version__
 from ruuvi_host.api.answer import answer
 from ruuvi_host.api.door import Door
-from ruuvi_host.bundle.archive import Material, pack
-from ruuvi_host.bundle.machine import facts
 from ruuvi_host.config.show import secrets
 
 _MISSING = {"doctor.txt": "only `ruuvi-host doctor --bundle` has it, on the machine itself"}
@@ -19,6 +17,10 @@ _MISSING = {"doctor.txt": "only `ruuvi-host doctor --bundle` has it, on the mach
 
 async def bundle(request: Request, door: Door) -> Response:
     """Answers after a few seconds, in which the serial port is listened to."""
+    # Imported only for those who ask: two megabytes.
+    from ruuvi_host.bundle.archive import Material, pack
+    from ruuvi_host.bundle.machine import facts
+
     evidence = await door.evidence()
     now = door.clock.wall()
     material = Material(
