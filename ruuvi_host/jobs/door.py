@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from ruuvi_host.config.kept import Kept
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.readings import Readings
-from ruuvi_host.jobs.changes import Changes
 from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.jobs.evidence import Gathering
 from ruuvi_host.jobs.receiving import Receiving
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ruuvi_host.api.door import Change, Identity
     from ruuvi_host.bundle.evidence import Evidence
     from ruuvi_host.intake.history import Points
+    from ruuvi_host.jobs.changes import Changes
 
 
 class HostDoor:
@@ -63,8 +64,14 @@ class HostDoor:
         """Where the API can be asked, as URLs."""
         self._api_fault = ""
         reporting.api = self._api_status
-        self._changes = Changes(configuration, receiving.clock.wall)
         self.scanning = OtherScanning(receiving)
+
+    @cached_property
+    def _changes(self) -> "Changes":
+        # Imported when the first change is asked for: half a megabyte.
+        from ruuvi_host.jobs.changes import Changes
+
+        return Changes(self._configuration, self._receiving.clock.wall)
 
     @property
     def clock(self) -> Clock:
