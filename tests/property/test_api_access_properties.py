@@ -5,6 +5,7 @@ import string
 from collections import Counter
 from random import Random
 
+from api_world import FakeDoor, World
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
@@ -162,3 +163,55 @@ def test_a_flood_of_challenges_takes_from_the_busiest(asked: list[str]) -> None:
     left = Counter(a for a, each in made if challenges.take(each.session, a, 0.0))
     for address, count in Counter(asked).items():
         assert left[address] >= min(count, 5)
+
+
+ODD = st.text(st.characters(min_codepoint=0, max_codepoint=255), max_size=30)
+FIELDS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *("Host", "Authorization", "Cookie", "Origin", "Sec-Fetch-Site"),
+                *("Ruuvi-Ecdh-Pub-Key", "Ruuvi-Ecdh-Encrypted"),
+            ]
+        ),
+        st.builds(
+            str.__add__,
+            st.sampled_from(
+                [
+                    *("", "gw.local", "Bearer ", "Basic ", "Digest ", "http://gw.local", "true"),
+                    *("RUUVISESSION=", "RUUVI_PREV_URL=", "[::1", "BDfD"),
+                ]
+            ),
+            ODD,
+        ),
+    ),
+    max_size=6,
+)
+TYPES = [
+    {"lan_auth_type": f"lan_auth_{kind}", "lan_auth_user": "u", "lan_auth_pass": "p"}
+    for kind in ("default", "ruuvi", "basic", "digest", "allow", "deny")
+]
+
+
+@given(
+    st.sampled_from(TYPES),
+    st.sampled_from(["GET", "HEAD", "POST", "DELETE"]),
+    st.builds(str.__add__, st.sampled_from(["/auth", "/nothing", "/x.css", "/", ""]), ODD),
+    FIELDS,
+    st.binary(max_size=40),
+)
+def test_whatever_is_asked_is_answered(
+    config: dict[str, str],
+    method: str,
+    target: str,
+    fields: list[tuple[str, str]],
+    body: bytes,
+) -> None:
+    """With no error of ours, and no line in the answer that the client has made up."""
+    world = World(FakeDoor(config))
+    got = world.ask(method, target, fields, body)
+    assert got.status in (200, 302, 400, 401, 403, 404, 421, 429, 503)
+    assert not any(set("\r\n\0") & set(value) for _, value in got.headers)
+    if got.status == 200 and config["lan_auth_type"] != "lan_auth_allow":
+        assert target.startswith("/")
+        assert "/auth" not in target

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -451,3 +452,18 @@ def test_digest_challenge_can_be_read_by_usual_clients() -> None:
     with httpx.Client(transport=transport, base_url=f"http://{NAME}") as client:
         wrong = httpx.DigestAuth("user1", "other")
         assert client.get("/history", auth=wrong).status_code == 401
+
+
+# -- without the extra ----------------------------------------------------------------------------
+
+
+def test_without_the_extra_no_key_is_agreed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers", None)
+    asked = world(LOGIN)
+    got = asked.ask("GET", "/auth", {"Ruuvi-Ecdh-Pub-Key": "AAAA"})
+    assert got.status == 401
+    assert "Ruuvi-Ecdh-Pub-Key" not in got
+    for mark, status in (("true", 400), ("TRUE", 400), ("", 400), ("false", 401)):
+        headers = {"Ruuvi-Ecdh-Encrypted": mark}
+        assert asked.ask("POST", "/auth", headers, b"{}").status == status
