@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -186,3 +187,27 @@ def test_curl_with_digest(running: tuple[Path, Program, str]) -> None:
         for target in ("history", "history?time=1&decode=false"):
             ran = subprocess.run([*curl, url + target], capture_output=True, text=True)
             assert ran.stdout == expected
+
+
+def test_who_guesses_at_many_connections_at_once_waits_alone(
+    running: tuple[Path, Program, str],
+) -> None:
+    folder, program, url = running
+    before = len([line for line in program.err if "configuration read again" in line])
+    key = changed(folder, "key", "--write").stdout.strip()
+    program.wait_for("configuration read again", before + 1)
+
+    def ask(address: str, key: str) -> httpx.Response:
+        transport = httpx.HTTPTransport(local_address=address)
+        with httpx.Client(base_url=url, transport=transport) as client:
+            return client.get("/history", headers={"Authorization": f"Bearer {key}"})
+
+    with ThreadPoolExecutor(8) as threads:
+        got = list(threads.map(lambda n: ask("127.0.0.9", f"guess {n}"), range(24)))
+    refused = [answer.status_code for answer in got]
+    assert set(refused) == {401, 429}
+    # A slow machine may take so long that a second one counts, and a third.
+    assert 5 <= refused.count(401) <= 8
+    assert ask("127.0.0.1", key).status_code == 200
+    program.wait_for("wrong keys or passwords from 127.0.0.9")
+    assert "guess" not in str(program)
