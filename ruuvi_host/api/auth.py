@@ -1,6 +1,7 @@
 """GET, POST and DELETE of /auth: who am I, log in, log out."""
 
 import json
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -97,7 +98,7 @@ def _login(body: bytes) -> tuple[str, str] | None:
     """User and answer; None: it is no login."""
     try:
         text = body.decode()
-        document = None if too_much_json(text) else json.loads(text)
+        document = None if too_much_json(text) else json.loads(text, object_pairs_hook=_members)
     except ValueError:
         return None
     if not isinstance(document, dict):
@@ -106,6 +107,11 @@ def _login(body: bytes) -> tuple[str, str] | None:
     if not (isinstance(user, str) and isinstance(password, str)):
         return None
     return _cut(user, _LONGEST_USER), _cut(password, _LONGEST_ANSWER)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """As a gateway reads an object: names in any case, and of equal ones the first counts."""
+    return {name.lower(): value for name, value in reversed(pairs)}
 
 
 def _cut(text: str, octets: int) -> str:

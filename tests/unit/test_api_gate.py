@@ -115,6 +115,13 @@ def test_no_key_is_no_key() -> None:
         assert asked.ask("GET", "/history", {"Authorization": header}).status == 401
 
 
+def test_a_key_may_be_any_text() -> None:
+    asked = world({"lan_auth_api_key": "schlüssel €"})
+    as_octets = "schlüssel €".encode().decode("latin-1")
+    assert asked.ask("GET", "/history", bearer(as_octets)).status == 200
+    assert asked.ask("GET", "/history", bearer("schlüssel")).status == 401
+
+
 def test_handlers_know_who_asks() -> None:
     asked = world(KEYS, ALLOW)
     assert asked.ask("GET", "/history", bearer(R)).json() == By.KEY.value
@@ -190,6 +197,18 @@ def test_what_is_no_login(body: bytes) -> None:
     got = asked.ask("POST", "/auth", cookie, body)
     assert got.status == 401
     assert "message" not in got.json()
+
+
+def test_a_login_is_read_as_a_gateway_reads_it() -> None:
+    asked = world(LOGIN)
+    challenge = re.search(
+        'ge="(.*?)" .* session_id="(.*?)"', str(asked.ask("GET", "/auth").headers)
+    )
+    assert challenge
+    text = hashlib.sha256(f"{challenge[1]}:{LOGIN['lan_auth_pass']}".encode()).hexdigest()
+    body = f'{{"Login": "user1", "login": "x", "PASSWORD": "{text}and more"}}'.encode()
+    cookie = {"Cookie": f"a=b;RUUVISESSION={challenge[2]}"}
+    assert asked.ask("POST", "/auth", cookie, body).status == 200
 
 
 def test_a_login_with_half_a_character() -> None:

@@ -65,6 +65,11 @@ class Asked:
         return self.authorization.partition(" ")[2]
 
     @property
+    def brought_text(self) -> str:
+        """The same, read as UTF-8."""
+        return self.brought.encode("latin-1").decode("utf-8", "surrogateescape")
+
+    @property
     def brings_secret(self) -> bool:
         """Something that may be a guess."""
         return self.scheme in ("bearer", "basic", "digest")
@@ -111,9 +116,9 @@ class Admission:
         """A request with a bearer key; None: it brings none."""
         if asked.scheme != "bearer":
             return None
-        if is_secret(asked.brought, self.access.key_rw):
+        if is_secret(asked.brought_text, self.access.key_rw):
             by = By.KEY_RW
-        elif is_secret(asked.brought, self.access.key):
+        elif is_secret(asked.brought_text, self.access.key):
             by = By.NOTHING if write else By.KEY  # refused, but no guess
         else:
             self._failed(asked.address, asked.authorization, now)
@@ -129,7 +134,7 @@ class Admission:
             case AccessType.ALLOW:
                 return Judged(Caller(asked.address, By.ALLOW))
             case AccessType.BASIC if asked.scheme == "basic":
-                right = is_secret(asked.brought, self.access.secret)
+                right = is_secret(asked.brought_text, self.access.secret)
                 return self._by_secret(asked, Verdict.RIGHT if right else Verdict.WRONG, now)
             case AccessType.DIGEST if asked.scheme == "digest":
                 verdict = judge(
