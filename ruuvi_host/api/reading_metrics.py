@@ -27,6 +27,8 @@ _UNITS = {
     "K": "kelvin",
 }
 """At the end of a name, where Prometheus has a usual word for the unit; else it is in the help."""
+_NAMES = {"movement_counter": "movements"}
+"""A metric's name must not end in counter."""
 _ABOUT = {
     "rssi": ("dBm", "strength of the signal"),
     "age_seconds": ("", "since the last change of what the sensor sends"),
@@ -73,5 +75,6 @@ def _add(families: dict[str, Family], name: str, value: float | None, labels: st
         ending = f"_{_UNITS[unit]}" if unit in _UNITS else ""
         said = f"{meaning}, in {unit}" if unit and not ending else meaning
         said = said[0].upper() + said[1:]
-        families[name] = Family(f"{PREFIX}_sensor_{name}{ending}", "gauge", said)
+        metric = f"{PREFIX}_sensor_{_NAMES.get(name, name)}{ending}"
+        families[name] = Family(metric, "gauge", said)
     families[name].add(value, labels)

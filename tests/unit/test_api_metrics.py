@@ -217,6 +217,7 @@ def test_readings() -> None:
     assert found["ruuvi_host_sensor_humidity", one] == 53.49
     assert found["ruuvi_host_sensor_battery_voltage_volts", one] == 2.977
     assert found["ruuvi_host_sensor_rssi_dbm", one] == -70
+    assert found["ruuvi_host_sensor_movements", one] == 66
     assert found["ruuvi_host_sensor_age_seconds", one] == 10
     assert found["ruuvi_host_sensor_co2_ppm", two] == 2180
     assert found["ruuvi_host_sensor_pm2_5", two] == 4.6
