@@ -91,7 +91,7 @@ def avahi(folder: Path, environment: dict[str, str]) -> Iterator[Program]:
     inside = 'mount -t tmpfs tmpfs /run && exec "$0" "$@"'
     daemon = ("avahi-daemon", "--no-drop-root", "--no-chroot", "--no-proc-title", "--no-rlimits")
     alone = (sys.executable, "-c", _ALONE, *daemon, f"--file={configuration}")
-    namespaces = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child")
+    namespaces = ("unshare", "--net", "--mount")
     command = (*namespaces, "sh", "-c", inside, *alone)
     with Program(*command, env=environment) as program:
         program.wait_for("Server startup complete")

@@ -27,7 +27,7 @@ def arguments(program: str, name: str, port: int, setpriv: str | None) -> Sequen
     setpriv: a program that ends it when we are killed; None: there is none.
     """
     dies_with_us = (setpriv, "--pdeathsig", "TERM") if setpriv else ()
-    return (*dies_with_us, program, "--no-fail", name, SERVICE, str(port))
+    return (*dies_with_us, program, "--verbose", "--no-fail", name, SERVICE, str(port))
 
 
 async def announce(name: str, port: int) -> None:
@@ -84,7 +84,7 @@ async def _publish(command: Sequence[str]) -> str:
             process.terminate()
             try:
                 async with asyncio.timeout(END):
-                    await process.wait()
+                    await process.communicate()
             except TimeoutError:
                 process.kill()
 

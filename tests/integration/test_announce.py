@@ -15,7 +15,7 @@ from ruuvi_host.lifetime import ended
 STAND_IN = """#!/bin/sh
 echo "$@" >> "{folder}/arguments"
 trap 'echo ended >> "{folder}/arguments"; kill $!; exit 0' TERM
-echo "Established under name '$2'" >&2
+echo "Established under name '$3'" >&2
 sleep 60 & wait
 """
 
@@ -66,7 +66,8 @@ def test_avahi_announces_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sai
                 found = await asyncio.to_thread(heard, environment)
                 assert found == [["RuuviGatewayEEFF", "machine.local", "8123", ""]]
                 await ended(announcing)
-                assert await asyncio.to_thread(heard, environment) == []
+                while await asyncio.to_thread(heard, environment):
+                    pass  # what was taken back is forgotten within a second
 
         asyncio.run(with_daemon())
 
@@ -84,7 +85,10 @@ def test_it_ends_with_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: 
         await ended(announcing)
 
     asyncio.run(scenario())
-    assert told.read_text().splitlines() == ["--no-fail RuuviGatewayEEFF _http._tcp 80", "ended"]
+    assert told.read_text().splitlines() == [
+        "--verbose --no-fail RuuviGatewayEEFF _http._tcp 80",
+        "ended",
+    ]
 
 
 @pytest.mark.parametrize("script", ["#!/bin/sh\necho 'Failed: no such bus' >&2\nexit 1\n", "junk"])
