@@ -77,6 +77,9 @@ class FakeDoor:
     def identity(self) -> Identity:
         return Identity(self.device, self.version, self.nrf_version)
 
+    async def identified(self) -> Identity:
+        return self.identity()
+
     def newest_first(self) -> Iterator[Advertisement]:
         return iter(())
 

@@ -17,7 +17,7 @@ PROGRAM = "avahi-publish-service"
 SERVICE = "_http._tcp"
 AGAIN = 60.0
 """Seconds until it is started again after it has ended by itself."""
-END = 3.0
+END = 1.0
 """Seconds that it has for taking back what it has announced."""
 
 

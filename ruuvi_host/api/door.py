@@ -94,6 +94,10 @@ class Door(Protocol):
 
     def identity(self) -> Identity: ...
 
+    async def identified(self) -> Identity:
+        """The same, as soon as it is known who the gateway is."""
+        ...
+
     def newest_first(self) -> Iterator[Advertisement]:
         """The table, the most recently changed sensor first."""
         ...

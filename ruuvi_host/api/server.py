@@ -9,6 +9,7 @@ import logging
 import socket
 from contextlib import ExitStack
 
+from ruuvi_host.api.announce import announce
 from ruuvi_host.api.answer import error
 from ruuvi_host.api.app import App
 from ruuvi_host.api.door import Door
@@ -17,6 +18,7 @@ from ruuvi_host.api.listening import Place, place
 from ruuvi_host.api.routes import ROUTES
 from ruuvi_host.config.api import Listen, is_loopback
 from ruuvi_host.errors import ConfigError
+from ruuvi_host.lifetime import ended
 from ruuvi_host.web.connection import Client, Connections
 from ruuvi_host.web.limits import Limits
 from ruuvi_host.web.sockets import of_systemd, tcp, unix
@@ -46,6 +48,11 @@ class Server:
         self._connections = Connections(App(door, ROUTES, Gate(door)), limits, refuse)
         self._place = Place()
         self._listening: ExitStack | None = None
+        self._port: int | None = None
+        """That others than this machine can reach."""
+        self._announcing: asyncio.Task[None] | None = None
+        self._announcements: set[asyncio.Task[None]] = set()
+        """This one, and those that are just being taken back."""
         self._said = ""
 
     async def run(self) -> None:
@@ -61,6 +68,7 @@ class Server:
                     pass
         finally:
             self._close()
+            await ended(*self._announcements)
             await self._connections.drop(PATIENCE)
             self._door.tell_api((), "")
 
@@ -80,6 +88,7 @@ class Server:
             if wanted != self._place and wanted.warning:
                 log.warning("%s: %s", KEY, wanted.warning)
             self._place = wanted
+            self._announce(bool(config and config.announce))
             self._complain(wanted.fault)
             return None
         except ConfigError as problem:
@@ -95,6 +104,7 @@ class Server:
             else:
                 sockets = await asyncio.to_thread(tcp, listen.host, listen.port, KEY, KEY)
             names = [_name(each) for each in sockets]
+            self._port = next(filter(None, map(_open_port, sockets)), None)
             for each in sockets:
                 server = await self._connections.serve(each)
                 stack.callback(server.close)
@@ -107,8 +117,23 @@ class Server:
         if self._listening:
             self._listening.close()
             self._listening = None
+            self._port = None
+            self._announce(False)
             self._connections.finish()
             self._door.tell_api((), "")
+
+    def _announce(self, wanted: bool) -> None:
+        """By mDNS, as long as it is wanted, and others can reach it."""
+        if wanted and self._port and not self._announcing:
+            self._announcing = asyncio.create_task(self._announced(self._port), name="mDNS")
+            self._announcements.add(self._announcing)
+            self._announcing.add_done_callback(self._announcements.discard)
+        elif not (wanted and self._port) and self._announcing:
+            self._announcing.cancel()
+            self._announcing = None
+
+    async def _announced(self, port: int) -> None:
+        await announce((await self._door.identified()).name, port)
 
     def _complain(self, fault: str) -> None:
         if fault and fault != self._said:
@@ -120,6 +145,13 @@ class Server:
 def _systemd_is_local() -> bool:
     with of_systemd(KEY) as opened:
         return opened.family == socket.AF_UNIX or is_loopback(opened.getsockname()[0])
+
+
+def _open_port(opened: socket.socket) -> int | None:
+    """The port of one that others than this machine can reach."""
+    if opened.family == socket.AF_UNIX or is_loopback(opened.getsockname()[0]):
+        return None
+    return int(opened.getsockname()[1])
 
 
 def _name(opened: socket.socket) -> str:

@@ -116,6 +116,10 @@ class HostDoor:
         nrf = semver(named) if named else firmware_version(Generation(status.firmware))
         return Identity(device, semver(__version__), nrf)
 
+    async def identified(self) -> "Identity":
+        await self._receiving.identified.wait()
+        return self.identity()
+
     def newest_first(self) -> Iterator[Advertisement]:
         return self._receiving.table.newest_first()
 

@@ -26,17 +26,18 @@ import requests
 from aioruuvigateway.api import get_gateway_history_data
 from aioruuvigateway.excs import CannotConnect, InvalidAuth
 from aioruuvigateway.models import HistoryResponse
-from programs import PATIENCE, ruuvi_host
+from programs import PATIENCE, Program, ruuvi_host
 from prometheus_client.parser import text_string_to_metric_families
 from requests.auth import HTTPDigestAuth
 from ruuvi_gateway_client import gateway as ruuvi_gateway_client
+from tcp_ports import free_port
 
 READ, WRITE = "a-reading-key", "a-reading-and-writing-key"
 USER, PASSWORD = "Admin", "pass word ä"
 POLLS = 20
 """More than clients ask in a minute and a half."""
 CURL = shutil.which("curl")
-PROMTOOL = shutil.which("promtool")
+PROMTOOL, PROMETHEUS = shutil.which("promtool"), shutil.which("prometheus")
 SIMULATED = 10
 """Tags of the simulator."""
 
@@ -283,20 +284,50 @@ def test_the_parser_of_prometheus(live: Live) -> None:
     assert len({(s.name, *sorted(s.labels.items())) for s in samples}) == len(samples)
 
 
-@pytest.mark.skipif(
-    not PROMTOOL and os.environ.get("CI") != "true",
-    reason="needs promtool (Debian: apt install prometheus)",
+needs_prometheus = pytest.mark.skipif(
+    not (PROMTOOL and PROMETHEUS) and os.environ.get("CI") != "true",
+    reason="needs promtool and prometheus (Debian: apt install prometheus)",
 )
-def test_promtool(live: Live) -> None:
-    assert PROMTOOL
-    for path in ("/metrics",):
-        text = httpx.get(live.url(path), headers=bearer(READ)).text
-        ran = subprocess.run(
-            [PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True
-        )
-        ours = [line for line in ran.stderr.splitlines() if not line.startswith("ruuvigw_")]
-        assert ours == [], "the gateway's own lines have no HELP; ours have to be in order"
-        assert ran.returncode in (0, 3), ran.stderr
+
+
+@needs_prometheus
+@pytest.mark.parametrize("path", ["/metrics", "/metrics?readings=true"])
+def test_promtool(live: Live, path: str) -> None:
+    text = httpx.get(live.url(path), headers=bearer(READ)).text
+    ran = subprocess.run(
+        [PROMTOOL or "", "check", "metrics"], input=text, capture_output=True, text=True
+    )
+    ours = [line for line in ran.stderr.splitlines() if not line.startswith("ruuvigw_")]
+    assert ours == [], "the gateway's own lines have no HELP; ours have to be in order"
+    assert ran.returncode in (0, 3), ran.stderr
+
+
+@needs_prometheus
+def test_prometheus(live: Live, tmp_path: Path) -> None:
+    configuration = {
+        "scrape_configs": [
+            {
+                "job_name": "ruuvi",
+                "scrape_interval": "1s",
+                "authorization": {"credentials": READ},
+                "static_configs": [{"targets": [live.at]}],
+            }
+        ]
+    }
+    (tmp_path / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML
+    at = f"127.0.0.1:{free_port()}"
+    options = (f"--web.listen-address={at}", f"--storage.tsdb.path={tmp_path / 'data'}")
+    with Program(
+        PROMETHEUS or "", f"--config.file={tmp_path / 'prometheus.yml'}", *options
+    ) as prometheus:
+        prometheus.wait_for("Server is ready")
+        found: list[Any] = []
+        while not found:  # only it can tell that it has scraped
+            asked = {"query": "ruuvigw_info"}
+            found = httpx.get(f"http://{at}/api/v1/query", params=asked).json()["data"]["result"]
+        assert found[0]["metric"]["mac"].replace(":", "").endswith(live.name[-4:])
+        (target,) = httpx.get(f"http://{at}/api/v1/targets").json()["data"]["activeTargets"]
+        assert (target["health"], target["lastError"]) == ("up", "")
 
 
 # -- RuuviBridge

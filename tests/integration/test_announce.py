@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from avahi import avahi, bus, heard, needs_avahi
+from programs import Program, ruuvi_host
 
 from ruuvi_host.api import announce
 from ruuvi_host.lifetime import ended
@@ -72,11 +72,57 @@ def test_avahi_announces_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sai
         asyncio.run(with_daemon())
 
 
-def test_it_ends_with_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+def host(tmp_path: Path, listen: str, environment: dict[str, str]) -> Program:
+    options = ["--simulate", "--url", "http://127.0.0.1:9/", "--state-dir", str(tmp_path / "state")]
+    keys = [f"api.listen={listen}", "lan_auth_api_key=a-key-of-ones-own"]
+    settings = [part for key in keys for part in ("--set", key)]
+    return ruuvi_host("run", *options, *settings, env=environment)
+
+
+@needs_avahi
+def test_a_host_announces_its_name_and_port(tmp_path: Path) -> None:
+    with (
+        bus(tmp_path) as environment,
+        avahi(tmp_path, environment),
+        host(tmp_path, "0.0.0.0:0", environment) as running,
+    ):
+        port = running.wait_for(r"local API: http://0\.0\.0\.0:(\d+)/")[1]
+        end = running.wait_for("coprocessor (..:..:..:..:..:..)")[1].replace(":", "")[-4:]
+        name = running.wait_for("announced by mDNS as (.*),")[1]
+        assert name == f"RuuviGateway{end}"
+        assert heard(environment) == [[name, "machine.local", port, ""]]
+        assert running.stop() == 0
+        while heard(environment):
+            pass
+
+
+@pytest.mark.parametrize(("listen", "times"), [("127.0.0.1:0", 0), ("0.0.0.0:0", 1)])
+def test_only_what_others_can_reach_is_announced(
+    tmp_path: Path, stand_in: str, listen: str, times: int
+) -> None:
+    with host(tmp_path, listen, {"PATH": stand_in}) as running:
+        running.wait_for("local API: ")
+        running.wait_for("coprocessor configured")
+        if times:
+            running.wait_for("announced by mDNS")
+        assert running.stop() == 0
+    assert len([line for line in running.err if "mDNS" in line]) == times
+    assert (tmp_path / "arguments").exists() is bool(times)
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> str:
+    """A PATH with a program that tells what it was asked for, and when it was ended."""
     program = tmp_path / announce.PROGRAM
     program.write_text(STAND_IN.format(folder=tmp_path))
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program.chmod(0o755)
+    return f"{tmp_path}:/usr/bin:/bin"
+
+
+def test_it_ends_with_us(
+    tmp_path: Path, stand_in: str, monkeypatch: pytest.MonkeyPatch, said: Said
+) -> None:
+    monkeypatch.setenv("PATH", stand_in)
     told = tmp_path / "arguments"
 
     async def scenario() -> None:
