@@ -29,7 +29,6 @@ _UNITS = {
 """At the end of a name, where Prometheus has a usual word for the unit; else it is in the help."""
 _NAMES = {"movement_counter": "movements"}
 """A metric's name must not end in counter."""
-"""To Prometheus the end of a name tells a type, and this is a gauge: it begins again at 255."""
 _ABOUT = {
     "rssi": ("dBm", "strength of the signal"),
     "age_seconds": ("", "since the last change of what the sensor sends"),
@@ -78,6 +77,4 @@ def _add(families: dict[str, Family], name: str, value: float | None, labels: st
         said = said[0].upper() + said[1:]
         metric = f"{PREFIX}_sensor_{_NAMES.get(name, name)}{ending}"
         families[name] = Family(metric, "gauge", said)
-        called = _NAMES.get(name, name)
-        families[name] = Family(f"{PREFIX}_sensor_{called}{ending}", "gauge", said)
     families[name].add(value, labels)
