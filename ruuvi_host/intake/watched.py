@@ -40,7 +40,7 @@ class SensorWatch:
             watched = self._watched[address] = before.get(address) or _Watched(last)
             found = table.look_up(address)
             came = watched.hear(*found, now) if found else None
-            if came is None and not (listening or watched.silent):
+            if came is None and not listening:
                 watched.quiet_from += now - last
             if found is not None and found[0] is not watched.advertisement:
                 watched.advertisement = found[0]

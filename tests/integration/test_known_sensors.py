@@ -219,8 +219,11 @@ def test_a_new_configuration_counts_at_once_and_keeps_what_was_heard(
         if line["address"] == SAUNA and line["name"] == "Kitchen":
             assert "offsets" not in line
             break
-    sauna, cellar, absent = json.loads(status(folder, "--json"))["known_sensors"]
+    document = json.loads(status(folder, "--json"))
+    sauna, cellar, absent = document["known_sensors"]
     assert sauna["name"] == "Kitchen"
+    assert document["sensors"] > 0
+    assert {target["counters"]["cleared"] for target in document["targets"]} == {0}
     assert (cellar["low_battery"], absent["silent"]) == (False, True)
     assert str(host).count("not heard for") == count
     assert "the battery is good" not in str(host)

@@ -148,6 +148,21 @@ def test_a_day_and_no_more() -> None:
     assert len(world.series(since=-1e300)) == POINTS
 
 
+@pytest.mark.parametrize("missing", [1, 2, 5])
+def test_a_gap_does_not_show_what_was_there_a_day_before(missing: int) -> None:
+    world = World()
+    for n in range(POINTS + 10):
+        world.now = n * STEP
+        world.report(temperature=None if n >= POINTS + 10 - missing else 1.0)
+        world.sample()
+    assert [value for _, value in world.series()][-missing - 1 :] == [1.0] + [None] * missing
+    world.now += missing * STEP
+    world.report(temperature=1.0)
+    world.sample()
+    values = [value for _, value in world.series()]
+    assert values[-2 * missing - 1 :] == [1.0] + [None] * (2 * missing - 1) + [1.0]
+
+
 def test_what_is_a_day_old_is_forgotten() -> None:
     world = World()
     world.report(temperature=1.0)

@@ -77,6 +77,13 @@ def test_humidity_stays_possible_and_a_fault_a_fault(
     assert bool(offsets) is (humidity <= 100)
 
 
+def test_a_sum_has_no_more_digits_than_there_are() -> None:
+    known = Readings([SensorSettings(ADDRESS, temperature_offset=0.1, humidity_offset=0.1)])
+    measurement, _ = known.corrected(ADDRESS, Format5(temperature=24.3, humidity=0.2))
+    assert fields(measurement)["temperature"] == 24.4  # the sum is 24.400000000000002
+    assert fields(measurement)["humidity"] == 0.3
+
+
 def test_other_formats_are_corrected_too() -> None:
     measurement, offsets = Readings([SAUNA]).corrected(ADDRESS, FormatE1(temperature=10.0, co2=500))
     assert measurement == FormatE1(temperature=9.5, co2=500)
