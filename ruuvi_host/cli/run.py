@@ -131,7 +131,7 @@ def command(
         loaded = load_to_run(what)
         host = loaded.sources.host
         logs.adjust(host["log.level"], as_json=host["log.format"] == "json")
-        return _checked(loaded, simulate=simulate, interval=None if again else interval)
+        return _checked(loaded, simulate=simulate, interval=interval, again=again)
 
     with recent.kept():
         loaded = load(again=False)
@@ -166,11 +166,12 @@ def _recording(
     return recording(path, ports)
 
 
-def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
+def _checked(loaded: Loaded, *, simulate: bool, interval: int | None, again: bool) -> Loaded:
     """The configuration for this command. Raises ConfigError when it makes no sense for it.
 
-    interval: as an option; None: there is none, or it was looked at when the host was started.
+    interval: as an option. again: the host runs already, and can go on with the old one.
     """
+    import logging
     from dataclasses import replace
 
     from ruuvi_host.config.addresses import refuse_ruuvi
@@ -185,11 +186,16 @@ def _checked(loaded: Loaded, *, simulate: bool, interval: int | None) -> Loaded:
             refuse_ruuvi(target.address)
     elif not config.coprocessors:
         raise ConfigError("--port", "name the port of the coprocessor, or use --simulate")
-    if interval and not any(target.name == CUSTOM for target in config.targets):
+    # A gateway's file never keeps a host from running: what cannot be used in it is an error in
+    # log and health. One that runs already has a better one to go on with.
+    faults = [p for p in loaded.problems if p.severity is Severity.FAULT]
+    has_custom = any(target.name == CUSTOM for target in config.targets)
+    if interval and not (again or has_custom or faults):
         raise ConfigError("--interval", "is for your own server: give --url too")
     if not config.targets and not config.api:  # whoever can ask for one may, later
-        for problem in loaded.problems:
-            if problem.severity is Severity.FAULT:
-                raise ConfigError(problem.key, problem.why)
-        raise ConfigError("--url", "nowhere to send to: give --url, or --config with a target")
+        if faults and again:
+            raise ConfigError(faults[0].key, faults[0].why)
+        if not faults:
+            raise ConfigError("--url", "nowhere to send to: give --url, or --config with a target")
+        logging.getLogger(__name__).error("no target can be used: nothing is sent")
     return replace(loaded, config=config)

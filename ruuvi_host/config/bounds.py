@@ -62,8 +62,11 @@ def too_much_json(text: str) -> str:
     return _too_large(text)
 
 
-def too_much_toml(text: str) -> str:
-    """Why this text is not given to a TOML parser; empty: it is."""
+def too_much_toml(text: str, most_dots: int = MAX_DOTS) -> str:
+    """Why this text is not given to a TOML parser; empty: it is.
+
+    most_dots: in all dotted keys together.
+    """
     depth = dots = 0
     table, parts = 0, 1  # the parts of the present table's name; of what is read now, with these
     at_key, in_name = True, False
@@ -88,8 +91,8 @@ def too_much_toml(text: str) -> str:
             return _TOO_DEEP
         if parts > MAX_PARTS:
             return f"{_TOO_DEEP}: a key has more than {MAX_PARTS} parts"
-        if dots > MAX_DOTS:
-            return f"holds more than {MAX_DOTS} dots in its keys"
+        if dots > most_dots:
+            return f"holds more than {most_dots} dots in its keys"
     return _too_large(text)
 
 

@@ -1,11 +1,13 @@
 """Changes a configuration in its files: one key, or all of a gateway's."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruuvi_host.config.advice import advise
 from ruuvi_host.config.arrays import ARRAYS, Tables
+from ruuvi_host.config.bounds import too_much_toml
 from ruuvi_host.config.files import (
     GATEWAY_FILE,
     HOST_FILE,
@@ -25,6 +27,11 @@ from ruuvi_host.config.keys import value_from_text
 from ruuvi_host.config.problems import Problem, Problems, Severity
 from ruuvi_host.config.sensor_tables import SENSORS, SensorTables, divided, is_of_sensor
 from ruuvi_host.errors import ConfigError
+
+LINEAR_TOMLKIT = (0, 15, 1)
+"""The first version whose work grows with the number of dotted keys, and not with its cube."""
+MOST_DOTS_OF_OLD = 150
+"""In dotted keys, for older ones: they take a second for these, and more than ten for MAX_DOTS."""
 
 
 def with_keys(
@@ -254,6 +261,17 @@ def _raise_first(problems: Problems) -> None:
             raise ConfigError(*str(problem).split(": ", 1))
 
 
+def _check_dots(text: str, version: str) -> None:
+    """Can tomlkit of this version read it in a time that can be borne? Raises Unreadable."""
+    numbers = tuple(int(number) for number in re.findall(r"[0-9]+", version)[:3])
+    if numbers < LINEAR_TOMLKIT and too_much_toml(text, MOST_DOTS_OF_OLD):
+        needed = ".".join(map(str, LINEAR_TOMLKIT))
+        raise Unreadable(
+            f"has more than {MOST_DOTS_OF_OLD} dots in its keys, for which tomlkit {version} takes "
+            f"too long: install tomlkit {needed} or newer, or edit the file by hand"
+        )
+
+
 def _toml(path: Path) -> Any:
     """The host's own file, with its comments."""
     import tomlkit
@@ -264,6 +282,7 @@ def _toml(path: Path) -> Any:
     try:
         text = read_text(path)
         check_toml(text)
+        _check_dots(text, tomlkit.__version__)
         return tomlkit.parse(text)
     except Unreadable as error:
         raise ConfigError(str(path), str(error)) from error

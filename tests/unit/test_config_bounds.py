@@ -5,6 +5,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import tomlkit
@@ -18,10 +19,12 @@ from ruuvi_host.config.bounds import (
     too_much_json,
     too_much_toml,
 )
+from ruuvi_host.config.edit import MOST_DOTS_OF_OLD, host_text
 from ruuvi_host.config.example import example_gateway, example_toml
 from ruuvi_host.config.files import Unreadable, gateway_text, parse_json, parse_toml
 from ruuvi_host.config.keys import array_from_text
 from ruuvi_host.config.problems import Problems
+from ruuvi_host.errors import ConfigError
 
 DEEP = "[" * (MAX_DEPTH + 1)
 PARTS = ".".join("a" * (MAX_PARTS + 1))
@@ -148,6 +151,25 @@ SHAPES: dict[str, Callable[[int], str]] = {
 }
 
 
+@pytest.mark.parametrize("tomlkit_version", ["0.13.2", "0.14", "0.15.0", "0.15.0rc1"])
+def test_an_old_tomlkit_gets_to_see_fewer_dotted_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tomlkit_version: str
+) -> None:
+    path = tmp_path / "ruuvi-host.toml"
+    sensors = [f'[sensors."AA:BB:CC:DD:EE:{n:02X}"]\nname = "x"' for n in range(200)]
+
+    def edit(count: int) -> str:
+        path.write_text("\n".join(sensors[:count]) + "\n")
+        return host_text(path, {"max_sensors": 150})
+
+    monkeypatch.setattr(tomlkit, "__version__", tomlkit_version)
+    assert 'name = "x"' in edit(MOST_DOTS_OF_OLD)
+    with pytest.raises(ConfigError, match=r"install tomlkit 0\.15\.1 or newer, or edit the file"):
+        edit(MOST_DOTS_OF_OLD + 1)
+    monkeypatch.setattr(tomlkit, "__version__", "0.15.1")
+    assert 'name = "x"' in edit(200)
+
+
 TOMLKIT = tuple(map(int, version("tomlkit").split(".")[:3]))
 
 
@@ -155,7 +177,7 @@ TOMLKIT = tuple(map(int, version("tomlkit").split(".")[:3]))
 @pytest.mark.parametrize("parse", [tomllib.loads, tomlkit.parse, too_much_toml])
 def test_twice_the_text_is_twice_the_work(parse: Callable[[str], object], shape: str) -> None:
     if parse is tomlkit.parse and shape in ("dotted", "names") and TOMLKIT < (0, 15, 1):
-        pytest.skip("tomlkit before 0.15.1 takes far more for dotted keys: MAX_DOTS is its bound")
+        pytest.skip("tomlkit before 0.15.1 takes far more for dotted keys: MOST_DOTS_OF_OLD")
     one, two = SHAPES[shape](100), SHAPES[shape](200)
     assert not too_much_toml(two)
     assert calls(parse, two) < 2.5 * calls(parse, one)
