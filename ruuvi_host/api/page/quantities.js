@@ -45,5 +45,6 @@ export function valueText({ name, value, unit }) {
   if (typeof value !== "number") return String(value);
   const form = formOf(name, unit);
   const text = name in SHOWN ? decimal(value * form.scale, form.digits) : count(value);
-  return form.unit ? `${text} ${form.unit}` : text;
+  // The two stay on one line.
+  return form.unit ? `${text}\u00a0${form.unit}` : text;
 }

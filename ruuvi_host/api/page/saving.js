@@ -29,6 +29,7 @@ export function saveBar(options) {
 
   options.form.addEventListener("submit", (event) => {
     event.preventDefault();
+    fill(result);
     busy(async () => {
       const changes = options.collect();
       anyway.hidden = true;
