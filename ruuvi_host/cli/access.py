@@ -149,7 +149,8 @@ def _known_name(sources: Sources) -> str:
         raise ConfigError(
             "--gateway-name",
             f"is needed: no coprocessor has been heard yet, as far as {folder} tells. Start the "
-            "host once, or give the name, which ends with the end of the coprocessor's address",
+            "host once, or name its folder with --state-dir (of the service: /var/lib/ruuvi-host), "
+            "or give the name, which ends with the end of the coprocessor's address",
         )
     return Identity(device, "", "").name
 
