@@ -182,8 +182,8 @@ class World:
 
     def __post_init__(self) -> None:
         door: Door = self.door
-        gate = Gate(door, self._bytes) if self.random else Gate(door)
-        self.app = App(door, self.routes, gate)
+        self.gate = Gate(door, self._bytes) if self.random else Gate(door)
+        self.app = App(door, self.routes, self.gate)
 
     def _bytes(self, count: int) -> bytes:
         assert self.random

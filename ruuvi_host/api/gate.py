@@ -52,12 +52,17 @@ class Gate:
         What handlers can ask of it is then in `access.visit.visit(request)`.
         """
         now = self._door.clock.monotonic()
-        identity = self._door.identity()
-        self._admission.follow(access(self._door.loaded.sources.gateway.values, identity))
+        self.follow()
         asked = _asked(request)
         visited = Visit(self._admission, asked, Caller(asked.address), self._agreed)
         request.state.visit = visited
         return self._greet(request) or self._look(request, route, visited, now)
+
+    def follow(self) -> None:
+        """Take up the present configuration. To be called for each: what it ends does not come
+        back with the next one."""
+        values = self._door.loaded.sources.gateway.values
+        self._admission.follow(access(values, self._door.identity()))
 
     def finish(self, request: Request, response: Response) -> None:
         """Add what every answer carries that a GET has asked for: our half of an agreed key."""

@@ -45,7 +45,8 @@ class Server:
     def __init__(self, door: Door, limits: Limits, retry: float = RETRY) -> None:
         self._door = door
         self._retry = retry
-        self._connections = Connections(App(door, ROUTES, Gate(door)), limits, refuse)
+        self._gate = Gate(door)
+        self._connections = Connections(App(door, ROUTES, self._gate), limits, refuse)
         self._place = Place()
         self._listening: ExitStack | None = None
         self._port: int | None = None
@@ -60,6 +61,7 @@ class Server:
         try:
             while True:
                 loaded = self._door.loaded
+                self._gate.follow()
                 again = await self._listen()
                 try:
                     async with asyncio.timeout(again):

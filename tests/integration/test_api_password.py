@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -210,3 +211,27 @@ def test_who_guesses_at_many_connections_at_once_waits_alone(
     assert ask("127.0.0.1", key).status_code == 200
     program.wait_for("wrong keys or passwords from 127.0.0.9")
     assert "guess" not in str(program)
+
+
+def test_a_change_that_is_taken_back_ends_sessions_too(
+    running: tuple[Path, Program, str],
+) -> None:
+    folder, program, url = running
+
+    def set_password(text: str) -> None:
+        before = len([line for line in program.err if "configuration read again" in line])
+        changed(folder, "password", "--user", "me", given=text)
+        program.wait_for("configuration read again", before + 1)
+
+    set_password("secret 123")
+    with httpx.Client(base_url=url) as client:
+        asked = client.get("/auth").headers["WWW-Authenticate"]
+        parts = dict(re.findall('([a-z_]+)="(.*?)"', asked))
+        secret = password_hash("me", parts["realm"], "secret 123")
+        answer = sha256(f"{parts['challenge']}:{secret}".encode()).hexdigest()
+        login = {"login": "me", "password": answer}
+        assert client.post("/auth", json=login).status_code == 200
+        assert client.get("/history").status_code == 200
+        set_password("another one")
+        set_password("secret 123")
+        assert client.get("/history").status_code == 302

@@ -6,7 +6,7 @@ from collections import Counter
 from random import Random
 
 from api_world import FakeDoor, World
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
@@ -154,6 +154,7 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 TestSessions = SessionMachine.TestCase
+TestSessions.settings = settings(max_examples=30)
 
 
 @given(st.lists(st.sampled_from("ABC"), min_size=17, max_size=60))

@@ -230,6 +230,15 @@ def test_the_password_ends_sessions_and_a_key_does_not() -> None:
     assert asked.ask("GET", "/history", cookie).status == 302, "it does not come back"
 
 
+def test_a_session_does_not_outlive_a_change_that_was_taken_back() -> None:
+    asked = world(LOGIN)
+    _, cookie = log_in(asked)
+    asked.door.set(LOGIN | {"lan_auth_pass": "0" * 32})
+    asked.gate.follow()  # as for each configuration that comes into force
+    asked.door.set(LOGIN)
+    assert asked.ask("GET", "/history", cookie).status == 302
+
+
 def test_a_session_cookie_is_for_us_alone() -> None:
     assert (
         world(LOGIN)
