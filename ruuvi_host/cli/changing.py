@@ -79,10 +79,10 @@ def carry_out(plan: Plan, by: str, state: Path | None) -> None:
 
     logs.configure()
     try:
-        replaced = store.carry_out(plan, state, by, time())
+        written = store.carry_out(plan, state, by, time())
     except store.UnwritableError as error:
         raise ConfigError(*str(error).split(": ", 1)) from error
-    for path in replaced:
+    for path in written.replaced:
         click.echo(f"changed {path}", err=True)
 
 

@@ -178,7 +178,8 @@ def undo(number: int, as_list: bool, config_file: Path, state_dir: Path | None) 
     """Go back to the configuration before the last change, or before change NUMBER of --list.
 
     The last five changes by the local API, `config set`, `config import` and `config undo` itself
-    are kept in the state folder. Certificates and the other files beside the configuration are not.
+    are kept in the state folder. Files beside the configuration, as certificates, come back if the
+    page has saved them together with settings.
     """
     from ruuvi_host.config import store
     from ruuvi_host.config.kept import UNDO

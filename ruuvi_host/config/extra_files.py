@@ -6,10 +6,7 @@ from pathlib import Path
 
 from ruuvi_host.config.files import remove, write_private
 from ruuvi_host.config.sources import Sources
-from ruuvi_host.config.store import NOT_OURS_TO_WRITE
-
-LONGEST = 1 << 20
-"""Bytes of one that is read: far more than the API takes."""
+from ruuvi_host.config.store import LONGEST, NOT_OURS_TO_WRITE
 
 
 def read_file(sources: Sources, name: str) -> bytes | None:

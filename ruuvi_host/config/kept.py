@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 MOST_KEPT = 5
 _FILE = "configurations.json"
-_LONGEST = 8 << 20
-"""Bytes. Each has two files of 256 KiB at most, escaped."""
+_LONGEST = 64 << 20
+"""Bytes. Each may have two configurations of 256 KiB, and certificates, all of it escaped."""
 _UNUSABLE = (OSError, ValueError, TypeError, KeyError, RecursionError)
 
 API, CLI, UNDO = "api", "cli", "undo"
@@ -71,7 +71,7 @@ class KeptConfigurations:
         ][:MOST_KEPT]
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(self._path, json.dumps(documents, ensure_ascii=False))
+            write_private(self._path, json.dumps(documents))
         except OSError as error:
             problem = error.strerror or error
             log.warning(

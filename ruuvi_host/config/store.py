@@ -4,6 +4,8 @@ A change is written durably before anybody is told of it. What it replaces is ke
 """
 
 import errno
+import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +25,7 @@ from ruuvi_host.config.files import (
     write_private,
 )
 from ruuvi_host.config.gateway_config import GatewayConfig
-from ruuvi_host.config.kept import Kept, KeptConfigurations, Texts
+from ruuvi_host.config.kept import Kept, KeptConfigurations
 from ruuvi_host.config.posted import after_post, posted, without_fixed
 from ruuvi_host.config.problems import Problem, Problems
 from ruuvi_host.config.sources import Sources
@@ -38,6 +40,9 @@ NOT_OURS_TO_WRITE = {
 }
 """Then the state folder takes a change. What may pass, as a full disk, does not count."""
 
+
+LONGEST = 1 << 20
+"""Bytes of a file that is kept: far more than any that the API writes."""
 
 _ELSEWHERE = ("state_dir", "gateway_config")
 """They decide on what is read from the state folder."""
@@ -69,6 +74,14 @@ class Plan:
     problems: Sequence[Problem] = field(default_factory=list)
     saved: GatewayConfig | None = None
     """The gateway's keys as they will be in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a change has replaced, and the changes that were kept before it."""
+
+    replaced: dict[Path, str | None]
+    earlier: Sequence[Kept]
 
 
 def plan_post(sources: Sources, document: Mapping[str, Any], mac: str) -> Plan:
@@ -158,50 +171,48 @@ def undoable(state: Path | None) -> list[Kept]:
     return kept
 
 
-def carry_out(plan: Plan, state: Path | None, by: str, now: float) -> Texts:
-    """Write it durably, and return what it has replaced. Raises UnwritableError, ConfigError."""
-    history = KeptConfigurations(state) if state else None
-    earlier = undoable(state)
-    replaced: dict[Path, str | None] = {}
+def carry_out(plan: Plan, state: Path | None, by: str, now: float) -> Written:
+    """Write all of it durably, or nothing. Raises UnwritableError, ConfigError."""
     for write in plan.writes:
         if not write.paths:
             raise UnwritableError("there is no file to write to, and no state folder")
+        write.text(write.paths[0])  # what cannot be used is told before anything is written
+    history = KeptConfigurations(state) if state else None
+    written = Written({}, undoable(state))
+    for write in plan.writes:
         for path in write.paths:
-            text = write.text(path)
-            before = replaced | {path: present(path)}
-            if history:
-                history.write([Kept(now, by, plan.keys, before), *earlier])
             try:
+                text, before = write.text(path), present(path)
+                if text == before:
+                    break
+                if history:
+                    replaced = written.replaced | {path: before}
+                    history.write([Kept(now, by, plan.keys, replaced), *written.earlier])
                 _put(path, text)
             except OSError as error:
                 if error.errno in NOT_OURS_TO_WRITE and path != write.paths[-1]:
                     continue
-                restore(replaced)
-                if history:
-                    history.write(earlier)
+                take_back(written, state)
                 problem = error.strerror or error
                 raise UnwritableError(f"{path}: cannot be written: {problem}") from error
-            replaced = before
+            except ConfigError:
+                take_back(written, state)
+                raise
+            written.replaced[path] = before
             break
-    return replaced
+    return written
 
 
-def take_back(replaced: Texts, state: Path | None) -> None:
-    """Put back what the last change has replaced, as if it had not been. Raises UnwritableError."""
-    restore(replaced)
-    if state:
-        history = KeptConfigurations(state)
-        history.write(history.read()[1:])
-
-
-def restore(texts: Texts) -> None:
-    """Put back what a change has replaced. Raises UnwritableError."""
-    for path, text in texts.items():
+def take_back(written: Written, state: Path | None) -> None:
+    """Put back what a change has replaced, as if it had not been. Raises UnwritableError."""
+    for path, text in written.replaced.items():
         try:
             _put(path, text)
         except OSError as error:
             problem = error.strerror or error
             raise UnwritableError(f"{path}: cannot be put back: {problem}") from error
+    if state:
+        KeptConfigurations(state).write(written.earlier)
 
 
 def _put(path: Path, text: str | None) -> None:
@@ -209,14 +220,21 @@ def _put(path: Path, text: str | None) -> None:
         remove(path)
     else:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(path, text)
+        write_private(path, text.encode("utf-8", "surrogateescape"))
 
 
 def present(path: Path) -> str | None:
-    """What is in it; None: it is not there. Raises ConfigError."""
-    if not path.exists():
-        return None
+    """What is in it, also what is no UTF-8; None: it is not there. Raises ConfigError."""
     try:
-        return read_text(path)
-    except Unreadable as error:
-        raise ConfigError(str(path), str(error)) from error
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(str(path), "is no file")
+            return file.read(LONGEST).decode("utf-8", "surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read: {error.strerror}") from error
+
+
+def _without_waiting(path: str | Path, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)

@@ -11,7 +11,7 @@ from ruuvi_host.config import store
 from ruuvi_host.config.extra_files import delete_file, write_file
 from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import HOST_BY_NAME
-from ruuvi_host.config.kept import API, UNDO, Kept, Texts
+from ruuvi_host.config.kept import API, UNDO, Kept
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.posted import fixed
 from ruuvi_host.config.sources import Sources
@@ -78,21 +78,21 @@ class Changes:
         if not plan.writes and not _is_behind(before.sources, plan):
             return _told(plan, before, before)
         try:
-            replaced = await asyncio.to_thread(store.carry_out, plan, state, by, self._now())
+            written = await asyncio.to_thread(store.carry_out, plan, state, by, self._now())
         except UnwritableError as error:
             raise SaveError(str(error)) from error
         try:
             await self._configuration.renew()
         except ConfigError:
-            await asyncio.to_thread(self._take_back, replaced, state)
+            await asyncio.to_thread(self._take_back, written, state)
             raise
-        written = [str(path) for path in replaced if path.exists()]
-        return _told(plan, before, self._configuration.loaded, ", ".join(written))
+        paths = [str(path) for path in written.replaced if path.exists()]
+        return _told(plan, before, self._configuration.loaded, ", ".join(paths))
 
-    def _take_back(self, replaced: Texts, state: Path | None) -> None:
+    def _take_back(self, written: store.Written, state: Path | None) -> None:
         """Raises SaveError when the fault is not in the change: without it, it is the same."""
         try:
-            store.take_back(replaced, state)
+            store.take_back(written, state)
             self._configuration.try_to_read()
         except UnwritableError as error:
             raise SaveError(str(error)) from error

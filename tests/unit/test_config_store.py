@@ -207,8 +207,8 @@ def test_a_change_that_is_taken_back_leaves_nothing(house: House) -> None:
     house.with_gateway(SERVER)
     text = house.gateway.read_text()
     plan = store.plan_post(house.load().sources, {"coordinates": "2,2"}, "")
-    replaced = store.carry_out(plan, house.state, API, 0.0)
-    store.take_back(replaced, house.state)
+    written = store.carry_out(plan, house.state, API, 0.0)
+    store.take_back(written, house.state)
     assert house.gateway.read_text() == text
     assert store.undoable(house.state) == []
 
@@ -270,3 +270,39 @@ def test_what_is_said_of_sensors_lies_on_top_of_the_users_words(house: House) ->
     sensors = house.load().config.sensors
     said = {sensor.name: sensor.temperature_offset for sensor in sensors}
     assert said == {"Kitchen": 1.0, "Cellar": 0.0}
+
+
+def test_all_of_a_change_or_nothing(house: House) -> None:
+    house.with_gateway(SERVER)
+    before = house.gateway.read_text()
+    post = store.plan_post(house.load().sources, {"coordinates": "2,2"}, "")
+    for bad in ([("max_sensors", "0")], [("log.level", "x")]):
+        host = store.plan_host(house.load().sources, bad)
+        with pytest.raises(ConfigError):
+            store.carry_out(store.Plan([*post.writes, *host.writes]), house.state, API, 0.0)
+    full = store.Write((house.etc / "no" / "room",), lambda _: "x")
+    (house.etc / "no").touch()
+    with pytest.raises(UnwritableError):
+        store.carry_out(store.Plan([*post.writes, full]), house.state, API, 0.0)
+    assert house.gateway.read_text() == before
+    assert not house.own.exists()
+    assert store.undoable(house.state) == []
+
+
+def test_what_is_no_utf8_comes_back_as_it_was(house: House) -> None:
+    house.with_gateway(SERVER)
+    certificate = house.etc / "http_srv_cert"
+    certificate.write_bytes(b"\xef\xbb\xbf# \xe4\r\n")
+    plan = store.Plan([store.Write((certificate,), lambda _: "new")])
+    store.carry_out(plan, house.state, API, 0.0)
+    assert certificate.read_text() == "new"
+    house.undo()
+    assert certificate.read_bytes() == b"\xef\xbb\xbf# \xe4\r\n"
+
+
+def test_the_same_again_is_not_written(house: House) -> None:
+    house.with_own("max_sensors = 7\n")
+    before = house.own.stat()
+    set_host(house, ("max_sensors", "7"))
+    assert house.own.stat() == before
+    assert store.undoable(house.state) == []
