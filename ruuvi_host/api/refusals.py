@@ -65,6 +65,7 @@ def challenge_of(visit: Visit, now: float) -> dict[str, str]:
     """The header lines of a new challenge for a login."""
     made = visit.admission.challenges.make(visit.asked.address, now)
     visit.given_session = made.session
+    visit.agreed.hand_on(visit.asked.address, frozenset(visit.asked.sessions), made.session)
     return {
         "WWW-Authenticate": (
             f'x-ruuvi-interactive realm="{visit.access.realm}" challenge="{made.text}" '

@@ -473,6 +473,17 @@ def test_keys_are_of_a_session_else_of_an_address() -> None:
     assert agreed.find(ONE, frozenset("A"), 1800.0) is None
 
 
+def test_a_key_follows_a_client_to_its_next_session() -> None:
+    agreed = AgreedKeys()
+    agreed.add(b"a", ONE, frozenset({"A1"}), 0.0)
+    agreed.add(b"b", ONE, frozenset({"B1"}), 0.0)
+    agreed.hand_on(ONE, frozenset({"A1"}), "A2")
+    agreed.hand_on(OTHER, frozenset({"A1"}), "C")
+    assert agreed.find(ONE, frozenset({"A2"}), 1.0) == b"a"
+    assert agreed.find(ONE, frozenset({"A1"}), 1.0) == b"a"
+    assert agreed.find(ONE, frozenset({"C"}), 1.0) == b"b"
+
+
 def test_sixteen_keys_and_a_flood_ends_its_own() -> None:
     agreed = AgreedKeys()
     agreed.add(b"mine", ONE, frozenset("A"), 0.0)

@@ -1,7 +1,7 @@
 """The keys that clients have agreed with us: one for each session, else for each address."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MOST = 16
 LASTS = 1800.0
@@ -36,6 +36,15 @@ class AgreedKeys:
             [(busiest, _)] = Counter(each.address for each in self._agreed).most_common(1)
             self._agreed.remove(next(e for e in self._agreed if e.address == busiest))
         self._agreed.append(_Agreed(address, sessions, key, now + LASTS))
+
+    def hand_on(self, address: str, sessions: frozenset[str], session: str) -> None:
+        """The key of one of these sessions is that of this one, too: the client gets its name."""
+        self._agreed = [
+            replace(each, sessions=each.sessions & sessions | {session})
+            if each.address == address and each.sessions & sessions
+            else each
+            for each in self._agreed
+        ]
 
     def find(self, address: str, sessions: frozenset[str], now: float) -> bytes | None:
         """The key of one of these sessions; else the newest of this address."""
