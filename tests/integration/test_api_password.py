@@ -178,18 +178,6 @@ def test_a_running_host_takes_them_up(running: tuple[Path, Program, str]) -> Non
     assert "secret" not in status + str(program)
 
 
-def test_curl_with_digest(running: tuple[Path, Program, str]) -> None:
-    folder, program, url = running
-    before = len([line for line in program.err if "configuration read again" in line])
-    changed(folder, "password", "--user", "me", "--type", "digest", given="secret 123")
-    program.wait_for("configuration read again", before + 1)
-    for user, expected in (("me:secret 123", "200"), ("me:other", "401")):
-        curl = ("curl", "-s", "-o", os.devnull, "-w", "%{http_code}", "--digest", "-u", user)
-        for target in ("history", "history?time=1&decode=false"):
-            ran = subprocess.run([*curl, url + target], capture_output=True, text=True)
-            assert ran.stdout == expected
-
-
 def test_who_guesses_at_many_connections_at_once_waits_alone(
     running: tuple[Path, Program, str],
 ) -> None:
