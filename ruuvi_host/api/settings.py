@@ -1,6 +1,7 @@
 """POST /ruuvi.json: changes the configuration."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -16,12 +17,15 @@ from ruuvi_host.logs import printable
 
 log = logging.getLogger(__name__)
 
-CHANGED, FIXED, ENDS_ACCESS = (
+CHANGED, FIXED, ENDS_ACCESS, WARNING = (
     "Ruuvi-Host-Changed",
     "Ruuvi-Host-Fixed",
     "Ruuvi-Host-Ends-Access",
+    "Ruuvi-Host-Warning",
 )
 """What a gateway does not tell stands in the header, as its clients know the body `{}`."""
+LONGEST = 2000
+"""Characters of one field. All keys together have fewer."""
 
 
 async def post_ruuvi_json(request: Request, door: Door) -> Response:
@@ -47,17 +51,23 @@ async def changed(request: Request, door: Door, document: dict[str, Any]) -> Res
     if change.changed:
         keys = ", ".join(sorted(change.changed))
         log.info("%s %s has changed %s", request.method, request.url.path, keys)
-    return answer(200, DONE, extra=told(change))
+    warnings = [str(p) for p in door.loaded.problems if p.key in change.changed]
+    return answer(200, DONE, extra=told(change, warnings))
 
 
-def told(change: Change) -> dict[str, str]:
-    """The header fields that say what became of it."""
+def told(change: Change, warnings: Sequence[str] = ()) -> dict[str, str]:
+    """The header fields that say what became of it. warnings: about what has changed."""
     fields = {
         CHANGED: ", ".join(sorted(change.changed)),
         FIXED: ", ".join(sorted(change.fixed or ())),
         ENDS_ACCESS: "true" if ends_access(change) else "",
+        WARNING: "; ".join(warnings),
     }
-    return {name: printable(value) for name, value in fields.items() if value}
+    return {name: _for_a_header(value) for name, value in fields.items() if value}
+
+
+def _for_a_header(text: str) -> str:
+    return printable(text, LONGEST).encode("ascii", "backslashreplace").decode("ascii")
 
 
 def ends_access(change: Change) -> bool:

@@ -143,14 +143,35 @@ def test_aioruuvigateway_with_a_wrong_key(live: Live) -> None:
 
 
 def test_aioruuvigateway_without_timestamps(live: Live) -> None:
-    """It cannot work, on a gateway neither: it is what docs and warnings say."""
-    live.post(ntp_use=False)
+    """It cannot work, on a gateway neither, and that is said where it is set."""
+    answer = httpx.post(live.url("/ruuvi.json"), json={"ntp_use": False}, headers=bearer(WRITE))
+    assert answer.json() == {}
+    assert "Home Assistant" in answer.headers["Ruuvi-Host-Warning"]
     try:
         with pytest.raises(CannotConnect):
             history(live, READ)
     finally:
         live.post(ntp_use=True)
         wait_for_tags(live)
+
+
+def test_much_is_changed_at_once(live: Live) -> None:
+    """The answer tells each key in its header."""
+    scan = [f"scan_{name}" for name in ("coded_phy", "2mbit_phy", "channel_37", "channel_38")]
+    address = "http://sö.example/"
+    keys = dict.fromkeys(scan, False) | {"http_stat_url": address, "company_id": 5}
+    more = {
+        "coordinates": "60.1,24.9",
+        "mqtt_server": "broker",
+        "scan_filter_list": ["00:" * 5 + "01"],
+    }
+    before = httpx.get(live.url("/ruuvi.json"), headers=bearer(READ)).text
+    answer = httpx.post(live.url("/ruuvi.json"), json=keys | more, headers=bearer(WRITE))
+    assert answer.status_code == 200
+    assert {"company_id", *more} <= set(answer.headers["Ruuvi-Host-Changed"].split(", "))
+    assert httpx.post(live.url("/ruuvi.json"), content=before, headers=bearer(WRITE)).is_success
+    assert httpx.get(live.url("/ruuvi.json"), headers=bearer(READ)).text == before
+    wait_for_tags(live)
 
 
 # -- ruuvi-gateway-client, which logs in with user and password

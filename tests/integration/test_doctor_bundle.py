@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from zipfile import ZipFile
 
+import httpx
 import pytest
-from programs import Program, ruuvi_host, simulated
+from programs import PATIENCE, Program, ruuvi_host, simulated
 
 from ruuvi_host.capture.pcapng import Reader
 
@@ -97,3 +99,30 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     with doctor("/dev/nothing", tmp_path / "state", tmp_path / name) as asked:
         assert asked.wait() == 2
     assert not asked.out
+
+
+def test_the_page_gets_it_too(tmp_path: Path) -> None:
+    """With the reading-and-writing key only."""
+    keys = ["lan_auth_api_key=planted-reading-key", "lan_auth_api_key_rw=planted-writing-key"]
+    settings = [part for key in [*keys, "api.listen=127.0.0.1:0"] for part in ("--set", key)]
+    options = ["--simulate", "--url", NOWHERE, "--state-dir", str(tmp_path / "state"), *settings]
+    with ruuvi_host("run", *options, *OPTIONS) as host:
+        url = host.wait_for(r"local API: (http://\S+/)")[1]
+        host.wait_for("coprocessor configured")
+        for key, status in (("reading", 401), ("writing", 200)):
+            headers = {"Authorization": f"Bearer planted-{key}-key"}
+            answer = httpx.get(f"{url}host/bundle", headers=headers, timeout=PATIENCE)
+            assert answer.status_code == status
+        assert host.stop() == 0
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert re.fullmatch(
+        r'attachment; filename="ruuvi-host-report-\d{8}-\d{6}\.zip"',
+        answer.headers["Content-Disposition"],
+    )
+    bundle = tmp_path / "report.zip"
+    bundle.touch(0o600)
+    bundle.write_bytes(answer.content)
+    inside = files(bundle)
+    assert {"configuration.json", "log.txt", "status.json"} < set(inside)
+    assert b"planted" not in b"".join(inside.values())
+    assert "only `ruuvi-host doctor --bundle` has it" in inside["README.txt"].decode()
