@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from firmware_protocol.messages import SetAll
+from firmware_protocol.messages import SetAll, address_text
 from ruuvi_host.config.addresses import basic_authorization, check_url, split_user
 from ruuvi_host.config.advice import advise
 from ruuvi_host.config.api import ApiSettings, parse_listen, parse_names, parse_proxies
@@ -14,6 +14,7 @@ from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.host_values import HostValues
 from ruuvi_host.config.model import Config, FilterSettings, Profile
 from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.sensor_tables import SENSORS
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.config.spool import MIB, SpoolSettings, Sync
 from ruuvi_host.config.targets import (
@@ -73,6 +74,7 @@ def build(sources: Sources) -> Config:
         api=_api(host, problems),
         sensors=tuple(host.sensors.made(problems)),
     )
+    _check_that_they_pass(config, sources)
     faults = tuple(str(p) for p in problems.found if p.severity is Severity.FAULT)
     return replace(config, faults=faults)
 
@@ -168,6 +170,20 @@ def _filter(gateway: GatewayConfig, problems: Problems) -> FilterSettings:
         why = "only those listed pass, and the list is empty"
         add(name, why, "nothing is filtered", harmless=True)
     return FilterSettings(frozenset(addresses), allow, closed)
+
+
+def _check_that_they_pass(config: Config, sources: Sources) -> None:
+    """A sensor that the filter drops is silent for ever, and looks as if it were out of range."""
+    given = config.filter
+    for sensor in config.sensors:
+        listed = sensor.address in given.addresses
+        passes = not given.closed and (not given.addresses or listed == given.allow)
+        if sensor.silent_after and not passes:
+            where = f"{SENSORS}.{address_text(sensor.address)}"
+            why = "does not pass scan_filter_list, so it will be told as silent"
+            table = sources.host.sensors.found[address_text(sensor.address)]
+            instead = "let it pass, or set its silent_minutes to 0"
+            sources.problems.add(where, why, instead, source=table.source)
 
 
 class _Targets:

@@ -108,6 +108,31 @@ def test_a_key_that_cannot_be_one_is_not_repeated(tmp_path: Path, key: str) -> N
     assert problem == "sensors.CB:B8:33:4C:88:4F.key: must be a text"
 
 
+@pytest.mark.parametrize(
+    ("keys", "passes"),
+    [
+        ("", True),
+        ("scan_filter_list = ['CB:B8:33:4C:88:4F']\nscan_filter_allow_listed = true", True),
+        ("scan_filter_list = ['CB:B8:33:4C:88:4F']", False),
+        ("scan_filter_list = ['00:00:00:00:00:01']\nscan_filter_allow_listed = true", False),
+        ("scan_filter_list = ['00:00:00:00:00:01']", True),
+    ],
+)
+def test_one_that_cannot_be_heard_is_told_of(tmp_path: Path, keys: str, passes: bool) -> None:
+    found = loaded(f"{TABLE}[gateway]\n{keys}\n", tmp_path)
+    if passes:
+        assert found.problems == []
+    else:
+        [problem] = found.problems
+        assert problem.severity is Severity.WARNING
+        assert str(problem).startswith(
+            "sensors.CB:B8:33:4C:88:4F: does not pass scan_filter_list, so it will be told as silen"
+        )
+        assert problem.source == str(tmp_path / "ruuvi-host.toml")
+    unwatched = loaded(f"{TABLE}silent_minutes = 0\n[gateway]\n{keys}\n", tmp_path)
+    assert unwatched.problems == []
+
+
 def test_others_who_can_read_a_key_are_told_of(tmp_path: Path) -> None:
     path = tmp_path / "ruuvi-host.toml"
     for key, count in ((f'key = "{KEY}"', 1), ('name = "Sauna"', 0)):

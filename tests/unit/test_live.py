@@ -9,6 +9,8 @@ from rich.console import Console
 
 from firmware_protocol.messages import AdvRprt2
 from ruuvi_host.cli.live import picture
+from ruuvi_host.config.sensors import SensorSettings
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.intake.sensors import Sensors
 from ruuvi_host.simulator.kinds import KINDS, advert
 from ruuvi_host.simulator.tags import Tag
@@ -37,6 +39,14 @@ def shown(
     console = Console(file=output, width=width, height=height)
     console.print(picture(console, sensors, 5.0, deque(log)), end="")
     return [line.rstrip() for line in output.getvalue().split("\n")]
+
+
+def test_a_name_that_a_person_gave_stands_beside_the_address() -> None:
+    known = Readings([SensorSettings(bytes(6), "Sauna [red]", temperature_offset=200.0)])
+    sensors = Sensors(known)
+    sensors.receive(report(sent("5"), 0), 0.0)
+    _, row, _ = shown(sensors)
+    assert row.startswith("00:00:00:00:00:00 Sauna [red]  221.")
 
 
 @pytest.mark.parametrize(
