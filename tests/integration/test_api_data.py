@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from api_cases import DEVICE_ID, MAC, NOW, Answer, ask
 from api_host import ApiHost, Wanted, advertisements, api_host
@@ -131,3 +132,17 @@ def test_as_many_sensors_as_the_table_holds(play: Any) -> None:
         assert list(tags) == macs[:49:-1]
 
     play(test, OPEN, ("max_sensors", "250"))
+
+
+def test_very_many_sensors_over_a_real_connection(play: Any) -> None:
+    async def test(asking: Asking) -> None:
+        macs = [f"AA:BB:CC:00:{number // 256:02X}:{number % 256:02X}" for number in range(3000)]
+        asking.host.table.put(advertisements({**TAG, "mac": mac} for mac in macs))
+        address = "http://{}:{}/history".format(*asking.host.address)
+        async with httpx.AsyncClient() as client:
+            for _ in range(2):  # over one connection
+                tags = (await client.get(address)).json()["data"]["tags"]
+                assert list(tags) == macs[::-1]
+                assert (await client.head(address)).content == b""
+
+    play(test, OPEN, ("max_sensors", "3000"))
