@@ -3,12 +3,17 @@
 Each failure is a ConfigError with the option of the command line.
 """
 
+import os
 import ssl
+import stat
 from pathlib import Path
 from typing import NoReturn
 
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.receiver.settings import Settings
+
+LARGEST = 1 << 20
+"""Bytes of a file. A chain of certificates has some thousand."""
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -42,8 +47,17 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 def _expect(option: str, path: Path, mark: bytes, what: str) -> None:
     try:
-        content = path.read_bytes()
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(option, f"{path} is no file")
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise ConfigError(option, f"cannot read {path}: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise ConfigError(option, f"{path} is larger than {LARGEST} bytes")
     if mark not in content:
         raise ConfigError(option, f"{path} holds no {what} in PEM form")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a named pipe would wait for its writer

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -15,6 +16,7 @@ import trustme
 
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.receiver import Receiver, Result, Settings, Signature, app, sign
+from ruuvi_host.receiver.tls import LARGEST
 
 KEY = b"40:98:A7:78:58:1A:E1:38"
 SETTINGS = Settings(keys=(KEY,))
@@ -502,6 +504,9 @@ def test_a_key_of_another_certificate(tls: Settings, authority: trustme.CA) -> N
 def test_files_of_tls_that_cannot_be_used(tls: Settings, tmp_path: Path) -> None:
     missing, junk = tmp_path / "missing.pem", tmp_path / "junk.pem"
     junk.write_text("junk")
+    pipe, large = tmp_path / "pipe", tmp_path / "large.pem"
+    os.mkfifo(pipe)
+    large.write_bytes(b"-----BEGIN CERTIFICATE-----" + bytes(LARGEST))
     cases = [
         (replace(tls, tls_cert=None), "--tls-key: needs --tls-cert, too"),
         (replace(tls, tls_cert=missing), f"--tls-cert: cannot read {missing}: No such file"),
@@ -510,6 +515,9 @@ def test_files_of_tls_that_cannot_be_used(tls: Settings, tmp_path: Path) -> None
         (replace(tls, tls_cert=junk), f"--tls-cert: {junk} holds no certificate in PEM form"),
         (replace(tls, tls_key=junk), f"--tls-key: {junk} holds no private key in PEM form"),
         (replace(tls, tls_key=None), f"--tls-cert: {tls.tls_cert} holds no private key"),
+        (replace(tls, tls_cert=pipe), f"--tls-cert: {pipe} is no file"),
+        (replace(tls, tls_key=Path("/dev/zero")), "--tls-key: /dev/zero is no file"),
+        (replace(tls, tls_cert=large), f"--tls-cert: {large} is larger than {LARGEST} bytes"),
     ]
     for settings, sentence in cases:
         assert str(refused_settings(settings)).startswith(sentence)
