@@ -36,7 +36,7 @@ STATE = click.option(
 )
 
 
-def read_sources(config_file: Path, state_dir: Path | None) -> Sources:
+def read_sources(config_file: Path | None, state_dir: Path | None) -> Sources:
     """The present configuration, whatever is wrong with it."""
     from ruuvi_host.config.sources import Sources
 

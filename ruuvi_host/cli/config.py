@@ -172,9 +172,16 @@ def import_command(file: Path, config_file: Path, state_dir: Path | None) -> Non
 @command.command()
 @click.argument("number", type=click.IntRange(min=1), default=1)
 @click.option("--list", "as_list", is_flag=True, help="Show what there is a way back from.")
-@CONFIG
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    envvar="RUUVI_HOST_CONFIG",
+    type=click.Path(path_type=Path),
+    help="As for `run`, if that has one. [default: $RUUVI_HOST_CONFIG]",
+)
 @STATE
-def undo(number: int, as_list: bool, config_file: Path, state_dir: Path | None) -> None:
+def undo(number: int, as_list: bool, config_file: Path | None, state_dir: Path | None) -> None:
     """Go back to the configuration before the last change, or before change NUMBER of --list.
 
     The last five changes by the local API, `config set`, `config import` and `config undo` itself
@@ -183,13 +190,14 @@ def undo(number: int, as_list: bool, config_file: Path, state_dir: Path | None) 
     """
     from ruuvi_host.config import store
     from ruuvi_host.config.kept import UNDO
+    from ruuvi_host.logs import printable
 
-    state = read_sources(config_file, state_dir).state
+    sources = read_sources(config_file, state_dir)
     if as_list:
-        for place, change in enumerate(store.undoable(state), 1):
-            click.echo(f"{place}  {_when(change)}  {change.by:<4}  {', '.join(change.keys)}")
+        for place, change in enumerate(store.undoable(sources.state), 1):
+            click.echo(f"{place}  {_when(change)}  {printable(change.by):<4}  {_what(change)}")
         return
-    carry_out(store.plan_undo(state, number), UNDO, state)
+    carry_out(store.plan_undo(sources, number), UNDO, sources.state)
     click.echo("A running ruuvi-host takes it after SIGHUP.", err=True)
 
 
@@ -205,7 +213,13 @@ def _tell_of_changes(sources: Sources) -> None:
         if change.by == API:
             what = f"the last change was by the local API, {_when(change)}"
             back = "back: `ruuvi-host config undo`"
-            click.echo(f"{what}: {', '.join(change.keys)} ({back})", err=True)
+            click.echo(f"{what}: {_what(change)} ({back})", err=True)
+
+
+def _what(change: Kept) -> str:
+    from ruuvi_host.logs import printable
+
+    return printable(", ".join(change.keys))
 
 
 def _when(change: Kept) -> str:

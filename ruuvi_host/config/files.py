@@ -119,12 +119,12 @@ def write_private(path: Path, text: str | bytes) -> None:
     """Replace `path` in one step, for its owner alone, so that a power cut leaves the old file or
     the new one. Raises OSError; the file is then as it was.
 
-    A symbolic link is followed, so that a file kept elsewhere stays there; but root does not follow
-    that of another user, who could have any file replaced.
+    A symbolic link is followed, so that a file kept elsewhere stays there; but see `is_trap`.
     """
-    if path.is_symlink() and os.geteuid() == 0 and path.lstat().st_uid != 0:
-        raise OSError(errno.ELOOP, "it is a symbolic link of another user")
-    path = Path(os.path.realpath(path))
+    if not is_trap(path):
+        path = Path(os.path.realpath(path))
+    elif path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link in a folder of another user")
     if path.exists() and not path.is_file():  # /dev/stdout, or a pipe, must not become a file
         raise OSError(errno.EINVAL, "it is not a file")
     try:
@@ -148,6 +148,14 @@ def write_private(path: Path, text: str | bytes) -> None:
             temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def is_trap(path: Path) -> bool:
+    """Must a symbolic link of this name not be followed? We are root, and its folder belongs to
+    somebody who could have us read and replace any file by it."""
+    with suppress(OSError):
+        return os.geteuid() == 0 and path.parent.stat().st_uid != 0
+    return False
 
 
 def remove(path: Path) -> None:

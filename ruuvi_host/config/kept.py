@@ -19,6 +19,8 @@ MOST_KEPT = 5
 _FILE = "configurations.json"
 _LONGEST = 64 << 20
 """Bytes. Each may have two configurations of 256 KiB, and certificates, all of it escaped."""
+_LAST = 253e9
+"""UTC of the year 9987: what can be shown."""
 _UNUSABLE = (OSError, ValueError, TypeError, KeyError, RecursionError)
 
 API, CLI, UNDO = "api", "cli", "undo"
@@ -84,4 +86,7 @@ def _kept(document: Any) -> Kept:
     if not all(text is None or isinstance(text, str) for text in files.values()):
         raise TypeError("a file is no text")
     keys = tuple(str(key) for key in document["keys"])
-    return Kept(float(document["at"]), str(document["by"]), keys, files)
+    at = float(document["at"])
+    if not 0 <= at <= _LAST:
+        raise ValueError("no time")
+    return Kept(at, str(document["by"]), keys, files)

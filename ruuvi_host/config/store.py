@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 from ruuvi_host.config.arrays import ARRAYS
 from ruuvi_host.config.bounds import MAX_TEXT
 from ruuvi_host.config.edit import host_keys_of, host_text
+from ruuvi_host.config.file_places import FILE_NAMES
 from ruuvi_host.config.files import (
     GATEWAY_FILE,
     HOST_FILE,
     Unreadable,
     gateway_text,
+    is_trap,
     parse_json,
     read_text,
     remove,
@@ -144,15 +147,18 @@ def plan_host(sources: Sources, pairs: Sequence[tuple[str, str]]) -> Plan:
     return Plan((Write(paths, text),), tuple(keys), tuple(keys))
 
 
-def plan_undo(state: Path | None, number: int = 1) -> Plan:
+def plan_undo(sources: Sources, number: int = 1) -> Plan:
     """Back to the configuration before the `number`th change. Raises ConfigError."""
-    changes = undoable(state)
+    changes = undoable(sources.state)
     if not 1 <= number <= len(changes):
         there = f"there are {len(changes)}" if changes else "there is none"
         raise ConfigError("undo", f"no earlier configuration of that number is kept: {there}")
     texts: dict[Path, str | None] = {}
     for change in changes[:number]:
         texts |= change.before
+    # The state may belong to another user, who must not have root write anywhere else.
+    for path in texts.keys() - _places(sources):
+        raise ConfigError("undo", f"{path}, which was changed, is no file of this configuration")
     writes = [
         Write((path,), lambda _, text=text: text)  # type: ignore[misc]
         for path, text in texts.items()
@@ -162,11 +168,32 @@ def plan_undo(state: Path | None, number: int = 1) -> Plan:
     return Plan(writes, tuple(keys), tuple(keys))
 
 
+def _places(sources: Sources) -> set[Path]:
+    """All files that a change may have written."""
+    of_users = (sources.gateway_path, sources.hidden_path, sources.host_path)
+    folders = {path.parent for path in of_users if path}
+    if sources.state:
+        folders.add(sources.state)
+    names = {folder / name for folder in folders for name in (GATEWAY_FILE, HOST_FILE)}
+    beside = {
+        folder / f"{name}{suffix}"
+        for folder in sources.places.reading
+        for name in FILE_NAMES
+        for suffix in ("", ".pem")
+    }
+    return {_absolute(path) for path in (*of_users, *names, *beside) if path}
+
+
+def _absolute(path: Path) -> Path:
+    """As it is kept: who goes back may be in another folder."""
+    return Path(os.path.abspath(path))
+
+
 def undoable(state: Path | None) -> list[Kept]:
     """The changes that there is a way back from, the newest first."""
     kept = KeptConfigurations(state).read() if state else []
     # One that was interrupted, or that could not be taken up, has changed nothing.
-    while kept and all(present(path) == text for path, text in kept[0].before.items()):
+    while kept and all(_has(path, text) for path, text in kept[0].before.items()):
         kept.pop(0)
     return kept
 
@@ -180,9 +207,10 @@ def carry_out(plan: Plan, state: Path | None, by: str, now: float) -> Written:
     history = KeptConfigurations(state) if state else None
     written = Written({}, undoable(state))
     for write in plan.writes:
-        for path in write.paths:
+        for place in write.paths:
+            path = _absolute(place)
             try:
-                text, before = write.text(path), present(path)
+                text, before = write.text(place), _read(path)
                 if text == before:
                     break
                 if history:
@@ -190,7 +218,7 @@ def carry_out(plan: Plan, state: Path | None, by: str, now: float) -> Written:
                     history.write([Kept(now, by, plan.keys, replaced), *written.earlier])
                 _put(path, text)
             except OSError as error:
-                if error.errno in NOT_OURS_TO_WRITE and path != write.paths[-1]:
+                if error.errno in NOT_OURS_TO_WRITE and place != write.paths[-1]:
                     continue
                 take_back(written, state)
                 problem = error.strerror or error
@@ -226,15 +254,28 @@ def _put(path: Path, text: str | None) -> None:
 def present(path: Path) -> str | None:
     """What is in it, also what is no UTF-8; None: it is not there. Raises ConfigError."""
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(str(path), "is no file")
-            return file.read(LONGEST).decode("utf-8", "surrogateescape")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        return _read(path)
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror}") from error
 
 
-def _without_waiting(path: str | Path, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+def _has(path: Path, text: str | None) -> bool:
+    with suppress(OSError):
+        return _read(path) == text
+    return False
+
+
+def _read(path: Path) -> str | None:
+    """Raises OSError."""
+
+    def opener(name: str, flags: int) -> int:
+        not_followed = os.O_NOFOLLOW if is_trap(path) else 0
+        return os.open(name, flags | not_followed | os.O_NONBLOCK | os.O_NOCTTY)
+
+    try:
+        with open(path, "rb", opener=opener) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "it is not a file")
+            return file.read(LONGEST).decode("utf-8", "surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return None

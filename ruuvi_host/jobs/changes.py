@@ -60,7 +60,7 @@ class Changes:
         return await asyncio.to_thread(store.undoable, self._configuration.loaded.sources.state)
 
     async def undo(self) -> Change:
-        return await self._do(lambda sources: store.plan_undo(sources.state), UNDO)
+        return await self._do(store.plan_undo, UNDO)
 
     async def write_file(self, name: str, content: bytes) -> None:
         await self._change_file(name, partial(write_file, name=name, content=content))

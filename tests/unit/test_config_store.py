@@ -52,7 +52,7 @@ class House:
         return plan
 
     def undo(self, number: int = 1) -> None:
-        store.carry_out(store.plan_undo(self.state, number), self.state, UNDO, 0.0)
+        store.carry_out(store.plan_undo(self.load().sources, number), self.state, UNDO, 0.0)
 
     @property
     def coordinates(self) -> str:
@@ -66,11 +66,11 @@ def house(tmp_path: Path) -> House:
 
 @contextmanager
 def not_to_be_written(path: Path) -> Iterator[None]:
-    """Root may write everywhere, but does not follow the link of another user."""
+    """Root may write everywhere, but follows no link in a folder of another user."""
     if ROOT:
         elsewhere = path.rename(path.with_name("elsewhere"))
         path.symlink_to(elsewhere)
-        os.chown(path, 1234, 1234, follow_symlinks=False)
+        os.chown(path.parent, 1234, 1234)
         yield
     else:
         path.parent.chmod(0o500)
@@ -306,3 +306,44 @@ def test_the_same_again_is_not_written(house: House) -> None:
     set_host(house, ("max_sensors", "7"))
     assert house.own.stat() == before
     assert store.undoable(house.state) == []
+
+
+def test_undo_writes_no_file_of_others(house: House) -> None:
+    """Whoever owns the state must not have root write elsewhere."""
+    house.with_gateway(SERVER).post({"coordinates": "1,1"})
+    kept = house.state / "configurations.json"
+    victim = house.etc / "other.conf"
+    kept.write_text(kept.read_text().replace("gw_cfg.json", "other.conf"))
+    with pytest.raises(ConfigError, match=r"other\.conf.* is no file of this configuration"):
+        house.undo()
+    assert not victim.exists()
+
+
+def test_undo_from_another_folder(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.with_gateway(SERVER)
+    monkeypatch.chdir(house.etc)
+    house.named = Path("gw_cfg.json")
+    house.post({"coordinates": "1,1"})
+    monkeypatch.chdir(house.state)
+    house.named = Path("..", "etc", "gw_cfg.json")
+    house.undo()
+    assert house.coordinates == ""
+
+
+@pytest.mark.skipif(not ROOT, reason="only root is kept from it")
+def test_root_reads_and_writes_nothing_by_a_link_of_another(house: House) -> None:
+    house.post({"coordinates": "1,1"})
+    victim = house.etc / "shadow"
+    victim.write_text("secret")
+    (house.state / "gw_cfg.json").unlink()
+    (house.state / "gw_cfg.json").symlink_to(victim)
+    os.chown(house.state, 1234, 1234)
+    kept = (house.state / "configurations.json").read_text()
+    with pytest.raises(ConfigError, match="cannot be read: Too many levels"):
+        house.undo()
+    assert (house.state / "configurations.json").read_text() == kept
+    plan = store.Plan([store.Write((house.state / "gw_cfg.json",), lambda _: "{}")])
+    with pytest.raises(UnwritableError, match="Too many levels"):
+        store.carry_out(plan, house.state, API, 0.0)
+    assert victim.read_text() == "secret"
+    assert "secret" not in (house.state / "configurations.json").read_text()
