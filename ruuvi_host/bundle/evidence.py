@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ruuvi_host.capture.pcapng import Record
 from ruuvi_host.config.show import Line
+
+if TYPE_CHECKING:
+    from ruuvi_host.capture.pcapng import Record
 
 NAME = "evidence.sock"
 """In the state directory, for its owner alone: what is told over it is not masked."""
@@ -23,7 +25,7 @@ class Evidence:
     """In force, without secrets."""
     log: Sequence[str]
     starts: Mapping[str, Any]
-    records: Sequence[Record]
+    records: "Sequence[Record]"
     """Of SECONDS; empty: nothing came."""
 
     def document(self) -> dict[str, Any]:
@@ -38,6 +40,8 @@ class Evidence:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Evidence":
         """Raises ValueError, TypeError or KeyError when it is none, as of another version."""
+        from ruuvi_host.capture.pcapng import Record
+
         return cls(
             [Line(**line) for line in document["config"]],
             [str(line) for line in document["log"]],

@@ -10,9 +10,7 @@ from firmware_protocol.dialect import Generation
 from firmware_protocol.messages import DeviceId
 from ruuvi_host import __version__
 from ruuvi_host.clock import Clock
-from ruuvi_host.config.extra_files import read_file
 from ruuvi_host.config.file_places import FILE_NAMES
-from ruuvi_host.config.kept import Kept
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.readings import Readings
@@ -30,6 +28,7 @@ from ruuvi_host.relay.status_document import firmware_version, semver
 if TYPE_CHECKING:
     from ruuvi_host.api.door import Change, Identity
     from ruuvi_host.bundle.evidence import Evidence
+    from ruuvi_host.config.kept import Kept
     from ruuvi_host.intake.history import Points
     from ruuvi_host.jobs.changes import Changes
 
@@ -151,6 +150,8 @@ class HostDoor:
         return frozenset(name for name in FILE_NAMES if places.find(name))
 
     async def read_file(self, name: str) -> bytes | None:
+        from ruuvi_host.config.extra_files import read_file
+
         return await asyncio.to_thread(read_file, self.loaded.sources, name)
 
     async def write_file(self, name: str, content: bytes) -> None:
@@ -173,7 +174,7 @@ class HostDoor:
     ) -> "Change":
         return await self._changes.change_together(document, pairs, files, self.identity().mac)
 
-    async def earlier(self) -> Sequence[Kept]:
+    async def earlier(self) -> "Sequence[Kept]":
         return await self._changes.earlier()
 
     async def undo(self) -> "Change":

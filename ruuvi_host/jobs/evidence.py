@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ruuvi_host.bundle.evidence import NAME, SECONDS, Evidence
-from ruuvi_host.capture.memory import Recording
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.show import lines
@@ -19,6 +19,9 @@ from ruuvi_host.lifetime import ended
 from ruuvi_host.logs import RecentLines
 from ruuvi_host.monitoring.socket import PATIENCE, listening
 from ruuvi_host.monitoring.starts import Start
+
+if TYPE_CHECKING:
+    from ruuvi_host.capture.memory import Recording
 
 MOST = 2
 """Who may ask at the same time. The rest is sent away."""
@@ -55,6 +58,8 @@ class Gathering:
 
     async def evidence(self, loaded: Loaded, seconds: float = SECONDS) -> Evidence:
         """After listening to the ports for so many seconds."""
+        from ruuvi_host.capture.memory import Recording  # only a bug report needs it
+
         recording = Recording(self._clock)
         self._recordings.append(recording)
         try:
@@ -98,7 +103,7 @@ class Gathering:
 class _PassingOn:
     """A tap that passes on to another one, and to those who record just now."""
 
-    def __init__(self, number: int, recordings: Sequence[Recording], tap: Tap | None) -> None:
+    def __init__(self, number: int, recordings: "Sequence[Recording]", tap: Tap | None) -> None:
         self._number = number
         self._recordings = recordings
         self._tap = tap
