@@ -229,6 +229,25 @@ def test_a_new_configuration_counts_at_once_and_keeps_what_was_heard(
     assert "the battery is good" not in str(host)
 
 
+def test_the_api_changes_a_name_and_tells_no_key(host: Program, folder: Path) -> None:
+    address = host.wait_for(r"local API: (http://127\.0\.0\.1:\d+/)")[1]
+
+    def ask(change: object = None) -> dict[str, Any]:
+        body = None if change is None else json.dumps(change).encode()
+        with urlopen(f"{address}host/settings", body, timeout=PATIENCE) as answer:
+            document: dict[str, Any] = json.loads(answer.read())
+            return document
+
+    key = "0123456789ABCDEF0123456789abcdef"
+    wish = [[f"sensors.{SAUNA}.name", "Roof"], [f"sensors.{SAUNA}.key", key]]
+    assert set(ask({"host": wish})["changed"]) == {name for name, _ in wish}
+    assert json.loads(status(folder, "--json"))["known_sensors"][0]["name"] == "Roof"
+    assert key in (folder / "ruuvi-host.toml").read_text()
+    shown = ask()
+    assert shown["sensors"][SAUNA]["name"] == "Roof"
+    assert key not in json.dumps(shown) + str(host)
+
+
 # -- listen ---------------------------------------------------------------------------------------
 
 
