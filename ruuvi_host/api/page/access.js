@@ -29,19 +29,29 @@ export function accessSection(parent, page) {
         changed: refresh,
       }),
     );
-    const user = textField(bound(settings, "lan_auth_user", { label: say("user"), autocomplete: "username", value: was === OWN ? saved.lan_auth_user : "" }));
+    const user = textField(
+      bound(settings, "lan_auth_user", {
+        label: say("user"),
+        autocomplete: "username",
+        value: was === OWN ? saved.lan_auth_user : "",
+      }),
+    );
     const password = secretField(bound(settings, "lan_auth_pass", { label: say("password") }));
     user.input.addEventListener("input", () => {
       password.clear();
       refresh();
     });
     const own = element("div", { class: "indented" }, user.element, password.element);
-    const keys = ["lan_auth_api_key", "lan_auth_api_key_rw"].map((key) => keyControl(settings, key));
+    const keys = ["lan_auth_api_key", "lan_auth_api_key_rw"].map((key) =>
+      keyControl(settings, key),
+    );
     const form = element("form", { novalidate: true, "aria-labelledby": "access-title" });
 
     function refresh() {
       visible(own, kind.value === OWN);
-      password.setSaved(was === OWN && user.value === saved.lan_auth_user && settings.secrets.has("lan_auth_pass"));
+      password.setSaved(
+        was === OWN && user.value === saved.lan_auth_user && settings.secrets.has("lan_auth_pass"),
+      );
       for (const key of keys) key.allowed(kind.value !== "lan_auth_allow");
     }
 
@@ -51,7 +61,8 @@ export function accessSection(parent, page) {
         if (user.value.trim() === "") changes.refuse(user, say("mustNotBeEmpty"));
         else if (octets(user.value) > 50) changes.refuse(user, say("tooLong", { n: 50 }));
         else if (user.value.includes(":")) changes.refuse(user, say("userHasColon"));
-        if (password.value === "" && !password.keepsSaved()) changes.refuse(password, say("mustNotBeEmpty"));
+        if (password.value === "" && !password.keepsSaved())
+          changes.refuse(password, say("mustNotBeEmpty"));
         if (password.value !== "" || was !== OWN || user.value !== saved.lan_auth_user) {
           // The gateway reads the three together, and stores only this hash.
           changes.gateway.lan_auth_type = OWN;
@@ -64,7 +75,9 @@ export function accessSection(parent, page) {
     }
 
     function warning() {
-      const isNew = kind.value !== was || (kind.value === OWN && (user.value !== saved.lan_auth_user || password.value !== ""));
+      const isNew =
+        kind.value !== was ||
+        (kind.value === OWN && (user.value !== saved.lan_auth_user || password.value !== ""));
       if (!isNew) return "";
       return say(kind.value === "lan_auth_deny" ? "shutsOut" : "endsSessions");
     }
@@ -83,7 +96,13 @@ export function accessSection(parent, page) {
     fill(
       form,
       element("div", { class: "card" }, kind.element, own),
-      element("div", { class: "card" }, element("h3", {}, say("apiKeys")), element("p", { class: "hint" }, say("apiKeysHint")), keys.map((key) => key.element)),
+      element(
+        "div",
+        { class: "card" },
+        element("h3", {}, say("apiKeys")),
+        element("p", { class: "hint" }, say("apiKeysHint")),
+        keys.map((key) => key.element),
+      ),
       bar.element,
     );
     fill(parent, form);
@@ -98,7 +117,9 @@ export function accessSection(parent, page) {
 
 function keyControl(settings, name) {
   const isSaved = settings.secrets.has(name);
-  const field = secretField(bound(settings, name, { label: say(`${name}_value`), hint: say("keyHint"), isSaved }));
+  const field = secretField(
+    bound(settings, name, { label: say(`${name}_value`), hint: say("keyHint"), isSaved }),
+  );
   const box = checkbox(
     bound(settings, name, {
       label: say(name),

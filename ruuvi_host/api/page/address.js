@@ -38,8 +38,10 @@ export function divided(text) {
 }
 
 // As the field shows it, and as the file has it.
-export const shown = (mark, stored) => (stored === "" || stored.startsWith(mark) ? stored : mark + stored);
-export const stored = (mark, text) => (text.trim().startsWith(mark) ? text.trim().slice(1) : text.trim());
+export const shown = (mark, stored) =>
+  stored === "" || stored.startsWith(mark) ? stored : mark + stored;
+export const stored = (mark, text) =>
+  text.trim().startsWith(mark) ? text.trim().slice(1) : text.trim();
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const NOT_OURS = new Set(["host", "content-length", "transfer-encoding", "connection"]);

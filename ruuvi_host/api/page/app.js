@@ -10,13 +10,32 @@ import { nowSection } from "./now.js";
 import { radioSection } from "./radio.js";
 import { say, setLanguage } from "./text.js";
 
-const SECTIONS = { now: nowSection, data: dataSection, radio: radioSection, access: accessSection, log: logSection };
+const SECTIONS = {
+  now: nowSection,
+  data: dataSection,
+  radio: radioSection,
+  access: accessSection,
+  log: logSection,
+};
 
 setLanguage();
 const name = element("h1", {}, say("thisGateway"));
 const leave = element("button", { type: "button", hidden: true, click: goOut }, say("logOut"));
-const links = new Map(Object.keys(SECTIONS).map((key) => [key, element("a", { href: `#${key}` }, say(`section_${key}`))]));
-const nav = element("nav", { "aria-label": say("sections"), hidden: true }, element("ul", {}, [...links.values()].map((link) => element("li", {}, link))));
+const links = new Map(
+  Object.keys(SECTIONS).map((key) => [
+    key,
+    element("a", { href: `#${key}` }, say(`section_${key}`)),
+  ]),
+);
+const nav = element(
+  "nav",
+  { "aria-label": say("sections"), hidden: true },
+  element(
+    "ul",
+    {},
+    [...links.values()].map((link) => element("li", {}, link)),
+  ),
+);
 const offline = element("p", { class: "offline", role: "status" });
 const main = element("main", { id: "main", tabindex: "-1" });
 document.body.append(
@@ -61,6 +80,7 @@ async function show() {
     else link.removeAttribute("aria-current");
   }
   for (const [each, { node }] of sections) node.hidden = each !== key;
+  scrollTo(0, 0);
   const { shown, place } = sections.get(key);
   try {
     await shown.show();
@@ -74,11 +94,19 @@ function open() {
   sections = new Map(
     Object.entries(SECTIONS).map(([key, make]) => {
       const place = element("div");
-      const node = element("section", { id: `section-${key}`, "aria-labelledby": `${key}-title`, hidden: true }, element("h2", { id: `${key}-title` }, say(`section_${key}`)), place);
+      const node = element(
+        "section",
+        { id: `section-${key}`, "aria-labelledby": `${key}-title`, hidden: true },
+        element("h2", { id: `${key}-title` }, say(`section_${key}`)),
+        place,
+      );
       return [key, { node, place, shown: make(place, page) }];
     }),
   );
-  fill(main, [...sections.values()].map(({ node }) => node));
+  fill(
+    main,
+    [...sections.values()].map(({ node }) => node),
+  );
   nav.hidden = false;
   current = "";
   return show();

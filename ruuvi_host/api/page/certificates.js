@@ -10,7 +10,8 @@ export function certificates(settings, options) {
   const picked = new Map();
   const line = element("p", { class: "hint", "aria-live": "polite" });
   const wrong = element("p", { class: "problem", "aria-live": "polite", id: newId("problem") });
-  const isThere = (name) => (picked.has(name) ? picked.get(name) !== null : settings.files.has(name));
+  const isThere = (name) =>
+    picked.has(name) ? picked.get(name) !== null : settings.files.has(name);
 
   const uploads = options.files.map(([name, what]) => ({
     name,
@@ -40,7 +41,18 @@ export function certificates(settings, options) {
     },
     say(options.files.length > 1 ? "removeBoth" : "removeIt"),
   );
-  const inner = element("div", { class: "indented" }, element("div", { class: "buttons" }, uploads.map((each) => each.element), remove), line, wrong);
+  const inner = element(
+    "div",
+    { class: "indented" },
+    element(
+      "div",
+      { class: "buttons" },
+      uploads.map((each) => each.element),
+      remove,
+    ),
+    line,
+    wrong,
+  );
   const box = checkbox(
     bound(settings, options.key, {
       label: options.label,
@@ -55,7 +67,13 @@ export function certificates(settings, options) {
     for (const each of uploads) each.button.disabled = isThere(each.name);
     remove.disabled = !options.files.some(([name]) => isThere(name));
     const states = uploads.map(({ name, what }) => {
-      const state = picked.has(name) ? (isThere(name) ? "willBeStored" : "willBeRemoved") : isThere(name) ? "isStored" : "isMissing";
+      const state = picked.has(name)
+        ? isThere(name)
+          ? "willBeStored"
+          : "willBeRemoved"
+        : isThere(name)
+          ? "isStored"
+          : "isMissing";
       return say(state, { what });
     });
     put(line, states.join(" "));
@@ -74,7 +92,13 @@ export function certificates(settings, options) {
       for (const [name, text] of picked) changes.putFile(name, text);
       const missing = options.files.filter(([name]) => !isThere(name));
       if (box.checked && missing.length) {
-        changes.refuse({ problem: (text) => put(wrong, text), focus: () => uploads.find((u) => u.name === missing[0][0]).button.focus() }, say("uploadFirst", { what: missing.map(([, what]) => what).join(", ") }));
+        changes.refuse(
+          {
+            problem: (text) => put(wrong, text),
+            focus: () => uploads.find((u) => u.name === missing[0][0]).button.focus(),
+          },
+          say("uploadFirst", { what: missing.map(([, what]) => what).join(", ") }),
+        );
       } else put(wrong, "");
     },
   };
@@ -86,7 +110,8 @@ function unusable(name, text) {
   const isKey = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text);
   if (name.endsWith("_key")) {
     if (!isKey) return "fileNoKey";
-    if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type:.*ENCRYPTED/m.test(text)) return "fileKeyHasPassword";
+    if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type:.*ENCRYPTED/m.test(text))
+      return "fileKeyHasPassword";
     return null;
   }
   return /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(text) ? null : "fileNoCertificate";

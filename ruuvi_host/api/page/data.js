@@ -18,7 +18,13 @@ export function dataSection(parent) {
     const cloudPlace = element("div", { class: "result", "aria-live": "polite" });
     const server = serverForm(settings);
     const statistics = statisticsForm(settings);
-    const times = checkbox(bound(settings, "ntp_use", { label: say("useTimes"), hint: say("useTimesHint"), checked: settings.values.ntp_use }));
+    const times = checkbox(
+      bound(settings, "ntp_use", {
+        label: say("useTimes"),
+        hint: say("useTimesHint"),
+        checked: settings.values.ntp_use,
+      }),
+    );
     const targets = [
       { name: "ruuvi", part: cloud, place: cloudPlace },
       { name: "custom", part: server, place: server.place },
@@ -41,23 +47,23 @@ export function dataSection(parent) {
       return { changes, text: JSON.stringify(changes.body) };
     }
 
-    // Tries those that are on and `due`, one after the other. Returns: are all of them well?
+    // Tries those that are on and `due`, one after the other. Returns what is wrong with them, a line each.
     async function attempt(due) {
-      let good = true;
+      const wrong = [];
       for (const target of targets) {
         const { changes, text } = state(target);
         if (!target.part.isOn || tried.get(target.name) === text || !due(changes)) continue;
         if (changes.problems) {
           changes.first?.focus();
-          return false;
+          return [say("correctFirst")];
         }
         fill(target.place, element("p", {}, say("checking")));
         const verdict = await checked(target.name, changes);
         fill(target.place, element("p", { class: verdict.good ? "good" : "bad" }, verdict.text));
         if (verdict.good) tried.set(target.name, text);
-        else good = false;
+        else wrong.push(`${say(`target_${target.name}`)}: ${verdict.text}`);
       }
-      return good;
+      return wrong;
     }
 
     const bar = saveBar({
@@ -91,7 +97,11 @@ export function dataSection(parent) {
 async function checked(target, changes) {
   const { gateway, files } = changes;
   try {
-    const answer = await ask("host/check", { method: "POST", json: { target, config: gateway, files }, seconds: 60 });
+    const answer = await ask("host/check", {
+      method: "POST",
+      json: { target, config: gateway, files },
+      seconds: 60,
+    });
     if (answer.ok) return { good: true, text: say("checkGood") };
     return { good: false, text: answer.message || say("checkStatus", { status: answer.status }) };
   } catch (error) {

@@ -33,7 +33,10 @@ const SHIFTS = [
   [4, 11, 16, 23],
   [6, 10, 15, 21],
 ];
-const SINES = Array.from({ length: 64 }, (_, i) => Math.floor(Math.abs(Math.sin(i + 1)) * 2 ** 32) >>> 0);
+const SINES = Array.from(
+  { length: 64 },
+  (_, i) => Math.floor(Math.abs(Math.sin(i + 1)) * 2 ** 32) >>> 0,
+);
 
 export function md5(text) {
   const view = padded(text, true);

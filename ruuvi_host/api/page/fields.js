@@ -50,7 +50,12 @@ export function textField(options) {
     : element("input", { ...attributes, type: options.type ?? "text" });
   input.value = options.value ?? "";
   const wrong = complaint(input, hint.ids);
-  const row = element("div", { class: "row" }, options.before && element("span", { class: "before", "aria-hidden": "true" }, options.before), input);
+  const row = element(
+    "div",
+    { class: "row" },
+    options.before && element("span", { class: "before", "aria-hidden": "true" }, options.before),
+    input,
+  );
   const label = element("label", { for: id }, options.label);
   input.addEventListener("input", () => wrong.say(""));
   return {
@@ -88,7 +93,14 @@ export function secretField(options) {
   const field = textField({ autocomplete: "new-password", ...options, type: "password" });
   const eye = element(
     "button",
-    { type: "button", class: "eye", "aria-pressed": "false", "aria-controls": field.input.id, disabled: options.disabled, click: toggle },
+    {
+      type: "button",
+      class: "eye",
+      "aria-pressed": "false",
+      "aria-controls": field.input.id,
+      disabled: options.disabled,
+      click: toggle,
+    },
     say("show"),
   );
   eye.setAttribute("aria-label", say("showThis", { what: options.label }));
@@ -160,11 +172,23 @@ export function radios(options) {
   const lines = options.choices.map(([value, text, more]) => {
     const id = newId("radio");
     const hint = hinted(more);
-    const input = element("input", { type: "radio", id, name, value, disabled: options.disabled, "aria-describedby": hint.ids.join(" ") || null });
+    const input = element("input", {
+      type: "radio",
+      id,
+      name,
+      value,
+      disabled: options.disabled,
+      "aria-describedby": hint.ids.join(" ") || null,
+    });
     input.checked = value === options.value;
     if (options.changed) input.addEventListener("change", () => options.changed(value));
     inputs.push(input);
-    return element("div", { class: "choice" }, element("div", { class: "pair" }, input, element("label", { for: id }, text)), hint.line);
+    return element(
+      "div",
+      { class: "choice" },
+      element("div", { class: "pair" }, input, element("label", { for: id }, text)),
+      hint.line,
+    );
   });
   return {
     element: element("fieldset", { class: "field" }, element("legend", {}, options.legend), lines),
@@ -185,7 +209,12 @@ export function radios(options) {
 // A file to be picked. options: label, changed (called with {name, text}).
 export function upload(options) {
   const id = newId("file");
-  const input = element("input", { type: "file", id, accept: ".pem,.crt,.cert,.key", hidden: true });
+  const input = element("input", {
+    type: "file",
+    id,
+    accept: ".pem,.crt,.cert,.key",
+    hidden: true,
+  });
   const button = element("button", { type: "button", click: () => input.click() }, options.label);
   input.addEventListener("change", async () => {
     const [file] = input.files;

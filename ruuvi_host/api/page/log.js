@@ -15,15 +15,33 @@ export function logSection(parent, page) {
   async function show() {
     fill(
       parent,
-      element("div", { class: "card" }, element("h3", {}, say("logLines")), lines, element("div", { class: "buttons" }, refresh)),
+      element(
+        "div",
+        { class: "card" },
+        element("h3", {}, say("logLines")),
+        lines,
+        element("div", { class: "buttons" }, refresh),
+      ),
       element(
         "div",
         { class: "card" },
         element("h3", {}, say("bundle")),
         element("p", {}, say("bundleHint")),
-        element("p", {}, element("a", { class: "button", href: "host/bundle", download: true }, say("bundleGet"))),
+        element(
+          "p",
+          {},
+          element("a", { class: "button", href: "host/bundle", download: true }, say("bundleGet")),
+        ),
       ),
-      element("div", { class: "card" }, element("h3", {}, say("wayBack")), element("p", {}, say("wayBackHint")), versions, element("div", { class: "buttons" }, undo), result),
+      element(
+        "div",
+        { class: "card" },
+        element("h3", {}, say("wayBack")),
+        element("p", {}, say("wayBackHint")),
+        versions,
+        element("div", { class: "buttons" }, undo),
+        result,
+      ),
     );
     await Promise.all([showLines(), showVersions()]);
   }
@@ -42,7 +60,12 @@ export function logSection(parent, page) {
     try {
       const { versions: found } = await ask("host/undo");
       undo.disabled = !found.length;
-      fill(versions, found.map((version) => element("li", {}, dateAndClock(version.time), version.what ? ` – ${version.what}` : "")));
+      fill(
+        versions,
+        found.map((version) =>
+          element("li", {}, dateAndClock(version.time), version.what ? ` – ${version.what}` : ""),
+        ),
+      );
       if (!found.length) fill(versions, element("li", {}, say("nothingToUndo")));
     } catch (error) {
       fill(versions, element("li", {}, error.message));
@@ -55,7 +78,10 @@ export function logSection(parent, page) {
       const answer = await ask("host/undo", { method: "POST", json: {}, seconds: 60 });
       const said = told(answer);
       said[0] = ["good", say("undone")];
-      fill(result, said.map(([kind, text]) => element("p", { class: kind }, text)));
+      fill(
+        result,
+        said.map(([kind, text]) => element("p", { class: kind }, text)),
+      );
       if (answer.ends_sessions) await page.loggedOut();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;

@@ -41,7 +41,11 @@ export async function logOut() {
 export function showLogin(parent, first, done) {
   let now = first;
   const user = textField({ label: say("user"), autocomplete: "username", required: true });
-  const password = secretField({ label: say("password"), autocomplete: "current-password", required: true });
+  const password = secretField({
+    label: say("password"),
+    autocomplete: "current-password",
+    required: true,
+  });
   const result = element("p", { role: "alert", class: "result" });
   const button = element("button", { type: "submit", class: "main" }, say("logIn"));
   const form = element(
@@ -53,7 +57,11 @@ export function showLogin(parent, first, done) {
     password.element,
     result,
     button,
-    element("p", { class: "hint" }, say(now.type === "lan_auth_default" ? "defaultPasswordHint" : "forgottenHint")),
+    element(
+      "p",
+      { class: "hint" },
+      say(now.type === "lan_auth_default" ? "defaultPasswordHint" : "forgottenHint"),
+    ),
   );
 
   async function tryIt(event) {
@@ -64,7 +72,10 @@ export function showLogin(parent, first, done) {
     if (!now.challenge) now = await enquire();
     const stored = md5(`${user.value}:${now.realm}:${password.value}`);
     const hash = sha256(`${now.challenge}:${stored}`);
-    const answer = await request("auth", { method: "POST", json: { login: user.value, password: hash } });
+    const answer = await request("auth", {
+      method: "POST",
+      json: { login: user.value, password: hash },
+    });
     button.disabled = false;
     // A challenge works once: each refusal brings the next one, and without one it is asked for.
     now = standing(answer);
@@ -79,7 +90,14 @@ export function showLogin(parent, first, done) {
 
   if (now.type && !now.challenge) {
     // Nobody gets in this way, or not without the browser's own dialogue.
-    fill(parent, element("div", { class: "card narrow", role: "alert" }, element("p", {}, now.problem || say("wrongLogin"))));
+    fill(
+      parent,
+      element(
+        "div",
+        { class: "card narrow", role: "alert" },
+        element("p", {}, now.problem || say("wrongLogin")),
+      ),
+    );
     return;
   }
   if (!now.challenge && now.problem) put(result, now.problem);

@@ -32,7 +32,14 @@ export function nowSection(parent, page) {
       { class: "columns" },
       element("div", { class: "card" }, element("h3", {}, say("coprocessors")), links),
       element("div", { class: "card" }, element("h3", {}, say("targets")), targets),
-      element("div", { class: "card" }, element("h3", {}, say("losses")), element("p", { class: "hint" }, say("lossesHint")), noLosses, losses),
+      element(
+        "div",
+        { class: "card" },
+        element("h3", {}, say("losses")),
+        element("p", { class: "hint" }, say("lossesHint")),
+        noLosses,
+        losses,
+      ),
     ),
   );
 
@@ -116,7 +123,14 @@ export function nowSection(parent, page) {
 
 function targetLine(target) {
   const words = [say(target.problem ? "targetFailing" : "targetAccepts")];
-  words.push(target.waiting_batches ? say("waiting", { batches: count(target.waiting_batches), reports: count(target.waiting_reports) }) : say("nothingWaits"));
+  words.push(
+    target.waiting_batches
+      ? say("waiting", {
+          batches: count(target.waiting_batches),
+          reports: count(target.waiting_reports),
+        })
+      : say("nothingWaits"),
+  );
   words.push(say("acceptedSoFar", { n: count(target.accepted) }));
   const name = say(`target_${target.name}`);
   return {
@@ -130,14 +144,29 @@ function describe(parent, pairs) {
   const text = JSON.stringify(pairs);
   if (parent.dataset.shown === text) return;
   parent.dataset.shown = text;
-  fill(parent, pairs.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+  fill(
+    parent,
+    pairs.map(([name, value]) =>
+      element("div", {}, element("dt", {}, name), element("dd", {}, value)),
+    ),
+  );
 }
 
 function list(parent, lines) {
   const text = JSON.stringify(lines);
   if (parent.dataset.shown === text) return;
   parent.dataset.shown = text;
-  fill(parent, lines.map((line) => element("li", { class: line.is }, line.text, line.more && element("span", { class: "more" }, line.more))));
+  fill(
+    parent,
+    lines.map((line) =>
+      element(
+        "li",
+        { class: line.is },
+        line.text,
+        line.more && element("span", { class: "more" }, line.more),
+      ),
+    ),
+  );
 }
 
 function table(parent, losses) {
@@ -146,11 +175,29 @@ function table(parent, losses) {
   parent.dataset.shown = text;
   fill(
     parent,
-    element("thead", {}, element("tr", {}, ["lossWhere", "lossReason", "lossCount"].map((key) => element("th", { scope: "col" }, say(key))))),
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        ["lossWhere", "lossReason", "lossCount"].map((key) =>
+          element("th", { scope: "col" }, say(key)),
+        ),
+      ),
+    ),
     element(
       "tbody",
       {},
-      losses.map((loss) => element("tr", {}, element("td", {}, loss.where), element("td", {}, loss.reason), element("td", { class: "number" }, count(loss.count)))),
+      losses.map((loss) =>
+        element(
+          "tr",
+          {},
+          element("td", {}, loss.where),
+          element("td", {}, loss.reason),
+          element("td", { class: "number" }, count(loss.count)),
+        ),
+      ),
     ),
   );
 }

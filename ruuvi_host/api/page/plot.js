@@ -9,7 +9,9 @@ const HOURS = [1, 2, 3, 6, 12, 24];
 
 // points: [[UTC seconds, value or null]] in order. gap: seconds without a point after which the line ends.
 export function plot(points, { label, unit, scale = 1, digits = 1, from, to, gap = 900 }) {
-  const known = points.filter(([, value]) => value !== null).map(([time, value]) => [time, value * scale]);
+  const known = points
+    .filter(([, value]) => value !== null)
+    .map(([time, value]) => [time, value * scale]);
   if (known.length < 2) return element("p", { class: "hint" }, say("plotTooFew"));
   const values = known.map(([, value]) => value);
   const lowest = Math.min(...values);
@@ -25,11 +27,26 @@ export function plot(points, { label, unit, scale = 1, digits = 1, from, to, gap
     const places = Math.max(0, Math.min(3, -Math.floor(Math.log10(step) + 1e-9)));
     marks.push(
       drawing("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) }),
-      drawing("text", { class: "mark", x: LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, decimal(value, places)),
+      drawing(
+        "text",
+        { class: "mark", x: LEFT - 5, y: y(value) + 4, "text-anchor": "end" },
+        decimal(value, places),
+      ),
     );
   }
   for (const time of timeMarks(from, to)) {
-    marks.push(drawing("text", { class: "mark", x: Math.min(Math.max(x(time), LEFT + 14), WIDTH - 16), y: HEIGHT - 5, "text-anchor": "middle" }, clock(time)));
+    marks.push(
+      drawing(
+        "text",
+        {
+          class: "mark",
+          x: Math.min(Math.max(x(time), LEFT + 14), WIDTH - 16),
+          y: HEIGHT - 5,
+          "text-anchor": "middle",
+        },
+        clock(time),
+      ),
+    );
   }
   return drawing(
     "svg",
@@ -37,7 +54,13 @@ export function plot(points, { label, unit, scale = 1, digits = 1, from, to, gap
       class: "plot",
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       role: "img",
-      "aria-label": say("plotLabel", { label, unit, from: decimal(lowest, digits), to: decimal(highest, digits), last: decimal(values.at(-1), digits) }),
+      "aria-label": say("plotLabel", {
+        label,
+        unit,
+        from: decimal(lowest, digits),
+        to: decimal(highest, digits),
+        last: decimal(values.at(-1), digits),
+      }),
     },
     marks,
     drawing("path", { class: "line", d: path(known, x, y, gap) }),
@@ -66,7 +89,7 @@ function timeMarks(from, to) {
   if (to - from < 3600) return [from, to];
   const shift = new Date(to * 1000).getTimezoneOffset() * 60;
   const marks = [];
-  for (let time = Math.ceil((from - shift) / every) * every + shift; time <= to; time += every) marks.push(time);
+  for (let time = Math.ceil((from - shift) / every) * every + shift; time <= to; time += every)
+    marks.push(time);
   return marks;
 }
-

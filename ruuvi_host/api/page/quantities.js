@@ -24,11 +24,21 @@ const SHOWN = {
   sound_peak: { digits: 1 },
 };
 
-const FIRST = ["temperature", "humidity", "pressure", "co2", "pm2_5", "voc_index", "nox_index", "luminosity", "sound_average"];
+const FIRST = [
+  "temperature",
+  "humidity",
+  "pressure",
+  "co2",
+  "pm2_5",
+  "voc_index",
+  "nox_index",
+  "luminosity",
+  "sound_average",
+];
 
 export const isFirst = (name) => FIRST.includes(name);
 export const firstOf = (names) => [...names].sort((a, b) => rank(a) - rank(b));
-const rank = (name) => (FIRST.indexOf(name) + 1 || FIRST.length + 1);
+const rank = (name) => FIRST.indexOf(name) + 1 || FIRST.length + 1;
 
 export function nameOf(quantity) {
   return maybe(`q_${quantity}`) ?? quantity.replaceAll("_", " ");

@@ -42,7 +42,12 @@ export function radioSection(parent) {
         await show();
       },
     });
-    fill(form, element("div", { class: "card" }, scan.element), element("div", { class: "card" }, filter.element), bar.element);
+    fill(
+      form,
+      element("div", { class: "card" }, scan.element),
+      element("div", { class: "card" }, filter.element),
+      bar.element,
+    );
     fill(scanPlace, form);
     if (!parent.contains(scanPlace)) fill(parent, scanPlace, sensorPlace);
     if (lines) {
@@ -54,7 +59,10 @@ export function radioSection(parent) {
 
   // One sensor was saved: what is typed in the forms above stays.
   async function renewed(address, said) {
-    sensorEditor(sensorPlace, await loadSettings(), await hear(), renewed, { address, lines: said });
+    sensorEditor(sensorPlace, await loadSettings(), await hear(), renewed, {
+      address,
+      lines: said,
+    });
   }
 
   return { show };
@@ -66,28 +74,61 @@ async function hear() {
 
 function scanForm(settings) {
   const saved = settings.values;
-  const was = !saved.company_use_filtering ? "all" : saved.scan_default && saved.company_id === RUUVI ? "ruuvi" : "company";
+  const was = !saved.company_use_filtering
+    ? "all"
+    : saved.scan_default && saved.company_id === RUUVI
+      ? "ruuvi"
+      : "company";
   const kind = radios(
-    bound(settings, settings.fixed.company_use_filtering ? "company_use_filtering" : "scan_default", {
-      legend: say("receive"),
-      value: was,
-      choices: ["ruuvi", "company", "all"].map((value) => [value, say(`scan_${value}`), say(`scan_${value}_hint`)]),
-      changed: refresh,
-    }),
+    bound(
+      settings,
+      settings.fixed.company_use_filtering ? "company_use_filtering" : "scan_default",
+      {
+        legend: say("receive"),
+        value: was,
+        choices: ["ruuvi", "company", "all"].map((value) => [
+          value,
+          say(`scan_${value}`),
+          say(`scan_${value}_hint`),
+        ]),
+        changed: refresh,
+      },
+    ),
   );
   const company = textField(
-    bound(settings, "company_id", { label: say("company"), hint: say("companyHint"), value: `0x${saved.company_id.toString(16).toUpperCase().padStart(4, "0")}` }),
+    bound(settings, "company_id", {
+      label: say("company"),
+      hint: say("companyHint"),
+      value: `0x${saved.company_id.toString(16).toUpperCase().padStart(4, "0")}`,
+    }),
   );
   // The gateway takes the six for their defaults while scan_default is true.
   const usual = { scan_coded_phy: false };
   const flags = Object.fromEntries(
     [...PHYS, ...CHANNELS].map((key) => [
       key,
-      checkbox(bound(settings, key, { label: say(key), checked: saved.scan_default ? (usual[key] ?? true) : saved[key] })),
+      checkbox(
+        bound(settings, key, {
+          label: say(key),
+          checked: saved.scan_default ? (usual[key] ?? true) : saved[key],
+        }),
+      ),
     ]),
   );
-  const group = (legend, keys) => element("fieldset", { class: "field flags" }, element("legend", {}, say(legend)), keys.map((key) => flags[key].element));
-  const six = element("div", { class: "indented" }, company.element, group("phys", PHYS), group("channels", CHANNELS));
+  const group = (legend, keys) =>
+    element(
+      "fieldset",
+      { class: "field flags" },
+      element("legend", {}, say(legend)),
+      keys.map((key) => flags[key].element),
+    );
+  const six = element(
+    "div",
+    { class: "indented" },
+    company.element,
+    group("phys", PHYS),
+    group("channels", CHANNELS),
+  );
 
   function refresh() {
     visible(six, kind.value !== "ruuvi");
@@ -116,7 +157,9 @@ function scanForm(settings) {
       const on = (keys) => keys.some((key) => flags[key].checked);
       if (!on(PHYS)) changes.refuse(flags[PHYS[0]], say("noPhy"));
       if (!on(CHANNELS)) changes.refuse(flags[CHANNELS[0]], say("noChannel"));
-      const isUsual = [...PHYS, ...CHANNELS].every((key) => flags[key].checked === (usual[key] ?? true));
+      const isUsual = [...PHYS, ...CHANNELS].every(
+        (key) => flags[key].checked === (usual[key] ?? true),
+      );
       // Of what is as usual nothing needs to be said.
       if (saved.scan_default && isUsual) return;
       changes.put("scan_default", false);
@@ -140,18 +183,39 @@ function filterForm(settings, firstHeard, scan) {
       ],
     }),
   );
-  const table = element("div", { class: "scroll", role: "group", "aria-label": say("filterList"), tabindex: "0" });
+  const table = element("div", {
+    class: "scroll",
+    role: "group",
+    "aria-label": say("filterList"),
+    tabindex: "0",
+  });
   const told = element("p", { class: "hint", role: "status" });
   const refreshButton = element("button", { type: "button", click: listen }, say("listenAgain"));
-  const added = textField({ label: say("addAddress"), placeholder: "AA:BB:CC:DD:EE:FF", disabled: isFixed });
-  const add = element("button", { type: "button", click: addAddress, disabled: isFixed }, say("add"));
+  const added = textField({
+    label: say("addAddress"),
+    placeholder: "AA:BB:CC:DD:EE:FF",
+    disabled: isFixed,
+  });
+  const add = element(
+    "button",
+    { type: "button", click: addAddress, disabled: isFixed },
+    say("add"),
+  );
   added.row.append(add);
   added.input.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault(); // not the whole form
     addAddress();
   });
-  const inner = element("div", { class: "indented" }, kind.element, table, element("div", { class: "buttons" }, refreshButton), told, added.element);
+  const inner = element(
+    "div",
+    { class: "indented" },
+    kind.element,
+    table,
+    element("div", { class: "buttons" }, refreshButton),
+    told,
+    added.element,
+  );
   const box = checkbox(
     bound(settings, "scan_filter_list", {
       label: say("useFilter"),
@@ -165,17 +229,25 @@ function filterForm(settings, firstHeard, scan) {
 
   function draw() {
     const known = new Map(heard.map((sensor) => [sensor.address, sensor]));
-    for (const address of listed) if (!known.has(address)) known.set(address, { address, name: "" });
-    const rows = [...known.values()].sort((a, b) => (a.address < b.address ? -1 : 1)).map((sensor) => {
-      const line = checkbox({
-        label: [sensor.name, sensor.address].filter(Boolean).join(" · "),
-        hint: sensor.rssi === undefined ? say("notHeard") : sensor.rssi === null ? "" : say("signalOf", { n: count(sensor.rssi) }),
-        checked: listed.has(sensor.address),
-        disabled: isFixed,
-        changed: (is) => (is ? listed.add(sensor.address) : listed.delete(sensor.address)),
+    for (const address of listed)
+      if (!known.has(address)) known.set(address, { address, name: "" });
+    const rows = [...known.values()]
+      .sort((a, b) => (a.address < b.address ? -1 : 1))
+      .map((sensor) => {
+        const line = checkbox({
+          label: [sensor.name, sensor.address].filter(Boolean).join(" · "),
+          hint:
+            sensor.rssi === undefined
+              ? say("notHeard")
+              : sensor.rssi === null
+                ? ""
+                : say("signalOf", { n: count(sensor.rssi) }),
+          checked: listed.has(sensor.address),
+          disabled: isFixed,
+          changed: (is) => (is ? listed.add(sensor.address) : listed.delete(sensor.address)),
+        });
+        return line.element;
       });
-      return line.element;
-    });
     fill(table, rows.length ? rows : element("p", {}, say("nothingHeard")));
   }
 
@@ -195,7 +267,12 @@ function filterForm(settings, firstHeard, scan) {
     await new Promise((resolve) => setTimeout(resolve, LISTENING));
     try {
       heard = await hear();
-      put(told, status === 200 ? say("heardSensors", { n: heard.length }) : say("heardAsSaved", { n: heard.length }));
+      put(
+        told,
+        status === 200
+          ? say("heardSensors", { n: heard.length })
+          : say("heardAsSaved", { n: heard.length }),
+      );
     } catch (error) {
       put(told, error.message);
     }
@@ -219,8 +296,10 @@ function filterForm(settings, firstHeard, scan) {
     element: element("div", {}, box.element, inner),
     collect(changes) {
       const list = box.checked ? [...listed].sort() : [];
-      if (list.length > MOST_ADDRESSES) changes.refuse(added, say("tooManyAddresses", { n: MOST_ADDRESSES }));
-      if (box.checked && kind.value === "allow" && !list.length) changes.refuse(box, say("allowNothing"));
+      if (list.length > MOST_ADDRESSES)
+        changes.refuse(added, say("tooManyAddresses", { n: MOST_ADDRESSES }));
+      if (box.checked && kind.value === "allow" && !list.length)
+        changes.refuse(box, say("allowNothing"));
       else box.problem("");
       changes.put("scan_filter_list", list);
       changes.put("scan_filter_allow_listed", list.length > 0 && kind.value === "allow");

@@ -10,7 +10,8 @@ const PLOT_EVERY = 60000; // milliseconds
 
 // Which cards are on the screen: only these ask for what they plot.
 const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) entry.target.dispatchEvent(new CustomEvent(entry.isIntersecting ? "seen" : "unseen"));
+  for (const entry of entries)
+    entry.target.dispatchEvent(new CustomEvent(entry.isIntersecting ? "seen" : "unseen"));
 });
 
 export function sensorCard(address) {
@@ -22,11 +23,27 @@ export function sensorCard(address) {
   const warnings = element("p", { class: "warnings" });
   const chooseId = newId("quantity");
   const choose = element("select", { id: chooseId, change: () => drawPlot(true) });
-  const chooser = element("p", { class: "chooser" }, element("label", { for: chooseId }, say("plotOf")), choose);
+  const chooser = element(
+    "p",
+    { class: "chooser" },
+    element("label", { for: chooseId }, say("plotOf")),
+    choose,
+  );
   const figure = element("div", { class: "figure" });
   const others = element("dl", { class: "readings small" });
   const fold = element("details", {}, element("summary", {}, say("allValues")), others);
-  const card = element("article", { class: "card sensor", "aria-labelledby": titleId }, title, place, readings, warnings, state, chooser, figure, fold);
+  const card = element(
+    "article",
+    { class: "card sensor", "aria-labelledby": titleId },
+    title,
+    place,
+    readings,
+    warnings,
+    state,
+    chooser,
+    figure,
+    fold,
+  );
   let units = new Map();
   let isSeen = false;
   let asked = -Infinity;
@@ -62,29 +79,47 @@ export function sensorCard(address) {
       put(place, sensor.name ? sensor.address : "");
       place.hidden = !sensor.name;
       units = new Map(sensor.readings.map((reading) => [reading.name, reading.unit]));
-      values(readings, sensor.readings.filter((reading) => isFirst(reading.name) && reading.value !== null));
-      values(others, sensor.readings.filter((reading) => !isFirst(reading.name) || reading.value === null));
+      values(
+        readings,
+        sensor.readings.filter((reading) => isFirst(reading.name) && reading.value !== null),
+      );
+      values(
+        others,
+        sensor.readings.filter((reading) => !isFirst(reading.name) || reading.value === null),
+      );
       fold.hidden = !others.children.length;
       const words = [];
       if (sensor.rssi !== null) words.push(say("signalOf", { n: count(sensor.rssi) }));
-      words.push(sensor.age === null ? say("neverHeard") : say("heardBefore", { age: duration(sensor.age) }));
+      words.push(
+        sensor.age === null ? say("neverHeard") : say("heardBefore", { age: duration(sensor.age) }),
+      );
       const battery = sensor.readings.find((reading) => reading.name === "battery_voltage");
-      if (battery && battery.value !== null) words.push(say("batteryOf", { v: valueText(battery) }));
+      if (battery && battery.value !== null)
+        words.push(say("batteryOf", { v: valueText(battery) }));
       put(state, words.join(" · "));
       const wrong = [];
       if (sensor.silent) wrong.push(say("silent"));
       if (sensor.battery_low) wrong.push(say("batteryLow"));
-      if (sensor.error) wrong.push(say(`error_${sensor.error}`).startsWith("error_") ? say("notDecoded", { why: sensor.error }) : say(`error_${sensor.error}`));
+      if (sensor.error)
+        wrong.push(
+          say(`error_${sensor.error}`).startsWith("error_")
+            ? say("notDecoded", { why: sensor.error })
+            : say(`error_${sensor.error}`),
+        );
       put(warnings, wrong.join(" "));
       warnings.hidden = !wrong.length;
       const plots = firstOf(sensor.plots);
       if (choose.dataset.shown !== plots.join()) {
         choose.dataset.shown = plots.join();
         const before = choose.value;
-        fill(choose, plots.map((name) => element("option", { value: name }, nameOf(name))));
+        fill(
+          choose,
+          plots.map((name) => element("option", { value: name }, nameOf(name))),
+        );
         if (plots.includes(before)) choose.value = before;
       }
       chooser.hidden = !plots.length;
+      figure.hidden = !plots.length;
       drawPlot();
     },
     gone() {
@@ -99,7 +134,12 @@ function values(parent, readings) {
   const names = readings.map((reading) => reading.name).join();
   if (parent.dataset.shown !== names) {
     parent.dataset.shown = names;
-    fill(parent, readings.map((reading) => element("div", {}, element("dt", {}, nameOf(reading.name)), element("dd"))));
+    fill(
+      parent,
+      readings.map((reading) =>
+        element("div", {}, element("dt", {}, nameOf(reading.name)), element("dd")),
+      ),
+    );
   }
   readings.forEach((reading, place) => put(parent.children[place].lastChild, valueText(reading)));
 }

@@ -6,15 +6,29 @@ import { saveBar } from "./saving.js";
 import { Changes } from "./settings.js";
 import { say } from "./text.js";
 
-const NUMBERS = ["temperature_offset", "humidity_offset", "pressure_offset", "silent_minutes", "battery_volts"];
-const MOST = { temperature_offset: 100, humidity_offset: 100, pressure_offset: 50000, silent_minutes: 10080, battery_volts: 20 };
+const NUMBERS = [
+  "temperature_offset",
+  "humidity_offset",
+  "pressure_offset",
+  "silent_minutes",
+  "battery_volts",
+];
+const MOST = {
+  temperature_offset: 100,
+  humidity_offset: 100,
+  pressure_offset: 50000,
+  silent_minutes: 10080,
+  battery_volts: 20,
+};
 
 // reload(address, lines): called when one is saved, with what is to be said about it.
 // reopened: {address, lines} of the one that was saved last; null: none.
 export function sensorEditor(parent, settings, heard, reload, reopened = null) {
   const known = new Map(heard.map((sensor) => [sensor.address, sensor.name]));
   for (const [address, table] of Object.entries(settings.sensors)) known.set(address, table.name);
-  const cards = [...known].sort(([a], [b]) => (a < b ? -1 : 1)).map(([address, name]) => lazy(address, name, settings, reload));
+  const cards = [...known]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([address, name]) => lazy(address, name, settings, reload));
   fill(
     parent,
     element("h3", {}, say("sensorNames")),
@@ -26,7 +40,11 @@ export function sensorEditor(parent, settings, heard, reload, reopened = null) {
 
 // The form is made when it is opened: there may be a hundred.
 function lazy(address, name, settings, reload) {
-  const fold = element("details", { class: "card fold" }, element("summary", {}, [name, address].filter(Boolean).join(" · ")));
+  const fold = element(
+    "details",
+    { class: "card fold" },
+    element("summary", {}, [name, address].filter(Boolean).join(" · ")),
+  );
   let form = null;
 
   function make() {
@@ -52,12 +70,27 @@ function sensorForm(address, settings, reload) {
   const defaults = settings.sensor_defaults;
   const where = (key) => `sensors.${address}.${key}`;
   const limited = (key) => settings.fixed[where(key)];
-  const name = textField({ label: say("sensorName"), value: saved.name ?? "", disabled: Boolean(limited("name")) });
+  const name = textField({
+    label: say("sensorName"),
+    value: saved.name ?? "",
+    disabled: Boolean(limited("name")),
+  });
   const numbers = NUMBERS.map((key) => [
     key,
-    textField({ label: say(key), hint: say(`${key}_hint`), inputmode: "decimal", value: String(saved[key] ?? defaults[key]), disabled: Boolean(limited(key)) }),
+    textField({
+      label: say(key),
+      hint: say(`${key}_hint`),
+      inputmode: "decimal",
+      value: String(saved[key] ?? defaults[key]),
+      disabled: Boolean(limited(key)),
+    }),
   ]);
-  const key = secretField({ label: say("sensorKey"), hint: say("sensorKeyHint"), isSaved: Boolean(saved.key), disabled: Boolean(limited("key")) });
+  const key = secretField({
+    label: say("sensorKey"),
+    hint: say("sensorKeyHint"),
+    isSaved: Boolean(saved.key),
+    disabled: Boolean(limited("key")),
+  });
   const form = element("form", { novalidate: true, "aria-label": say("sensorOf", { address }) });
 
   function collect() {
@@ -80,6 +113,12 @@ function sensorForm(address, settings, reload) {
   }
 
   const bar = saveBar({ form, collect, saved: (answer, lines) => reload(address, lines) });
-  fill(form, name.element, numbers.map(([, field]) => field.element), key.element, bar.element);
+  fill(
+    form,
+    name.element,
+    numbers.map(([, field]) => field.element),
+    key.element,
+    bar.element,
+  );
   return { element: form, bar };
 }

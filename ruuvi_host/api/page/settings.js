@@ -5,14 +5,23 @@ import { say } from "./text.js";
 
 export async function loadSettings() {
   const found = await ask("host/settings");
-  return { ...found, fixed: found.fixed ?? {}, files: new Set(found.files), secrets: new Set(found.secrets) };
+  return {
+    ...found,
+    fixed: found.fixed ?? {},
+    files: new Set(found.files),
+    secrets: new Set(found.secrets),
+  };
 }
 
 // The options of a control that stands for a key: one that another source fixes is shown, and cannot be changed.
 export function bound(settings, key, options) {
   const source = settings.fixed[key];
   if (!source) return options;
-  return { ...options, disabled: true, hint: [options.hint, say("fixedBy", { key, source })].filter(Boolean).join(" ") };
+  return {
+    ...options,
+    disabled: true,
+    hint: [options.hint, say("fixedBy", { key, source })].filter(Boolean).join(" "),
+  };
 }
 
 // Gathers what differs from what is saved.
@@ -29,7 +38,8 @@ export class Changes {
   // A key of the gateway with its value in the form.
   put(key, value) {
     if (this.settings.fixed[key]) return;
-    if (JSON.stringify(value) !== JSON.stringify(this.settings.values[key])) this.gateway[key] = value;
+    if (JSON.stringify(value) !== JSON.stringify(this.settings.values[key]))
+      this.gateway[key] = value;
   }
 
   // A secret: what is typed; an empty field that stands for the saved one says nothing.
@@ -53,7 +63,9 @@ export class Changes {
   }
 
   get isEmpty() {
-    return !Object.keys(this.gateway).length && !Object.keys(this.files).length && !this.host.length;
+    return (
+      !Object.keys(this.gateway).length && !Object.keys(this.files).length && !this.host.length
+    );
   }
 
   get body() {

@@ -9,7 +9,11 @@ import { say } from "./text.js";
 
 export function statisticsForm(settings) {
   const saved = settings.values;
-  const was = !saved.use_http_stat ? "none" : saved.http_stat_url === CLOUD_STATUS ? "ruuvi" : "own";
+  const was = !saved.use_http_stat
+    ? "none"
+    : saved.http_stat_url === CLOUD_STATUS
+      ? "ruuvi"
+      : "own";
   const place = element("div", { class: "result", "aria-live": "polite" });
   const kind = radios(
     bound(settings, settings.fixed.use_http_stat ? "use_http_stat" : "http_stat_url", {
@@ -32,13 +36,25 @@ export function statisticsForm(settings) {
       value: was === "own" ? saved.http_stat_url : "",
     }),
   );
-  const user = textField(bound(settings, "http_stat_user", { label: say("userOptional"), value: was === "own" ? saved.http_stat_user : "" }));
+  const user = textField(
+    bound(settings, "http_stat_user", {
+      label: say("userOptional"),
+      value: was === "own" ? saved.http_stat_user : "",
+    }),
+  );
   const password = secretField(
-    bound(settings, "http_stat_pass", { label: say("passwordOptional"), isSaved: was === "own" && settings.secrets.has("http_stat_pass") }),
+    bound(settings, "http_stat_pass", {
+      label: say("passwordOptional"),
+      isSaved: was === "own" && settings.secrets.has("http_stat_pass"),
+    }),
   );
   user.input.addEventListener("input", () => {
     password.clear();
-    password.setSaved(was === "own" && user.value === saved.http_stat_user && settings.secrets.has("http_stat_pass"));
+    password.setSaved(
+      was === "own" &&
+        user.value === saved.http_stat_user &&
+        settings.secrets.has("http_stat_pass"),
+    );
   });
   const pair = [
     certificates(settings, {
@@ -55,7 +71,14 @@ export function statisticsForm(settings) {
       files: [["stat_srv_cert", say("certificate")]],
     }),
   ];
-  const inner = element("div", { class: "indented" }, url.element, user.element, password.element, pair.map((each) => each.element));
+  const inner = element(
+    "div",
+    { class: "indented" },
+    url.element,
+    user.element,
+    password.element,
+    pair.map((each) => each.element),
+  );
 
   function refresh() {
     visible(inner, kind.value === "own");
@@ -97,7 +120,8 @@ export function statisticsForm(settings) {
         url.value = address;
         changes.put("http_stat_url", address);
       }
-      for (const field of [user, password]) if (octets(field.value) > 50) changes.refuse(field, say("tooLong", { n: 50 }));
+      for (const field of [user, password])
+        if (octets(field.value) > 50) changes.refuse(field, say("tooLong", { n: 50 }));
       if (user.value.includes(":")) changes.refuse(user, say("userHasColon"));
       changes.put("http_stat_user", user.value);
       changes.putSecret("http_stat_pass", password);

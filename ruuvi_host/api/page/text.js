@@ -18,7 +18,9 @@ export function setLanguage() {
 export function say(key, values = {}) {
   const text = texts[key] ?? en[key];
   if (text === undefined) return key;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name) =>
+    name in values ? String(values[name]) : whole,
+  );
 }
 
 // The text of a key that may be missing; null: there is none.
@@ -33,15 +35,24 @@ export function count(value) {
 }
 
 export function decimal(value, digits) {
-  return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(language, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(value);
 }
 
 export function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  return new Date(seconds * 1000).toLocaleTimeString(language, {
+    hour: "2-digit",
+    minute: "2-digit",
+  });
 }
 
 export function dateAndClock(seconds) {
-  return new Date(seconds * 1000).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  return new Date(seconds * 1000).toLocaleString(language, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
 }
 
 export function duration(seconds) {

@@ -35,10 +35,12 @@ export default {
   showThis: "Show {what}",
   hideThis: "Hide {what}",
   wrongLogin: "Wrong user or password.",
-  notFromTheNetwork: "This page is not open to the network. On the gateway's machine, “ruuvi-host config password” opens it.",
+  notFromTheNetwork:
+    "This page is not open to the network. On the gateway's machine, “ruuvi-host config password” opens it.",
   defaultPasswordHint:
     "The first password of user Admin is the device id of the coprocessor. Nobody knows it? Set your own on the gateway's machine: “ruuvi-host config password”.",
-  forgottenHint: "Forgotten? On the gateway's machine, “ruuvi-host config password” sets a new one.",
+  forgottenHint:
+    "Forgotten? On the gateway's machine, “ruuvi-host config password” sets a new one.",
 
   // Now.
   gateway: "Gateway",
@@ -126,7 +128,7 @@ export default {
   notSaved: "Not saved.",
   nothingChanged: "Nothing has changed.",
   correctFirst: "Something is to be corrected first.",
-  checkFailed: "The check has failed; see above. Correct it, or save in spite of the errors.",
+  checkFailed: "The check has failed. Correct it, or save in spite of the errors.",
   fixedBy: "{key} is set by {source} and can be changed only there.",
   stays: "{key} is saved, but {source} sets it and counts more.",
   needsRestart: "Some of it counts from the next start on.",
@@ -145,10 +147,12 @@ export default {
   addressHint: "Begins with http:// or https://. Without either, http:// is meant.",
   addressScheme: "The address must begin with http:// or https://.",
   addressHasSpaces: "There must be no spaces in it.",
-  addressUnreadable: "The address cannot be read. It looks like https://server.example:8443/record.",
+  addressUnreadable:
+    "The address cannot be read. It looks like https://server.example:8443/record.",
   addressIsCloud: "This is Ruuvi Cloud; use its own checkbox.",
   addressTooLong: "At most {n} bytes. Put the rest into path and query, with “long address”.",
-  addressTwice: "Path and query stand below: the address must end behind the server's name or port.",
+  addressTwice:
+    "Path and query stand below: the address must end behind the server's name or port.",
   longAddress: "Long address",
   longAddressHint: "Path and query in fields of their own: for addresses of more than {n} bytes.",
   longPath: "Path",
@@ -209,7 +213,8 @@ export default {
   userOptional: "User (optional)",
   passwordOptional: "Password (optional)",
   useTimes: "Tell times",
-  useTimesHint: "Off: a running number in place of the time. Home Assistant then cannot use this gateway.",
+  useTimesHint:
+    "Off: a running number in place of the time. Home Assistant then cannot use this gateway.",
 
   // Radio.
   receive: "Receive",
@@ -250,7 +255,8 @@ export default {
   tooManyAddresses: "At most {n} addresses.",
   allowNothing: "Tick at least one sensor, or nothing would pass.",
   sensorNames: "Names and corrections",
-  sensorNamesHint: "Used on this page, in the log, metrics, files and `listen`; never in what is posted as a gateway.",
+  sensorNamesHint:
+    "Used on this page, in the log, metrics, files and `listen`; never in what is posted as a gateway.",
   sensorOf: "Sensor {address}",
   sensorName: "Name",
   temperature_offset: "Temperature offset, °C",
@@ -283,7 +289,8 @@ export default {
   lan_auth_digest: "Digest (set in a file)",
   lan_auth_digest_hint: "",
   endsSessions: "Saving ends all sessions: everybody, you too, must log in again.",
-  shutsOut: "Saving closes this page to you, too. To open it again: “ruuvi-host config password” on the gateway's machine.",
+  shutsOut:
+    "Saving closes this page to you, too. To open it again: “ruuvi-host config password” on the gateway's machine.",
   apiKeys: "Keys for programs",
   apiKeysHint: "For Home Assistant, Prometheus and scripts. Not possible without a password.",
   lan_auth_api_key: "Key for reading",
@@ -298,7 +305,8 @@ export default {
   logEmpty: "There are none yet.",
   refresh: "Refresh",
   bundle: "Bundle for a bug report",
-  bundleHint: "Configuration without secrets, status, log, and a capture in which addresses are replaced. Look at it before you send it.",
+  bundleHint:
+    "Configuration without secrets, status, log, and a capture in which addresses are replaced. Look at it before you send it.",
   bundleGet: "Download the bundle",
   wayBack: "Way back",
   wayBackHint: "The configurations before the last changes, the newest first.",
