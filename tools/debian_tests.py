@@ -59,8 +59,11 @@ PACKAGES = {
     "uvicorn": "python3-uvicorn",
 }
 """What pyproject.toml asks for, and how Debian calls it."""
-NOT_NEEDED = {"mypy", "pytest-xdist", "ruff", "types-pyserial"}
-"""What pyproject.toml asks for to look at the code, or to be quicker."""
+NOT_NEEDED = {
+    *("mypy", "pytest-xdist", "ruff", "types-pyserial"),
+    *("axe-playwright-python", "playwright"),
+}
+"""What pyproject.toml asks for to look at the code, to be quicker, or to drive a browser."""
 LACKING = {
     "aioruuvigateway": "tests/clients",
     "ruuvi-gateway-client": "tests/clients",
