@@ -3,7 +3,7 @@
 Source of the gateway's: ruuvi.gateway_esp.c http.c, http_server_cb.c.
 """
 
-from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, PostOutcome, Step
+from ruuvi_host.relay.http.outcome import TOO_MANY_REQUESTS, PostOutcome, Stage, Step
 from ruuvi_host.relay.kinds import CheckResult
 from ruuvi_host.relay.sink import Verdict
 
@@ -15,6 +15,11 @@ _ERRORS = {Step.ANSWER: 0x7004}
 """ESP_ERR_HTTP_FETCH_HEADER."""
 _NOT_CONNECTED = 0x7002
 """ESP_ERR_HTTP_CONNECT, which stands for everything up to TLS."""
+
+_REDIRECTED = (
+    "a check follows no redirect, and the relay only where that is safe: enter the address that "
+    "the server wants to be used; with http.redirect_get, see in the log what is accepted"
+)
 
 
 def of_post(outcome: PostOutcome) -> tuple[int, str]:
@@ -47,7 +52,8 @@ def no_network(description: str, number: int = _NOT_CONNECTED) -> str:
 
 def in_sentences(result: CheckResult) -> str:
     """What happened, and what to do, for the page."""
-    parts = [result.reason] if result.delivered else [result.reason, result.remedy]
+    remedy = _REDIRECTED if result.step == Stage.REDIRECT.value else result.remedy
+    parts = [result.reason] if result.delivered else [result.reason, remedy]
     return " ".join(f"{part[:1].upper()}{part[1:]}." for part in parts if part)
 
 

@@ -79,6 +79,22 @@ def refused(*options: str) -> str:
     return done.stderr
 
 
+def test_connections_that_are_rejected_share_a_line() -> None:
+    with receive() as process:
+        url = httpx.URL(process.url)
+        address = (url.host, url.port or 0)
+        for number in range(20):
+            with socket.create_connection(address) as connection:
+                connection.sendall(f"junk {number}\r\n\r\n".encode())
+                assert connection.recv(12) == b"HTTP/1.1 400"
+        assert process.post().status_code == 200
+        lines, _ = process.stop()
+    about = [line for line in lines if "no HTTP request" in line]
+    assert 1 <= len(about) <= 10, lines  # one in ten seconds, on a machine however slow
+    assert lines[-1].startswith("Stopped: 1 accepted, ")
+    assert "20 " in lines[-1]
+
+
 def test_a_line_for_each_batch_and_the_totals() -> None:
     with receive("--key", KEY) as process:
         assert process.first.startswith("Listening on http://127.0.0.1:")
