@@ -7,7 +7,6 @@ from typing import Any
 
 from ruuvi_host.config.build import scan_settings
 from ruuvi_host.config.load import Loaded
-from ruuvi_host.config.posted import SCANNING, posted
 from ruuvi_host.config.problems import Problems
 from ruuvi_host.jobs.receiving import Receiving
 
@@ -25,6 +24,8 @@ class OtherScanning:
 
     def begin(self, document: Mapping[str, Any], loaded: Loaded) -> None:
         """`document` has keys of a gateway about scanning; a missing one is as in `loaded`."""
+        from ruuvi_host.config.posted import SCANNING, posted
+
         keys = {
             name: value
             for name, value in posted(document, Problems()).items()

@@ -7,16 +7,19 @@ import shutil
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from http.client import HTTPConnection
+from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 from lines import run as run_async
 from peer import SET_ALL, Peer
-from programs import COMMAND, Program, ruuvi_host
+from programs import COMMAND, PATIENCE, Program, ruuvi_host
 
 KEY = "the-key-of-the-test"
 NOWHERE = {"use_http_ruuvi": False, "use_http_stat": False, "use_http": False}
@@ -101,15 +104,35 @@ def host(tmp_path: Path) -> ApiHost:
 
 
 def test_a_kill_right_after_the_answer_loses_nothing(host: ApiHost) -> None:
+    """Nor at any other time: then it is the last one that was answered, or the one after it."""
     with host.running() as program:
         answer = host.post({"coordinates": "60,25", "http_url": "http://127.0.0.1:9/a"})
         assert (answer.status, answer.body) == (200, b"{}")
         assert answer.fields["ruuvi-host-changed"] == "coordinates, http_url"
         assert program.stop(signal.SIGKILL) != 0
     assert host.saved["coordinates"] == "60,25"
-    with host.running():
+    answered, enough = 0, Event()
+
+    def change_all_the_time() -> None:
+        nonlocal answered
+        with suppress(OSError, HTTPException):
+            while host.post({"coordinates": f"{answered + 1},0"}).status == 200:
+                answered += 1
+                if answered == 5:
+                    enough.set()
+
+    with host.running() as program, ThreadPoolExecutor(1) as threads:
         shown = json.loads(host.ask("GET", "/ruuvi.json").body)
         assert (shown["coordinates"], shown["http_url"]) == ("60,25", "http://127.0.0.1:9/a")
+        changing = threads.submit(change_all_the_time)
+        assert enough.wait(PATIENCE)
+        program.stop(signal.SIGKILL)
+        changing.result()
+    assert host.saved["coordinates"] in (f"{answered},0", f"{answered + 1},0")
+    common = ("--config", str(host.gateway), "--state-dir", str(host.state))
+    with ruuvi_host("config", "undo", *common) as undone:
+        assert undone.wait() == 0, undone
+    assert host.saved["coordinates"] in (f"{answered - 1},0", f"{answered},0")
 
 
 def test_posts_at_the_same_time_all_count(host: ApiHost) -> None:
@@ -316,6 +339,38 @@ def test_a_file_is_replaced_where_it_is(host: ApiHost) -> None:
         assert host.ask("POST", "/ssl_cert?file=http_srv_cert", PEM).status == 200
     assert path.read_bytes() == PEM
     assert not (host.etc / "http_srv_cert").exists()
+
+
+def test_a_file_is_taken_up_with_the_next_post(host: ApiHost) -> None:
+    """Also where it comes to lie in another folder than before."""
+    got: Queue[str | None] = Queue()
+
+    class Server(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            got.put(self.headers["X-Test"])
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        wanted = ("--set", "http_use_extra_http_headers=true", "--interval", "1")
+        address = ("--url", f"http://127.0.0.1:{server.server_port}/")
+        access = ("--set", f"lan_auth_api_key_rw={KEY}")
+        with host.running(*address, *wanted, *access, config=False) as program:
+            program.wait_for("http_headers does not exist")
+            for value in ("one", "two"):
+                body = f"X-Test: {value}\r\n".encode()
+                assert host.ask("POST", "/extra_cfg?file=http_headers", body).status == 200
+                while got.get(timeout=PATIENCE) != value:
+                    pass
+            begun = [line for line in program.err if "custom: http://127.0.0.1" in line]
+            assert len(begun) == 2, "only another folder has to be told"
+        server.shutdown()
 
 
 def test_scanning_for_now(host: ApiHost) -> None:
