@@ -299,7 +299,7 @@ class _Connection(H11Protocol):
         if self.is_leaving:
             return self._heard + limits.linger if self._is_refused else inf
         if self._is_idle:
-            return self.since + limits.keep_alive
+            return inf  # uvicorn's keep-alive ends it
         if self._parser.awaits_head:
             return min(self.since + limits.head_time, silence)
         if self._parser.awaits_body:
@@ -312,8 +312,6 @@ class _Connection(H11Protocol):
             self._watch()
         elif self._unsent is not None or self.is_leaving:
             self.transport.abort()
-        elif self._is_idle:
-            self.shutdown()
         elif self._parser.awaits_head:
             late = self.loop.time() >= self.since + self._limits.head_time
             limit = self._limits.head_time if late else self._limits.silence

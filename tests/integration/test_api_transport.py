@@ -36,7 +36,9 @@ LARGE = 8 << 20
 def no_complaint(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """uvicorn logs what our application should not have done."""
     yield
-    assert [each.getMessage() for each in caplog.records if each.name == "uvicorn.error"] == []
+    assert [
+        each.getMessage() for each in caplog.get_records("call") if each.name == "uvicorn.error"
+    ] == []
 
 
 class OpenGate(Gate):
@@ -67,6 +69,10 @@ async def large(request: Request, door: Door) -> Response:
 
 async def broken(request: Request, door: Door) -> Response:
     raise ValueError("a secret /path")
+
+
+async def bare(request: Request, door: Door) -> Response:
+    return Response(b"", 204)
 
 
 class Slow:
@@ -124,7 +130,8 @@ def serve(
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda loop, context: complaints.append(context))
         slow = Slow()
-        handlers = {"/history": told, "/large": large, "/broken": broken, "/slow": slow.handler}
+        handlers = {"/history": told, "/large": large, "/broken": broken, "/bare": bare}
+        handlers |= {"/slow": slow.handler}
         routes = [Route("GET", path, Key.READ, handler) for path, handler in handlers.items()]
         routes.append(Route("POST", "/ruuvi.json", Key.WRITE, told))
         door = ListeningDoor()
@@ -318,6 +325,21 @@ def test_what_was_refused_is_read_and_the_connection_goes_on() -> None:
     serve(client, gate=Refusing)
 
 
+def test_who_is_still_sending_is_answered_afterwards() -> None:
+    """Else the connection would be closed in its face."""
+
+    async def client(server: Server) -> None:
+        async with server.connect() as (reader, writer):
+            raw = post(bytes(60_000), more=b"Connection: close\r\n")
+            writer.write(raw[:-1])
+            answered = asyncio.ensure_future(reader.read())
+            assert not (await asyncio.wait([answered], timeout=0.1))[0]
+            writer.write(raw[-1:])
+            assert status(await answered) == 401
+
+    serve(client, gate=Refusing)
+
+
 # -- many requests --------------------------------------------------------------------------------
 
 
@@ -352,6 +374,21 @@ def test_half_requests() -> None:
         for cut in (1, 30, len(post(b"{}")) - 1):
             assert await server.exchange(post(b"{}")[:cut], ends=True) == b""
         assert await server.status(GET) == 200
+
+    serve(client)
+
+
+def test_a_client_that_ends_its_sending_side_is_still_answered() -> None:
+    async def client(server: Server) -> None:
+        async with server.connect() as (reader, writer):
+            writer.write(GET.replace(b"history", b"slow"))
+            writer.write_eof()
+            await server.slow.begun.wait()
+            for _ in range(20):  # turns of the loop, in which the server sees it
+                await asyncio.sleep(0)
+            server.slow.end.set()
+            async with asyncio.timeout(PATIENCE):
+                assert status(await reader.read()) == 200
 
     serve(client)
 
@@ -492,11 +529,13 @@ def test_who_is_being_answered_stays() -> None:
             for _, writer in pairs:
                 writer.write(GET.replace(b"history", b"slow"))
             assert await server.status(GET) == 200  # and the others are served meanwhile
+            await asyncio.sleep(0.2)  # by now they are no newcomers
+            assert await server.status(GET) == 200
             server.slow.end.set()
             for reader, _ in pairs:
                 assert status(await reader.readuntil(b"\r\n\r\n")) == 200
 
-    serve(client)
+    serve(client, replace(Limits(), newcomer=0.1))
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /history HTTP/1.1\r\n", post(b"{}")[:-1]])
@@ -546,6 +585,7 @@ def test_a_flood_of_connections() -> None:
         GET.replace(b"history", b"nosuch"),
         GET.replace(b"history", b"nosuch.js"),
         GET.replace(b"history", b"broken"),
+        GET.replace(b"history", b"bare"),
         GET.replace(b"GET", b"OPTIONS"),
         GET.replace(b"1.1", b"3.0"),
         padded(20_000),
@@ -559,6 +599,8 @@ def test_every_answer_protects(raw: bytes) -> None:
         fields = BytesParser().parsebytes(head)
         for name, value in PROTECTION.items():
             assert fields.get_all(name) == [value]
+        if b"/bare" in raw:
+            return
         assert fields["Server"] == "Ruuvi Gateway"
         assert fields["Date"].endswith(" GMT")
         assert fields["Cache-Control"] == "no-store, no-cache, must-revalidate, max-age=0"
