@@ -19,7 +19,7 @@ class Place:
     fault: str = ""
     """Why it is not where the configuration wants it. Empty: it is."""
     warning: str = ""
-    """What is dangerous about it."""
+    """What is dangerous about it: others than this machine reach it, themselves or by a proxy."""
 
 
 def place(settings: ApiSettings | None, access: Mapping[str, Any], *, local_socket: bool) -> Place:
@@ -28,9 +28,10 @@ def place(settings: ApiSettings | None, access: Mapping[str, Any], *, local_sock
     if settings is None:
         return Place()
     listen = settings.listen
-    if listen.path or is_loopback(listen.host) or (listen.is_systemd and local_socket):
-        return Place(listen)
     kind = access["lan_auth_type"]
+    if listen.path or is_loopback(listen.host) or (listen.is_systemd and local_socket):
+        # What a proxy is for is to be reached by others.
+        return Place(listen, "", _warning(listen, kind) if settings.proxies else "")
     has_key = bool(access["lan_auth_api_key"] or access["lan_auth_api_key_rw"])
     if kind == "lan_auth_default" and not has_key:
         inside = None if listen.is_systemd else replace(listen, host=_loopback(listen.host))

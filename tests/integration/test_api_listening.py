@@ -1,7 +1,10 @@
 """Where the local API listens: TCP, a file, a socket of systemd; and what keeps it from that."""
 
 import asyncio
+import json
 import os
+import re
+import signal
 import socket
 import stat
 import subprocess
@@ -13,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from api_door import ListeningDoor
+from programs import ruuvi_host
 from tcp_ports import free_port
 
 from ruuvi_host.api.server import serve
@@ -220,6 +224,43 @@ def test_another_place_counts_at_once(tmp_path: Path) -> None:
         assert await ask(f"unix:{path}") == b""
 
     with_api({"api__listen": "127.0.0.1:0"}, client)
+
+
+def test_a_host_takes_up_what_its_file_says(tmp_path: Path) -> None:
+    """No API, then one that stays inside, then a key that opens it, and none again: no restart."""
+    port, toml, state = free_port(), tmp_path / "ruuvi-host.toml", str(tmp_path / "state")
+    target = f'[[target]]\nname = "log"\nkind = "file"\nfolder = "{tmp_path}"\n'
+    public = f'{target}[api]\nlisten = "0.0.0.0:{port}"\n'
+    inside, outside = f"http://127.0.0.1:{port}/", f"http://127.0.0.2:{port}/"
+
+    def health() -> str:
+        with ruuvi_host("status", "--state-dir", state, "--json") as asked:
+            assert asked.wait() == 0
+        return str(json.loads(asked.out[0])["health"])
+
+    def write(text: str) -> None:
+        toml.write_text(text)
+        toml.chmod(0o600)
+
+    write(target)
+    with ruuvi_host("run", "--simulate", "--config", str(toml), "--state-dir", state) as host:
+        host.wait_for("coprocessor configured")
+        assert asyncio.run(ask(inside)) == b""
+        write(public)
+        os.kill(host.pid, signal.SIGHUP)
+        host.wait_for(f"local API: {re.escape(inside)}")
+        host.wait_for("ERROR: api.listen: .* there is no password or key of your own yet")
+        assert asyncio.run(ask(inside)) == SERVED
+        assert asyncio.run(ask(outside)) == b""
+        assert "local API: 0.0.0.0" in health()
+        write(f'{public}[gateway]\nlan_auth_api_key = "k"\n')
+        os.kill(host.pid, signal.SIGHUP)
+        host.wait_for(f"local API: http://0.0.0.0:{port}/")
+        assert asyncio.run(ask(outside)) == SERVED
+        assert "local API" not in health()
+        host.wait_for("log: batches are accepted")
+        assert host.stop() == 0
+    assert asyncio.run(ask(inside)) == b""
 
 
 _ACTIVATED = """

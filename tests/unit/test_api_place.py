@@ -67,6 +67,15 @@ def test_what_is_dangerous_and_wanted() -> None:
         assert found == Place(parse_listen("0.0.0.0:80"))
 
 
+def test_who_asks_by_a_proxy_is_not_this_machine() -> None:
+    settings = ApiSettings(parse_listen("127.0.0.1:80"), proxies=parse_proxies(["127.0.0.1"]))
+    for access, said in ((ANYBODY, "everybody in the network"), (NOBODY, "is still the device id")):
+        found = place(settings, access, local_socket=False)
+        assert found.listen == settings.listen
+        assert said in found.warning
+    assert place(settings, OWN, local_socket=False).warning == ""
+
+
 def test_no_api() -> None:
     assert place(None, ANYBODY, local_socket=False) == Place()
 
