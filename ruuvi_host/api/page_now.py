@@ -9,6 +9,7 @@ from typing import Any
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.api.door import Door
+from ruuvi_host.config.targets import STATISTICS
 from ruuvi_host.formats import fields
 from ruuvi_host.formats.derived import battery_low
 from ruuvi_host.formats.measurement import QUANTITIES
@@ -59,7 +60,10 @@ def now(door: Door) -> dict[str, Any]:
         "coordinates": loaded.config.coordinates,
         "health": document["health"],
         "links": [_link(link) for link in document["coprocessors"]],
-        "targets": [_target(target) for target in document["targets"]],
+        "targets": [
+            *(_target(target) for target in document["targets"]),
+            *([_statistics(overview)] if loaded.config.statistics else ()),
+        ],
         "losses": list(losses(overview)),
         "sensors": sensors(door, overview, monotonic),
     }
@@ -153,4 +157,18 @@ def _target(target: dict[str, Any]) -> dict[str, Any]:
         "waiting_batches": counters["waiting_batches"],
         "waiting_reports": counters["waiting_reports"],
         "accepted": counters["accepted"],
+        "failed": counters["failed_attempts"],
+    }
+
+
+def _statistics(overview: Overview) -> dict[str, Any]:
+    """In the form of a target; what was not accepted is not kept."""
+    return {
+        "name": STATISTICS,
+        "problem": "",
+        "growth": None,
+        "waiting_batches": 0,
+        "waiting_reports": 0,
+        "accepted": overview.statistics.accepted,
+        "failed": overview.statistics.failed,
     }

@@ -423,6 +423,11 @@ def test_a_key_that_is_fixed_elsewhere(chromium: "Browser", tmp_path: Path) -> N
 def test_radio_and_names(chromium: "Browser", opened: Site) -> None:
     with tab(chromium, opened.url) as page:
         radio = section(page, opened, "radio")
+        radio.get_by_label("Filter by address").check()
+        radio.get_by_label("Everything").check()
+        radio.get_by_role("button", name="Listen again").click()
+        radio.get_by_text(re.compile("^[0-9]+ sensors heard.$")).wait_for()
+        assert opened.saved().get("company_use_filtering", True) is True  # it was only tried
         radio.get_by_label("One manufacturer").check()
         radio.get_by_label("Manufacturer", exact=True).fill("0x0059")
         radio.get_by_label("Coded (long range)").check()
@@ -508,6 +513,49 @@ def test_the_present_comes_without_reloading(chromium: "Browser", opened: Site) 
         now = page.locator("#section-now > div[data-asked]")
         first = now.get_attribute("data-asked")
         page.locator(f"#section-now > div[data-asked]:not([data-asked='{first}'])").wait_for()
+
+
+def test_nothing_is_asked_while_nobody_looks(chromium: "Browser", opened: Site) -> None:
+    asked: list[str] = []
+    with tab(chromium, opened.url) as page:
+        page.clock.install()
+        page.reload()
+        page.locator("#section-now .sensor").first.wait_for()
+        page.on("request", lambda request: asked.append(request.url))
+        with page.expect_request("**/host/now"):
+            page.clock.run_for(10_000)
+        hide = "Object.defineProperty(document, 'hidden', {get: () => %s, configurable: true});"
+        change = "document.dispatchEvent(new Event('visibilitychange'));"
+        page.evaluate(hide % "true" + change)
+        page.wait_for_load_state("networkidle")
+        asked.clear()
+        page.clock.run_for(60_000)
+        assert [url for url in asked if url.endswith("/host/now")] == []
+        with page.expect_request("**/host/now"):
+            page.evaluate(hide % "false" + change)
+
+
+def test_a_session_that_ends_is_noticed(chromium: "Browser", tmp_path: Path) -> None:
+    with site(tmp_path, QUIET) as running, tab(chromium, running.url) as page:
+        log_in(page, "Admin", DEFAULT_PASSWORD)
+        page.locator("#section-now .sensor").first.wait_for()
+        page.context.clear_cookies()
+        page.get_by_role("button", name="Log in").wait_for()
+        assert page.locator(".sensor").count() == 0
+
+
+def test_a_page_that_nobody_may_open_says_so(chromium: "Browser", tmp_path: Path) -> None:
+    config = QUIET | {"lan_auth_type": "lan_auth_deny"}
+    with site(tmp_path, config) as running, tab(chromium, running.url) as page:
+        page.get_by_text("This page is not open to the network.").wait_for()
+
+
+def test_a_breach_of_the_policy_is_noticed(chromium: "Browser", opened: Site) -> None:
+    with (
+        pytest.raises(AssertionError, match="require-trusted-types-for"),
+        tab(chromium, opened.url) as page,
+    ):
+        page.evaluate("try { document.body.innerHTML = '<p>'; } catch {}")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

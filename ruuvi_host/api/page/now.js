@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { element, fill, put } from "./dom.js";
 import { sensorCard } from "./sensor_card.js";
-import { count, dateAndClock, duration, say } from "./text.js";
+import { count, dateAndClock, duration, maybe, say } from "./text.js";
 
 const EVERY = 3000; // milliseconds
 
@@ -122,20 +122,27 @@ export function nowSection(parent, page) {
 }
 
 function targetLine(target) {
-  const words = [say(target.problem ? "targetFailing" : "targetAccepts")];
-  words.push(
-    target.waiting_batches
-      ? say("waiting", {
-          batches: count(target.waiting_batches),
-          reports: count(target.waiting_reports),
-        })
-      : say("nothingWaits"),
-  );
-  words.push(say("acceptedSoFar", { n: count(target.accepted) }));
-  const name = say(`target_${target.name}`);
+  const words = [];
+  if (target.name === "statistics") {
+    words.push(
+      say("postsSoFar", { accepted: count(target.accepted), failed: count(target.failed) }),
+    );
+  } else {
+    words.push(say(target.problem ? "targetFailing" : "targetAccepts"));
+    words.push(
+      target.waiting_batches
+        ? say("waiting", {
+            batches: count(target.waiting_batches),
+            reports: count(target.waiting_reports),
+          })
+        : say("nothingWaits"),
+      say("acceptedSoFar", { n: count(target.accepted) }),
+    );
+    if (target.growth > 0) words.push(say("growing", { n: count(target.growth) }));
+  }
   return {
     is: target.problem ? "bad" : "good",
-    text: `${name.startsWith("target_") ? target.name : name}: ${words.join("; ")}`,
+    text: `${maybe(`target_${target.name}`) ?? target.name}: ${words.join("; ")}`,
     more: target.problem,
   };
 }

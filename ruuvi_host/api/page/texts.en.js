@@ -67,6 +67,8 @@ export default {
   targetFailing: "does not accept",
   nothingWaits: "nothing waits",
   waiting: "waiting: {batches} batches with {reports} reports",
+  postsSoFar: "{accepted} accepted, {failed} failed",
+  growing: "grows by {n} batches an hour",
   acceptedSoFar: "{n} batches accepted",
   noTargets: "Nothing is sent anywhere. Choose a target under “Where data goes”.",
   losses: "Losses",
