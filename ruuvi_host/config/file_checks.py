@@ -7,7 +7,7 @@ from ruuvi_host.config.file_places import CERTIFICATES
 LONGEST_PART = 8192
 """Bytes of an extra part, as on the gateway."""
 
-_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n[^\x00]*?-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----[ \t]*\r?\n")
 _ENCRYPTED = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type:.*ENCRYPTED", re.M)
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _OURS = (b"host", b"content-length", b"transfer-encoding", b"connection")
@@ -24,7 +24,9 @@ def unusable(name: str, content: bytes) -> str:
 
 
 def _unusable_pem(content: bytes) -> str:
-    if not _PEM.search(content):
+    # A label is looked for once: a search from each beginning to its end would take its square.
+    begins = {found[1]: found.end() for found in reversed(list(_BEGIN.finditer(content)))}
+    if not any(content.rfind(b"-----END %b-----" % label) >= at for label, at in begins.items()):
         return "it has no PEM block (-----BEGIN …-----)"
     if _ENCRYPTED.search(content):
         return "the key is encrypted with a pass phrase, so it cannot be used"
