@@ -270,3 +270,24 @@ def test_the_memory_that_is_promised() -> None:
         assert len(world.history) == MOST_SENSORS
         assert taken / MOST_SENSORS < limit
     assert taken < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("temperature", (-163.835, -0.005, 163.835, 263.8)),
+        ("humidity", (0.0, 53.49, 100.0, 163.8)),
+        ("pressure", (0, 50_000, 101_325, 165_534)),
+        ("co2", (0, 420, 40_000)),
+        ("pm2_5", (0.0, 0.4, 1000.0)),
+        ("luminosity", (0.0, 144_284.0)),
+        ("sound_average", (0.0, 18.2, 127.0)),
+        ("battery_voltage", (0.0, 2.977, 7.62)),
+        ("rssi", (-127, -60, 20)),
+    ],
+)
+def test_what_sensors_can_measure_is_in_range(name: str, values: tuple[float, ...]) -> None:
+    scale = QUANTITIES[name]
+    for value in values:
+        assert abs(scale.value(scale.code(value)) - value) <= scale.step / 2 + 1e-9
+    assert 0 <= scale.code(-1e9) < scale.code(1e9) < 0xFFFF, "the end of the range is no gap"
