@@ -58,4 +58,12 @@ def unknown(name: str, known: Iterable[str]) -> str:
     """Half a sentence about a key that is not there, with the one that may have been meant."""
     if name in BY_NAME:
         return "is a gateway's key: it belongs in gw_cfg.json, or in the table [gateway]"
-    return "unknown key" + meant(name, known)
+    table = name.partition(".")[0]
+    guess = meant(name, known)
+    if not guess and table not in (name, *_TABLES):
+        guess = meant(table, _TABLES)
+    return "unknown key" + guess
+
+
+_TABLES = {name.partition(".")[0] for name in HOST_BY_NAME if "." in name}
+_TABLES |= {SENSORS, GATEWAY, *(array.name for array in ARRAYS)}

@@ -76,6 +76,10 @@ def test_a_table_without_keys_is_one_that_is_watched(tmp_path: Path) -> None:
         ("[sensors.Sauna]", "sensors.Sauna: is no address as AA:BB:CC:DD:EE:FF"),
         ('[sensors."CB:B8:33:4C:88"]', "sensors.CB:B8:33:4C:88: is no address"),
         ('[sensors."CB:B8:33:4C:88:4F\\n"]', "is no address"),
+        (
+            TABLE.replace("sensors", "sensor") + "name = 'x'",
+            "sensor.CB:B8:33:4C:88:4F.name: unknown key; is sensors meant?",
+        ),
         (TABLE + "nam = 'x'", "sensors.CB:B8:33:4C:88:4F.nam: unknown key; is name meant?"),
         (TABLE + "name = 7", "sensors.CB:B8:33:4C:88:4F.name = 7: must be a text"),
         (TABLE + f"name = '{'x' * (MAX_NAME + 1)}'", ".name: must have at most 60 characters"),
@@ -164,6 +168,7 @@ def test_set_on_top_of_a_file(tmp_path: Path) -> None:
     [
         ("sensors.Sauna.name=x", "sensors.Sauna: is no address as AA:BB:CC:DD:EE:FF"),
         ("sensors.name=x", "sensors.name: must be sensors.AA:BB:CC:DD:EE:FF.KEY"),
+        ("sensor.00:00:00:00:00:01.name=x", "unknown key; is sensors meant?"),
         ("sensors=x", "sensors: must be sensors.AA:BB:CC:DD:EE:FF.KEY"),
         ("sensors.00:00:00:00:00:01=x", "must be sensors.AA:BB:CC:DD:EE:FF.KEY"),
         ("sensors.00:00:00:00:00:01.nam=x", "sensors.00:00:00:00:00:01.nam: unknown key; is name"),
