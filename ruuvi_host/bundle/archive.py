@@ -24,7 +24,7 @@ _ABOUT = {
     "log.txt": "the last lines of the log",
     "starts.json": "how often it was started since the boot, and how the previous run ended",
     "machine.json": "versions of the program, of its libraries and of the system",
-    "capture.pcapng": "the last bytes of the serial port, for Wireshark and `ruuvi-host replay`",
+    "capture.pcapng": "some seconds of the serial port, for Wireshark and `ruuvi-host replay`",
 }
 _README = """\
 Report of ruuvi-host {version}, made at {when}

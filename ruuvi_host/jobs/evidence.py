@@ -22,6 +22,7 @@ from ruuvi_host.monitoring.starts import Start
 
 if TYPE_CHECKING:
     from ruuvi_host.capture.memory import Recording
+    from ruuvi_host.capture.pcapng import Record
 
 MOST = 2
 """Who may ask at the same time. The rest is sent away."""
@@ -50,24 +51,32 @@ class Gathering:
         self._clock = clock
         self._recent = recent
         self._recordings: list[Recording] = []
+        self._hearing: asyncio.Task[list[Record]] | None = None
+        """Who asks meanwhile gets the same: many who ask take no more than one."""
         self._asking: set[asyncio.Task[None]] = set()
         self.taps = [
             _PassingOn(number, self._recordings, taps[number] if taps else None)
             for number in range(ports)
         ]
 
-    async def evidence(self, loaded: Loaded, seconds: float = SECONDS) -> Evidence:
-        """After listening to the ports for so many seconds."""
+    async def evidence(self, loaded: Loaded) -> Evidence:
+        """After listening to the ports for SECONDS, or for the rest of them."""
+        if self._hearing is None or self._hearing.done():
+            self._hearing = asyncio.create_task(self._hear(), name="evidence")
+        records = await asyncio.shield(self._hearing)
+        config = [line for line in lines(loaded.sources) if not line.is_kept_only]
+        return Evidence(config, self.log_lines(), self._starts, records)
+
+    async def _hear(self) -> "list[Record]":
         from ruuvi_host.capture.memory import Recording  # only a bug report needs it
 
         recording = Recording(self._clock)
         self._recordings.append(recording)
         try:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(SECONDS)
         finally:
             self._recordings.remove(recording)
-        config = [line for line in lines(loaded.sources) if not line.is_kept_only]
-        return Evidence(config, self.log_lines(), self._starts, recording.records)
+        return recording.records
 
     def log_lines(self) -> list[str]:
         """The last lines of the log, the oldest first."""
