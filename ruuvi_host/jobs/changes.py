@@ -143,7 +143,9 @@ def _told(plan: Plan, before: Loaded, after: Loaded, written: str = "") -> Chang
     changed |= {name for name, value in new.host.values.items() if old.host.values[name] != value}
     if plan.writes:  # of tables
         changed.update(key for key in plan.keys if key not in BY_NAME and key not in HOST_BY_NAME)
-    kept = fixed(plan.asked, plan.saved, new.gateway) if plan.saved else _fixed_host(plan, new)
+    kept = _fixed_host(plan, new)
+    if plan.saved:
+        kept |= fixed(plan.asked, plan.saved, new.gateway)
     again = before.config.coprocessors != after.config.coprocessors
     again = again or "state_dir" in changed
     return Change(frozenset(changed), kept, plan.problems, again, written)
