@@ -23,8 +23,10 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from ruuvi_host.web.crowd import admit, make_room
 from ruuvi_host.web.limits import Limits
 from ruuvi_host.web.parser import Parser
+from ruuvi_host.web.patience import Patience, Phase
 from ruuvi_host.web.target import Headers, path_and_headers
 
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
@@ -44,8 +46,6 @@ ACCEPTED = 4
 asyncio this and QUEUE are one number.)"""
 NOTICE = 0.1
 """Seconds for an application to notice that its client has gone."""
-STUBBORN = 64
-"""Connections that have to leave, and do not take their answer; more are aborted."""
 
 
 class Connections:
@@ -111,34 +111,14 @@ class Connections:
 
     def admit(self, newcomer: "_Connection") -> None:
         """There is one more."""
-        self.make_room()
-        if self._open() > self.limits.most:
-            # Where there are more than enough places, who came before has had its chance.
-            spare = self.limits.most > self.limits.connections
-            waiting = [each for each in self._waiting() if spare or each.had_chance]
-            min(waiting, key=_Connection.turn, default=newcomer).leave()
-        leaving = [each for each in self._all() if each.is_leaving]
-        if len(leaving) > STUBBORN:
-            min(leaving, key=lambda each: each.since).transport.abort()
+        admit(newcomer, self._all(), self.limits)
 
     def make_room(self) -> None:
-        """If there are too many, who waits for longest leaves: first those who ask for nothing at
-        the moment, then slow ones."""
-        surplus = self._open() - self.limits.connections
-        if surplus > 0:
-            waiting = [each for each in self._waiting() if each.had_chance]
-            for each in sorted(waiting, key=_Connection.turn)[:surplus]:
-                each.leave()
-
-    def _waiting(self) -> "list[_Connection]":
-        """Those that are not being answered."""
-        return [each for each in self._all() if each.rank is not None]
+        """If there are too many, some have to leave."""
+        make_room(self._all(), self.limits)
 
     def _all(self) -> "list[_Connection]":
         return list(cast("set[_Connection]", self._state.connections))
-
-    def _open(self) -> int:
-        return sum(not each.is_leaving for each in self._all())
 
     async def _run(self, scope: Any, receive: Any, send: Any) -> None:
         path, scope["headers"] = path_and_headers(scope["raw_path"], scope["headers"])
@@ -164,42 +144,39 @@ class _Connection(H11Protocol):
         self.had_chance = False
         self._is_first = True
         self._is_refused = self._has_ended = False
-        self._unsent: float | None = None
-        self._heard = self.since = self.loop.time()
-        # since: from when on it waits for a request, or has been sending one
+        now = self.loop.time()
+        self._patience = Patience(server.limits, since=now, heard=now)
 
-    # -- what others ask --------------------------------------------------------------------------
-
-    @property
-    def is_leaving(self) -> bool:
-        return self._is_refused or self.transport.is_closing()
+    # -- what the crowd asks: see crowd.Guest -----------------------------------------------------
 
     @property
-    def rank(self) -> int | None:
-        """0: it was answered, and asks for nothing. 1: its request is not complete. 2: it does not
-        take its answer. None: it is being answered, or has to leave already."""
-        if self.is_leaving:
-            return None
-        if self._is_idle:
-            return 0
-        if self._parser.awaits_head or self._parser.awaits_body:
-            return 1
-        return None if self._unsent is None else 2
+    def phase(self) -> Phase:
+        if self.transport.is_closing():
+            return Phase.CLOSING
+        if self._is_refused:
+            return Phase.REFUSED
+        if self._parser.is_between and not self._is_first:
+            return Phase.IDLE
+        if self._parser.awaits_head:
+            return Phase.HEAD
+        return Phase.BODY if self._parser.awaits_body else Phase.ANSWER
 
     @property
-    def _is_idle(self) -> bool:
-        """It was answered, and may ask again."""
-        return self._parser.is_between and not self._is_first
+    def since(self) -> float:
+        return self._patience.since
 
-    def turn(self) -> tuple[bool, int, float]:
-        """The lower, the sooner it has to leave, among those that have a rank."""
-        return not self.had_chance, self.rank or 0, self.since
+    @property
+    def is_deaf(self) -> bool:
+        return self._patience.unsent is not None
+
+    def abort(self) -> None:
+        self.transport.abort()
 
     def leave(self) -> None:
         """There are too many."""
-        if self._parser.awaits_head and not self._is_idle:
+        if self.phase is Phase.HEAD:
             self._reject(503, f"more than {self._limits.connections} connections")
-        elif self._unsent is not None:
+        elif self.is_deaf:
             self.transport.abort()
         else:
             self.transport.close()  # the app, which waits for the rest of the body, tells of it
@@ -208,7 +185,7 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._heard = self.since = self.loop.time()
+        self._note(begins=True)
         self._watch()
         # A timer of its own: when it fires, what had come from this client by then has been read,
         # however long a turn of the loop takes under load.
@@ -221,16 +198,15 @@ class _Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.is_leaving:
+        before = self.phase
+        if before in (Phase.REFUSED, Phase.CLOSING):
             return  # the rest of a request that was refused
-        self._heard = self.loop.time()
-        begins, in_head = self._parser.is_between, self._parser.awaits_head
-        if begins and not self._is_first:
-            self.since = self._heard
+        self._note(begins=before is Phase.IDLE)
         super().data_received(data)
-        if ends := self._parser.awaits_head and not in_head:  # of a body that was not waited for
-            self.since = self._heard
-        if begins or ends:
+        if before is Phase.IDLE:
+            self._watch()
+        elif before is Phase.BODY and self._parser.awaits_head:  # of one that was not waited for
+            self._note(begins=True)
             self._watch()
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -239,29 +215,25 @@ class _Connection(H11Protocol):
         A client that ends its sending side looks the same as one that disconnects.
         """
         self._has_ended = True
-        if self.is_leaving:
-            return False
-        pending = not (self._parser.awaits_head or self._parser.awaits_body)
+        pending = self.phase is Phase.ANSWER
         return pending and self._limits.half_closed and self.scheme == "http"
 
     def on_response_complete(self) -> None:
         self._is_first = False
-        self.since = self._heard = self.loop.time()
-        self._note_unsent()
+        self._note(begins=True)
         super().on_response_complete()
         if self._has_ended and self._parser.awaits_head:
             self.transport.close()
         self._watch()
-        if self._is_idle:
+        if self.phase is Phase.IDLE:
             self._server.make_room()
 
     def shutdown(self) -> None:
-        if not self.is_leaving:
+        if self.phase not in (Phase.REFUSED, Phase.CLOSING):
             super().shutdown()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._note_unsent()
         self._watch()
 
     def send_400_response(self, msg: str) -> None:
@@ -279,47 +251,38 @@ class _Connection(H11Protocol):
 
     # -- its patience -----------------------------------------------------------------------------
 
+    def _note(self, *, begins: bool) -> None:
+        """Something has come, or was answered. begins: to wait for a request, or a request."""
+        self._patience.heard = self.loop.time()
+        if begins:
+            self._patience.since = self._patience.heard
+
     def _note_unsent(self) -> None:
-        if self._unsent is None and self.transport.get_write_buffer_size():
-            self._unsent = self.loop.time()
+        if not self.transport.get_write_buffer_size():
+            self._patience.unsent = None
+        elif self._patience.unsent is None:
+            self._patience.unsent = self.loop.time()
 
     def _watch(self) -> None:
         """Look again when the patience may end."""
         if self._timer:
             self._timer.cancel()
-        due = self._due()
+        self._note_unsent()
+        due = self._patience.due(self.phase)
         self._timer = self.loop.call_at(due, self._look) if due < inf else None
-
-    def _due(self) -> float:
-        limits, silence = self._limits, self._heard + self._limits.silence
-        if self._unsent is not None and not self.transport.get_write_buffer_size():
-            self._unsent = None  # it has taken all of it meanwhile
-        if self._unsent is not None:
-            return self._unsent + limits.sending
-        if self.is_leaving:
-            return self._heard + limits.linger if self._is_refused else inf
-        if self._is_idle:
-            return inf  # uvicorn's keep-alive ends it
-        if self._parser.awaits_head:
-            return min(self.since + limits.head_time, silence)
-        if self._parser.awaits_body:
-            return min(self.since + limits.request_time, silence)
-        return inf
 
     def _look(self) -> None:
         self._timer = None
-        if self.loop.time() < self._due():
+        self._note_unsent()
+        phase, now = self.phase, self.loop.time()
+        if now < self._patience.due(phase):
             self._watch()
-        elif self._unsent is not None or self.is_leaving:
+        elif self.is_deaf or phase is Phase.REFUSED:
             self.transport.abort()
-        elif self._parser.awaits_head:
-            late = self.loop.time() >= self.since + self._limits.head_time
-            limit = self._limits.head_time if late else self._limits.silence
-            self._reject(408, f"no complete request head within {limit:g} s")
-        elif (cycle := self._cycle()) and cycle.response_complete:
+        elif phase is Phase.BODY and (cycle := self._cycle()) and cycle.response_complete:
             self.transport.close()  # answered before its body was complete
         else:
-            self._reject(408, "the body was not complete in time")
+            self._reject(408, self._patience.why(phase, now))
 
     def _reject(self, status: int, reason: str) -> None:
         """Answer without the app, and close when the client has had time to read it."""
@@ -333,8 +296,7 @@ class _Connection(H11Protocol):
         headers, body = self._server.refuse(self.client, status, reason)
         self.transport.write(_answer(status, headers, body))
         self._is_refused = True
-        self._heard = self.loop.time()
-        self._note_unsent()
+        self._note(begins=False)
         if self._has_ended or not self.transport.can_write_eof():
             self.transport.close()
         else:

@@ -33,7 +33,7 @@ def with_api(
     """Run a client beside an API with these settings."""
 
     async def main() -> None:
-        door = ListeningDoor(**settings)
+        door = ListeningDoor(**{"api__announce": "false", **settings})
         serving = asyncio.create_task(serve(door, retry=retry))
         trying = asyncio.ensure_future(client(door))
         await asyncio.wait((serving, trying), return_when=asyncio.FIRST_COMPLETED)

@@ -24,7 +24,8 @@ from ruuvi_host.api.door import Door
 from ruuvi_host.api.gate import Gate
 from ruuvi_host.api.routes import Key, Route
 from ruuvi_host.api.server import refuse
-from ruuvi_host.web.connection import STUBBORN, Connections
+from ruuvi_host.web.connection import Connections
+from ruuvi_host.web.crowd import STUBBORN
 from ruuvi_host.web.limits import Limits
 
 HOST = b"Host: gw.local\r\n"
