@@ -40,6 +40,7 @@ PACKAGES = {
     "crcmod": "python3-crcmod",
     "cryptography": "python3-cryptography",
     "fastjsonschema": "python3-fastjsonschema",
+    "h11": "python3-h11",
     "httpcore": "python3-httpcore",
     "httpx": "python3-httpx",
     "hypothesis": "python3-hypothesis",
