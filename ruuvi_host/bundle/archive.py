@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -76,7 +76,8 @@ class Material:
 def pack(material: Material, key: bytes) -> bytes:
     """A zip archive. key: of the masks; random, and forgotten, unless for a test."""
     masks = Masks(key)
-    masking = Masking(masks, material.secrets, sensor_names(material.config))
+    names, users = sensor_names(material.config), _users(material.config)
+    masking = Masking(masks, material.secrets, names, users)
     files: dict[str, bytes] = {}
 
     def add(name: str, text: str) -> None:
@@ -131,6 +132,13 @@ def check_new(path: str) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(path, f"cannot be written: {folder} cannot be written to")
+
+
+def _users(config: Iterable[Line]) -> Iterator[str]:
+    """Who logs in somewhere, as the configuration names them."""
+    for line in config:
+        if line.key.endswith("_user") and line.source != "default" and line.value:
+            yield str(line.value)
 
 
 def _line(line: Line, masking: Masking) -> dict[str, Any]:

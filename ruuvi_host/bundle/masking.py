@@ -32,14 +32,20 @@ _HEX = re.compile(r"(?<![\w-])[0-9A-Fa-f]{12,}(?![\w-])")
 
 
 class Masking:
-    """Masks for one archive. masks: those of its capture."""
+    """Masks for one archive. masks: those of its capture. names, users: what people call their
+    sensors, and themselves."""
 
-    def __init__(self, masks: Masks, secrets: Iterable[str], names: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        masks: Masks,
+        secrets: Iterable[str],
+        names: Iterable[str] = (),
+        users: Iterable[str] = (),
+    ) -> None:
         self._masks = masks
         self._secrets = _any_of(s for s in secrets if len(s) >= _SHORTEST)
-        known = sorted({name.lower() for name in names})
-        self._names = {name: f"sensor {number}" for number, name in enumerate(known, 1)}
-        self._sensors = _any_word_of(n for n in self._names if len(n) >= _SHORTEST_NAME)
+        self._names = _numbered("user", users) | _numbered("sensor", names)
+        self._named = _any_word_of(n for n in self._names if len(n) >= _SHORTEST_NAME)
         self._hosts: dict[str, str] = {}
         """Those that were met in an address, and what they are called instead."""
 
@@ -64,9 +70,9 @@ class Masking:
         for form in (_IPV4, _IPV6):
             text = form.sub(lambda found: self._perhaps_host(found[0]), text)
         if self._hosts and (known := _any_word_of(self._hosts)):
-            text = known.sub(lambda found: self._hosts[found[0].lower()], text)
-        if self._sensors:
-            text = self._sensors.sub(lambda found: self._names[found[0].lower()], text)
+            text = known.sub(lambda found: _called(found[0], self._hosts), text)
+        if self._named:
+            text = self._named.sub(lambda found: _called(found[0], self._names), text)
         text = _HOME.sub("/home/…", text)
         text = _SERIAL.sub(r"\1_…\2", text)
         text = _USB.sub(r"\1:…", text)
@@ -132,3 +138,13 @@ def _any_word_of(texts: Iterable[str]) -> re.Pattern[str] | None:
     return (
         re.compile(rf"(?<![\w.-])(?:{inside.pattern})(?![\w-])", re.IGNORECASE) if inside else None
     )
+
+
+def _numbered(word: str, texts: Iterable[str]) -> dict[str, str]:
+    """In lower case → what it is called instead."""
+    return {text.lower(): f"{word} {number}" for number, text in enumerate(sorted({*texts}), 1)}
+
+
+def _called(text: str, instead: Mapping[str, str]) -> str:
+    """What was found without regard to case. (Some letters have others than their lower case.)"""
+    return instead.get(text.lower(), "(masked)")

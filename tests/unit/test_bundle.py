@@ -82,7 +82,11 @@ def material() -> Material:
         1_800_000_000.0,
         config=config,
         secrets=hidden,
-        status={"coprocessors": [{"address": "C8:25:2D:8E:9C:2C"}], "CB:B8:33:4C:88:4F": 3},
+        status={
+            "coprocessors": [{"address": "C8:25:2D:8E:9C:2C"}],
+            "CB:B8:33:4C:88:4F": 3,
+            "api": {"user": "planted-user"},
+        },
         log=log,
         starts={"told": "planted-key-rw in it", "id": "11:22:33:44:55:66:77:88"},
         machine={"python": "3.11.7"},

@@ -53,6 +53,14 @@ def test_a_text(text: str, expected: str) -> None:
     assert masking().text(text) == expected
 
 
+def test_names_are_words() -> None:
+    users = ["mikko", "\N{LATIN SMALL LETTER LONG S}1st"]
+    it = Masking(MASKS, [], ["Sauna", "Sauna 2", "a(b"], users)
+    assert it.text("Sauna 2, Sauna, SAUNA, Saunas, mikko, mikkola, a(b, S1ST") == (
+        "sensor 2, sensor 1, sensor 1, Saunas, user 1, mikkola, sensor 3, (masked)"
+    )
+
+
 def test_the_same_is_called_the_same() -> None:
     it = masking()
     assert it.text("http://one.example.net/ http://two.example.net") == (
