@@ -18,6 +18,7 @@ from ruuvi_host.api.exposition import labelled
 from ruuvi_host.api.gateway_document import gateway_document, saved_crc32
 from ruuvi_host.api.host_metrics import Meanings, all_meanings, host_families
 from ruuvi_host.api.query import parameter
+from ruuvi_host.api.reading_metrics import reading_families
 from ruuvi_host.monitoring.machine import memory_available
 from ruuvi_host.monitoring.overview import Overview
 
@@ -28,10 +29,11 @@ _CAPABILITIES = ("INTERNAL", "DEFAULT")
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """Check sums of what the configuration looks like from outside."""
+class CheckSums:
+    """They change with the configuration."""
 
     saved: int
+    """Of the saved file."""
     shown: int
     """Of the text of `GET /ruuvi.json`."""
 
@@ -40,15 +42,12 @@ async def get_metrics(request: Request, door: Door) -> Response:
     """With `?readings=true`: also what each sensor measures."""
     query: bytes = request.scope["query_string"]
     meant = await asyncio.to_thread(_meanings)
-    texts = Texts(await saved_crc32(door), crc32(gateway_document(door).encode()))
+    sums = CheckSums(await saved_crc32(door), crc32(gateway_document(door).encode()))
     overview = door.overview()
     memory = memory_available(most=None)
-    lines = list(gateway_lines(overview, door.identity(), memory, texts))
+    lines = list(gateway_lines(overview, door.identity(), memory, sums))
     lines += map(str, host_families(overview, meant, door.clock.monotonic()))
     if parameter(query, "readings") == "true":
-        # Imported only for those who ask: the decoders are half a megabyte.
-        from ruuvi_host.api.reading_metrics import reading_families
-
         for family in await reading_families(door):
             lines.append(str(family))
             await asyncio.sleep(0)  # of ten thousand sensors each takes some milliseconds
@@ -61,7 +60,7 @@ def _meanings() -> Meanings:
 
 
 def gateway_lines(
-    overview: Overview, identity: Identity, memory: int, texts: Texts
+    overview: Overview, identity: Identity, memory: int, sums: CheckSums
 ) -> Iterator[str]:
     """The gateway's own, in its order. memory: bytes that are free."""
     intake, link = overview.intake, overview.links[0].counters
@@ -82,5 +81,5 @@ def gateway_lines(
             yield f"ruuvigw_heap_{name}{kind} {memory}\n"
     versions = {"esp_fw": identity.version, "nrf_fw": identity.nrf_version}
     yield f"ruuvigw_info{labelled({'mac': identity.mac} | versions)} 1\n"
-    yield f"ruuvigw_gw_cfg_crc32 {texts.saved}\n"
-    yield f"ruuvigw_ruuvi_json_crc32 {texts.shown}\n"
+    yield f"ruuvigw_gw_cfg_crc32 {sums.saved}\n"
+    yield f"ruuvigw_ruuvi_json_crc32 {sums.shown}\n"

@@ -13,7 +13,7 @@ from firmware_protocol.messages import DeviceId
 from ruuvi_host.api.door import Identity
 from ruuvi_host.api.exposition import Family, labelled
 from ruuvi_host.api.host_metrics import PARTS, all_meanings, host_families
-from ruuvi_host.api.metrics import Texts, gateway_lines
+from ruuvi_host.api.metrics import CheckSums, gateway_lines
 from ruuvi_host.api.reading_metrics import add_readings
 from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.formats.measurement import QUANTITIES
@@ -69,7 +69,7 @@ def test_the_gateways_lines(case: dict[str, Any]) -> None:
         for line in case["response"]["body"].splitlines(keepends=True)
         if not FIRST.search(line)
     ]
-    sums = Texts(*(int(line.split()[1]) for line in expected[-2:]))
+    sums = CheckSums(*(int(line.split()[1]) for line in expected[-2:]))
     made = list(gateway_lines(overview, IDENTITY, 123456789012, sums))
     assert made == expected
     assert len(made) == 14
@@ -77,7 +77,7 @@ def test_the_gateways_lines(case: dict[str, Any]) -> None:
 
 def test_labels_are_escaped() -> None:
     hostile = Identity(DEVICE, 'v1"} 1\n\\', "v1.0.0")
-    text = "".join(gateway_lines(OVERVIEW, hostile, 1, Texts(1, 2)))
+    text = "".join(gateway_lines(OVERVIEW, hostile, 1, CheckSums(1, 2)))
     assert parsed(text)["ruuvigw_info", ("AA:BB:CC:DD:EE:FF", 'v1"} 1\n\\', "v1.0.0")] == 1
     assert len(text.splitlines()) == 14
 

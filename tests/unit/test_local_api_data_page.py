@@ -12,7 +12,7 @@ from test_status_page import OVERVIEW
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.api.exposition import Family
-from ruuvi_host.api.metrics import Texts, gateway_lines
+from ruuvi_host.api.metrics import CheckSums, gateway_lines
 from ruuvi_host.api.reading_metrics import add_readings
 from ruuvi_host.config.targets import DataFormat
 from ruuvi_host.intake.advertisement import Advertisement
@@ -46,7 +46,7 @@ def named() -> set[str]:
 def test_the_metrics_are_there() -> None:
     families: dict[str, Family] = {}
     add_readings(families, [heard(DATA.hex())], Readings(), 1000.0)
-    gateway = "".join(gateway_lines(OVERVIEW, IDENTITY, 1, Texts(1, 2)))
+    gateway = "".join(gateway_lines(OVERVIEW, IDENTITY, 1, CheckSums(1, 2)))
     told = gateway + own(KNOWN) + "".join(map(str, families.values()))
     assert len(named()) > 20
     for name in named():
