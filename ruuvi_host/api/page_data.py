@@ -17,7 +17,7 @@ PLOTTED = 6 * 3600.0
 
 async def get_now(request: Request, door: Door) -> Response:
     """The section Now: health, link, targets, losses, and the newest of each sensor."""
-    return json_answer(200, page_now.now(door))
+    return json_answer(200, await page_now.now(door))
 
 
 async def get_points(request: Request, door: Door) -> Response:

@@ -3,6 +3,7 @@
 Pure but for the door, which is only read.
 """
 
+import asyncio
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -20,6 +21,8 @@ from ruuvi_host.monitoring.sensor_status import SensorStatus
 
 MOST_SHOWN = 200
 """Sensors; a page with more is of no use to anybody."""
+PER_TURN = 10
+"""Sensors that are decoded, some milliseconds on a small machine, before others get their turn."""
 
 _INTAKE = {
     "empty": "no advertising data",
@@ -44,7 +47,7 @@ _TARGET = {
 }
 
 
-def now(door: Door) -> dict[str, Any]:
+async def now(door: Door) -> dict[str, Any]:
     """JSON values only."""
     identity, overview, loaded = door.identity(), door.overview(), door.loaded
     monotonic = door.clock.monotonic()
@@ -65,7 +68,8 @@ def now(door: Door) -> dict[str, Any]:
             *([_statistics(overview)] if loaded.config.statistics else ()),
         ],
         "losses": list(losses(overview)),
-        "sensors": sensors(door, overview, monotonic),
+        "in_table": overview.sensors,
+        "sensors": await sensors(door, overview, monotonic),
     }
 
 
@@ -80,11 +84,13 @@ def losses(overview: Overview) -> Iterator[dict[str, Any]]:
                 yield {"where": where or "intake", "reason": reason, "count": count}
 
 
-def sensors(door: Door, overview: Overview, monotonic: float) -> list[dict[str, Any]]:
+async def sensors(door: Door, overview: Overview, monotonic: float) -> list[dict[str, Any]]:
     """The newest of each sensor, and those that a person waits for; those with a name first."""
     known = {status.address: status for status in overview.known_sensors}
     found = []
-    for advertisement in islice(door.newest_first(), MOST_SHOWN):
+    for number, advertisement in enumerate(list(islice(door.newest_first(), MOST_SHOWN)), 1):
+        if number % PER_TURN == 0:
+            await asyncio.sleep(0)
         status = known.pop(address_text(advertisement.address), None)
         found.append(_heard(door, advertisement, status, monotonic))
     found += [_not_heard(status, monotonic) for status in known.values()]

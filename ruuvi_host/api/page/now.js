@@ -81,7 +81,9 @@ export function nowSection(parent, page) {
     table(losses, now.losses);
     losses.hidden = !now.losses.length;
     noLosses.hidden = now.losses.length > 0;
-    put(title, say("sensorsCount", { n: now.sensors.length }));
+    const all = Math.max(now.in_table, now.sensors.length);
+    const isAll = all === now.sensors.length;
+    put(title, say(isAll ? "sensorsCount" : "sensorsOf", { n: now.sensors.length, all }));
     noSensors.hidden = now.sensors.length > 0;
     drawSensors(now);
   }

@@ -79,6 +79,7 @@ export default {
   lossCount: "Number",
   sensors: "Sensors",
   sensorsCount: "Sensors ({n})",
+  sensorsOf: "Sensors (the last {n} of {all})",
   nothingHeard: "No sensor was heard yet.",
   signalOf: "signal {n} dBm",
   heardBefore: "heard {age} ago",
