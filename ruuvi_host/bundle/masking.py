@@ -15,10 +15,14 @@ SECRET = "(secret)"
 _SHORTEST = 4
 """Characters of a secret that is looked for. A shorter one would be found in other words."""
 _SHORTEST_NAME = 3
+_ADDRESS_LENGTH = 6
 
-_OCTETS = r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})"
-_DEVICE_ID = re.compile(rf"(?<![0-9A-Fa-f:]){_OCTETS}{{7}}(?![0-9A-Fa-f:])")
-_ADDRESS = re.compile(rf"(?<![0-9A-Fa-f:]){_OCTETS}{{5}}(?![0-9A-Fa-f:])")
+_PAIR = "[0-9A-Fa-f]{2}"
+_OCTETS = re.compile(
+    rf"(?<![0-9A-Fa-f]){_PAIR}([:_-]){_PAIR}(?:\1{_PAIR}){{4,}}(?![0-9A-Fa-f])"
+    rf"|{_PAIR}([:_-]){_PAIR}(?:\2{_PAIR}){{4,}}"  # what is glued to something
+)
+"""An address, an identifier of eight bytes, or more."""
 _GATEWAY = re.compile(r"\bRuuviGateway[0-9A-F]{4}\b", re.IGNORECASE)
 _URL = re.compile(r"\b([A-Za-z][\w+.-]*://)([^\s'\"<>/?#]*)([^\s'\"<>]*)")
 _END_OF_A_SENTENCE = ".,;:)!"
@@ -27,7 +31,7 @@ _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w
 _HOME = re.compile(r"/home/[^/\s'\":;,]+")
 _SERIAL = re.compile(r"(/dev/serial/by-id/\S*?)_[^_\s/]+?((?:-if\d+)?(?:-port\d+)?(?![\w-]))")
 _USB = re.compile(r"\b(usb:[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}):[^\s,;'\"]+")
-_HEX = re.compile(r"(?<![\w-])[0-9A-Fa-f]{12,}(?![\w-])")
+_HEX = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{12,}(?![0-9A-Fa-f])")
 """Bytes, perhaps with an address in them. A mask of an address has colons."""
 
 
@@ -63,8 +67,7 @@ class Masking:
         """A text without all that. Takes any."""
         if self._secrets:
             text = self._secrets.sub(SECRET, text)
-        text = _DEVICE_ID.sub("(device id)", text)
-        text = _ADDRESS.sub(lambda found: self._address(found[0]), text)
+        text = _OCTETS.sub(self._octets, text)
         text = _GATEWAY.sub("RuuviGatewayXXXX", text)
         text = _URL.sub(self._url, text)
         for form in (_IPV4, _IPV6):
@@ -94,9 +97,13 @@ class Masking:
             return text
         return self.host(text)
 
-    def _address(self, text: str) -> str:
-        masked = self._masks.address(bytes.fromhex(text.replace(":", ""))).hex(":")
-        return masked if text.islower() else masked.upper()
+    def _octets(self, found: re.Match[str]) -> str:
+        text, between = found[0], found[1] or found[2]
+        raw = bytes.fromhex(text.replace(between, ""))
+        if len(raw) != _ADDRESS_LENGTH:
+            return f"({len(raw)} bytes)"
+        masked = self._masks.address(raw).hex(between)
+        return masked if text == text.lower() else masked.upper()
 
     def _url(self, found: re.Match[str]) -> str:
         """Scheme, host and port. The path, too, of Ruuvi's servers: others have keys in it."""

@@ -1,6 +1,8 @@
 """What is private in a text is not in it any more, and what explains a fault still is."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ruuvi_host.bundle.masking import SECRET, Masking
 from ruuvi_host.capture.masks import Masks
@@ -23,7 +25,12 @@ def masking() -> Masking:
         (f"sensor {ADDRESS} is silent", f"sensor {MASKED} is silent"),
         (f"sensor {ADDRESS.lower()}", f"sensor {MASKED.lower()}"),
         (f"coprocessor {ADDRESS}, firmware 2.0.0", f"coprocessor {MASKED}, firmware 2.0.0"),
-        ("id 00:11:22:33:44:55:66:77", "id (device id)"),
+        (f"{ADDRESS}: 200", f"{MASKED}: 200"),
+        (f"{ADDRESS}:4711", f"{MASKED}:4711"),
+        (f"client-{ADDRESS.replace(':', '-')}", f"client-{MASKED.replace(':', '-')}"),
+        (f"ruuvi-{ADDRESS.replace(':', '')}", "ruuvi-(12 hex digits)"),
+        ("id 00:11:22:33:44:55:66:77", "id (8 bytes)"),
+        ("00:11:22:33:44:55:66:77:88:99", "(10 bytes)"),
         ("I am RuuviGatewayEEFF.local", "I am RuuviGatewayXXXX.local"),
         ("http://u:p@my.server/a/b?key=1", "http://host1.example/…"),
         ("(https://my.server:8443/record).", "(https://host1.example:8443/…"),
@@ -73,6 +80,23 @@ def test_the_same_is_called_the_same() -> None:
 def test_a_value_is_masked_in_all_its_depth() -> None:
     value = {ADDRESS: [{"why": "hunter2-password"}, 4, None, True], "n": 1.5}
     assert masking().value(value) == {MASKED: [{"why": SECRET}, 4, None, True], "n": 1.5}
+
+
+WORDS = st.sampled_from(
+    [
+        *("sensor ", "a:", "-", "_", ":", " ", "0", "f", "(", "http://", "/dev/serial/by-id/usb_"),
+        *("\N{LATIN SMALL LETTER LONG S}", "Sauna", "my.server", "@", "8.8.8.8", "\n", "…"),
+    ]
+)
+
+
+@given(st.lists(st.one_of(WORDS, st.text(max_size=5))), st.lists(WORDS), st.integers(0, 2))
+def test_no_address_is_left_wherever_it_stands(
+    before: list[str], behind: list[str], how: int
+) -> None:
+    address = [ADDRESS, ADDRESS.lower(), ADDRESS.replace(":", "-")][how]
+    text = masking().text(f"{''.join(before)} {address}{''.join(behind)}")
+    assert address not in text
 
 
 def test_nothing_is_masked_twice() -> None:
