@@ -135,6 +135,7 @@ def test_in_and_out(chromium: "Browser", tmp_path: Path) -> None:
         page.keyboard.press("Enter")
         # Out, as it said; and in with the new one.
         page.get_by_role("button", name="Log in").wait_for()
+        page.get_by_text("Saved. It is in use now.").wait_for()
         saved = running.saved()
         assert saved["lan_auth_type"] == "lan_auth_ruuvi"
         assert saved["lan_auth_user"] == "anna"

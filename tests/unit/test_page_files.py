@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from ruuvi_host.api.page_files import FOLDER, PageFile, page_files
 
 SOURCES = sorted(path for path in FOLDER.iterdir() if path.is_file())
 SCRIPTS = [path for path in SOURCES if path.suffix == ".js"]
-NODE = shutil.which("node")
 
 
 def asked(file: PageFile, **headers: str) -> Response:
@@ -115,19 +113,3 @@ def test_every_text_of_the_page_is_there() -> None:
 def test_the_english_texts_are_one_each() -> None:
     keys = re.findall(r"^  (\w+):", (FOLDER / "texts.en.js").read_text("utf-8"), re.MULTILINE)
     assert len(keys) == len(set(keys))
-
-
-def node(script: Path, *arguments: str) -> str:
-    if NODE is None:
-        pytest.skip("NOT CHECKED: node is missing")
-    ran = subprocess.run(
-        [NODE, *arguments, str(script)], capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
-def test_the_scripts_can_be_read(tmp_path: Path) -> None:
-    for path in SCRIPTS:
-        # By its name node knows a module.
-        node(Path(shutil.copy(path, tmp_path / f"{path.stem}.mjs")), "--check")

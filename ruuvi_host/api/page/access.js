@@ -9,6 +9,8 @@ import { Changes, bound, loadSettings } from "./settings.js";
 import { say } from "./text.js";
 
 const OWN = "lan_auth_ruuvi";
+// Without a password or key of one's own the gateway answers its own machine only.
+const IS_LOCAL = /^(localhost|127\..*|\[::1\])$/.test(location.hostname);
 const FROM_FILES = ["lan_auth_basic", "lan_auth_digest"];
 
 export function accessSection(parent, page) {
@@ -45,6 +47,7 @@ export function accessSection(parent, page) {
     const keys = ["lan_auth_api_key", "lan_auth_api_key_rw"].map((key) =>
       keyControl(settings, key),
     );
+    const hadKey = keys.some((key) => key.isOn);
     const form = element("form", { novalidate: true, "aria-labelledby": "access-title" });
 
     function refresh() {
@@ -75,6 +78,10 @@ export function accessSection(parent, page) {
     }
 
     function warning() {
+      const hasKey = keys.some((key) => key.isOn);
+      if (kind.value === "lan_auth_default" && !hasKey && !IS_LOCAL) {
+        if (was !== kind.value || hadKey) return say("closesNetwork");
+      }
       const isNew =
         kind.value !== was ||
         (kind.value === OWN && (user.value !== saved.lan_auth_user || password.value !== ""));
@@ -88,7 +95,7 @@ export function accessSection(parent, page) {
       warning,
       saved: async (answer, said) => {
         lines = said;
-        if (answer.ends_sessions) await page.loggedOut();
+        if (answer.ends_sessions) await page.loggedOut(said);
         else await show();
       },
     });
@@ -133,6 +140,9 @@ function keyControl(settings, name) {
   visible(field.element, isSaved);
   return {
     element: element("div", {}, box.element, element("div", { class: "indented" }, field.element)),
+    get isOn() {
+      return box.checked;
+    },
     allowed(is) {
       if (!is) {
         box.checked = false;

@@ -37,12 +37,14 @@ const nav = element(
   ),
 );
 const offline = element("p", { class: "offline", role: "status" });
+const notice = element("div", { class: "result", role: "status" });
 const main = element("main", { id: "main", tabindex: "-1" });
 document.body.append(
   element("a", { class: "skip", href: "#main", click: skip }, say("skip")),
   element("header", {}, name, leave),
   nav,
   offline,
+  notice,
   main,
 );
 
@@ -54,7 +56,11 @@ const page = {
   connected(is, why = "") {
     put(offline, is ? "" : say("offline", { why }));
   },
-  loggedOut: begin,
+  // What has ended the session is said until another section is opened. lines: [kind, text].
+  async loggedOut(lines) {
+    await begin();
+    fill(notice, ...lines.map(([kind, text]) => element("p", { class: kind }, text)));
+  },
 };
 let sections = null;
 let current = "";
@@ -80,6 +86,7 @@ async function show() {
     else link.removeAttribute("aria-current");
   }
   for (const [each, { node }] of sections) node.hidden = each !== key;
+  fill(notice);
   scrollTo(0, 0);
   const { shown, place } = sections.get(key);
   try {

@@ -82,7 +82,7 @@ export function logSection(parent, page) {
         result,
         said.map(([kind, text]) => element("p", { class: kind }, text)),
       );
-      if (answer.ends_sessions) await page.loggedOut();
+      if (answer.ends_sessions) await page.loggedOut(said);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       fill(result, element("p", { class: "bad" }, `${say("notUndone")} ${error.message}`));

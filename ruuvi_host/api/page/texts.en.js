@@ -280,7 +280,8 @@ export default {
   // Access.
   whoMayCome: "Who may open this page",
   lan_auth_default: "Default password",
-  lan_auth_default_hint: "User Admin; the password is the device id of the coprocessor.",
+  lan_auth_default_hint:
+    "User Admin; the password is the device id of the coprocessor. Without a key (below), only the gateway's own machine is answered then.",
   lan_auth_ruuvi: "Own user and password",
   lan_auth_ruuvi_hint: "",
   lan_auth_deny: "Nobody from the network",
@@ -292,6 +293,8 @@ export default {
   lan_auth_digest: "Digest (set in a file)",
   lan_auth_digest_hint: "",
   endsSessions: "Saving ends all sessions: everybody, you too, must log in again.",
+  closesNetwork:
+    "Saving closes this page to the network: without a password or key of your own, only the gateway's own machine is answered.",
   shutsOut:
     "Saving closes this page to you, too. To open it again: “ruuvi-host config password” on the gateway's machine.",
   apiKeys: "Keys for programs",
