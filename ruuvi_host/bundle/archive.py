@@ -49,8 +49,9 @@ outside of home folders; private network addresses (192.168...); names of target
 
 _EARLIEST = 315_532_800.0
 """1980: a zip archive knows no time before that. A clock may be wrong."""
-_PERSONAL = ("user", "coordinates", "name", "ssid", "client_id")
-"""The last word of keys that may name a person or a place, if not by a default."""
+_PERSONAL = ("user", "coordinates", "ssid", "client_id")
+"""The end of keys that may name a person or a place, if not by a default. (So do names of sensors;
+those of targets stand in the keys.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _line(line: Line, masking: Masking) -> dict[str, Any]:
         told: dict[str, Any] = {"set": bool(value)}
     elif line.key == "api.names":
         told = {"value": [masking.host(name) for name in value]}
-    elif line.source != "default" and line.key.rpartition(".")[2].endswith(_PERSONAL):
+    elif line.source != "default" and (line.key.endswith(_PERSONAL) or list(sensor_names([line]))):
         told = {"set": bool(value)}
     else:
         told = {"value": masking.value(value)}
