@@ -3,7 +3,7 @@
 Pure. Source: local API of a gateway, what a host must refuse, 14.1 and 14.4.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,41 +18,45 @@ class Place:
     """None: nowhere."""
     fault: str = ""
     """Why it is not where the configuration wants it. Empty: it is."""
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
     """What is dangerous about it: others than this machine reach it, themselves or by a proxy."""
 
 
-def place(settings: ApiSettings | None, access: Mapping[str, Any], *, local_socket: bool) -> Place:
+def place(
+    settings: ApiSettings | None, access: Mapping[str, Any], *, local_socket: bool, as_root: bool
+) -> Place:
     """access: values of a gateway's keys, of which those of lan_auth count. local_socket: the one
-    of systemd cannot be reached from other machines."""
+    of systemd cannot be reached from other machines. as_root: this process may do everything."""
     if settings is None:
         return Place()
     listen = settings.listen
     kind = access["lan_auth_type"]
+    warnings = tuple(f"{listen}: {why}" for why in _dangers(kind, as_root=as_root))
     if listen.path or is_loopback(listen.host) or (listen.is_systemd and local_socket):
         # What a proxy is for is to be reached by others.
-        return Place(listen, "", _warning(listen, kind) if settings.proxies else "")
+        return Place(listen, "", warnings if settings.proxies else ())
     has_key = bool(access["lan_auth_api_key"] or access["lan_auth_api_key_rw"])
     if kind == "lan_auth_default" and not has_key:
         inside = None if listen.is_systemd else replace(listen, host=_loopback(listen.host))
         instead = f"the API listens on {inside} only" if inside else "the API is not served"
         why = "is open to the network, and there is no password or key of your own yet"
-        return Place(inside, f"{listen} {why}: {instead}. Set one: ruuvi-host config password", "")
-    return Place(listen, "", _warning(listen, kind))
+        return Place(inside, f"{listen} {why}: {instead}. Set one: ruuvi-host config password")
+    return Place(listen, "", warnings)
 
 
-def _warning(listen: Listen, kind: str) -> str:
+def _dangers(kind: str, *, as_root: bool) -> Iterator[str]:
     if kind == "lan_auth_allow":
-        return (
-            f"{listen}: everybody in the network can read and change everything, because "
-            "lan_auth_type is lan_auth_allow"
+        yield (
+            "everybody in the network can read and change everything, because lan_auth_type is "
+            "lan_auth_allow"
         )
     if kind == "lan_auth_default":
-        return (
-            f"{listen}: the password is still the device id, which is on the gateway's label and "
-            "known to its cloud. Set your own: ruuvi-host config password"
+        yield (
+            "the password is still the device id, which is on the gateway's label and known to "
+            "its cloud. Set your own: ruuvi-host config password"
         )
-    return ""
+    if as_root:
+        yield "ruuvi-host runs as root: run it as a user of its own, as the service does"
 
 
 def _loopback(host: str) -> str:

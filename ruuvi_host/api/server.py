@@ -6,6 +6,7 @@ and in health, and tried again; the host runs on.
 
 import asyncio
 import logging
+import os
 import socket
 from contextlib import ExitStack
 
@@ -81,14 +82,15 @@ class Server:
         values = self._door.loaded.sources.gateway.values
         try:
             local = bool(config and config.listen.is_systemd and _systemd_is_local())
-            wanted = place(config, values, local_socket=local)
+            wanted = place(config, values, local_socket=local, as_root=os.geteuid() == 0)
             if wanted.listen != self._place.listen or not self._listening:
                 self._close()
                 self._place = Place()
                 if wanted.listen:
                     self._listening = await self._open(wanted.listen)
-            if wanted != self._place and wanted.warning:
-                log.warning("%s: %s", KEY, wanted.warning)
+            if wanted != self._place:
+                for warning in wanted.warnings:
+                    log.warning("%s: %s", KEY, warning)
             self._place = wanted
             self._announce(bool(config and config.announce))
             self._complain(wanted.fault)

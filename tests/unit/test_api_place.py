@@ -15,8 +15,11 @@ ANYBODY = NOBODY | {"lan_auth_type": "lan_auth_allow"}
 OWN = NOBODY | {"lan_auth_type": "lan_auth_ruuvi"}
 
 
-def at(listen: str, access: dict[str, str], *, local_socket: bool = False) -> Place:
-    return place(ApiSettings(parse_listen(listen)), access, local_socket=local_socket)
+def at(
+    listen: str, access: dict[str, str], *, local_socket: bool = False, as_root: bool = False
+) -> Place:
+    settings = ApiSettings(parse_listen(listen))
+    return place(settings, access, local_socket=local_socket, as_root=as_root)
 
 
 @pytest.mark.parametrize("access", [NOBODY, ANYBODY, OWN])
@@ -61,7 +64,7 @@ def test_what_is_dangerous_and_wanted() -> None:
     ):
         found = at("0.0.0.0:80", access)
         assert (found.listen, found.fault) == (parse_listen("0.0.0.0:80"), "")
-        assert said in found.warning
+        assert said in found.warnings[0]
     for kind in ("lan_auth_ruuvi", "lan_auth_basic", "lan_auth_digest", "lan_auth_deny"):
         found = at("0.0.0.0:80", NOBODY | {"lan_auth_type": kind})
         assert found == Place(parse_listen("0.0.0.0:80"))
@@ -70,14 +73,21 @@ def test_what_is_dangerous_and_wanted() -> None:
 def test_who_asks_by_a_proxy_is_not_this_machine() -> None:
     settings = ApiSettings(parse_listen("127.0.0.1:80"), proxies=parse_proxies(["127.0.0.1"]))
     for access, said in ((ANYBODY, "everybody in the network"), (NOBODY, "is still the device id")):
-        found = place(settings, access, local_socket=False)
+        found = place(settings, access, local_socket=False, as_root=False)
         assert found.listen == settings.listen
-        assert said in found.warning
-    assert place(settings, OWN, local_socket=False).warning == ""
+        assert said in found.warnings[0]
+    assert place(settings, OWN, local_socket=False, as_root=False).warnings == ()
+
+
+def test_root_is_warned_of_where_others_reach_it() -> None:
+    assert at("127.0.0.1:80", OWN, as_root=True).warnings == ()
+    (warning,) = at("0.0.0.0:80", OWN, as_root=True).warnings
+    assert warning.startswith("0.0.0.0:80: ruuvi-host runs as root")
+    assert len(at("0.0.0.0:80", ANYBODY, as_root=True).warnings) == 2
 
 
 def test_no_api() -> None:
-    assert place(None, ANYBODY, local_socket=False) == Place()
+    assert place(None, ANYBODY, local_socket=False, as_root=True) == Place()
 
 
 PROXIES = parse_proxies(["10.0.0.1", "10.0.1.0/24", "::1"])
