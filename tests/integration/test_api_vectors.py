@@ -56,9 +56,8 @@ def test_case(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 async def played(case: Case, folder: Path, patch: pytest.MonkeyPatch) -> None:
     state = case.get("state", {})
-    patch.setattr(
-        validate.validate_url, "_time_limit", 1.0
-    )  # in place of 25 s, which one case waits for
+    if case["name"] == "read_check_timeout":  # the others have the 25 s, as to look a name up
+        patch.setattr(validate.validate_url, "_time_limit", 1.0)
     async with other_server(case, state.get("upstream", {})) as url:
         case = with_address(case, url)
         wanted = wanted_for(case)
