@@ -57,6 +57,7 @@ PURE = (
         "ruuvi_host.monitoring.health",
         "ruuvi_host.monitoring.overview",
         "ruuvi_host.monitoring.backlog",
+        "ruuvi_host.monitoring.sensor_log",
         "ruuvi_host.monitoring.sensor_status",
     ),
 )

@@ -10,7 +10,8 @@ from ruuvi_host.intake.readings import Readings
 from ruuvi_host.intake.watched import SensorWatch
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.monitoring.health import LinkFacts
-from ruuvi_host.monitoring.sensor_status import SensorStatus, Teller
+from ruuvi_host.monitoring.sensor_log import SensorLog
+from ruuvi_host.monitoring.sensor_status import SensorStatus
 
 if TYPE_CHECKING:
     from ruuvi_host.intake.history import History, Points
@@ -31,7 +32,7 @@ class SensorCare:
         self._history_wanted = asyncio.Event()
         self._receiving = receiving
         self._watch = SensorWatch(receiving.clock.monotonic())
-        self._teller = Teller()
+        self._log = SensorLog()
         self._use_timestamps = config.use_timestamps
         self.reconfigure(config)
 
@@ -54,7 +55,7 @@ class SensorCare:
         if self._use_timestamps and receiving.wall.utc() is None:
             listening = False  # all that comes is dropped
         statuses, news = self._watch.look(self.readings, receiving.table, now, listening=listening)
-        for is_bad, line in self._teller.lines(news, now):
+        for is_bad, line in self._log.lines(statuses, news, now):
             log.log(logging.WARNING if is_bad else logging.INFO, "%s", line)
         return statuses
 

@@ -77,35 +77,6 @@ class News(NamedTuple):
         return f"sensor {self.sensor.label}: {what}"
 
 
-TOLD = 600.0
-"""Seconds for which the same change of a sensor is not told again."""
-
-
-class Teller:
-    """Chooses what of the news gets a line in the log."""
-
-    def __init__(self) -> None:
-        self._told: dict[tuple[str, Change], float] = {}
-        """(address, change) → monotonic seconds of the last line."""
-
-    def lines(self, news: Sequence[News], now: float) -> list[tuple[bool, str]]:
-        """(is it bad?, line), each change of a sensor once in a while; of many at once a few, and
-        the number of the others."""
-        self._told = {key: at for key, at in self._told.items() if now - at < TOLD}
-        due: dict[Change, list[News]] = {}
-        for one in news:
-            key = one.sensor.address, one.change
-            if key not in self._told:
-                self._told[key] = now
-                due.setdefault(one.change, []).append(one)
-        told = []
-        for change, ones in due.items():
-            told += [(change.is_bad, str(one)) for one in ones[:MOST_NAMED]]
-            if (more := len(ones) - MOST_NAMED) > 0:
-                told.append((change.is_bad, f"the same of {more} more sensors"))
-        return told
-
-
 def findings(sensors: Sequence[SensorStatus], now: float) -> Iterator[Finding]:
     """What is to be said of them in health. It is for a person to look at, and no reason to end.
 

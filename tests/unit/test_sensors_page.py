@@ -15,7 +15,8 @@ from ruuvi_host.intake.watched import COLD, FROST, GOOD_AGAIN
 from ruuvi_host.jobs.sensor_care import SAMPLING
 from ruuvi_host.monitoring.health import Health
 from ruuvi_host.monitoring.overview import lines
-from ruuvi_host.monitoring.sensor_status import MOST_NAMED, TOLD, SensorStatus, findings
+from ruuvi_host.monitoring.sensor_log import PAUSE
+from ruuvi_host.monitoring.sensor_status import MOST_NAMED, SensorStatus, findings
 
 PAGE = (Path(__file__).parents[2] / "docs/pages/sensors.md").read_text("utf-8")
 
@@ -64,7 +65,7 @@ def test_the_numbers_of_the_page() -> None:
         f"{MOST_SENSORS} sensors at most",
         f"every {SAMPLING:.0f} s",
         f"not heard for {'five' if HOLDS == 300 else '?'} minutes",
-        f"at most every {'ten' if TOLD == 600 else '?'} minutes",
+        f"at most every {'ten' if PAUSE == 600 else '?'} minutes",
         f"only the first {'five' if MOST_NAMED == 5 else '?'} and",
     ):
         assert words in re.sub(r"\s+", " ", PAGE), words

@@ -15,13 +15,12 @@ from ruuvi_host.intake.readings import Readings
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.intake.watched import SensorWatch
 from ruuvi_host.monitoring.health import Level
+from ruuvi_host.monitoring.sensor_log import PAUSE, SensorLog
 from ruuvi_host.monitoring.sensor_status import (
     MOST_NAMED,
-    TOLD,
     Change,
     News,
     SensorStatus,
-    Teller,
     findings,
 )
 
@@ -252,20 +251,55 @@ def test_health_tells_of_a_few_and_how_many_more() -> None:
     assert list(findings([SensorStatus("a", "", None)], 0.0)) == []
 
 
-def test_the_log_has_a_few_lines_and_each_once_in_a_while() -> None:
-    teller = Teller()
-    many = [News(Change.SILENT, status, 60.0) for status in statuses(8, silent=True)]
-    lines = teller.lines(many, 0.0)
+def test_the_log_has_a_few_lines_of_many_sensors() -> None:
+    log = SensorLog()
+    many = statuses(8, silent=True)
+    lines = log.lines(many, [News(Change.SILENT, status, 60.0) for status in many], 0.0)
     assert lines[:2] == [
         (True, "sensor a0: not heard for 60 s"),
         (True, "sensor s1 (a1): not heard for 60 s"),
     ]
     assert lines[MOST_NAMED:] == [(True, "the same of 3 more sensors")]
-    back = News(Change.HEARD_AGAIN, many[0].sensor, 90.0)
-    assert teller.lines([back], 1.0) == [(False, "sensor a0: heard again, after 90 s")]
-    assert teller.lines([many[0], back], TOLD - 1.0) == []
-    assert len(teller.lines([many[0], back], TOLD + 1.0)) == 2
-    assert len(teller._told) <= 10
+    assert log.lines(many, [], 5.0) == []
+    assert log.lines([], [], 10.0) == []
+    assert log._told == {}
+
+
+def test_what_begins_again_and_again_is_told_after_a_pause() -> None:
+    log = SensorLog()
+    silent = SensorStatus("a", "", 10.0, silent=True)
+    heard = replace(silent, silent=False)
+    begins, ends = News(Change.SILENT, silent, 60.0), News(Change.HEARD_AGAIN, heard, 90.0)
+    assert log.lines([silent], [begins], 0.0) == [(True, "sensor a: not heard for 60 s")]
+    assert log.lines([heard], [ends], 1.0) == [(False, "sensor a: heard again, after 90 s")]
+    assert log.lines([silent], [begins], 2.0) == []
+    assert log.lines([heard], [ends], 3.0) == [], "that it had begun again was not told"
+    assert log.lines([silent], [begins], 4.0) == []
+    assert log.lines([silent], [], PAUSE - 1.0) == []
+    assert log.lines([silent], [], PAUSE) == [(True, "sensor a: not heard for 10 min")]
+    assert log.lines([silent], [], 3 * PAUSE) == []
+    assert log.lines([heard], [ends], 3 * PAUSE + 1) == [(False, str(ends))]
+
+
+def test_another_limit_is_no_end_in_the_log() -> None:
+    log = SensorLog()
+    silent = SensorStatus("a", "", 10.0, silent=True)
+    begins = News(Change.SILENT, silent, 60.0)
+    assert len(log.lines([silent], [begins], 0.0)) == 1
+    assert log.lines([replace(silent, silent=False)], [], 1.0) == []
+    assert len(log.lines([silent], [begins], PAUSE)) == 1
+
+
+def test_a_battery_and_silence_are_two_things() -> None:
+    log = SensorLog()
+    both = SensorStatus("a", "Sauna", 10.0, True, 2.4, True)
+    news = [News(Change.SILENT, both, 60.0), News(Change.LOW_BATTERY, both, 0.0)]
+    assert [line for _, line in log.lines([both], news, 0.0)] == [str(one) for one in news]
+    good = replace(both, low_battery=False, battery_voltage=3.0)
+    end = News(Change.GOOD_BATTERY, good, 0.0)
+    assert log.lines([good], [end], 5.0) == [
+        (False, "sensor Sauna (a): the battery is good: 3.00 V")
+    ]
 
 
 def test_a_battery_that_says_so_without_a_voltage() -> None:
