@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from certificates import Folder, authority, chain, server_context, tls_server
@@ -31,7 +32,9 @@ from posting import (
     serving,
 )
 
-from ruuvi_host.config.targets import TlsFiles
+from ruuvi_host.config.targets import HttpTarget, TlsFiles
+from ruuvi_host.relay.http import tls as tls_of_posts
+from ruuvi_host.relay.http.check import attempt
 from ruuvi_host.relay.http.outcome import PostOutcome, Step
 from ruuvi_host.relay.sink import Verdict
 
@@ -181,6 +184,42 @@ def test_a_session_is_resumed_by_its_ticket(folder: Folder, version: ssl.TLSVers
             os.utime(folder.path / "ours.pem")
             assert await poster.post(BODY, GATEWAY) == ACCEPTED
             assert server.resumed == 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("leak", "looks"), [(True, 1), (False, 5)])
+def test_where_each_look_at_a_session_costs_memory_there_are_few(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, leak: bool, looks: int
+) -> None:
+    seen = []
+    session: Any = vars(ssl.SSLObject)["session"]
+
+    def look(tls: ssl.SSLObject) -> Any:
+        seen.append(tls)
+        return session.fget(tls)
+
+    monkeypatch.setattr(ssl.SSLObject, "session", property(look, session.fset))
+    monkeypatch.setattr(tls_of_posts, "SESSIONS_LEAK", leak)
+
+    async def main() -> None:
+        files = TlsFiles(server_cert=folder.authority())
+        async with (
+            tls_server(good_context()) as server,
+            poster_for(server, tls=files) as poster,
+        ):
+            for _ in range(5):
+                assert await poster.post(BODY, GATEWAY) == ACCEPTED
+            assert (server.resumed, len(seen)) == (4, looks)
+            # Nobody looks at the session of a server to which another one has sent us, or of a
+            # check: there is no next post.
+            await attempt(
+                HttpTarget("custom", server.url(), tls=files),
+                GATEWAY,
+                BODY,
+                permits=lambda address: True,
+            )
+            assert len(seen) == looks
 
     asyncio.run(main())
 

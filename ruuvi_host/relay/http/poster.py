@@ -186,7 +186,9 @@ class Poster:
         known = self._tls.get(own)
 
         def current() -> Tls:
-            return known if known and known.made_of == made_of(files) else Tls(files, resume=own)
+            if known and known.made_of == made_of(files):
+                return known
+            return Tls(files, resume=own and not self._is_check)
 
         tls = self._tls[own] = await asyncio.to_thread(current)
         return tls

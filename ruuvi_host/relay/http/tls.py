@@ -3,7 +3,10 @@
 import os
 import re
 import ssl
+import sys
 from ipaddress import ip_address
+from math import inf
+from time import monotonic
 
 from ruuvi_host.config.targets import TlsFiles
 from ruuvi_host.config.url import Address
@@ -38,6 +41,11 @@ _NO_TLS = frozenset(
 )
 
 
+SESSIONS_LEAK = sys.version_info < (3, 12, 8) or (3, 13) <= sys.version_info < (3, 13, 1)
+"""Each look at a session leaves six kilobytes behind: CPython's issue 116810."""
+LOOK_AGAIN = 600.0
+"""Seconds, where it does so."""
+
 _BY_HASH = re.compile(r"[0-9a-f]{8}\.\d+")
 
 
@@ -63,12 +71,21 @@ class Tls:
         if files.client_cert or files.client_key:
             self._present(files)
         self._session: ssl.SSLSession | None = None
+        self._resumes = resume
+        self._next_look = -inf
         if resume:
             self.context.sslobject_class = _resuming(self)
 
     def keep_session(self, tls: ssl.SSLObject | None) -> None:
         """After a good post: TLS 1.3 brings its tickets with, or after, the answer."""
-        session = tls.session if tls else None
+        if not (tls and self._resumes):
+            return
+        if SESSIONS_LEAK:
+            # The one that we have still serves; a new one is worth its price only now and then.
+            if tls.session_reused or monotonic() < self._next_look:
+                return
+            self._next_look = monotonic() + LOOK_AGAIN
+        session = tls.session
         self._session = session if session and session.has_ticket else None
 
     def forget_session(self) -> None:
