@@ -51,7 +51,7 @@ async def announce(name: str, port: int) -> None:
         except OSError as error:
             why = str(error.strerror or error)
         if failures.due():
-            log.warning("the API is not announced by mDNS: %s: %s", PROGRAM, why or "it has ended")
+            log.info("the API is not announced by mDNS: %s: %s", PROGRAM, why or "it has ended")
         await asyncio.sleep(AGAIN)
 
 
