@@ -516,6 +516,27 @@ def test_the_present_comes_without_reloading(chromium: "Browser", opened: Site) 
         page.locator(f"#section-now > div[data-asked]:not([data-asked='{first}'])").wait_for()
 
 
+def test_a_plot_has_gaps_where_nothing_was_heard(chromium: "Browser", opened: Site) -> None:
+    """Its points are made up: those of a host that has just started are too few."""
+    to = 1_800_000_000
+    values = [21.0, 22.5, *[None] * 20, 24.0, 23.0]
+    points = [[to - 120 * ago, value] for ago, value in zip(range(23, -1, -1), values, strict=True)]
+    with tab(chromium, opened.url) as page:
+        answer = {"points": points, "from": to - 21600, "to": to}
+        page.route("**/host/history*", lambda route: route.fulfill(json=answer))
+        page.reload()
+        plot = page.locator(".sensor svg").first
+        plot.wait_for(timeout=60_000)  # the first point is taken within twenty seconds
+        line = plot.locator("path").get_attribute("d")
+        assert line
+        assert (line.count("M"), line.count("L")) == (2, 2)
+        said = plot.get_attribute("aria-label")
+        assert said == "Temperature: lowest 21.00, highest 24.00, last 23.00 °C"
+        page.locator(".sensor:has(svg)").first.get_by_label("Plot of").select_option("Humidity")
+        page.get_by_label("Humidity: lowest").wait_for()
+        assert breaches_of_access(page) == []
+
+
 def test_nothing_is_asked_while_nobody_looks(chromium: "Browser", opened: Site) -> None:
     asked: list[str] = []
     with tab(chromium, opened.url) as page:

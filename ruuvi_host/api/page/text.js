@@ -36,6 +36,7 @@ export function count(value) {
 
 export function decimal(value, digits) {
   return new Intl.NumberFormat(language, {
+    useGrouping: false,
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   }).format(value);
