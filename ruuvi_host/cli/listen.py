@@ -130,6 +130,8 @@ def _said_of_sensors(
             problem.source == "--set" or problem.key in ours or is_of_sensor(problem.key)
         ):
             raise ConfigError(*str(problem).split(": ", 1))
+        if problem.severity is Severity.WARNING and problem.key in ours:
+            click.echo(f"Warning: {problem}", err=True)
     return loaded.config.sensors
 
 

@@ -259,7 +259,7 @@ def test_listen_with_names_offsets_and_keys(tmp_path: Path) -> None:
         f'[sensors."{encrypted}"]\nkey = "{KEY.hex()}"\n'
         '[gateway]\nhttp_url = "not used here"\nuse_http = true\n'
     )
-    path.chmod(0o600)
+    path.chmod(0o644)
     board = simulated("--rate", "100", "--tags", "2", "--tag", "5", "--tag", "8")
     options = ("--config", str(path), "--set", f"sensors.{encrypted}.name=Attic")
     with (
@@ -275,6 +275,7 @@ def test_listen_with_names_offsets_and_keys(tmp_path: Path) -> None:
             raw = fields(decode(bytes.fromhex(line["adv"])))
             assert line["temperature"] == pytest.approx(float(str(raw["temperature"])) + OFFSET)
             assert line["offsets"] == {"temperature": OFFSET}
+    assert f"Warning: {path}: every user of this machine may read its secrets" in str(host)
     assert KEY.hex() not in str(host).lower()
 
 
