@@ -59,8 +59,8 @@ def test_nothing_is_lost_and_others_are_served(tmp_path: Path) -> None:
                 for count in range(1, BATCHES):
                     assert [next(asked) for _ in range(10)] == [200] * 10
                     server.wait_for("accepted", count)
-            grown = most(host) - before
-            assert host.stop() == 0
+                grown = most(host) - before
+                assert host.stop() == 0  # while they go on
         assert grown < BYTES
         lines = [line for line in host.err if "accounting" in line]
         assert any(re.search(r"custom, reports in batches [1-9]", line) for line in lines)

@@ -4,6 +4,7 @@ import http.client
 import re
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ import pytest
 import trustme
 from caddy import caddy, needs_caddy
 from nginx import needs_nginx, nginx
-from programs import Program, ruuvi_host
+from programs import COMMAND, Program, ruuvi_host
 from tcp_ports import free_port
+
+from ruuvi_host.web.limits import Limits
 
 PAGE = Path(__file__).parents[2] / "docs" / "pages" / "local-api-behind-a-proxy.md"
 KEY = "a-long-key"
@@ -26,6 +29,31 @@ def block(kind: str) -> str:
     found = re.search(rf"^```{kind}\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     assert found
     return found[1]
+
+
+def test_the_figures_of_the_page() -> None:
+    limits = Limits()
+    assert limits.body
+    times = f"{limits.head_time:g} s; {limits.request_time:g} s; {limits.silence:g} s"
+    rows = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| ")]
+    for begun, figures in {
+        "| head of a request": f"{limits.head >> 10} KiB | 431",
+        "| body |": f"{limits.body >> 10} KiB | 413",
+        "| time for": f"{times} | 408",
+        "| time to take": f"{limits.sending:g} s",
+        "| connections": f"{limits.connections}, then",
+        "| HTTP versions": "1.0, 1.1 | 505",
+    }.items():
+        (row,) = [row for row in rows if row.startswith(begun)]
+        assert figures in row
+
+
+def test_the_command_of_the_page() -> None:
+    program, *words = block("sh").split()
+    assert program == "ruuvi-host"
+    asked = subprocess.run([COMMAND, *words[:2], "--help"], capture_output=True, text=True)
+    assert asked.returncode == 0
+    assert words[2] in asked.stdout
 
 
 @dataclass(frozen=True)
