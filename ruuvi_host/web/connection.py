@@ -201,6 +201,8 @@ class _Connection(H11Protocol):
         before = self.phase
         if before in (Phase.REFUSED, Phase.CLOSING):
             return  # the rest of a request that was refused
+        if self._parser.is_between and not (data := data.lstrip(b"\r\n")):
+            return  # RFC 9112, 2.2: empty lines before a request are passed over
         self._note(begins=before is Phase.IDLE)
         super().data_received(data)
         if before is Phase.IDLE:
