@@ -477,7 +477,7 @@ def test_bytes_in_time_do_not_prolong_a_body() -> None:
         assert status(await drip(server, post(bytes(1000)))) == 408
 
     # The head alone takes longer than that, and may.
-    serve(client, replace(Limits(), head_time=PATIENCE, request_time=0.3))
+    serve(client, replace(Limits(), head_time=PATIENCE, request_time=0.3, silence=1.0))
 
 
 def test_the_pause_between_two_requests() -> None:
