@@ -11,6 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 from ruuvi_host.config.gateway_keys import (
+    BACK_TO_DEFAULT,
     BY_NAME,
     CREDENTIALS,
     CUSTOM_KEYS,
@@ -33,9 +34,6 @@ Values = dict[str, Any]
 
 SHORTEST_POLITE_PERIOD = 10
 """Seconds. A gateway's own page offers no less."""
-
-_BACK_TO_DEFAULT = ("mqtt_data_format", "mqtt_prefix", "mqtt_client_id")
-"""The exceptions to "what is missing keeps its value"."""
 
 _ADDRESSES = {"http_url": "use_http", "http_stat_url": "use_http_stat"}
 """Where data goes, perhaps with secrets, while that key is true."""
@@ -100,7 +98,7 @@ class GatewayConfig:
         given = self._given(document, problems, severity, own=own)
         self._take(given, before, problems, own=own, sources=sources or {})
         if not own:
-            for name in _BACK_TO_DEFAULT:
+            for name in BACK_TO_DEFAULT:
                 if not isinstance(given.get(name), str):
                     self.values[name] = BY_NAME[name].default
                     self.origins[name] = "default"

@@ -307,6 +307,9 @@ REMOTE_CREDENTIALS = {
     "bearer": ("remote_cfg_auth_bearer_token",),
 }
 
+BACK_TO_DEFAULT = frozenset(("mqtt_data_format", "mqtt_prefix", "mqtt_client_id"))
+"""The exceptions to "what is missing keeps its value"."""
+
 LAN_PASSWORD_KINDS = ("lan_auth_ruuvi", "lan_auth_basic", "lan_auth_digest")
 """The kinds of `lan_auth_type` with a password that is saved."""
 

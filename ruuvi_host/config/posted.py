@@ -10,11 +10,13 @@ from typing import Any
 
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import (
+    BACK_TO_DEFAULT,
     BY_NAME,
     CUSTOM_KEYS,
     FACTS,
     NEVER_GUESSED,
     OLD_NAME,
+    SCAN_KEYS,
     SHOWN_ONLY,
     Kind,
 )
@@ -31,7 +33,21 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _NOT_YET_KNOWN = "00:00:00:00:00:00"
 """The address of the gateway while the coprocessor has not told it."""
 
-_SERVERS = frozenset(("use_http_ruuvi", "use_http", *CUSTOM_KEYS))
+_GROUPS = (
+    frozenset(("use_http_ruuvi", "use_http", *CUSTOM_KEYS)),
+    frozenset(("scan_default", *SCAN_KEYS)),
+    *(
+        frozenset(name for name in BY_NAME if name.startswith(prefixes))
+        for prefixes in (
+            "ntp_",
+            "lan_auth_",
+            "remote_cfg_",
+            ("use_http_stat", "http_stat_"),
+        )
+    ),
+)
+"""What keys of a group mean, they mean together: with Ruuvi Cloud alone a GET shows use_http as
+true, and scan_default follows from the others."""
 
 SCANNING = ("company_", "scan_")
 """How the names of the keys begin that are about what is received."""
@@ -78,7 +94,10 @@ def after_post(
 
     source: the file that has `saved`. Raises ConfigError: what the file says would be lost.
     """
-    saved.update(keys, problems)
+    saved.update(
+        {name: saved[name] if _same(name, value, saved) else value for name, value in keys.items()},
+        problems,
+    )
     for name in NEVER_GUESSED:
         if name in saved.unreadable:
             why = "what the file says of it cannot be read, and would be lost; set it, too"
@@ -86,19 +105,31 @@ def after_post(
     return saved
 
 
-def without_fixed(keys: Mapping[str, Any], effective: GatewayConfig) -> dict[str, Any]:
+def _same(name: str, value: Any, saved: GatewayConfig) -> bool:
+    """Is it what a GET shows of the saved value, which may be written otherwise?"""
+    if name == "scan_filter_list":
+        return [text.upper() for text in saved[name]] == [text.upper() for text in value]
+    return name == "remote_cfg_auth_type" and (saved[name], value) == ("no", "none")
+
+
+def without_fixed(
+    keys: Mapping[str, Any], saved: GatewayConfig, effective: GatewayConfig
+) -> dict[str, Any]:
     """Without those that are fixed elsewhere at this very value: what a GET has shown is posted
     back, and is no wish."""
     shown = effective.document()
-    servers = keys.keys() & _SERVERS
-    # What they mean, they mean together: with Ruuvi Cloud alone a GET shows use_http as true.
-    if effective.own & _SERVERS and all(shown.get(name) == keys[name] for name in servers):
-        keys = {name: value for name, value in keys.items() if name not in servers}
-    return {
-        name: value
-        for name, value in keys.items()
-        if not (name in effective.own and effective[name] == value)
+    no_wish = {
+        name
+        for name in effective.own & keys.keys()
+        if effective[name] == keys[name] or _same(name, keys[name], effective)
     }
+    for group in _GROUPS:
+        given = keys.keys() & group
+        if effective.own & group and all(shown.get(name) == keys[name] for name in given):
+            no_wish |= given
+    # Those that missing would go back to their defaults keep what is saved.
+    kept = {name: saved[name] for name in no_wish & BACK_TO_DEFAULT}
+    return {name: value for name, value in keys.items() if name not in no_wish} | kept
 
 
 def fixed(names: Collection[str], saved: GatewayConfig, effective: GatewayConfig) -> dict[str, str]:

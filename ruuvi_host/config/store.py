@@ -91,8 +91,8 @@ def plan_post(sources: Sources, document: Mapping[str, Any], mac: str) -> Plan:
     """`POST /ruuvi.json`. mac: of the gateway. Raises ConfigError when what is in the file would
     be lost."""
     problems = Problems(source="POST /ruuvi.json")
-    keys = without_fixed(posted(document, problems, mac), sources.gateway)
     before, source = saved(sources), str(sources.gateway_path or "")
+    keys = without_fixed(posted(document, problems, mac), before, sources.gateway)
     after = after_post(saved(sources), keys, problems, source=source)
     text, asked = gateway_text(after.document()), tuple(keys)
     if after.document() == before.document():

@@ -102,7 +102,9 @@ def test_a_list_in_the_file_that_cannot_be_read_is_not_lost() -> None:
 def test_what_is_fixed_elsewhere_is_saved_but_does_not_count() -> None:
     effective = saved(CUSTOM, own={"http_url": "http://other/"})
     keys = posted({"http_url": "https://example.com/c", "coordinates": "1,2"}, Problems())
-    new = after_post(saved(CUSTOM), without_fixed(keys, effective), Problems(), source="")
+    new = after_post(
+        saved(CUSTOM), without_fixed(keys, saved(CUSTOM), effective), Problems(), source=""
+    )
     assert new["http_url"] == "https://example.com/c"
     effective.update({"coordinates": "1,2"}, Problems())
     assert fixed(keys, new, effective) == {"http_url": "--set"}
@@ -114,12 +116,12 @@ def test_what_a_get_shows_of_the_cloud_alone_is_no_wish_either() -> None:
     effective = saved(off, own={"use_http_ruuvi": True})
     shown = posted(effective.document(), Problems())
     assert shown["use_http"] is True
-    assert after(saved(off), without_fixed(shown, effective)) == {}
+    assert after(saved(off), without_fixed(shown, saved(off), effective)) == {}
     wish = posted({"use_http": True, "http_url": "http://x/"}, Problems())
-    assert without_fixed(wish, effective) == wish
+    assert without_fixed(wish, saved(off), effective) == wish
 
 
 def test_a_fixed_value_that_is_posted_back_is_no_wish() -> None:
     effective = saved(CUSTOM, own={"http_url": "http://other/"})
     shown = {"http_url": "http://other/", "coordinates": ""}
-    assert without_fixed(posted(shown, Problems()), effective) == {"coordinates": ""}
+    assert without_fixed(posted(shown, Problems()), saved(CUSTOM), effective) == {"coordinates": ""}
