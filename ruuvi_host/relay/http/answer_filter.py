@@ -14,6 +14,8 @@ MAX_HEAD = 128 * 1024
 """Bytes of all heads of an answer; no server that we know of sends more than 16 KiB."""
 
 _STATUS_LINE = re.compile(rb"HTTP/(0\.9|1\.\S*)\s+(\d{3})(?:\s(.*))?", re.IGNORECASE | re.DOTALL)
+_STATUS = re.compile(rb"\s*HTTP/(?:0\.9|1\.\S*)\s+([2-9]\d{2})\s", re.IGNORECASE)
+"""Of a status line that goes on."""
 _BEGINNING = b"HTTP/"
 _TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
 _NOT_IN_A_VALUE = re.compile(rb"[\0\n\v\f\r]")
@@ -33,7 +35,7 @@ class AnswerFilter:
 
     def __init__(self) -> None:
         self.status = 0
-        """Known from the end of the status line on."""
+        """Known before the status line is at its end."""
         self.phrase = b""
         self._old = False
         """Of a version that does not keep connections."""
@@ -71,6 +73,8 @@ class AnswerFilter:
             start = bytes(self._buffer[:64]).lstrip()[: len(_BEGINNING)]
             if not _BEGINNING.startswith(start.upper()):
                 raise NoAnswer(_beginning_of(self._buffer))
+            if found := _STATUS.match(self._buffer):
+                self.status = int(found[1])
         if self._taken + len(self._buffer) <= MAX_HEAD:
             return b""
         if not self.status:
