@@ -5,7 +5,8 @@
 
     gateway  keys of a gateway, as `POST /ruuvi.json`
     files    names of files beside the configuration, each with its text, or null: to be removed
-    host     pairs [key, text] of ruuvi-host.toml, as `config set` has them
+    host     pairs [key, text] of ruuvi-host.toml, as `config set` has them; only those of sensors,
+             because others name programs and folders, which is more than who may write here may do
 
 all or nothing, and answers with what has become of it.
 """
@@ -20,6 +21,7 @@ from ruuvi_host.config.file_places import FILE_NAMES, PARTS
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, Kind
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.problems import Severity
+from ruuvi_host.config.sensor_tables import is_of_sensor
 from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.errors import ConfigError
 
@@ -52,8 +54,8 @@ class Wish:
             if not (isinstance(pair, list) and len(pair) == 2):
                 raise ValueError("host has pairs")
             name, text = pair
-            if not (isinstance(name, str) and isinstance(text, str)):
-                raise ValueError("pairs are texts")
+            if not (isinstance(name, str) and isinstance(text, str) and is_of_sensor(name)):
+                raise ValueError("pairs are texts, and about sensors")
             pairs.append((name, text))
         return cls(gateway, files, pairs)
 

@@ -166,9 +166,8 @@ def test_all_at_once_and_back(client: httpx.Client, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("wish", "key"),
     [
-        ({"host": [["max_sensors", "none"]]}, "max_sensors"),
         ({"host": [[f"sensors.{SENSOR}.key", "short"]]}, "key"),
-        ({"host": [["no_such_key", "1"]]}, "no_such_key"),
+        ({"host": [[f"sensors.{SENSOR}.no_such_key", "1"]]}, "no_such_key"),
         ({"files": {"http_cli_cert": "no certificate"}}, "http_cli_cert"),
         ({"files": {"http_headers": "Host: x\r\n"}}, "http_headers"),
         ({"files": {"http_path": "p" * 8193}}, "http_path"),
@@ -195,6 +194,10 @@ def test_nothing_of_what_cannot_be_used(
         *(b'{"host": [["a"]]}', b'{"host": [["a", 1]]}', b'{"host": ["ab"]}'),
         *(b'{"files": {"../x": "y"}}', b'{"files": {"http_path": 1}}'),
         b'{"files": {"gw_cfg.json": "{}"}}',
+        # They would have a program run, or a file written anywhere.
+        b'{"host": [["coprocessor.reset_command", "true"]]}',
+        b'{"host": [["target.log.folder", "/tmp"]]}',
+        *(b'{"host": [["state_dir", "/tmp"]]}', b'{"host": [["api.listen", "0.0.0.0:80"]]}'),
     ],
 )
 def test_what_is_no_wish(client: httpx.Client, folder: Path, body: bytes) -> None:
