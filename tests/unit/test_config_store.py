@@ -347,3 +347,16 @@ def test_root_reads_and_writes_nothing_by_a_link_of_another(house: House) -> Non
         store.carry_out(plan, house.state, API, 0.0)
     assert victim.read_text() == "secret"
     assert "secret" not in (house.state / "configurations.json").read_text()
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can write for another")
+def test_what_root_writes_belongs_to_whom_the_folder_belongs(house: House) -> None:
+    """Else the service could not read what an administrator has changed."""
+    for folder in (house.etc, house.state):
+        os.chown(folder, 1234, 1234)
+    house.with_gateway(SERVER)
+    os.chown(house.gateway, 1234, 1234)
+    house.post({"coordinates": "1,1"})
+    set_host(house, ("max_sensors", "7"))
+    written = (house.gateway, house.own, house.state / "configurations.json")
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in written} == {(1234, 1234)}
