@@ -121,9 +121,6 @@ class FakeDoor:
         self.set(document)
         return Change(frozenset(document))
 
-    async def change_host(self, pairs: Sequence[tuple[str, str]]) -> Change:
-        raise NotImplementedError
-
     async def change_together(
         self,
         document: Mapping[str, Any],

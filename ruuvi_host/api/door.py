@@ -153,10 +153,6 @@ class Door(Protocol):
         this returns. Raises SaveError."""
         ...
 
-    async def change_host(self, pairs: Sequence[tuple[str, str]]) -> Change:
-        """Keys of ruuvi-host.toml, as `config set` has them. Raises SaveError, ConfigError."""
-        ...
-
     async def change_together(
         self,
         document: Mapping[str, Any],

@@ -44,9 +44,6 @@ class Changes:
 
         return await self._do(plan, API)
 
-    async def change_host(self, pairs: Sequence[tuple[str, str]]) -> Change:
-        return await self._do(lambda sources: store.plan_host(sources, pairs), API)
-
     async def change_together(
         self,
         document: Mapping[str, Any],

@@ -163,9 +163,6 @@ class HostDoor:
     async def change(self, document: Mapping[str, Any]) -> "Change":
         return await self._changes.change(document, self.identity().mac)
 
-    async def change_host(self, pairs: Sequence[tuple[str, str]]) -> "Change":
-        return await self._changes.change_host(pairs)
-
     async def change_together(
         self,
         document: Mapping[str, Any],

@@ -381,6 +381,30 @@ def test_what_is_wrong_is_said_beside_the_field(chromium: "Browser", opened: Sit
     assert opened.saved() == before
 
 
+def test_ruuvi_cloud_and_nowhere(chromium: "Browser", tmp_path: Path) -> None:
+    """A host of simulated data sends nothing there, so what is saved is looked at."""
+    config = QUIET | {"use_http_ruuvi": True, "lan_auth_type": "lan_auth_allow"}
+    with site(tmp_path, config) as running, tab(chromium, running.url) as page:
+        data = section(page, running, "data")
+        card = server_card(data)
+        assert card.get_by_label("Ruuvi Cloud", exact=True).is_checked()
+        assert not card.get_by_label("HTTP(S)", exact=True).is_checked()
+        assert card.get_by_label("Address", exact=True).is_hidden()
+        card.get_by_label("Ruuvi Cloud", exact=True).uncheck()
+        save(data)
+        assert (running.saved()["use_http_ruuvi"], running.saved()["use_http"]) == (False, False)
+        now = page.locator("#section-now")
+        page.goto(f"{running.url}#now")
+        now.get_by_text("Nothing is sent anywhere.").wait_for()
+        data = section(page, running, "data")
+        server_card(data).get_by_label("Ruuvi Cloud", exact=True).check()
+        data.get_by_role("button", name="Save", exact=True).click()
+        data.get_by_text("Ruuvi Cloud: ").filter(has_text="never sent to Ruuvi").wait_for()
+        data.get_by_role("button", name="Save in spite of the errors").click()
+        data.get_by_text("Saved. It is in use now.").wait_for()
+        assert running.saved()["use_http_ruuvi"] is True
+
+
 def test_statistics(chromium: "Browser", opened: Site) -> None:
     with page_receiver() as server, tab(chromium, opened.url) as page:
         data = section(page, opened, "data")
