@@ -41,6 +41,7 @@ async def drip(port: int, head: bytes) -> None:
                     await asyncio.sleep(0.2)
             finally:
                 writer.transport.abort()
+        await asyncio.sleep(0.2)  # it is about slow ones, not about a flood
 
 
 async def flood(port: int) -> None:

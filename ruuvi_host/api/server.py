@@ -28,6 +28,7 @@ from ruuvi_host.web.target import Headers
 log = logging.getLogger(__name__)
 
 KEY = "api.listen"
+LOW = ', or let systemd open it: listen = "systemd"'
 RETRY = 10.0
 """Seconds until it is tried again to listen: another program may have ended, an address come up."""
 PATIENCE = 0.5
@@ -106,7 +107,7 @@ class Server:
             elif listen.path:
                 sockets = [stack.enter_context(unix(listen.path, KEY))]
             else:
-                sockets = await asyncio.to_thread(tcp, listen.host, listen.port, KEY, KEY)
+                sockets = await asyncio.to_thread(tcp, listen.host, listen.port, KEY, KEY, LOW)
             names = [_name(each) for each in sockets]
             self._port = next(filter(None, map(_open_port, sockets)), None)
             for each in sockets:

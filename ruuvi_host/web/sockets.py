@@ -22,10 +22,12 @@ FIRST_FD = 3
 """sd_listen_fds(3): the first that systemd passes on."""
 
 
-def tcp(host: str, port: int, host_key: str, port_key: str) -> list[socket.socket]:
+def tcp(
+    host: str, port: int, host_key: str, port_key: str, low_ports: str = ""
+) -> list[socket.socket]:
     """On every address that the host name stands for. Looks the name up, which can take long.
 
-    port: 0: any free one. Raises ConfigError.
+    port: 0: any free one. low_ports: how else one below 1024 can be had. Raises ConfigError.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -47,20 +49,24 @@ def tcp(host: str, port: int, host_key: str, port_key: str) -> list[socket.socke
     if failed and (not opened or failed.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
         for each in opened:
             each.close()
-        raise _explained(failed, host, port, host_key, port_key) from failed
+        raise ConfigError(
+            *_explained(failed, host, port, host_key, port_key, low_ports)
+        ) from failed
     return opened
 
 
-def _explained(error: OSError, host: str, port: int, host_key: str, port_key: str) -> ConfigError:
-    if error.errno == errno.EADDRINUSE:
-        return ConfigError(
-            port_key, f"port {port} is in use; take another one (0: any that is free)"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return ConfigError(port_key, f"no permission for port {port}; take one over 1023")
-    if error.errno == errno.EADDRNOTAVAIL:
-        return ConfigError(host_key, f"{host!r} is no address of this machine")
-    return ConfigError(host_key, f"cannot listen on {host!r}: {error.strerror}")
+def _explained(
+    error: OSError, host: str, port: int, host_key: str, port_key: str, low_ports: str
+) -> tuple[str, str]:
+    """The key, and what is wrong with it."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            return port_key, f"port {port} is in use; take another one (0: any that is free)"
+        case errno.EACCES | errno.EPERM:
+            return port_key, f"no permission for port {port}; take one over 1023{low_ports}"
+        case errno.EADDRNOTAVAIL:
+            return host_key, f"{host!r} is no address of this machine"
+    return host_key, f"cannot listen on {host!r}: {error.strerror}"
 
 
 @contextmanager
