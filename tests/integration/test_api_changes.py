@@ -104,13 +104,15 @@ def host(tmp_path: Path) -> ApiHost:
     return host
 
 
-def test_a_kill_right_after_the_answer_loses_nothing(host: ApiHost) -> None:
-    """Nor at any other time: then it is the last one that was answered, or the one after it."""
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_an_end_right_after_the_answer_loses_nothing(host: ApiHost, end: signal.Signals) -> None:
+    """Nor at any other time: then it is the last one that was answered, or the one after it. And a
+    change that is under way does not keep the host from ending."""
     with host.running() as program:
         answer = host.post({"coordinates": "60,25", "http_url": "http://127.0.0.1:9/a"})
         assert (answer.status, answer.body) == (200, b"{}")
         assert answer.fields["ruuvi-host-changed"] == "coordinates, http_url"
-        assert program.stop(signal.SIGKILL) != 0
+        assert (program.stop(end) == 0) == (end == signal.SIGTERM)
     assert host.saved["coordinates"] == "60,25"
     answered, enough = 0, Event()
 
@@ -127,7 +129,7 @@ def test_a_kill_right_after_the_answer_loses_nothing(host: ApiHost) -> None:
         assert (shown["coordinates"], shown["http_url"]) == ("60,25", "http://127.0.0.1:9/a")
         changing = threads.submit(change_all_the_time)
         assert enough.wait(PATIENCE)
-        program.stop(signal.SIGKILL)
+        assert (program.stop(end) == 0) == (end == signal.SIGTERM)
         changing.result()
     assert host.saved["coordinates"] in (f"{answered},0", f"{answered + 1},0")
     common = ("--config", str(host.gateway), "--state-dir", str(host.state))
