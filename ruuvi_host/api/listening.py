@@ -18,6 +18,8 @@ class Place:
     """None: nowhere."""
     fault: str = ""
     """Why it is not where the configuration wants it. Empty: it is."""
+    is_inside: bool = False
+    """What others can reach answers this machine only."""
     warnings: tuple[str, ...] = ()
     """What is dangerous about it: others than this machine reach it, themselves or by a proxy."""
 
@@ -34,14 +36,19 @@ def place(
     warnings = tuple(f"{listen}: {why}" for why in _dangers(kind, as_root=as_root))
     if listen.path or is_loopback(listen.host) or (listen.is_systemd and local_socket):
         # What a proxy is for is to be reached by others.
-        return Place(listen, "", warnings if settings.proxies else ())
+        return Place(listen, warnings=warnings if settings.proxies else ())
     has_key = bool(access["lan_auth_api_key"] or access["lan_auth_api_key_rw"])
     if kind == "lan_auth_default" and not has_key:
-        inside = None if listen.is_systemd else replace(listen, host=_loopback(listen.host))
-        instead = f"the API listens on {inside} only" if inside else "the API is not served"
+        inside = listen if listen.is_systemd else replace(listen, host=_loopback(listen.host))
+        instead = (
+            "the API answers this machine only"
+            if listen.is_systemd
+            else f"the API listens on {inside} only"
+        )
         why = "is open to the network, and there is no password or key of your own yet"
-        return Place(inside, f"{listen} {why}: {instead}. Set one: ruuvi-host config password")
-    return Place(listen, "", warnings)
+        fault = f"{listen} {why}: {instead}. Set one: ruuvi-host config password"
+        return Place(inside, fault, is_inside=True)
+    return Place(listen, warnings=warnings)
 
 
 def _dangers(kind: str, *, as_root: bool) -> Iterator[str]:

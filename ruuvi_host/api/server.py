@@ -84,11 +84,12 @@ class Server:
         try:
             local = bool(config and config.listen.is_systemd and _systemd_is_local())
             wanted = place(config, values, local_socket=local, as_root=os.geteuid() == 0)
-            if wanted.listen != self._place.listen or not self._listening:
+            here = self._place.listen, self._place.is_inside
+            if (wanted.listen, wanted.is_inside) != here or not self._listening:
                 self._close()
                 self._place = Place()
                 if wanted.listen:
-                    self._listening = await self._open(wanted.listen)
+                    self._listening = await self._open(wanted.listen, inside=wanted.is_inside)
             if wanted != self._place:
                 for warning in wanted.warnings:
                     log.warning("%s: %s", KEY, warning)
@@ -100,7 +101,7 @@ class Server:
             self._complain(problem.problem)
             return self._retry
 
-    async def _open(self, listen: Listen) -> ExitStack:
+    async def _open(self, listen: Listen, *, inside: bool) -> ExitStack:
         with ExitStack() as stack:
             if listen.is_systemd:
                 sockets = [of_systemd(KEY)]
@@ -109,9 +110,9 @@ class Server:
             else:
                 sockets = await asyncio.to_thread(tcp, listen.host, listen.port, KEY, KEY, LOW)
             names = [_name(each) for each in sockets]
-            self._port = next(filter(None, map(_open_port, sockets)), None)
+            self._port = None if inside else next(filter(None, map(_open_port, sockets)), None)
             for each in sockets:
-                server = await self._connections.serve(each)
+                server = await self._connections.serve(each, inside=inside)
                 stack.callback(server.close)
             log.info("local API: %s", ", ".join(names))
             self._door.tell_api(names, "")

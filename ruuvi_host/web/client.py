@@ -34,6 +34,12 @@ def client_address(scope: Any, proxies: Sequence[Network] = ()) -> Address | Non
     return address
 
 
+def is_local(peer: tuple[str, int] | None) -> bool:
+    """Is it this machine, or on a Unix socket?"""
+    address = _address(peer[0]) if peer else None
+    return peer is None or (address is not None and address.is_loopback)
+
+
 def is_proxy(address: Address, proxies: Sequence[Network]) -> bool:
     return any(address in network for network in proxies)
 

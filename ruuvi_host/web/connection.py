@@ -23,6 +23,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from ruuvi_host.web.client import is_local
 from ruuvi_host.web.crowd import admit, make_room
 from ruuvi_host.web.limits import Limits
 from ruuvi_host.web.parser import Parser
@@ -76,11 +77,20 @@ class Connections:
         """Open ones, those that have to leave included."""
         return len(self._state.connections)
 
-    async def serve(self, listening: socket.socket, **tls: Any) -> asyncio.Server:
-        """Accept connections. The socket may be of any family. tls: as for `create_server`."""
+    def make(self, *, inside: bool = False) -> asyncio.Protocol:
+        """The protocol of a new connection. inside: which has to be from this machine."""
+        return _Connection(self._config, self._state, self, inside=inside)
+
+    async def serve(
+        self, listening: socket.socket, *, inside: bool = False, **tls: Any
+    ) -> asyncio.Server:
+        """Accept connections. The socket may be of any family.
+
+        inside: from this machine only. tls: as for `create_server`.
+        """
         # Not create_unix_server, which would remove the path of a socket that is systemd's.
         server = await asyncio.get_running_loop().create_server(
-            lambda: _Connection(self._config, self._state, self),
+            partial(self.make, inside=inside),
             sock=listening,
             backlog=ACCEPTED,
             **tls,
@@ -134,8 +144,11 @@ class Connections:
 class _Connection(H11Protocol):
     """uvicorn's connection, with limits."""
 
-    def __init__(self, config: Config, state: ServerState, server: Connections) -> None:
+    def __init__(
+        self, config: Config, state: ServerState, server: Connections, *, inside: bool
+    ) -> None:
         super().__init__(config, state, app_state={})
+        self._inside = inside
         self._server = server
         self._limits = server.limits
         self.conn = self._parser = Parser(server.limits)
@@ -185,6 +198,9 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self._inside and not is_local(self.client):
+            transport.abort()
+            return
         self._note(begins=True)
         self._watch()
         # A timer of its own: when it fires, what had come from this client by then has been read,

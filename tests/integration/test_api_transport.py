@@ -577,6 +577,38 @@ def test_a_flood_of_connections() -> None:
     serve(client)
 
 
+class Peer(asyncio.Transport):
+    """A connection from an address that no test may send to."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__({"peername": (address, 1), "sockname": ("192.168.1.5", 80)})
+        self.is_gone = False
+
+    def abort(self) -> None:
+        self.is_gone = True
+
+    def is_closing(self) -> bool:
+        return self.is_gone
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.is_gone = True
+
+
+@pytest.mark.parametrize(("address", "stays"), [("127.0.0.1", True), ("192.168.1.9", False)])
+def test_who_is_not_of_this_machine(address: str, stays: bool) -> None:
+    async def client(server: Server) -> None:
+        for inside in (False, True):
+            protocol, peer = server.connections.make(inside=inside), Peer(address)
+            protocol.connection_made(peer)
+            assert peer.is_gone == (inside and not stays)
+            protocol.connection_lost(None)
+
+    serve(client)
+
+
 # -- answers --------------------------------------------------------------------------------------
 
 

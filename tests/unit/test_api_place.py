@@ -7,7 +7,7 @@ import pytest
 
 from ruuvi_host.api.listening import Place, place
 from ruuvi_host.config.api import ApiSettings, parse_listen, parse_proxies
-from ruuvi_host.web.client import client_address
+from ruuvi_host.web.client import client_address, is_local
 from ruuvi_host.web.target import path_and_headers
 
 NOBODY = {"lan_auth_type": "lan_auth_default", "lan_auth_api_key": "", "lan_auth_api_key_rw": ""}
@@ -51,8 +51,9 @@ def test_nobody_has_set_a_password(listen: str, inside: str) -> None:
 def test_a_socket_of_systemd() -> None:
     assert at("systemd", NOBODY, local_socket=True) == Place(parse_listen("systemd"))
     found = at("systemd", NOBODY)
-    assert found.listen is None
-    assert "the API is not served" in found.fault
+    assert found.listen == parse_listen("systemd")
+    assert found.is_inside
+    assert "the API answers this machine only" in found.fault
     assert at("systemd", OWN) == Place(parse_listen("systemd"))
 
 
@@ -117,6 +118,13 @@ def test_what_a_client_says_of_itself_is_not_believed() -> None:
     assert client("10.0.0.1", "") == "10.0.0.1"
     assert client("10.0.0.1", "192.168.1.9", proxies=()) == "10.0.0.1"
     assert client("10.0.0.1", "::ffff:1.2.3.4", proxies=[ip_network("0.0.0.0/0")]) == "1.2.3.4"
+
+
+def test_this_machine() -> None:
+    for peer in (None, ("127.0.0.1", 1), ("127.9.9.9", 1), ("::1", 1), ("::ffff:127.0.0.1", 1)):
+        assert is_local(peer)
+    for host in ("192.168.1.9", "::ffff:192.168.1.9", "fe80::1%eth0", "what"):
+        assert not is_local((host, 1))
 
 
 @pytest.mark.parametrize(
