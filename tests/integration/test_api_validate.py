@@ -13,7 +13,8 @@ from certificates import Folder, authority, chain, server_context, tls_server
 from posting import GATEWAY, OK, SOON, answer, answering, never, serving
 
 from ruuvi_host.api.validate import MOST_AT_ONCE, TIME_LIMIT, Validation, validate_url
-from ruuvi_host.relay.http.signing import Signer
+from ruuvi_host.receiver import Receiver, Settings
+from ruuvi_host.relay.http.signing import Signer, default_key
 
 SECRET = "s3cret-of-ours"
 
@@ -101,6 +102,18 @@ def test_the_probe_is_what_the_relay_would_send(tmp_path: Path) -> None:
         for request in (batch, status):
             assert request["Ruuvi-HMAC-SHA256"] == Signer().sign(request.body, GATEWAY)
             assert "Authorization" not in request
+
+    asyncio.run(main())
+
+
+def test_a_receiver_that_verifies_takes_the_probes(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Receiver(Settings(keys=(default_key(GATEWAY).encode(),), port=0)) as receiver:
+            door = host(tmp_path)
+            assert await told(door, receiver.url) == (200, "{}")
+            assert await told(door, receiver.url + "status", "check_post_stat") == (200, "{}")
+            assert [receipt.verdict.signature for receipt in receiver.receipts] == ["ok", "ok"]
+            assert [receipt.verdict.result for receipt in receiver.receipts] == ["accepted"] * 2
 
     asyncio.run(main())
 
