@@ -303,7 +303,7 @@ def test_certificates(chromium: "Browser", opened: Site) -> None:
         if card.get_by_label("Long address").is_checked():
             card.get_by_label("Long address").uncheck()
         card.get_by_label("Address", exact=True).fill(f"{server.url}/tls")
-        card.get_by_label("Client certificate").check()
+        card.get_by_role("checkbox", name="Client certificate").check()
         data.get_by_role("button", name="Save", exact=True).click()
         card.get_by_text("Upload first: certificate, key.").wait_for()
         for button, name, content in (
@@ -312,7 +312,7 @@ def test_certificates(chromium: "Browser", opened: Site) -> None:
         ):
             pick(page, card.get_by_role("button", name=button).first, name, content)
         assert card.get_by_role("button", name="Upload key").is_disabled()
-        card.get_by_label("Own server certificate").check()
+        card.get_by_role("checkbox", name="Own server certificate").check()
         wrong = card.get_by_role("button", name="Upload certificate").nth(1)
         pick(page, wrong, "wrong.pem", b"no certificate")
         card.get_by_text("wrong.pem is not in PEM form").wait_for()
@@ -328,7 +328,7 @@ def test_certificates(chromium: "Browser", opened: Site) -> None:
         card = server_card(page.locator("#section-data"))
         assert card.get_by_text("The certificate is stored. The key is stored.").is_visible()
         card.get_by_role("button", name="Remove both").click()
-        card.get_by_label("Client certificate").uncheck()
+        card.get_by_role("checkbox", name="Client certificate").uncheck()
         data.get_by_role("button", name="Save", exact=True).click()
         # The server wants a certificate, so the check fails, and it is saved all the same.
         data.get_by_role("button", name="Save in spite of the errors").click()
@@ -426,13 +426,17 @@ def test_statistics(chromium: "Browser", opened: Site) -> None:
 
 def test_a_key_that_is_fixed_elsewhere(chromium: "Browser", tmp_path: Path) -> None:
     config = QUIET | {"lan_auth_type": "lan_auth_allow"}
-    own = "[gateway]\nhttp_period = 20\nntp_use = false\n"
+    own = '[gateway]\nhttp_period = 20\nntp_use = false\nlan_auth_type = "lan_auth_allow"\n'
     with site(tmp_path, config, own) as running, tab(chromium, running.url) as page:
         data = section(page, running, "data")
         server_card(data).get_by_label("HTTP(S)", exact=True).check()
         assert data.get_by_label("Interval in seconds").is_disabled()
         assert data.get_by_label("Tell times").is_disabled()
-        assert "ruuvi-host.toml" in data.inner_text()
+        where = f"is set by {running.folder / 'ruuvi-host.toml'} and can be changed only there."
+        assert f"http_period {where}" in data.inner_text()
+        access = section(page, running, "access")
+        assert access.get_by_label("Default password").is_disabled()
+        assert f"lan_auth_type {where}" in access.inner_text()
 
 
 # -- the rest -------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ export function certificates(settings, options) {
   );
   const inner = element(
     "div",
-    { class: "indented" },
+    { class: "indented", role: "group", "aria-label": options.label },
     element(
       "div",
       { class: "buttons" },

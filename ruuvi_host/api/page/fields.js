@@ -165,10 +165,11 @@ export function checkbox(options) {
   };
 }
 
-// options: legend, choices ([value, label, hint]), value, disabled, changed (called with the new value).
+// options: legend, hint, choices ([value, label, hint]), value, disabled, changed (called with the new value).
 export function radios(options) {
   const name = newId("choice");
   const inputs = [];
+  const whole = hinted(options.hint);
   const lines = options.choices.map(([value, text, more]) => {
     const id = newId("radio");
     const hint = hinted(more);
@@ -191,7 +192,13 @@ export function radios(options) {
     );
   });
   return {
-    element: element("fieldset", { class: "field" }, element("legend", {}, options.legend), lines),
+    element: element(
+      "fieldset",
+      { class: "field", "aria-describedby": whole.ids.join(" ") || null },
+      element("legend", {}, options.legend),
+      whole.line,
+      lines,
+    ),
     inputs,
     get value() {
       return inputs.find((input) => input.checked)?.value;
