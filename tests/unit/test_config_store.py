@@ -360,3 +360,20 @@ def test_what_root_writes_belongs_to_whom_the_folder_belongs(house: House) -> No
     set_host(house, ("max_sensors", "7"))
     written = (house.gateway, house.own, house.state / "configurations.json")
     assert {(path.stat().st_uid, path.stat().st_gid) for path in written} == {(1234, 1234)}
+
+
+def test_where_our_own_file_cannot_be_written_the_state_folder_has_what_changes(
+    house: House,
+) -> None:
+    house.with_own('max_sensors = 5\n[api]\nnames = ["a.example"]\n')
+    with not_to_be_written(house.own):
+        set_host(house, ("max_sensors", "7"))
+        assert (house.state / "ruuvi-host.toml").read_text() == "max_sensors = 7\n"
+        loaded = house.load()
+        assert loaded.config.max_sensors == 7
+        assert loaded.sources.host["api.names"] == ["a.example"]
+        assert loaded.sources.host.origins["api.names"] == str(house.own)
+        set_host(house, ("api.names", "b.example"))
+        assert house.load().sources.host["api.names"] == ["b.example"]
+        house.undo(2)
+        assert house.load().config.max_sensors == 5
