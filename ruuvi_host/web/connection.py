@@ -299,6 +299,8 @@ class _Connection(H11Protocol):
             self.transport.abort()
         elif phase is Phase.BODY and (cycle := self._cycle()) and cycle.response_complete:
             self.transport.close()  # answered before its body was complete
+        elif self._parser.is_between and not self._limits.answers_silence:
+            self.transport.close()
         else:
             self._reject(408, self._patience.why(phase, now))
 

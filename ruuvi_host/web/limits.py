@@ -38,6 +38,11 @@ class Limits:
     half_closed: bool = True
     """A client that ends its sending side behind a request is still answered."""
 
+    answers_silence: bool = False
+    """A client that has not sent a byte in time is answered, too. Not where browsers ask: they
+    connect on suspicion, and would take the answer for that to a request that they send just then.
+    """
+
     @classmethod
     def of_an_application_that_judges(
         cls, head_time: float, connections: int, newcomer: float, *, half_closed: bool
@@ -53,4 +58,5 @@ class Limits:
             most=connections,
             newcomer=newcomer,
             half_closed=half_closed,
+            answers_silence=True,
         )

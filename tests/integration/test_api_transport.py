@@ -428,10 +428,12 @@ def test_the_times_of_the_specification() -> None:
     assert (limits.head, limits.body) == (16 << 10, 64 << 10)
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET /his", GET[:-2], post(b"{}")[:-1]])
+@pytest.mark.parametrize("begun", [b"G", b"GET /his", GET[:-2], post(b"{}")[:-1]])
 def test_silence(begun: bytes) -> None:
     async def client(server: Server) -> None:
         assert await server.status(begun, ends=False) == 408
+        assert await server.exchange(b"") == b""  # a browser may have connected on suspicion
+        assert await server.exchange(b"\r\n") == b""
 
     serve(client, replace(Limits(), silence=0.1))
 
