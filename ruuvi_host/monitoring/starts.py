@@ -151,10 +151,13 @@ def story(directory: Path) -> dict[str, Any]:
     """What is kept there, for the report of a fault; of a crash, without paths of this machine."""
     told: dict[str, Any] = {}
     try:
-        told["starts"] = json.loads(private_files.read(directory / _STARTS))
+        stored = json.loads(private_files.read_whole(directory / _STARTS, _LONGEST))
+        if any(isinstance(value, dict | list) for value in stored.values()):
+            raise ValueError("not what is written there")
+        told["starts"] = stored
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         told["problem"] = str(error)
     if crash := _read_crash_report(directory):
         told["crash"] = public(crash)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ruuvi_host.errors import HealthError
-from ruuvi_host.monitoring.starts import ResetReason, Start, Starts
+from ruuvi_host.monitoring.starts import ResetReason, Start, Starts, story
 
 BOOT, NEXT_BOOT = "c34877b8", "4d1c0a55"
 
@@ -234,3 +234,15 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(
     assert other.read_text() == "of somebody else"
     assert "crash.txt: cannot be written: Too many levels of symbolic links" in caplog.text
     assert Starts.begin(state, BOOT).this.count == 2, "a link is replaced by a file"
+
+
+@pytest.mark.parametrize("content", [b"[" * 60_000, b"[]", b'{"a": [1]}', b" " * 70_000, b"{"])
+def test_a_damaged_file_is_a_problem_in_a_report(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "starts.json").write_bytes(content)
+    assert story(tmp_path).keys() == {"problem"}
+
+
+def test_a_report_has_what_was_written(tmp_path: Path) -> None:
+    assert story(tmp_path) == {}
+    Starts.begin(tmp_path, BOOT)
+    assert story(tmp_path)["starts"]["boot"] == BOOT
