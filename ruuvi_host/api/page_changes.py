@@ -1,6 +1,7 @@
 """What the page changes: the settings, and the way back."""
 
 import logging
+from os.path import basename
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,7 +37,7 @@ async def post_settings(request: Request, door: Door) -> Response:
     except SaveError as problem:
         log.error("page: a change cannot be saved: %s", problem)
         return error(500)
-    _log("has changed", change.changed)
+    _log(request, "has changed", change.changed)
     return json_answer(200, page_settings.told(change, door.loaded))
 
 
@@ -57,14 +58,16 @@ async def post_undo(request: Request, door: Door) -> Response:
     except SaveError as problem:
         log.error("page: the last change cannot be undone: %s", problem)
         return error(500)
-    _log("has undone", change.changed)
+    _log(request, "has undone", change.changed)
     return json_answer(200, page_settings.told(change, door.loaded))
 
 
-def _log(what: str, keys: frozenset[str]) -> None:
+def _log(request: Request, what: str, keys: frozenset[str]) -> None:
     if keys:
-        log.info("page: somebody %s %s", what, ", ".join(sorted(keys)))
+        who = request.client.host if request.client else "somebody"
+        log.info("page: %s %s %s", who, what, ", ".join(sorted(keys)))
 
 
 def _refused(problem: ConfigError) -> Response:
-    return json_answer(400, {"problems": [{"key": problem.key, "why": problem.problem}]})
+    key = basename(problem.key)  # it may be a file: nobody is told where it is
+    return json_answer(400, {"problems": [{"key": key, "why": problem.problem}]})
