@@ -103,14 +103,14 @@ def trial(
     target = target_of(sources, name)
     if target is None:
         raise _error(name, sources.problems.found)
-    refuse_ruuvi(door, target.url)
+    refuse_ruuvi(door, ADDRESSES.get(name, "use_http_ruuvi"), target.url)
     return Trial(replace(target, keep_alive=False, redirect_get=False), is_saved, unsaved)
 
 
-def refuse_ruuvi(door: Door, url: str) -> None:
-    """Nothing of a simulated coprocessor gets to Ruuvi. Raises ConfigError."""
+def refuse_ruuvi(door: Door, key: str, url: str) -> None:
+    """Nothing of a simulated coprocessor gets to Ruuvi. Raises ConfigError naming `key`."""
     if door.simulated and is_ruuvi(parse_address(url).host):
-        raise ConfigError("url", "simulated data is never sent to Ruuvi")
+        raise ConfigError(key, "simulated data is never sent to Ruuvi")
 
 
 def is_saved_server(loaded: Loaded, name: str, url: str) -> bool:

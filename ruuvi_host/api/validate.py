@@ -117,7 +117,7 @@ class Validation:
         from ruuvi_host.api.trial import permits, refuse_ruuvi
         from ruuvi_host.relay.http.check import ask_for
 
-        refuse_ruuvi(door, wish.url)
+        refuse_ruuvi(door, "url", wish.url)
         target = HttpTarget(
             "file",
             wish.url,

@@ -243,9 +243,10 @@ def test_this_machine_is_not_asked_behind_its_back(tmp_path: Path) -> None:
 
 def test_nothing_of_a_simulated_coprocessor_gets_to_ruuvi(tmp_path: Path) -> None:
     door = host(tmp_path, simulated=True)
-    for target in ("ruuvi", "custom", "statistics"):
+    keys = {"ruuvi": "use_http_ruuvi", "custom": "use_http_ruuvi", "statistics": "http_stat_url"}
+    for target, key in keys.items():
         said = asyncio.run(told(door, target))
-        assert (said["ok"], said["step"]) == (False, "settings")
+        assert (said["ok"], said["step"], said["key"]) == (False, "settings", key)
         assert "simulated" in said["message"]
 
 
