@@ -88,6 +88,10 @@ class Connections:
 
         inside: from this machine only. tls: as for `create_server`.
         """
+        if listening.family != socket.AF_UNIX:
+            # uvicorn writes head and body apart, and the system would keep the second back for 40
+            # ms. Connections inherit it; asyncio sets it for sockets that it makes itself only.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Not create_unix_server, which would remove the path of a socket that is systemd's.
         server = await asyncio.get_running_loop().create_server(
             partial(self.make, inside=inside),

@@ -5,6 +5,7 @@ specification are held by one test.
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -355,6 +356,32 @@ def test_requests_on_one_connection() -> None:
         assert answered.count(b"HTTP/1.1 400 ") == 1
 
     serve(client)
+
+
+def test_no_answer_is_held_back_by_the_system() -> None:
+    """Else each answer but the first of a connection would be 40 ms late."""
+    delays: list[int] = []
+
+    class Looking(OpenGate):
+        async def check(self, request: Request, route: Route | None) -> Response | None:
+            for fd in map(int, os.listdir("/proc/self/fd")):
+                with suppress(OSError), socket.socket(fileno=os.dup(fd)) as opened:
+                    if opened.getsockname() == here and not listens(opened):
+                        delays.append(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            return None
+
+    def listens(opened: socket.socket) -> int:
+        return opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+
+    here = ("127.0.0.1", 0)
+
+    async def client(server: Server) -> None:
+        nonlocal here
+        here = ("127.0.0.1", server.port)
+        assert await server.status(GET) == 200
+
+    serve(client, gate=Looking)
+    assert delays == [1]
 
 
 def test_a_thousand_requests_at_once() -> None:
