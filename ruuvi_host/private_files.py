@@ -2,6 +2,7 @@
 elsewhere by a symbolic link, and safe against a power cut.
 
 A name that is a link, a pipe or a device is an error, and is told as such; it is never followed.
+So is one of two names of a file that is to be written: the other may be anywhere.
 """
 
 import errno
@@ -16,10 +17,18 @@ _WITHOUT_WAITING = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 def opener(path: str, flags: int) -> int:
     """For `open`: the file is this user's alone if it is made, and no link. Raises OSError."""
-    fd = os.open(path, flags | _WITHOUT_WAITING, 0o600)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    fd = os.open(path, (flags | _WITHOUT_WAITING) & ~os.O_TRUNC, 0o600)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
+        if flags & os.O_ACCMODE != os.O_RDONLY and found.st_nlink > 1:
+            raise OSError(errno.EMLINK, f"{os.path.basename(path)} has a second name (a hard link)")
+        if flags & os.O_TRUNC:  # not before it is known what it is
+            os.ftruncate(fd, 0)
+    except BaseException:
         os.close(fd)
-        raise OSError(errno.EINVAL, "it is not a file")
+        raise
     return fd
 
 

@@ -11,6 +11,8 @@ import pytest
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.jobs.state import StateDirectory
+from ruuvi_host.monitoring.starts import ResetReason, Starts
+from ruuvi_host.relay.spool.ballast import Ballast
 
 DEVICE = DeviceId(bytes.fromhex("4098a778581ae138"), bytes.fromhex("c8252d8e9c2c"))
 
@@ -196,6 +198,25 @@ def test_a_link_is_not_followed(
         assert not (path / name).is_symlink()
         state.close()
     assert other.read_text() == content
+
+
+@pytest.mark.parametrize("name", ["lock", "crash.txt", "custom.ballast"])
+def test_a_file_with_a_second_name_is_not_written(tmp_path: Path, name: str) -> None:
+    """Only names are protected against others by the system, and not on every one."""
+    other, path = tmp_path / "other", tmp_path / "state"
+    other.write_text("precious")
+    path.mkdir(0o700)
+    os.link(other, path / name)
+    if name == "lock":
+        with pytest.raises(ConfigError, match=r"cannot keep state in .*: lock has a second name"):
+            StateDirectory.open(path)
+    else:
+        StateDirectory.open(path).close()
+        starts = Starts.begin(path, "boot")
+        starts.enable_crash_report()
+        starts.ended(ResetReason.SW, "told to stop")
+        Ballast(path / name, 4096).take()
+    assert other.read_text() == "precious"
 
 
 def test_a_pipe_is_not_waited_for(state: StateDirectory, caplog: pytest.LogCaptureFixture) -> None:
