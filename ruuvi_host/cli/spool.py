@@ -174,17 +174,21 @@ def export(target: str, state_dir: str | None, output: Path | None) -> None:
 def drop(target: str, state_dir: str | None, yes: bool) -> None:
     """Delete the batches of TARGET without delivery. `export` them first to keep a copy.
 
-    Not while `run` is running.
+    Not while `run` is running, whose start saves what can be read of a damaged spool.
     """
+    from ruuvi_host.errors import SpoolError
     from ruuvi_host.relay.spool import reading
 
     folder = _folder(state_dir)
     with _owned(folder):
         path = _path(folder, target)
         what = "what an earlier version left"
-        if path.exists():
-            found = reading.summary(path)
-            what = f"batches {found.batches}, reports {found.reports}"
+        if path.exists() or path.is_symlink():
+            try:
+                found = reading.summary(path)
+                what = f"batches {found.batches}, reports {found.reports}"
+            except SpoolError as error:
+                what = f"a spool that cannot be read ({error})"
         if not yes:
             click.confirm(f"{target}: delete {what}?", abort=True)
         reading.forget(path)

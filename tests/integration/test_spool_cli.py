@@ -10,6 +10,9 @@ import pytest
 from fault_server import FaultServer
 from programs import COMMAND, ruuvi_host
 
+from ruuvi_host.clock import EARLIEST
+from ruuvi_host.relay.spool.opening import open_database
+
 NOBODY = "http://127.0.0.1:9/"
 
 
@@ -139,6 +142,48 @@ def test_what_cannot_be_read_is_not_nothing(state: str, tmp_path: Path) -> None:
         done = spool("drain", "custom", "--url", server.url, "--state-dir", state)
     assert done.returncode == 4
     assert f"batches accepted {found['batches'] - 1}, unreadable 1, left 0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "made = 1e300",
+        "made = -1e300",
+        "made = 9e12",
+        "made = 'noon'",
+        "made = x'00'",
+        "reports = -5",
+        "reports = 1e300",
+        "reports = 9223372036854775807",
+    ],
+)
+def test_a_spool_with_impossible_values_is_damaged(damage: str, tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    path = tmp_path / "custom.spool"
+    open_database(path, 0, EARLIEST).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO batch VALUES (1, 1.8e9, 5, 1, x'00', x'00')")
+        assert listed(folder)["batches"] == 1
+        connection.execute(f"UPDATE batch SET {damage}")
+    for command in (("list",), ("list", "--json"), ("show", "custom"), ("export", "custom")):
+        done = spool(*command, "--state-dir", folder)
+        assert done.returncode == 4
+        assert "damaged, and cannot be read: batches 1" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["Dear diary", None])
+def test_what_is_damaged_can_be_dropped(content: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "custom.spool"
+    if content:
+        path.write_text(content)
+    else:
+        path.symlink_to(tmp_path / "nowhere")
+    asked = spool("drop", "custom", "--state-dir", str(tmp_path), typed="n\n")
+    assert asked.returncode == 1
+    assert "delete a spool that cannot be read (" in asked.stdout
+    done = spool("drop", "custom", "--yes", "--state-dir", str(tmp_path))
+    assert done.returncode == 0
+    assert not list(tmp_path.glob("custom*"))
 
 
 def test_a_drain_of_what_cannot_be_opened_or_is_refused_has_not_done_its_work(

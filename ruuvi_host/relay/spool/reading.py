@@ -20,11 +20,15 @@ from ruuvi_host.relay.spool.schema import (
     COLUMNS,
     MOST_BATCHES,
     MOST_REPORTS,
+    OTHER_TYPES,
     READABLE,
     UNMADE,
     head,
 )
 from ruuvi_host.relay.spool.values import Entry
+
+_ILLEGIBLE = f"{OTHER_TYPES} OR made NOT BETWEEN 0 AND 253402300799"
+"""Of rows of which not even that can be told; to the end of the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,9 @@ def summary(path: Path) -> Summary:
         with closing(_look(path)) as connection:
             if head(connection) == UNMADE:
                 return Summary(0, 0, bytes_of(path), None, None)
+            illegible = f"SELECT count(*) FROM batch WHERE {_ILLEGIBLE}"
+            if count := connection.execute(illegible).fetchone()[0]:
+                raise SpoolError(str(path), f"damaged, and cannot be read: batches {count}")
             batches, reports, oldest, newest = connection.execute(
                 "SELECT count(*), coalesce(sum(reports), 0), min(made), max(made) FROM batch"
             ).fetchone()
