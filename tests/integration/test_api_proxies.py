@@ -140,6 +140,30 @@ def test_nginx(api: Api, context: tuple[Path, ssl.SSLContext], tmp_path: Path) -
         assert ask(port, trusting, "GET", "/nosuch", Host="evil.example")[0] == 421
 
 
+@needs_nginx
+def test_nginx_and_a_unix_socket(context: tuple[Path, ssl.SSLContext], tmp_path: Path) -> None:
+    folder, trusting = context
+    port, path = free_port(), tmp_path / "api.sock"
+    options = ("--simulate", "--debug", "--state-dir", str(tmp_path / "state"))
+    keys = (f"api.listen=unix:{path}", "lan_auth_type=lan_auth_allow", "api.names=gateway.example")
+    log = ("target.log.kind=file", f"target.log.folder={tmp_path}")
+    settings = (
+        block("nginx")
+        .replace("/etc/nginx/ruuvi", str(folder))
+        .replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
+        .replace("http://127.0.0.1:8080", f"http://unix:{path}")
+    )
+    given = [word for key in (*keys, *log) for word in ("--set", key)]
+    with ruuvi_host("run", *options, *given) as host:
+        host.wait_for("local API: unix:")
+        with nginx(tmp_path, settings):
+            origin = "https://gateway.example"
+            assert ask(port, trusting, "POST", "/nosuch", Origin=origin)[0] == 404
+            assert ask(port, trusting, "GET", "/history", X_Forwarded_For="6.6.6.6")[0] == 200
+            host.wait_for("GET /history 200 -$")
+        assert host.stop() == 0
+
+
 @needs_caddy
 def test_caddy(api: Api, context: tuple[Path, ssl.SSLContext], tmp_path: Path) -> None:
     folder, trusting = context
