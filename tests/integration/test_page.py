@@ -570,7 +570,6 @@ def test_nothing_is_asked_while_nobody_looks(chromium: "Browser", opened: Site) 
         hide = "Object.defineProperty(document, 'hidden', {get: () => %s, configurable: true});"
         change = "document.dispatchEvent(new Event('visibilitychange'));"
         page.evaluate(hide % "true" + change)
-        page.wait_for_load_state("networkidle")
         asked.clear()
         page.clock.run_for(60_000)
         assert [url for url in asked if url.endswith("/host/now")] == []

@@ -108,7 +108,8 @@ export function nowSection(parent, page) {
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (shown && !document.hidden) look();
+    if (document.hidden) clearTimeout(timer);
+    else if (shown) look();
   });
 
   return {
