@@ -51,6 +51,7 @@ export function nowSection(parent, page) {
     } catch (error) {
       page.connected(false, error.message);
     }
+    clearTimeout(timer); // of another look that came in between
     if (shown && !document.hidden) timer = setTimeout(look, EVERY);
   }
 
