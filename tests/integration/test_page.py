@@ -17,7 +17,7 @@ from programs import Program, ruuvi_host
 from ruuvi_host.simulator.board import Board
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
 DEVICE = Board().device
 DEFAULT_PASSWORD = ":".join(f"{octet:02X}" for octet in DEVICE.id)
@@ -544,15 +544,25 @@ def test_a_plot_has_gaps_where_nothing_was_heard(chromium: "Browser", opened: Si
     points = [[to - 120 * ago, value] for ago, value in zip(range(23, -1, -1), values, strict=True)]
     with tab(chromium, opened.url) as page:
         answer = {"points": points, "from": to - 21600, "to": to}
+
+        def with_plots(route: "Route") -> None:
+            now = route.fetch().json()
+            for sensor in now["sensors"]:
+                sensor["plots"] = ["humidity", "temperature"] if sensor["readings"] else []
+            route.fulfill(json=now)
+
+        page.route("**/host/now", with_plots)
         page.route("**/host/history*", lambda route: route.fulfill(json=answer))
         page.reload()
         plot = page.locator(".sensor svg").first
-        plot.wait_for(timeout=60_000)  # the first point is taken within twenty seconds
+        plot.wait_for()
         line = plot.locator("path").get_attribute("d")
         assert line
         assert (line.count("M"), line.count("L")) == (2, 2)
         said = plot.get_attribute("aria-label")
         assert said == "Temperature: lowest 21.00, highest 24.00, last 23.00 °C"
+        plot.hover(position={"x": 1, "y": 20})
+        assert plot.locator(".told").text_content() == "09:14: 21.00 °C"
         page.locator(".sensor:has(svg)").first.get_by_label("Plot of").select_option("Humidity")
         page.get_by_label("Humidity: lowest").wait_for()
         assert breaches_of_access(page) == []

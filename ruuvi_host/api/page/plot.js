@@ -1,6 +1,6 @@
 // A plot as SVG: one line over time, with gaps where nothing was heard.
 
-import { drawing, element } from "./dom.js";
+import { drawing, element, put } from "./dom.js";
 import { clock, decimal, say } from "./text.js";
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [340, 130, 46, 8, 10, 20];
@@ -48,7 +48,34 @@ export function plot(points, { label, unit, scale = 1, digits = 1, from, to, gap
       ),
     );
   }
-  return drawing(
+  const pointed = drawing("circle", { class: "end", r: 3, visibility: "hidden" });
+  const told = drawing("text", {
+    class: "told",
+    x: WIDTH - RIGHT,
+    y: TOP + 2,
+    "text-anchor": "end",
+  });
+
+  // Says the value that is nearest to the pointer.
+  function point(event) {
+    const box = made.getBoundingClientRect();
+    const at = ((event.clientX - box.left) / box.width) * WIDTH;
+    const distance = ([time]) => Math.abs(x(time) - at);
+    const [time, value] = known.reduce((best, each) =>
+      distance(each) < distance(best) ? each : best,
+    );
+    pointed.setAttribute("cx", x(time));
+    pointed.setAttribute("cy", y(value));
+    pointed.setAttribute("visibility", "visible");
+    put(told, `${clock(time)}: ${decimal(value, digits)} ${unit}`);
+  }
+
+  function leave() {
+    pointed.setAttribute("visibility", "hidden");
+    put(told, "");
+  }
+
+  const made = drawing(
     "svg",
     {
       class: "plot",
@@ -61,11 +88,17 @@ export function plot(points, { label, unit, scale = 1, digits = 1, from, to, gap
         to: decimal(highest, digits),
         last: decimal(values.at(-1), digits),
       }),
+      pointermove: point,
+      pointerdown: point,
+      pointerleave: leave,
     },
     marks,
     drawing("path", { class: "line", d: path(known, x, y, gap) }),
     drawing("circle", { class: "end", cx: x(known.at(-1)[0]), cy: y(known.at(-1)[1]), r: 2.5 }),
+    pointed,
+    told,
   );
+  return made;
 }
 
 function path(points, x, y, gap) {
