@@ -24,27 +24,12 @@ MOST_SHOWN = 200
 PER_TURN = 10
 """Sensors that are decoded, some milliseconds on a small machine, before others get their turn."""
 
-_INTAKE = {
-    "empty": "no advertising data",
-    "too_long": "too long for the table",
-    "filtered": "not passed by the filter of addresses",
-    "clock_not_synchronised": "the clock was not right yet",
-    "evicted": "pushed out of the full table",
-    "missed": "measurements never received, by the gaps in their numbers",
-}
-_LINK = {
-    "bytes_skipped": "bytes in no frame",
-    "crc_errors": "frames with a wrong checksum",
-    "uart_overruns": "bytes lost in the UART",
-    "reports_unconfigured": "reports before the coprocessor was configured",
-}
-_TARGET = {
-    "refused_reports": "reports refused by the server",
-    "overflowed_reports": "reports dropped from a full spool",
-    "aged_out_reports": "reports too old",
-    "unreadable_reports": "reports that could not be read back",
-    "lost_reports": "reports lost",
-}
+_INTAKE = "empty too_long filtered clock_not_synchronised evicted missed".split()
+_LINK = "bytes_skipped crc_errors uart_overruns reports_unconfigured".split()
+_TARGET = (
+    "refused_reports overflowed_reports aged_out_reports unreadable_reports lost_reports".split()
+)
+"""Counters of what was dropped, or never came. The page has words for each."""
 
 
 async def now(door: Door) -> dict[str, Any]:
@@ -74,14 +59,17 @@ async def now(door: Door) -> dict[str, Any]:
 
 
 def losses(overview: Overview) -> Iterator[dict[str, Any]]:
-    """What was dropped, by reason; only what there was of it."""
+    """What was dropped, by the counter that has it; only what there was of it.
+
+    where: the port, or the target; empty: between the two.
+    """
     named = [(link.name, flat(link.counters), _LINK) for link in overview.links]
     named += [("", flat(overview.intake), _INTAKE)]
     named += [(name, flat(counters), _TARGET) for name, counters in overview.targets]
     for where, counters, reasons in named:
-        for counter, reason in reasons.items():
-            if count := counters.get(counter):
-                yield {"where": where or "intake", "reason": reason, "count": count}
+        for reason in reasons:
+            if count := counters[reason]:
+                yield {"where": where, "reason": reason, "count": count}
 
 
 async def sensors(door: Door, overview: Overview, monotonic: float) -> list[dict[str, Any]]:

@@ -146,7 +146,7 @@ function targetLine(target) {
   }
   return {
     is: target.problem ? "bad" : "good",
-    text: `${maybe(`target_${target.name}`) ?? target.name}: ${words.join("; ")}`,
+    text: `${nameOfPlace(target.name)}: ${words.join("; ")}`,
     more: target.problem,
   };
 }
@@ -204,11 +204,16 @@ function table(parent, losses) {
         element(
           "tr",
           {},
-          element("td", {}, loss.where),
-          element("td", {}, loss.reason),
+          element("td", {}, nameOfPlace(loss.where)),
+          element("td", {}, maybe(`loss_${loss.reason}`) ?? loss.reason),
           element("td", { class: "number" }, count(loss.count)),
         ),
       ),
     ),
   );
+}
+
+// A target of a gateway by its usual name; another one, and a port, by its own.
+function nameOfPlace(name) {
+  return name ? (maybe(`target_${name}`) ?? name) : say("lossIntake");
 }
