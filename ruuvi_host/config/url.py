@@ -10,7 +10,8 @@ from urllib.parse import urljoin, urlsplit
 
 PORTS = {"http": 80, "https": 443}
 
-_HOST = re.compile(r"[a-z0-9_.-]{1,255}")
+_HOST = re.compile(r"(?=.{1,254}\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
+"""Of labels, none of them empty or longer than DNS has them."""
 _IN_BRACKETS = re.compile(
     r"([0-9a-f:.]+)(?:%25([A-Za-z0-9_.-]{1,15})|%([A-Za-z][A-Za-z0-9_.-]{0,14}))?"
 )

@@ -70,6 +70,12 @@ def test_origin(url: str, origin: tuple[str, str, int]) -> None:
         "http://\ud800/",
         "http://xn--\xe9/",
         "http://" + "a" * 300,
+        "http://" + "a" * 64 + ".example",
+        "http://" + "a." * 127 + "a",
+        "http://a..b",
+        "http://.b",
+        "http://.",
+        "http://b..",
         "http://server/" + "x" * 20_000,
     ],
 )
