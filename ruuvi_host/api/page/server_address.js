@@ -109,7 +109,7 @@ export function addressForm(settings) {
       if (why) changes.refuse(url, say(why));
       else if (!isFixed && octets(text) > LONGEST)
         changes.refuse(url, say("addressTooLong", { n: LONGEST }));
-      else if (parts && ((pathText && (parts.path || parts.query)) || (queryText && parts.query)))
+      else if (parts && ((pathText && parts.path) || (queryText && parts.query)))
         changes.refuse(url, say("addressTwice"));
       else {
         if (!isFixed && text !== url.value) url.value = text;
