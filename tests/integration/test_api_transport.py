@@ -223,6 +223,7 @@ def test_request_lines(line: bytes, expected: bytes | int) -> None:
         (b"GET /history HTTP/1.1\r\nHost : x\r\n\r\n", 400),
         (b"GET /history HTTP/1.1\r\nHOST: x\r\n\r\n", 200),
         (b"\r\n\r\n" + GET, 200),
+        (GET[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200),
         (GET.replace(b"\r\n", b"\n"), 200),
         (b"\x16\x03\x01\x02\x00\x01", 400),
     ],
