@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ruuvi_host.web.connection import AS_IT_IS
+from ruuvi_host.web.raw import AS_IT_IS
 
 _ASKS = "/history", b"time=5"
 _LIBRARY = " aiohttp/"

@@ -12,10 +12,9 @@ connection of a client that ends its sending side before the answer.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 from math import inf
 from typing import Any, TypeAlias, cast
 
@@ -28,6 +27,7 @@ from ruuvi_host.web.crowd import admit, make_room
 from ruuvi_host.web.limits import Limits
 from ruuvi_host.web.parser import Parser
 from ruuvi_host.web.patience import Patience, Phase
+from ruuvi_host.web.raw import AS_IT_IS, last_answer, send_as_it_is
 from ruuvi_host.web.target import Headers, path_and_headers
 
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
@@ -38,8 +38,6 @@ Refuse: TypeAlias = Callable[[Client, int, str], tuple[Headers, bytes]]
 reason. Content-Length and Connection are added."""
 
 
-AS_IT_IS = "ruuvi_host.as_it_is"
-"""In `extensions` of a scope: a function that sends bytes in place of an answer, and closes."""
 QUEUE = 128
 """Connections that the system keeps for us."""
 ACCEPTED = 4
@@ -138,7 +136,7 @@ class Connections:
         path, scope["headers"] = path_and_headers(scope["raw_path"], scope["headers"])
         scope["path"], scope["raw_path"] = path, path.encode("latin-1")
         cycle = cast(RequestResponseCycle, send.__self__)
-        scope["extensions"] = {AS_IT_IS: partial(_send_as_it_is, cycle)}
+        scope["extensions"] = {AS_IT_IS: partial(send_as_it_is, cycle)}
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
@@ -318,7 +316,7 @@ class _Connection(H11Protocol):
             cycle.disconnected = True
             cycle.message_event.set()
         headers, body = self._server.refuse(self.client, status, reason)
-        self.transport.write(_answer(status, headers, body))
+        self.transport.write(last_answer(status, headers, body))
         self._is_refused = True
         self._note(begins=False)
         if self._has_ended or not self.transport.can_write_eof():
@@ -331,16 +329,3 @@ class _Connection(H11Protocol):
     def _cycle(self) -> RequestResponseCycle | None:
         """The last request whose head was complete (uvicorn's type has no None)."""
         return cast("RequestResponseCycle | None", self.cycle)
-
-
-def _send_as_it_is(cycle: RequestResponseCycle, data: bytes) -> None:
-    cycle.transport.write(data)
-    cycle.transport.close()
-    cycle.disconnected = True  # for uvicorn: there is nothing left to be answered
-    cycle.message_event.set()
-
-
-def _answer(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:
-    fields = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-    lines = b"".join(b"%s: %s\r\n" % field for field in dict(fields).items())
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode() + lines + b"\r\n" + body
