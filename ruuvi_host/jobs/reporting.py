@@ -57,7 +57,7 @@ class Reporting:
                     for fault in relaying.faults[:MOST_FAULTS]
                 ),
                 *findings(sensors, self._receiving.clock.monotonic()),
-                *(Finding(Level.OK, str(drop)) for drop in self._look_at_drops()),
+                *(Finding(Level.OK, str(drop), also=True) for drop in self._look_at_drops()),
             ],
         )
         return facts, sensors

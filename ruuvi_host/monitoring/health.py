@@ -93,6 +93,8 @@ class Finding:
 
     level: Level
     sentence: str
+    also: bool = False
+    """It is said when something is worse, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,9 @@ class Health:
     @property
     def sentence(self) -> str:
         """One line."""
-        worth = [f.sentence for f in self.findings if f.level is not Level.OK]
-        return "; ".join(worth or [f.sentence for f in self.findings])
+        all_is_well = self.level is Level.OK
+        worth = (f for f in self.findings if all_is_well or f.also or f.level is not Level.OK)
+        return "; ".join(finding.sentence for finding in worth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +175,10 @@ def _link(link: LinkFacts, now: float, *, excused: bool) -> Finding:
         if link.company is not None and heard is not None and now - heard >= FILTERED_QUIET:
             only = f"; only company 0x{link.company:04X} passes (company_use_filtering)"
         if link.reported is None:
-            return Finding(Level.OK, f"no reports yet{only}")
+            return Finding(Level.OK, f"no reports yet{only}", bool(only))
         if (quiet := now - link.reported) >= QUIET:
             said = f"no reports for {minutes(quiet)}, the coprocessor answers{only}"
-            return Finding(Level.OK, said)
+            return Finding(Level.OK, said, bool(only))
         return Finding(Level.OK, "reports flow")
     silent = now - link.answered
     if not link.present:

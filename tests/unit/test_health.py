@@ -141,6 +141,19 @@ def test_the_worst_comes_first_and_what_is_well_is_not_said_beside_it() -> None:
     )
 
 
+def test_what_is_dropped_or_filtered_is_said_beside_what_is_worse() -> None:
+    """Else nobody sees it while a server is down."""
+    quiet = replace(LINK, ready=NOW - 3600, reported=None, company=0x0499)
+    drop = Finding(Level.OK, "table: sensors that left the full table: 3", also=True)
+    health = judge(HostFacts([quiet], [DOWN, TARGET], others=[drop]), NOW)
+    assert told(health) == (
+        Level.DEGRADED,
+        "custom: nothing accepted for 90 min (Connection refused), batches kept 540; "
+        "no reports yet; only company 0x0499 passes (company_use_filtering); "
+        "table: sensors that left the full table: 3",
+    )
+
+
 def test_of_several_coprocessors_one_that_answers_is_enough_to_go_on() -> None:
     silent = replace(LINK, name="/dev/ttyACM1", answers=False, answered=NOW - 90_000)
     health = judge(HostFacts([LINK, silent], [TARGET]), NOW)
