@@ -30,8 +30,7 @@ function hinted(hint) {
   return { line: element("p", { class: "hint", id }, hint), ids: [id] };
 }
 
-// options: label, value, hint, placeholder, type, inputmode, autocomplete, multiline, before (text in front of the
-// field), id, disabled.
+// options: label, value, hint, placeholder, type, inputmode, autocomplete, multiline, id, disabled.
 export function textField(options) {
   const id = options.id ?? newId("field");
   const hint = hinted(options.hint);
@@ -50,12 +49,7 @@ export function textField(options) {
     : element("input", { ...attributes, type: options.type ?? "text" });
   input.value = options.value ?? "";
   const wrong = complaint(input, hint.ids);
-  const row = element(
-    "div",
-    { class: "row" },
-    options.before && element("span", { class: "before", "aria-hidden": "true" }, options.before),
-    input,
-  );
+  const row = element("div", { class: "row" }, input);
   const label = element("label", { for: id }, options.label);
   input.addEventListener("input", () => wrong.say(""));
   return {
