@@ -18,9 +18,9 @@ AGAIN = 0.5
 """Seconds between two reports that prove a sensor. Sensors advertise about once a second or less
 often; several reports within less time may be one burst of an address that never comes again."""
 
-REMEMBERED = 4096
-"""Addresses that have left: 20 s of 200 new ones a second, longer than the interval of any Ruuvi
-sensor. They take half a megabyte."""
+REMEMBERED = 16384
+"""Addresses that have left: 16 s of 1,000 new ones a second, longer than the interval of any Ruuvi
+sensor. They take three megabytes."""
 
 
 class Eviction:

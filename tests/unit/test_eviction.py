@@ -23,10 +23,10 @@ def sensor(number: int) -> bytes:
     return b"sen" + number.to_bytes(3)
 
 
-def real(sensors: int, until: float) -> Iterator[Advertisement]:
+def real(sensors: int, until: float, interval: float = INTERVAL) -> Iterator[Advertisement]:
     """What so many RuuviTags send: a new measurement each time."""
     for number in count():
-        at = number * INTERVAL / sensors
+        at = number * interval / sensors
         if at >= until:
             return
         yield received(sensor(number % sensors), at)
@@ -60,6 +60,12 @@ def test_random_addresses_do_not_push_the_sensors_out(sensors: int, a_second: in
     found = list(batches(table, real(sensors, 41.0), flood(a_second, 41.0)))
     assert found == [sensors] * 4
     assert table.counters.evicted > 30 * a_second
+
+
+def test_nor_those_that_send_seldom() -> None:
+    """A RuuviTag that is to live for long sends every 6.4 s."""
+    found = list(batches(AdvertisementTable(), real(20, 41.0, 9.0), flood(1000, 41.0)))
+    assert found[1:] == [20] * 3
 
 
 def test_nor_when_they_come_in_bursts() -> None:
