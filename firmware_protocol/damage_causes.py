@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import Enum
+from itertools import islice
 
 from firmware_protocol.crc import crc16
 from firmware_protocol.framing import ETX, OVERHEAD, STX, FrameScanner, frames
 
 CANDIDATES = 16
 """Damaged frames that are tried byte by byte: each takes up to 500 checksums."""
+MOST_STARTS = 256
+"""Beginnings of frames that are tried once each."""
 PROOF = 2
 """Frames that must come out where a byte is guessed. A checksum fits by chance once in 65536."""
 ENOUGH_TEXT = 24
@@ -31,7 +34,8 @@ class DamageCause(Enum):
     JLINK = "jlink"
     """A debugger of SEGGER puts "USBS" and zeros in place of parts."""
     LINE_ENDS = "line_ends"
-    """Something in between changes CR and LF: adds, removes, or exchanges them."""
+    """Something in between changes CR and LF: adds (or a NUL behind them), removes, or exchanges
+    them."""
     FLOW_CONTROL = "flow_control"
     """0x11 and 0x13 are missing: something in between takes them for XON and XOFF."""
     SEVEN_BITS = "seven_bits"
@@ -53,10 +57,11 @@ _JLINK = b"USBS"
 _RUN_OF_TEXT = re.compile(rb"[\t\n\r\x1b\x20-\x7e]{%d,}" % ENOUGH_TEXT)
 _CONSOLE = re.compile(
     rb"login: |Password: |Linux version|\[ *\d+\.\d{6}\]|systemd|command not found|BusyBox|:~[#$] "
+    rb"|to activate this console"
 )
 _BOOT_LOADER = re.compile(
-    rb"U-Boot|\bets [A-Z]|rst:0x|ESP-ROM|boot:0x|Hit any key|Starting kernel|Booting|[Bb]ootloader"
-    rb"|MicroPython|CircuitPython"
+    rb"U-Boot|GNU GRUB|\bets [A-Z]|rst:0x|ESP-ROM|boot:0x|Hit any key|Starting kernel|Booting"
+    rb"|[Bb]ootloader|MicroPython|CircuitPython"
 )
 
 
@@ -88,9 +93,10 @@ def _holds_frames(repaired: bytes, damaged: bytes) -> bool:
 
 
 def _changes_line_ends(skipped: bytes) -> bool:
+    undone = ((b"\r\n", b"\n"), (b"\r", b"\n"), (b"\n\n", b"\n"), (b"\r\0", b"\r"))
     return (
-        _holds_frames(skipped.replace(b"\r\n", b"\n"), skipped)
-        or _holds_frames(skipped.replace(b"\r", b"\n"), skipped)
+        any(_holds_frames(skipped.replace(*change), skipped) for change in undone)
+        or _proven(_without_end(skipped))
         or _proven(_with_cr_for_lf(skipped))
         or _proven(_with_byte_again(skipped, b"\r"))
     )
@@ -151,6 +157,15 @@ def _with_byte_again(skipped: bytes, byte: bytes) -> Iterator[bool]:
     for start, total in _candidates(skipped, missing=1):
         chunk = skipped[start : start + total - 1]
         yield any(_fits(chunk[:i] + byte + chunk[i:]) for i in range(2, total))
+
+
+def _without_end(skipped: bytes) -> Iterator[bool]:
+    """Each candidate, if it is a frame but for the LF at its end."""
+    starts = (match.start() for match in re.finditer(re.escape(bytes([STX])), skipped))
+    for start in islice(starts, MOST_STARTS):
+        total = skipped[start + 1] + OVERHEAD if start + 1 < len(skipped) else 0
+        chunk = skipped[start : start + total - 1]
+        yield OVERHEAD <= total == len(chunk) + 1 and _fits(chunk + bytes([ETX]))
 
 
 def _candidates(skipped: bytes, missing: int) -> Iterator[tuple[int, int]]:

@@ -36,6 +36,19 @@ def lf_to_cr(data: bytes) -> bytes:
     return data.replace(b"\n", b"\r")
 
 
+def lf_doubled(data: bytes) -> bytes:
+    return data.replace(b"\n", b"\n\n")
+
+
+def lf_lost(data: bytes) -> bytes:
+    return data.replace(b"\n", b"")
+
+
+def nul_behind_cr(data: bytes) -> bytes:
+    """As telnet has it, if the line is not binary."""
+    return data.replace(b"\r", b"\r\0")
+
+
 def flow_control(data: bytes) -> bytes:
     """IXON."""
     return data.replace(b"\x11", b"").replace(b"\x13", b"")
