@@ -167,7 +167,7 @@ class Tables:
             return None
         values = dict(table.values)
         for key in self.keys(table):
-            if key.kind is HostKind.PATH and key.name in values:
+            if key.kind is HostKind.PATH and values.get(key.name):
                 values[key.name] = path(values[key.name])
         try:
             return self.array.kinds[values.get("kind", "")].from_table(values)

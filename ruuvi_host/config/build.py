@@ -1,6 +1,7 @@
 """From the keys to the values that the rest of the program uses."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from ruuvi_host.config.targets import (
     DataFormat,
     ExtraFiles,
     HttpTarget,
+    InfluxTarget,
     Target,
     TlsFiles,
 )
@@ -56,7 +58,7 @@ def build(sources: Sources) -> Config:
         filter=_filter(gateway, problems),
         use_timestamps=gateway["ntp_use"],
         coordinates=gateway["coordinates"],
-        targets=(*builder.targets(), *host.arrays["target"].made(problems, sources.path)),
+        targets=(*builder.targets(), *_own_targets(sources)),
         statistics=builder.statistics() if gateway["use_http_stat"] else None,
         profile=profile,
         spool=SpoolSettings(
@@ -85,6 +87,19 @@ def target_of(sources: Sources, name: str) -> HttpTarget | None:
     builder = _Targets(sources)
     make = {RUUVI: builder.ruuvi, CUSTOM: builder.custom, STATISTICS: builder.statistics}[name]
     return make()
+
+
+def _own_targets(sources: Sources) -> Iterator[Target]:
+    """Those of tables [[target]]; without one that needs times where there are none."""
+    problems = sources.problems
+    for target in sources.host.arrays["target"].made(problems, sources.path):
+        if isinstance(target, InfluxTarget) and not sources.gateway["ntp_use"]:
+            why = "a database needs times, and with ntp_use false readings have none"
+            instead = "set ntp_use to true, or remove this target"
+            where = f"target.{target.name}"
+            problems.add(where, why, instead, severity=Severity.FAULT, source="")
+        else:
+            yield target
 
 
 def _api(host: HostValues, problems: Problems) -> ApiSettings | None:

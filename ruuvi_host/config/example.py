@@ -8,7 +8,7 @@ from ruuvi_host.config.arrays import ARRAYS
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import GATEWAY_KEYS, GatewayKey
 from ruuvi_host.config.host_keys import HOST_KEYS
-from ruuvi_host.config.keys import HostKey
+from ruuvi_host.config.keys import HostKey, HostKind
 from ruuvi_host.config.sensor_tables import EXAMPLE, MEANING, SENSORS
 from ruuvi_host.config.sensors import SensorSettings
 
@@ -84,7 +84,8 @@ def _row(name: str, default: Any, meaning: str) -> str:
 def meaning(key: HostKey) -> str:
     parts = [key.meaning]
     if len(key.choices) > 1:
-        parts.append(f"One of {', '.join(key.choices)}.")
+        which = "Any of" if key.kind is HostKind.TEXTS else "One of"
+        parts.append(f"{which} {', '.join(key.choices)}.")
     if key.lowest is not None and key.highest is not None:
         parts.append(f"{key.lowest:g} to {key.highest:.0f}.")
     return " ".join(parts)

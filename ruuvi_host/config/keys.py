@@ -53,8 +53,9 @@ def text(
     return HostKey(name, HostKind.TEXT, default, meaning, secret=secret, required=required)
 
 
-def texts(name: str, meaning: str) -> HostKey:
-    return HostKey(name, HostKind.TEXTS, [], meaning)
+def texts(name: str, meaning: str, choices: tuple[str, ...] = ()) -> HostKey:
+    """choices: what each of them may be."""
+    return HostKey(name, HostKind.TEXTS, [], meaning, choices=choices)
 
 
 def path(name: str, default: str, meaning: str, *, required: str = "") -> HostKey:
@@ -132,8 +133,11 @@ def _why_not(key: HostKey, value: Any) -> str:
             good = isinstance(value, str) and "\0" not in value
     if not good:
         return f"must be {key.kind.value}"
-    if key.choices and value not in key.choices:
-        return f"must be one of {', '.join(key.choices)}{meant(value, key.choices)}"
+    for one in value if key.kind is HostKind.TEXTS else [value]:
+        if key.choices and one not in key.choices:
+            # A list shows which of its texts it is.
+            which = f"{one} " if key.kind is HostKind.TEXTS else ""
+            return f"{which}must be one of {', '.join(key.choices)}{meant(one, key.choices)}"
     # Written so that "nan" is outside, too.
     if key.lowest is not None and not value >= key.lowest:
         return f"must be at least {key.lowest:g}"

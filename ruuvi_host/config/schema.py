@@ -81,7 +81,8 @@ def _object(properties: Schema) -> Schema:
 def _host_member(key: HostKey) -> Schema:
     member = dict(_HOST_TYPES[key.kind])
     if key.choices:
-        member["enum"] = list(key.choices)
+        of_each = {"enum": list(key.choices)}
+        member |= {"items": of_each} if key.kind is HostKind.TEXTS else of_each
     if key.lowest is not None:
         member["minimum"] = key.lowest
     if key.highest is not None:

@@ -70,6 +70,7 @@ def secrets(sources: Sources) -> Iterator[str]:
     for tables in host.arrays.values():
         for table in tables.found:
             shown += [(table.values.get(k.name), k.secret) for k in tables.keys(table)]
+            yield from _inside(str(table.values.get("url", "")))
     for sensor in host.sensors.found.values():
         shown += [(sensor.values.get(k.name), k.secret) for k in SensorSettings.KEYS]
     for key in GATEWAY_KEYS:
@@ -100,7 +101,7 @@ def _inside(address: str) -> Iterator[str]:
 
 
 def _line(name: str, value: Any, source: str, secret: bool) -> Line:
-    if name in _ADDRESSES:
+    if name in _ADDRESSES or name.endswith(".url"):
         return Line(name, _public(value), source)
     return Line(name, bool(value) if secret else value, source, secret)
 

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ruuvi_host.config.arrays import ARRAYS, Array
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.file_places import KEPT_FILES, FilePlaces
 from ruuvi_host.config.files import (
@@ -168,7 +169,7 @@ class Sources:
         ]
         sensors = SensorTables()
         sensors.update(own.get(SENSORS, {}), Problems())
-        has_secret = any(secrets) or sensors.has_secret()
+        has_secret = any(secrets) or sensors.has_secret() or _in_tables(own)
         if has_secret or (isinstance(gateway, dict) and _has_secret(gateway)):
             warn_if_others_read(path, self.problems)
         return own
@@ -303,6 +304,20 @@ def _from_text(key: HostKey, text: str) -> Any:
     return value_from_text(key, text)
 
 
+def _in_tables(document: Mapping[str, Any]) -> bool:
+    """Has one of the tables that may stand there several times a secret?"""
+    hidden = {array.name: _secret_keys(array) for array in ARRAYS}
+    return any(
+        isinstance(table, Mapping) and any(table.get(key) for key in keys)
+        for name, keys in hidden.items()
+        for table in (document[name] if isinstance(document.get(name), list) else ())
+    )
+
+
+def _secret_keys(array: Array) -> set[str]:
+    return {key.name for kind in array.kinds.values() for key in kind.KEYS if key.secret}
+
+
 def _has_secret(document: Mapping[str, Any]) -> bool:
     for name, value in document.items():
         key = BY_NAME.get(name)
@@ -318,6 +333,9 @@ def _is_secret(name: str) -> bool:
     if is_of_sensor(name):
         return is_secret(name)
     host, gateway = HOST_BY_NAME.get(name), BY_NAME.get(name)
+    for array in ARRAYS:
+        if name.startswith(f"{array.name}."):
+            return array.divided(name)[1] in _secret_keys(array)
     if gateway:
         return gateway.secret or gateway.kind is Kind.OBJECT
     return host is not None and host.secret

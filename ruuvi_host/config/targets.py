@@ -5,13 +5,16 @@
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-from ruuvi_host.config.keys import HostKey, choice, flag, path, text, whole
+from ruuvi_host.config.derived import derived_key, in_order
+from ruuvi_host.config.influxdb import API_NAMES, SCHEMAS, Points, Schema, tags_of, write_url
+from ruuvi_host.config.keys import HostKey, choice, flag, path, text, texts, whole
 from ruuvi_host.errors import ConfigError
 
 RUUVI, CUSTOM, STATISTICS = "ruuvi", "custom", "statistics"
@@ -152,6 +155,7 @@ class FileTarget:
         whole("max_mib", 64, "A file of this size is finished, and a new one begun.", 1, 1 << 20),
         whole("max_age_hours", 24, "So is one that was begun so long ago.", 1, 8760),
         flag("compress", False, "Compress finished files with gzip."),
+        derived_key(", with content readings"),
     )
 
     name: str
@@ -163,11 +167,16 @@ class FileTarget:
     max_age: float = 24 * 3600.0
     """Seconds."""
     compress: bool = False
+    derived: tuple[str, ...] = ()
+    """Some of DERIVED, in their order there."""
 
     @classmethod
     def from_table(cls, values: Mapping[str, Any]) -> "FileTarget":
         """What a table of those keys comes down to. Raises ConfigError naming the key."""
         given = {key.name: values.get(key.name, key.default) for key in cls.KEYS}
+        if given["derived"] and given["content"] != Content.READINGS.value:
+            why = "goes with content readings: the body of a gateway stays as a gateway makes it"
+            raise ConfigError("derived", why)
         return cls(
             name=checked_name(given["name"]),
             folder=given["folder"],
@@ -176,6 +185,7 @@ class FileTarget:
             max_bytes=given["max_mib"] << 20,
             max_age=3600.0 * given["max_age_hours"],
             compress=given["compress"],
+            derived=in_order(given["derived"]),
         )
 
     @property
@@ -184,6 +194,116 @@ class FileTarget:
         return ""
 
 
-Target: TypeAlias = HttpTarget | FileTarget
-TABLE_KINDS = (FileTarget,)
+@dataclass(frozen=True, slots=True)
+class InfluxTarget:
+    """A database that takes line protocol by HTTP: InfluxDB and what is compatible with it."""
+
+    KIND: ClassVar[str] = "influxdb"
+    KEYS: ClassVar[tuple[HostKey, ...]] = (
+        *_common(KIND),
+        text(
+            "url",
+            "",
+            "The database's address: http or https, host and port. The path of the write request "
+            "is added to it.",
+            required="http://localhost:8086",
+        ),
+        choice("api", API_NAMES, "`v1`: `/write` of InfluxDB 1.x; `v2`: `/api/v2/write` of 2.x."),
+        text("database", "ruuvi", "With `v1`: the database. Empty: none is named."),
+        text("retention", "", "With `v1`: the retention policy. Empty: the database's default."),
+        text("org", "", "With `v2`: the organization, name or id."),
+        text("bucket", "ruuvi", "With `v2`: the bucket."),
+        text("token", "", "An API token, in place of `user` and `password`.", secret=True),
+        text("user", "", "A user of the database."),
+        text("password", "", "The password of `user`.", secret=True),
+        choice("schema", SCHEMAS, "Names of tags and fields: ours, or those of another program."),
+        text("measurement", "ruuvi_measurements", "The measurement (table) of the points."),
+        texts("tags", "Tags of every point, each as `key=value`."),
+        derived_key("; only with schema `ruuvi`, the others have theirs"),
+        flag("gzip", True, "Compress what is sent."),
+        path("ca", "", "PEM file: the only authority for https. Empty: those of this machine."),
+        path("client_cert", "", "PEM file: the certificate that is shown to the server."),
+        path("client_key", "", "PEM file: the key of `client_cert`."),
+        text("client_key_password", "", "Password of an encrypted `client_key`.", secret=True),
+        text("proxy", "", "URL of an HTTP proxy on the way; may hold a user.", secret=True),
+    )
+
+    name: str
+    server: HttpTarget
+    """With the whole address of the write request."""
+    points: Points = field(default_factory=Points)
+    derived: tuple[str, ...] = ()
+    """Some of DERIVED, in their order there."""
+    compress: bool = True
+
+    @classmethod
+    def from_table(cls, values: Mapping[str, Any]) -> "InfluxTarget":
+        """What a table of those keys comes down to. Raises ConfigError naming the key."""
+        given = {key.name: values.get(key.name, key.default) for key in cls.KEYS}
+        schema = Schema(given["schema"])
+        if given["derived"] and schema is not Schema.RUUVI:
+            why = f"goes with schema ruuvi: {schema.value} has its own computed values"
+            raise ConfigError("derived", why)
+        if not given["measurement"].isprintable() or given["measurement"][:1] in ("", "_", "#"):
+            why = "must have printable characters, and begin with another one than _ and #"
+            raise ConfigError("measurement", why)
+        if bool(given["client_cert"]) != bool(given["client_key"]):
+            missing, there = "client_key", "client_cert"
+            if given[missing]:
+                missing, there = there, missing
+            raise ConfigError(missing, f"is missing: {there} needs it")
+        name = checked_name(given["name"])
+        return cls(
+            name=name,
+            server=HttpTarget(
+                name,
+                write_url(given),
+                given["interval"],
+                _credentials(given["token"], given["user"], given["password"]),
+                tls=TlsFiles(
+                    given["client_cert"] or None,
+                    given["client_key"] or None,
+                    given["client_key_password"] or None,
+                    given["ca"] or None,
+                ),
+                proxy=given["proxy"] or None,
+                keep_alive=True,
+            ),
+            points=Points(schema, given["measurement"], tags_of(given["tags"], schema)),
+            derived=in_order(given["derived"]),
+            compress=given["gzip"],
+        )
+
+    @property
+    def period(self) -> int:
+        """Seconds, 1..3600."""
+        return self.server.period
+
+    @property
+    def address(self) -> str:
+        """URL of the receiver; empty: the data stays on this machine."""
+        return self.server.url
+
+
+def _credentials(token: str, user: str, password: str) -> Authorization | None:
+    """Raises ConfigError naming the key."""
+    if token and (user or password):
+        raise ConfigError("token", "stands in place of user and password: give one of both")
+    if password and not user:
+        raise ConfigError("user", "is missing: there is a password")
+    if ":" in user:
+        raise ConfigError("user", "must not have a colon: the password begins there")
+    if not (token.isascii() and (token.isprintable() or not token)) or token != token.strip():
+        why = "must be printable ASCII without spaces at its ends: it goes into a header"
+        raise ConfigError("token", why)
+    if token:
+        return Authorization(f"Token {token}")
+    if not user:
+        return None
+    both = f"{user}:{password}".encode("utf-8", "surrogatepass")
+    return Authorization(f"Basic {b64encode(both).decode('ascii')}", basic=True)
+
+
+Target: TypeAlias = HttpTarget | FileTarget | InfluxTarget
+TABLE_KINDS = (FileTarget, InfluxTarget)
 """The kinds that a table [[target]] can be."""

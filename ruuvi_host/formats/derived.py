@@ -5,7 +5,7 @@ the Ruuvi apps use ice there. Sources: RuuviBridge (Bolton's formula for the sat
 vapour pressure), the Ruuvi web application for the battery, Ruuvi Air's firmware for the IAQS.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import acos, degrees, exp, hypot, log, sqrt
 
 from ruuvi_host.formats.measurement import Quantity, Value
@@ -26,6 +26,9 @@ QUANTITIES: dict[str, Quantity] = {
     "iaqs_grade": Quantity("", "the score in words"),
 }
 """Every derived value, in the order of `derive`."""
+
+_DIGITS = 4
+"""Decimals; no sensor is better."""
 
 _GRADES = ((89.5, "excellent"), (79.5, "good"), (49.5, "fair"), (9.5, "poor"))
 
@@ -74,6 +77,21 @@ def derive(fields: Mapping[str, Value]) -> dict[str, Value]:
         derived["iaqs"] = score
         derived["iaqs_grade"] = iaqs_grade(score)
     return derived
+
+
+def derived_of(fields: Mapping[str, Value], names: Sequence[str]) -> dict[str, Value]:
+    """Those of `derive` that are asked for, rounded as far as sensors are right.
+
+    fields: as for `derive`. names: of QUANTITIES.
+    """
+    if not names:
+        return {}
+    all_of_them = derive(fields)
+    return {name: _rounded(all_of_them[name]) for name in names}
+
+
+def _rounded(value: Value) -> Value:
+    return round(value, _DIGITS) if isinstance(value, float) else value
 
 
 def equilibrium_vapor_pressure(temperature: float) -> float:

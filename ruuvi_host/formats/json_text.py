@@ -12,7 +12,7 @@ json_string = encode_basestring_ascii
 
 def json_members(measurement: Measurement) -> str:
     """The fields in their order, without braces and spaces: "data_format":5,"temperature":24.3"""
-    return _template(type(measurement)) % tuple(map(_text, measurement))
+    return _template(type(measurement)) % tuple(map(json_value, measurement))
 
 
 @cache
@@ -21,7 +21,8 @@ def _template(reading: Any) -> str:
     return ",".join(f'"{name}":%s' for name in reading._fields)
 
 
-def _text(value: Value) -> Value:
+def json_value(value: Value) -> Value:
+    """What stands for it in JSON, to be written as str() does."""
     if type(value) is float or type(value) is int:
         return value  # %s writes a finite number just as JSON wants it
     if value is None:

@@ -20,6 +20,7 @@ from ruuvi_host.relay.sink import Sink
 MODULES = {
     "http": "ruuvi_host.relay.http.kind",
     "file": "ruuvi_host.relay.file.kind",
+    "influxdb": "ruuvi_host.relay.influxdb.kind",
 }
 
 T = TypeVar("T")

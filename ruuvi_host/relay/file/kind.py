@@ -48,7 +48,7 @@ class FileKind:
         return CheckResult(target.name, f"{target.folder} can be written")
 
     def make_sink(self, target: FileTarget, context: SinkContext) -> Sink:
-        encode = encoder(target.content, context.config, context.readings)
+        encode = encoder(target.content, context.config, context.readings, target.derived)
         return FileSink(target, encode)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
@@ -10,7 +10,9 @@ from hashlib import blake2b
 from firmware_protocol.messages import address_text
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Content
-from ruuvi_host.formats.json_text import json_members, json_string
+from ruuvi_host.formats.derived import derived_of
+from ruuvi_host.formats.json_text import json_members, json_string, json_value
+from ruuvi_host.formats.measurement import fields
 from ruuvi_host.intake.advertisement import RSSI_NOT_AVAILABLE, Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.intake.readings import Readings
@@ -28,17 +30,21 @@ _LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 
 def encoder(
-    content: Content, config: Config, known: Callable[[], Readings] | None = None
+    content: Content,
+    config: Config,
+    known: Callable[[], Readings] | None = None,
+    derived: Sequence[str] = (),
 ) -> Encoder:
     """How a target of this content writes a batch.
 
     known: what people say about their sensors, as of now. None: as the configuration has it.
+    derived: values that are added to readings.
     """
     if content is Content.READINGS:
         if known is None:
             of_config = Readings(config.sensors)
-            return partial(readings, lambda: of_config)
-        return partial(readings, known)
+            return partial(readings, lambda: of_config, derived)
+        return partial(readings, known, derived)
     facts = BodyFacts(config.coordinates, signed_tx_power=config.signed_tx_power)
 
     def gateway(batch: Batch, utc: float) -> list[bytes]:
@@ -53,19 +59,31 @@ def encoder(
     return gateway
 
 
-def readings(known: Callable[[], Readings], batch: Batch, _: float) -> list[bytes]:
-    """A line for each report: its measurement by our own names, or its data and why it cannot be
-    decoded."""
-    now_known, gateway = known(), address_text(batch.gateway.addr)
-    return [_reading(now_known, a, gateway, counted=batch.counted) for a in batch.advertisements]
+def readings(
+    known: Callable[[], Readings], derived: Sequence[str], batch: Batch, _: float
+) -> list[bytes]:
+    """A line for each report: its measurement by our own names, with what is derived from it; or
+    its data and why it cannot be decoded."""
+    now_known, gateway, counted = known(), address_text(batch.gateway.addr), batch.counted
+    return [
+        _reading(now_known, derived, report, gateway, counted=counted)
+        for report in batch.advertisements
+    ]
 
 
 def _reading(
-    known: Readings, advertisement: Advertisement, gateway: str, *, counted: bool
+    known: Readings,
+    derived: Sequence[str],
+    advertisement: Advertisement,
+    gateway: str,
+    *,
+    counted: bool,
 ) -> bytes:
     name, measurement, error, offsets = known.of(advertisement.address, advertisement.data)
     if measurement is not None:
         what = json_members(measurement)
+        for key, value in derived_of(fields(measurement), derived).items():
+            what += f',"{key}":{json_value(value)}'
     else:
         what = f'"adv":"{advertisement.data.hex().upper()}","error":"{error}"'
     if offsets:

@@ -82,7 +82,8 @@ class PostOutcome(Outcome):
     timed_out: bool = False
     """All of the time has gone by without an answer."""
     said: str = ""
-    """What stands in the body of the answer to a check: as it came, but for our secrets."""
+    """What stands in the body of an answer that has a meaning, or is to be told: as it came, but
+    for our secrets."""
 
 
 class NotDelivered(Exception):  # noqa: N818 - never leaves the room: it becomes a PostOutcome

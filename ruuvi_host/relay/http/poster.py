@@ -7,7 +7,7 @@ change, and what goes wrong is told in a sentence.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NamedTuple
 
 from firmware_protocol.messages import DeviceId
@@ -39,11 +39,13 @@ from ruuvi_host.relay.http.redirects import (
     only_to_read,
 )
 from ruuvi_host.relay.http.request import (
+    Header,
     Parts,
     Request,
     read_parts,
     reading_headers,
     request_headers,
+    signed,
 )
 from ruuvi_host.relay.http.secrets import without
 from ruuvi_host.relay.http.signing import MAX_KEY_BYTES, Signer
@@ -62,12 +64,13 @@ _MOST_TOLD = 10
 
 
 class Poster:
-    """Posts bodies to one server, one at a time, signed.
+    """Posts bodies to one server, one at a time: a gateway's, signed, or others.
 
     signer: that of an earlier poster for the same server, which keeps the key that it was given.
     phase_timeout: seconds without progress. total_timeout: seconds for a whole post. permits: it is
     a check that somebody else asks for, which goes only to IP addresses of which this is true,
-    follows no redirect, and tells what the server says.
+    follows no redirect, and tells what the server says. of_gateway: False: what is posted is no
+    gateway's body, there is no secret in the address, and what the server says has a meaning.
     """
 
     def __init__(
@@ -78,8 +81,10 @@ class Poster:
         phase_timeout: float = PHASE_TIMEOUT,
         total_timeout: float = TOTAL_TIMEOUT,
         permits: Callable[[str], bool] | None = None,
+        of_gateway: bool = True,
     ) -> None:
         self._target = target
+        self._of_gateway = of_gateway
         self._is_check = permits is not None
         self._total_timeout = total_timeout
         self._signer = signer or Signer()
@@ -105,9 +110,12 @@ class Poster:
 
     async def post(self, body: bytes, gateway: DeviceId) -> PostOutcome:
         """Post `body`, following redirects. Whatever server and network do is an outcome."""
-        signature = self._signer.sign(body, gateway)
+        return await self.post_as(body, signed(self._signer.sign(body, gateway)))
+
+    async def post_as(self, body: bytes, about_body: Iterable[Header]) -> PostOutcome:
+        """The same with other headers, and no signature. about_body: what the head says of it."""
         return await self._outcome_of(
-            lambda parts, deadline: self._post(parts, deadline, body, signature)
+            lambda parts, deadline: self._post(parts, deadline, body, about_body)
         )
 
     async def head(self) -> PostOutcome:
@@ -135,7 +143,7 @@ class Poster:
 
     async def _parts(self) -> Parts:
         if self._target.extra == ExtraFiles():
-            return read_parts(self._target, self._address)
+            return read_parts(self._target, self._address, open_query=not self._of_gateway)
         return await asyncio.to_thread(read_parts, self._target, self._address)
 
     async def _head(self, parts: Parts, deadline: float) -> "_Reply":
@@ -146,7 +154,9 @@ class Poster:
         answer = await self._exchange.send(request, address, tls, deadline=deadline)
         return _Reply(answer, None, own=True, address=address, get=False)
 
-    async def _post(self, parts: Parts, deadline: float, body: bytes, signature: str) -> "_Reply":
+    async def _post(
+        self, parts: Parts, deadline: float, body: bytes, about_body: Iterable[Header]
+    ) -> "_Reply":
         """The answer after all redirects."""
         address, before, period, status = parts.address, None, None, 0
         own, get = True, False
@@ -157,13 +167,13 @@ class Poster:
                 headers = reading_headers(self._target, parts, address, own=own)
                 request = Request("GET", address.target, headers)
             else:
-                headers = request_headers(self._target, parts, address, body, signature, own=own)
+                headers = request_headers(self._target, parts, address, body, about_body, own=own)
                 request = Request("POST", address.target, headers, body)
             tls = await self._tls_for(own) if address.scheme == "https" else None
             answer = await self._exchange.send(
                 request, address, tls, deadline=deadline, before=before
             )
-            if own:  # another server, reached by a redirect, has no say in this
+            if own and self._of_gateway:  # another server, after a redirect, has no say in this
                 period = self._heed(answer) or period
             location = answer.header(b"location")
             refused = answer.status in REFUSES_POST and status in PERHAPS_GET and not get
@@ -232,7 +242,7 @@ class Poster:
             # It answers, and does not want posts so often: the network is there.
             reached=status == TOO_MANY_REQUESTS or reply.get,
             advice=advice,
-            said=answer.text(secrets) if self._is_check else "",
+            said=answer.text(secrets) if self._is_check or not self._of_gateway else "",
         )
 
     def _elsewhere(self, reply: "_Reply") -> str:

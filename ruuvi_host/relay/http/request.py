@@ -6,6 +6,7 @@ The functions on bytes are pure: the configuration is checked with the same ones
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -103,8 +104,11 @@ class Parts:
     """What a server could repeat in its answer, and no log line may have."""
 
 
-def read_parts(target: HttpTarget, address: Address) -> Parts:
-    """The parts as the files are now. May block. Raises NotDelivered naming the file."""
+def read_parts(target: HttpTarget, address: Address, *, open_query: bool = False) -> Parts:
+    """The parts as the files are now. May block. Raises NotDelivered naming the file.
+
+    open_query: there is no secret in the address.
+    """
     extra = target.extra
     url = urlsplit(target.url)
     path, _, query = address.target.partition("?")
@@ -128,7 +132,7 @@ def read_parts(target: HttpTarget, address: Address) -> Parts:
     authorization = target.authorization
     if authorization and (problem := secret_problem(authorization.value)):
         raise fault(f"the secret for the Authorization header {problem}")
-    secrets = {value for _, value in headers} | _values(query)
+    secrets = {value for _, value in headers} | (set() if open_query else _values(query))
     if authorization:
         secrets |= _spoken(authorization.value)
     if extra.path:
@@ -137,17 +141,27 @@ def read_parts(target: HttpTarget, address: Address) -> Parts:
     return Parts(replace(address, target=whole), tuple(headers), longest_first(secrets))
 
 
+def signed(signature: str) -> tuple[Header, ...]:
+    """What the head says of a gateway's body."""
+    return ("Content-Type", "application/json"), ("Ruuvi-HMAC-SHA256", signature)
+
+
 def request_headers(
-    target: HttpTarget, parts: Parts, address: Address, body: bytes, signature: str, *, own: bool
+    target: HttpTarget,
+    parts: Parts,
+    address: Address,
+    body: bytes,
+    about_body: Iterable[Header],
+    *,
+    own: bool,
 ) -> list[Header]:
-    """In the gateway's order. own: `address` is of the target itself and not of another server,
-    which gets neither authorization nor extra headers."""
+    """In the gateway's order. about_body: what the head says of the body. own: `address` is of the
+    target itself and not of another server, which gets neither authorization nor extra headers."""
     authorization = target.authorization if own else None
     headers = [("User-Agent", USER_AGENT), ("Host", address.server)]
     if authorization and not authorization.basic:
         headers.append(("Authorization", authorization.value.strip(" \t")))
-    headers.append(("Content-Type", "application/json"))
-    headers.append(("Ruuvi-HMAC-SHA256", signature))
+    headers += about_body
     if authorization and authorization.basic:
         headers.append(("Authorization", authorization.value))
     headers.append(("Content-Length", str(len(body))))
