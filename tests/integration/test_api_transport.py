@@ -5,7 +5,6 @@ specification are held by one test.
 """
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -363,25 +362,22 @@ def test_no_answer_is_held_back_by_the_system() -> None:
     """Else each answer but the first of a connection would be 40 ms late."""
     delays: list[int] = []
 
-    class Looking(OpenGate):
-        async def check(self, request: Request, route: Route | None) -> Response | None:
-            for fd in map(int, os.listdir("/proc/self/fd")):
-                with suppress(OSError), socket.socket(fileno=os.dup(fd)) as opened:
-                    if opened.getsockname() == here and not listens(opened):
-                        delays.append(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-            return None
+    class Accepting(socket.socket):
+        """Tells of the connections that it has accepted."""
 
-    def listens(opened: socket.socket) -> int:
-        return opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-
-    here = ("127.0.0.1", 0)
+        def accept(self) -> tuple[socket.socket, Any]:
+            accepted, address = super().accept()
+            delays.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            return accepted, address
 
     async def client(server: Server) -> None:
-        nonlocal here
-        here = ("127.0.0.1", server.port)
-        assert await server.status(GET) == 200
+        listening = Accepting(fileno=socket.create_server(("127.0.0.1", 0)).detach())
+        other = await server.connections.serve(listening)
+        served = replace(server, port=listening.getsockname()[1])
+        assert await served.status(GET) == 200
+        other.close()
 
-    serve(client, gate=Looking)
+    serve(client)
     assert delays == [1]
 
 
