@@ -156,10 +156,18 @@ def test_reports_without_a_point_wait_with_the_others() -> None:
     assert outcome.fates(given).remaining == given.advertisements
 
 
-def test_nothing_to_write_is_not_sent() -> None:
+def test_a_batch_without_points_asks_whether_the_database_is_there() -> None:
+    wants = answer(400, body=b'{"code":"invalid","message":"writing requires points"}')
     for given in (batch(), batch(heard(b"\x03\xff\x99\x04"))):
-        outcome, requests = deliver(given, NO_CONTENT)
-        assert (outcome.verdict, requests) == (Verdict.ACCEPTED, [])
+        for answered, verdict in (
+            (NO_CONTENT, Verdict.ACCEPTED),
+            (wants, Verdict.ACCEPTED),
+            (said(404, "database not found"), Verdict.FIX),
+            (said(503, "busy"), Verdict.LATER),
+        ):
+            outcome, [request] = deliver(given, answered)
+            assert (outcome.verdict, request.body) == (verdict, b"")
+            assert "Content-Encoding" not in request
 
 
 def test_readings_without_times_are_refused() -> None:

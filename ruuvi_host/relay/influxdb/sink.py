@@ -70,9 +70,11 @@ class InfluxSink:
         if batch.counted:
             return Outcome(Verdict.REFUSED, _NO_TIMES, begun=False)
         points = await self._points(batch)
+        if not points:
+            return await self._without_points()
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE
-        parts = [points] if points else []
+        parts = [points]
         """The next one at the end."""
         refused, served, last, trouble = 0, False, Outcome(Verdict.ACCEPTED), None
         while parts:
@@ -103,6 +105,14 @@ class InfluxSink:
         everything = refused >= len(batch.advertisements)
         verdict = Verdict.REFUSED if everything else Verdict.ACCEPTED
         return replace(trouble, verdict=verdict, refused=0 if everything else refused)
+
+    async def _without_points(self) -> Outcome:
+        """An empty request: whether the database is there counts for health and network watchdog.
+        Some databases refuse one because it is empty."""
+        outcome, _ = await self.write(b"")
+        if outcome.verdict is Verdict.REFUSED:
+            return Outcome(Verdict.ACCEPTED, code=outcome.code)
+        return outcome
 
     async def write(self, body: bytes) -> Understood:
         """One request. body: lines; empty to see whether the database would take some."""
