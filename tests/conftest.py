@@ -4,7 +4,9 @@ Import it by name: `from conftest import ManualClock, load_vectors`.
 """
 
 import json
+import logging
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,16 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     if isinstance(val, str | bytes) and len(val) > 200:
         return f"{len(val)} {'bytes' if isinstance(val, bytes) else 'characters'}"
     return None
+
+
+@pytest.fixture(autouse=True)
+def _log_levels() -> Iterator[None]:
+    """A test of the log leaves the levels as they were for the tests after it."""
+    loggers = [logging.getLogger(name) for name in ("", "ruuvi_host", "firmware_protocol")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 VECTORS = HERE / "vectors"

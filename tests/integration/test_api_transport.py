@@ -689,7 +689,7 @@ def test_the_log_has_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
         assert await server.status(raw) == 200
         assert await server.status(raw.replace(b"1.1", b"1.2")) == 505
 
-    with caplog.at_level("DEBUG"):
+    with caplog.at_level("DEBUG", "ruuvi_host"):
         serve(client)
     said = [each.getMessage() for each in caplog.records if each.name.startswith("ruuvi_host.")]
     assert "POST /ruuvi.json 200 127.0.0.1" in said
