@@ -184,6 +184,9 @@ class ScriptedSink:
             return replace(outcome, body=body)
         return outcome
 
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         self.closed = True
 

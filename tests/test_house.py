@@ -67,6 +67,7 @@ IMPURE = (
     *(
         "serial",
         "serial_asyncio",
+        "aiomqtt",
         "anyio",
         "httpcore",
         "httpx",
@@ -80,6 +81,8 @@ IMPURE = (
 # One module knows each of these, and the rest of the house does not notice an exchange.
 BEHIND_ONE_MODULE = (
     *(
+        "aiomqtt",
+        "paho",
         "crcmod",
         "serial",
         "serial_asyncio",

@@ -7,7 +7,6 @@ from ruuvi_host.config.gateway_keys import BY_NAME, RUUVI_CLOUD_URL
 from ruuvi_host.config.problems import Problems
 
 _NOT_SERVED = {
-    "use_mqtt": "MQTT is not served by this version yet",
     "remote_cfg_use": "the remote configuration is not fetched by this version yet",
 }
 _OF_THE_API = ("lan_auth_type", "lan_auth_api_key", "lan_auth_api_key_rw")
@@ -26,6 +25,7 @@ def advise(gateway: GatewayConfig, problems: Problems, *, api: bool | None = Non
             why = "the local API, which it is for, is off"
             problems.add(key, why, "set api.listen", source=gateway.origins[key])
     _warn_of_defaults(gateway, problems)
+    _warn_of_public_broker(gateway, problems)
     _warn_of_credentials(gateway, problems)
 
 
@@ -51,6 +51,13 @@ def _warn_of_defaults(gateway: GatewayConfig, problems: Problems) -> None:
     if gateway["use_http_stat"] and gateway["http_stat_user"] and by_default("http_stat_url"):
         why = "Ruuvi's: http_stat_user and http_stat_pass go there"
         warn("http_stat_url", why, "set it to your server's")
+
+
+def _warn_of_public_broker(gateway: GatewayConfig, problems: Problems) -> None:
+    if gateway["use_mqtt"] and gateway.origins["mqtt_server"] == "default":
+        server = gateway["mqtt_server"]
+        why = f"is not given, and by default {server}: everybody can read what is sent there"
+        problems.add("mqtt_server", why, "set it to your broker's", source="")
 
 
 def _warn_of_credentials(gateway: GatewayConfig, problems: Problems) -> None:

@@ -14,6 +14,7 @@ from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConf
 from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.host_values import HostValues
 from ruuvi_host.config.model import Config, FilterSettings, Profile
+from ruuvi_host.config.mqtt import gateway_target, looked_at
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.sensor_tables import SENSORS
 from ruuvi_host.config.sources import Sources
@@ -27,6 +28,7 @@ from ruuvi_host.config.targets import (
     ExtraFiles,
     HttpTarget,
     InfluxTarget,
+    MqttTarget,
     Target,
     TlsFiles,
 )
@@ -98,6 +100,8 @@ def _own_targets(sources: Sources) -> Iterator[Target]:
             instead = "set ntp_use to true, or remove this target"
             where = f"target.{target.name}"
             problems.add(where, why, instead, severity=Severity.FAULT, source="")
+        elif isinstance(target, MqttTarget):
+            yield looked_at(target, problems, timed=sources.gateway["ntp_use"])
         else:
             yield target
 
@@ -217,10 +221,22 @@ class _Targets:
             targets.append(self.ruuvi())
         if self._gateway["use_http"] and (custom := self.custom()):
             targets.append(custom)
+        if self._gateway["use_mqtt"] and (mqtt := self.mqtt()):
+            targets.append(mqtt)
         return tuple(targets)
 
     def ruuvi(self) -> HttpTarget:
         return HttpTarget(RUUVI, RUUVI_CLOUD_URL, proxy=self._proxy)
+
+    def mqtt(self) -> MqttTarget | None:
+        refused = [self._was_refused(f"mqtt_{key}") for key in ("server", "port", "user", "pass")]
+        if any(refused):
+            return None  # to connect without what was to authenticate us would be a guess
+
+        def tls() -> TlsFiles:
+            return self._tls("mqtt_", "mqtt_", self._host["mqtt.client_key_password"])
+
+        return gateway_target(self._gateway, self._host, self._problems, tls, self._fault)
 
     def statistics(self) -> HttpTarget | None:
         gateway = self._gateway

@@ -194,19 +194,51 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
     _flag(
         "http_stat_use_ssl_server_cert", False, "Trust `stat_srv_cert` alone there.", closed=True
     ),
-    _flag("use_mqtt", False, closed=False),
-    _flag("mqtt_disable_retained_messages", False),
-    _choice("mqtt_transport", ("TCP", "SSL", "WS", "WSS")),
-    _choice("mqtt_data_format", ("ruuvi_raw", "ruuvi_raw_and_decoded", "ruuvi_decoded")),
-    _text("mqtt_server", "test.mosquitto.org", limit=255),
-    GatewayKey("mqtt_port", Kind.U16, 1883),
-    GatewayKey("mqtt_sending_interval", Kind.U32, 0),
-    _text("mqtt_prefix", "", limit=256),
-    _text("mqtt_client_id", "", limit=50),
-    _text("mqtt_user", "", limit=128),
-    _secret("mqtt_pass", 256),
-    _flag("mqtt_use_ssl_client_cert", False),
-    _flag("mqtt_use_ssl_server_cert", False, closed=True),
+    _flag("use_mqtt", False, "Publish to an MQTT broker.", closed=False),
+    _flag(
+        "mqtt_disable_retained_messages",
+        False,
+        "The state is not retained, and there is no will: for brokers that refuse that.",
+    ),
+    _choice(
+        "mqtt_transport",
+        ("TCP", "SSL", "WS", "WSS"),
+        "TCP, TLS (`SSL`), WebSockets (`WS`), or WebSockets over TLS (`WSS`).",
+    ),
+    _choice(
+        "mqtt_data_format",
+        ("ruuvi_raw", "ruuvi_raw_and_decoded", "ruuvi_decoded"),
+        "Advertising data in hex, decoded values, or both.",
+    ),
+    _text(
+        "mqtt_server",
+        "test.mosquitto.org",
+        "Host name or IP address of the broker.",
+        limit=255,
+    ),
+    GatewayKey("mqtt_port", Kind.U16, 1883, "Its port; 8883 is usual for SSL."),
+    GatewayKey(
+        "mqtt_sending_interval",
+        Kind.U32,
+        0,
+        "Seconds between two rounds of messages, 1 to 3600; 0: each change at once.",
+    ),
+    _text(
+        "mqtt_prefix",
+        "",
+        "What stands before the address of a sensor in its topic; empty: `ruuvi/ADDRESS OF THE "
+        "GATEWAY/`.",
+        limit=256,
+    ),
+    _text("mqtt_client_id", "", "Empty: the address of the gateway.", limit=50),
+    _text("mqtt_user", "", "User name; empty: none is sent.", limit=128),
+    _secret("mqtt_pass", 256, "Password; empty: none is sent."),
+    _flag(
+        "mqtt_use_ssl_client_cert",
+        False,
+        "Present `mqtt_cli_cert` with `mqtt_cli_key` to the broker.",
+    ),
+    _flag("mqtt_use_ssl_server_cert", False, "Trust `mqtt_srv_cert` alone there.", closed=True),
     _choice(
         "lan_auth_type",
         (

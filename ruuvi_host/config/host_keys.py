@@ -5,6 +5,7 @@ several times, as [[coprocessor]], are in `arrays`.
 """
 
 from ruuvi_host.config.keys import HostKey, choice, flag, path, text, texts, whole
+from ruuvi_host.config.mqtt_target import DRAIN_RATE, MOST_A_SECOND
 
 HOST_KEYS: tuple[HostKey, ...] = (
     choice(
@@ -76,6 +77,22 @@ HOST_KEYS: tuple[HostKey, ...] = (
         "Password of an encrypted `stat_cli_key`.",
         secret=True,
     ),
+    whole("mqtt.qos", 1, "Of messages and state: 1, or 0 as a gateway sends.", 0, 1),
+    choice(
+        "mqtt.backlog",
+        ("newest", "all"),
+        "What is sent of the time in which the broker was away: the newest message of each "
+        "sensor, or every message.",
+    ),
+    whole(
+        "mqtt.drain_rate",
+        DRAIN_RATE,
+        "Messages a second, beyond those that come in meanwhile, when the broker is back.",
+        1,
+        MOST_A_SECOND,
+    ),
+    text("mqtt.websocket_path", "/", "Path at the broker for WS and WSS."),
+    text("mqtt.client_key_password", "", "Password of an encrypted `mqtt_cli_key`.", secret=True),
     choice(
         "spool.sync",
         ("after_failure", "always"),

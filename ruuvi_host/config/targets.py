@@ -1,13 +1,12 @@
 """Where batches go: one class for each kind of target, with its own settings.
 
-`Target` is their union. HTTP targets are a gateway's; the other kinds are tables of their own,
-[[target]]. Which module serves a kind is known to `relay/kinds.py` alone.
+`Target` is their union. HTTP targets are a gateway's, and one broker is; the others are tables of
+their own, [[target]]. Which module serves a kind is known to `relay/kinds.py` alone.
 """
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -15,27 +14,18 @@ from typing import Any, ClassVar, TypeAlias
 from ruuvi_host.config.derived import derived_key, in_order
 from ruuvi_host.config.influxdb import API_NAMES, SCHEMAS, Points, Schema, tags_of, write_url
 from ruuvi_host.config.keys import HostKey, choice, flag, path, text, texts, whole
+from ruuvi_host.config.mqtt_target import MqttTarget as MqttTarget
+from ruuvi_host.config.target_parts import CUSTOM as CUSTOM
+from ruuvi_host.config.target_parts import DEFAULT_PERIOD as DEFAULT_PERIOD
+from ruuvi_host.config.target_parts import MAX_PERIOD as MAX_PERIOD
+from ruuvi_host.config.target_parts import MQTT as MQTT
+from ruuvi_host.config.target_parts import RUUVI as RUUVI
+from ruuvi_host.config.target_parts import STATISTICS as STATISTICS
+from ruuvi_host.config.target_parts import DataFormat as DataFormat
+from ruuvi_host.config.target_parts import TlsFiles as TlsFiles
+from ruuvi_host.config.target_parts import checked_name as checked_name
+from ruuvi_host.config.target_parts import first_keys
 from ruuvi_host.errors import ConfigError
-
-RUUVI, CUSTOM, STATISTICS = "ruuvi", "custom", "statistics"
-"""The names of the targets of a gateway: two for batches, and one for statistics."""
-
-DEFAULT_PERIOD = 10
-"""Seconds between two posts."""
-MAX_PERIOD = 3600
-
-_RESERVED = (RUUVI, CUSTOM, STATISTICS, "status")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-"""It is used in the names of its spool's files, and in `target.NAME.KEY`."""
-
-
-class DataFormat(Enum):
-    """What a batch contains of each sensor. The values are those of `http_data_format`."""
-
-    RAW = "ruuvi"
-    """The advertising data, in hex."""
-    RAW_AND_DECODED = "ruuvi_raw_and_decoded"
-    DECODED = "ruuvi_decoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +35,6 @@ class Authorization:
     value: str = field(repr=False)
     basic: bool = False
     """Of kind "basic": the gateway then writes the header behind the signature."""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """Files of a server's TLS. They may change, appear and vanish while the host runs."""
-
-    client_cert: Path | None = None
-    """PEM, a chain is allowed; presented to the server. None: not wanted."""
-    client_key: Path | None = None
-    """PEM, the key of `client_cert`."""
-    client_key_password: str | None = field(default=None, repr=False)
-    server_cert: Path | None = None
-    """PEM; the only trust anchor, in place of the system's authorities. None: not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +62,7 @@ class HttpTarget:
     """Seconds, 1..3600; the server may change it."""
     authorization: Authorization | None = None
     data_format: DataFormat = DataFormat.RAW
-    tls: TlsFiles = TlsFiles()
+    tls: TlsFiles = field(default_factory=TlsFiles)
     extra: ExtraFiles = ExtraFiles()
     proxy: str | None = field(default=None, repr=False)
     """URL of an HTTP proxy; may hold user information."""
@@ -98,31 +75,6 @@ class HttpTarget:
     def address(self) -> str:
         """URL of the receiver; empty: the data stays on this machine."""
         return self.url
-
-
-def _common(kind: str) -> tuple[HostKey, ...]:
-    """The keys of every table [[target]]."""
-    return (
-        text(
-            "name",
-            "",
-            "Its name in the log, in `status` and in `--set target.NAME.KEY=VALUE`; names its "
-            "spool, too. Letters, digits, - and _.",
-            required=f"my-{kind}",
-        ),
-        replace(choice("kind", (kind,), "What kind of target it is."), required=kind),
-        whole("interval", DEFAULT_PERIOD, "Seconds between two batches.", 1, MAX_PERIOD),
-    )
-
-
-def checked_name(name: str) -> str:
-    """`name` if a target of our user can be called so. Raises ConfigError."""
-    if not _NAME.fullmatch(name):
-        why = "must be 1 to 40 letters, digits, - and _, and begin with a letter or digit"
-        raise ConfigError("name", why)
-    if name in _RESERVED:
-        raise ConfigError("name", f"{name} is a name of a gateway's own targets: take another one")
-    return name
 
 
 class Content(Enum):
@@ -140,7 +92,8 @@ class FileTarget:
 
     KIND: ClassVar[str] = "file"
     KEYS: ClassVar[tuple[HostKey, ...]] = (
-        *_common(KIND),
+        *first_keys(KIND),
+        whole("interval", DEFAULT_PERIOD, "Seconds between two batches.", 1, MAX_PERIOD),
         path(
             "folder",
             "",
@@ -200,7 +153,8 @@ class InfluxTarget:
 
     KIND: ClassVar[str] = "influxdb"
     KEYS: ClassVar[tuple[HostKey, ...]] = (
-        *_common(KIND),
+        *first_keys(KIND),
+        whole("interval", DEFAULT_PERIOD, "Seconds between two batches.", 1, MAX_PERIOD),
         text(
             "url",
             "",
@@ -304,6 +258,6 @@ def _credentials(token: str, user: str, password: str) -> Authorization | None:
     return Authorization(f"Basic {b64encode(both).decode('ascii')}", basic=True)
 
 
-Target: TypeAlias = HttpTarget | FileTarget | InfluxTarget
-TABLE_KINDS = (FileTarget, InfluxTarget)
+Target: TypeAlias = HttpTarget | FileTarget | InfluxTarget | MqttTarget
+TABLE_KINDS = (FileTarget, InfluxTarget, MqttTarget)
 """The kinds that a table [[target]] can be."""

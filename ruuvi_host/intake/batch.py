@@ -1,7 +1,7 @@
 """A batch: what has changed since the last one; and the interval at which batches are made."""
 
 from dataclasses import dataclass
-from math import floor
+from math import floor, inf
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.intake.advertisement import Advertisement
@@ -20,6 +20,36 @@ class Batch:
     advertisements: tuple[Advertisement, ...]
     counted: bool = False
     """The timestamps are counters, not times (`ntp_use` was false when the batch was made)."""
+
+
+GATHERING = 0.05
+"""Seconds that changes are gathered for where each is to be sent at once."""
+
+
+class Gatherer:
+    """Takes from the table soon after something has changed. Otherwise as a Batcher."""
+
+    def __init__(self, queue: ChangeQueue, now: float) -> None:
+        self.period = GATHERING
+        """Seconds from one batch to the next, at least."""
+        self._queue = queue
+        self._taken = now - GATHERING
+
+    @property
+    def due(self) -> float:
+        """As of a Batcher; inf: nothing has changed."""
+        return inf if self.is_empty else self._taken + self.period
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._queue
+
+    def take(self, now: float) -> tuple[Advertisement, ...]:
+        self._taken = now
+        return self._queue.take()
+
+    def skip(self, now: float) -> None:
+        """No batch is ever missed."""
 
 
 class Batcher:

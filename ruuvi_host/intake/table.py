@@ -4,7 +4,7 @@ The rules are those of the gateway's own table (ruuvi.gateway_esp.c, adv_table.c
 decide the order and the content of batches.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import nlargest
 
 from ruuvi_host.formats import df5
@@ -41,6 +41,8 @@ class AdvertisementTable:
         self._max_sensors = max_sensors
         self._entries: dict[bytes, Entry] = {}
         self._queues: list[tuple[Queue, QueueCounters]] = []
+        self._waiting: list[tuple[Queue, Callable[[], object]]] = []
+        """Readers that are told at once."""
         self._known: frozenset[bytes] = frozenset()
         self._eviction: Eviction | None = None
         """None: the table has never been full."""
@@ -48,12 +50,19 @@ class AdvertisementTable:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def queue(self, counters: QueueCounters | None = None) -> "ChangeQueue":
+    def queue(
+        self,
+        counters: QueueCounters | None = None,
+        tell: Callable[[], object] | None = None,
+    ) -> "ChangeQueue":
         """What has changed, for one more reader.
 
-        counters: those of the reader that it replaces.
+        counters: those of the reader that it replaces. tell: called after each `put` while there
+        is something in the queue; None: the reader asks at its own times.
         """
         queue: Queue = {}
+        if tell:
+            self._waiting.append((queue, tell))
         counters = counters or QueueCounters()
         self._queues.append((queue, counters))
         return ChangeQueue(queue, counters, self.counters)
@@ -102,6 +111,9 @@ class AdvertisementTable:
                 del entries[address]  # to come back as the most recently changed one
             entries[address] = entry
             counters.changed += 1
+        for queue, tell in self._waiting:
+            if queue:
+                tell()
 
     def keep_stronger(
         self,
@@ -165,6 +177,7 @@ class AdvertisementTable:
         """Clear, remove all queues, and set another limit."""
         self.clear()
         self._queues.clear()
+        self._waiting.clear()
         self._max_sensors = max_sensors
 
     def _count_missed(self, entry: Entry, old: Advertisement, new: Advertisement) -> None:

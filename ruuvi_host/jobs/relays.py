@@ -11,7 +11,7 @@ from ruuvi_host.clock import Clock
 from ruuvi_host.config.model import Config, Profile
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.config.targets import Target
-from ruuvi_host.intake.batch import Batcher
+from ruuvi_host.intake.batch import Batcher, Gatherer
 from ruuvi_host.intake.readings import Readings
 from ruuvi_host.intake.table import AdvertisementTable, ChangeQueue
 from ruuvi_host.lifetime import together
@@ -118,22 +118,37 @@ class Relays:
     def _relay(self, target: Target, config: Config) -> Relay:
         kind, spool = kind_of(target), self._spool(target.name, config.spool)
         counters = self._queue_counters.setdefault(target.name, QueueCounters())
-        queue = self._queues[target.name] = self._table.queue(counters)
-        batcher = Batcher(queue, target.period, self._clock.monotonic())
+        changed = None if target.period else asyncio.Event()
+        tell = changed.set if changed else None
+        queue = self._queues[target.name] = self._table.queue(counters, tell)
+        now = self._clock.monotonic()
+        batcher: Batcher | Gatherer = Gatherer(queue, now)
+        if target.period:
+            first = now if kind.begins_at_once else now + target.period
+            batcher = Batcher(queue, target.period, first)
         source = BatchSource(
             *(batcher, self._gateway, self._nonces, spool, self._clock),
             ready=self._ready,
             counted=not config.use_timestamps,
+            changed=changed,
         )
-        make = GatewayRelay if config.profile is Profile.GATEWAY else HostRelay
+        is_lossy = config.profile is Profile.GATEWAY and not kind.is_always_kept
+        make = GatewayRelay if is_lossy else HostRelay
+        context = SinkContext(config, self.remembered, self._readings, self._identity)
         relay = make(
             target.name,
-            kind.make_sink(target, SinkContext(config, self.remembered, self._readings)),
+            kind.make_sink(target, context),
             *(source, spool, self._clock, kind.pacing(target)),
             network=kind.is_network,
         )
-        log.info("%s: %s every %d s", target.name, kind.public_name(target), target.period)
+        when = f"every {target.period} s" if target.period else "at each change"
+        log.info("%s: %s %s", target.name, kind.public_name(target), when)
         return relay
+
+    async def _identity(self) -> DeviceId:
+        """Who we are, once that is known."""
+        await self._ready.wait()
+        return self._gateway()
 
     def _spool(self, name: str, settings: SpoolSettings) -> Spool:
         spool = self._spools.get(name)

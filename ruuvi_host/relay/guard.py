@@ -54,6 +54,13 @@ class Guarded:
             return Outcome(Verdict.LATER, f"an error in ruuvi-host: {type(error).__name__}")
         return outcome
 
+    async def pause(self, seconds: float) -> None:
+        try:
+            await self._sink.pause(seconds)
+        except Exception as error:
+            self._tell(error)
+            await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         try:
             await self._sink.close()

@@ -5,7 +5,7 @@ kind that nobody uses costs nothing. A new kind: its module, its line in `MODULE
 in `config/targets.py`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, TypeVar
@@ -21,6 +21,7 @@ MODULES = {
     "http": "ruuvi_host.relay.http.kind",
     "file": "ruuvi_host.relay.file.kind",
     "influxdb": "ruuvi_host.relay.influxdb.kind",
+    "mqtt": "ruuvi_host.relay.mqtt.kind",
 }
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ class SinkContext:
     readings: Callable[[], Readings] | None = None
     """What people say about their sensors, as of now; asked for each batch, in any thread. None: as
     `config` has it."""
+    gateway: Callable[[], Awaitable[DeviceId]] | None = None
+    """Who we are, once that is known. None: the batches tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,11 @@ class Kind(Protocol[T_contra]):
 
     is_network: bool
     """It can only be reached over a network, which the network watchdog watches."""
+
+    begins_at_once: bool
+    """The first batch is made at once, and not after the first interval."""
+    is_always_kept: bool
+    """What is not delivered is kept in profile gateway, too."""
 
     def public_name(self, target: T_contra) -> str:
         """Where it is, for logs: an address or a folder, without any secret."""

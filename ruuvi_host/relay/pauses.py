@@ -27,6 +27,10 @@ class Pacing:
     in_order: bool = False
     """The newest batch waits for the backlog, where the order counts for more than being up to
     date: in a file."""
+    rate: float = 0.0
+    """Reports of the backlog a second, beyond those that come in meanwhile; 0: no limit."""
+    keeps_newest: bool = False
+    """What waits is reduced to the newest report of each sensor while it waits."""
 
 
 TO_OWN_SERVER = Pacing()

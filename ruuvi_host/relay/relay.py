@@ -12,10 +12,11 @@ what is made while an attempt or a pause is under way. A target that is down is 
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.spool import Sync
-from ruuvi_host.intake.batch import Batch
+from ruuvi_host.intake.batch import GATHERING, Batch
 from ruuvi_host.monitoring.backlog import Backlog
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.monitoring.health import TargetFacts
@@ -28,6 +29,11 @@ from ruuvi_host.relay.source import BatchSource
 from ruuvi_host.relay.spool.spool import Spool
 from ruuvi_host.relay.spool.unwritten import Waiting
 from ruuvi_host.relay.turns import Turns
+
+GATHERING_FOR_DISK = 1.0
+"""Seconds; as GATHERING, for batches that wait for their target."""
+MOST_UNMERGED = 20
+"""Batches that wait, where only the newest report of each sensor is wanted."""
 
 
 class HostRelay:
@@ -53,6 +59,9 @@ class HostRelay:
         self._back_off = BackOff(pacing)
         self._backlog = Backlog()
         self._clock = clock
+        self._keeps_newest = pacing.keeps_newest
+        self._idle = asyncio.Event()
+        """No attempt is under way, nor the pause after one."""
         self._suspect: tuple[Batch | None, int] = None, 0
         """The batch that failed last, and how many had been accepted by then."""
 
@@ -136,9 +145,34 @@ class HostRelay:
         await self._source.until_ready()
         while True:
             await self._source.until_due()
+            await self._until_wanted()
             await self._outbox.put(self._source.make())
             self._turns.new_batch()
             self._look_at_backlog()
+            if self._keeps_newest:
+                await self._reduce()
+
+    async def _until_wanted(self) -> None:
+        """Where batches are made at once, what changes during an attempt waits in the table for its
+        end, and need not go to the disk. Not for long; and while the target is away, batches are
+        made less often, for they do go there."""
+        if not self._source.is_at_once:
+            return
+        failing = self._back_off.failures > 0
+        self._source.period = GATHERING_FOR_DISK if failing else GATHERING
+        if self._outbox.busy:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHERING_FOR_DISK):
+                    await self._idle.wait()
+
+    async def _reduce(self) -> None:
+        """Of what waits only the newest report of each sensor is wanted: so an outage takes no
+        more room, however long it lasts."""
+        spool = self._outbox.spool
+        if spool.batches > MOST_UNMERGED and self._outbox.busy:
+            merged = await spool.oldest(inf, self._source.nonces.next)
+            if merged:
+                spool.put_back(merged)
 
     def _look_at_backlog(self) -> None:
         backlog = self._backlog
@@ -151,11 +185,13 @@ class HostRelay:
     async def _drain(self) -> None:
         while True:
             await self._turns.next()
+            self._idle.clear()
             if not await self._attempt():
                 pause = self._back_off.pause
                 self._delivery.wait(pause)
-                await asyncio.sleep(pause)
+                await self._delivery.sink.pause(pause)
             self._outbox.busy = False
+            self._idle.set()
 
     # --- an attempt with the current batch
 
@@ -163,7 +199,7 @@ class HostRelay:
         """Deliver it, and do with it what the outcome says. True: go on with the next."""
         waiting = self._outbox.current
         assert waiting
-        self._turns.attempt_begins()
+        self._turns.attempt_begins(waiting.reports)
         outcome = await self._delivery.attempt(waiting.batch)
         accepted, refused, remaining = outcome.fates(waiting.batch)
         self.counters.accepted_reports += accepted

@@ -94,4 +94,9 @@ class Sink(Protocol):
         """
         ...
 
+    async def pause(self, seconds: float) -> None:
+        """Wait so long after a delivery that failed; less, if it is known that the target can be
+        reached again."""
+        ...
+
     async def close(self) -> None: ...

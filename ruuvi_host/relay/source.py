@@ -8,7 +8,7 @@ from math import inf
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import Clock
-from ruuvi_host.intake.batch import Batch, Batcher
+from ruuvi_host.intake.batch import Batch, Batcher, Gatherer
 from ruuvi_host.relay.spool.spool import Spool
 from ruuvi_host.relay.spool.unwritten import Waiting
 
@@ -36,11 +36,12 @@ class BatchSource:
     spool: counts what is made, and knows its place in the order.
     ready: set when there can be batches; None: always.
     counted: batches have running numbers in place of times.
+    changed: set when there is something to tell, which is told at once; None: at each interval.
     """
 
     def __init__(
         self,
-        batcher: Batcher,
+        batcher: Batcher | Gatherer,
         gateway: Callable[[], DeviceId],
         nonces: Nonces,
         spool: Spool,
@@ -48,6 +49,7 @@ class BatchSource:
         *,
         ready: asyncio.Event | None = None,
         counted: bool = False,
+        changed: asyncio.Event | None = None,
     ) -> None:
         self.nonces = nonces
         self._batcher = batcher
@@ -57,6 +59,17 @@ class BatchSource:
         self._ready = ready
         self._counted = counted
         self._period_changed = asyncio.Event()
+        self._changed = changed
+
+    @property
+    def is_at_once(self) -> bool:
+        """There is a batch whenever something has changed, and none otherwise."""
+        return self._changed is not None
+
+    @property
+    def made(self) -> int:
+        """Reports in all batches so far."""
+        return self._spool.counters.batch_reports
 
     @property
     def is_ready(self) -> bool:
@@ -88,6 +101,9 @@ class BatchSource:
             await self._ready.wait()
 
     async def until_due(self) -> None:
+        while self._changed and self._batcher.is_empty:
+            self._changed.clear()
+            await self._changed.wait()
         while (pause := self._batcher.due - self._clock.monotonic()) > 0:
             self._period_changed.clear()
             with suppress(TimeoutError):

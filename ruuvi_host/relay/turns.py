@@ -34,14 +34,19 @@ class Turns:
         self._clock = clock
         self._waits = waits
         self._last_attempt = -inf
+        self._sent = self._made = 0
+        """Reports of the last attempt, if it was of the backlog; and those made by then."""
         self._work = asyncio.Event()
 
     def new_batch(self) -> None:
         """There is a newest one."""
         self._work.set()
 
-    def attempt_begins(self) -> None:
+    def attempt_begins(self, reports: int) -> None:
+        """reports: of the current batch."""
         self._last_attempt = self._clock.monotonic()
+        is_late = self._outbox.turn is Turn.BACKLOG
+        self._sent, self._made = reports if is_late else 0, self._source.made
 
     async def next(self) -> None:
         """Wait until there is something to deliver. It is the current batch then."""
@@ -51,7 +56,7 @@ class Turns:
             turn = self._backlog_turn()
             if outbox.newest and turn is not None and self._backlog_first():
                 await outbox.set_newest_aside()
-                turn = 0.0
+                turn = self._until_allowed() if self._pacing.in_order else 0.0
             elif outbox.take_newest():
                 return
             if turn == 0.0:
@@ -84,13 +89,20 @@ class Turns:
             return None
         wait = self._until_allowed()
         to_batch = self._source.due - self._clock.monotonic()
-        if to_batch < wait + self._pacing.gap:  # the newest batch comes first
+        comes_first = not self._pacing.in_order
+        if comes_first and to_batch < wait + self._pacing.gap:  # the newest batch
             return max(to_batch, 0.01)
         return wait
 
     def _until_allowed(self) -> float:
         """Seconds until the target may get another batch."""
-        return max(self._last_attempt + self._pacing.gap - self._clock.monotonic(), 0.0)
+        now = self._clock.monotonic()
+        wait = self._last_attempt + self._pacing.gap - now
+        if self._pacing.rate and self._sent:
+            # What came in meanwhile is sent on top of the rate, or a backlog would never end.
+            surplus = self._sent - (self._source.made - self._made)
+            wait = max(wait, self._last_attempt + surplus / self._pacing.rate - now)
+        return max(wait, 0.0)
 
     def _backlog_first(self) -> bool:
         """Is the backlog first? With an interval too short for attempts in between, every other

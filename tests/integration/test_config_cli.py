@@ -50,7 +50,8 @@ def uncommented(path: Path) -> None:
 def test_the_example_changes_nothing(toml: Path) -> None:
     assert config("check", str(toml)).stdout == ""
     assert tomllib.loads(toml.read_text()) == {
-        name: {} for name in ("http", "statistics", "spool", "watchdog", "api", "log", "gateway")
+        name: {}
+        for name in ("http", "statistics", "mqtt", "spool", "watchdog", "api", "log", "gateway")
     }
 
 

@@ -103,6 +103,9 @@ class World:
     async def run(self) -> None:
         pass
 
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         pass
 

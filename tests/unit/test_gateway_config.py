@@ -847,7 +847,7 @@ def test_without_a_clock(load: Load) -> None:
     assert config == Config(use_timestamps=False, targets=(CLOUD,), statistics=STATUS)
 
 
-@pytest.mark.parametrize("key", ["use_mqtt", "remote_cfg_use"])
+@pytest.mark.parametrize("key", ["remote_cfg_use"])
 def test_what_this_version_cannot_do_is_told(load: Load, key: str) -> None:
     assert [problem.key for problem in problems_of(load({key: True}))] == [key]
     assert texts(load({key: False})) == []

@@ -19,6 +19,8 @@ class FileKind:
     """See Kind."""
 
     is_network = False
+    begins_at_once = True
+    is_always_kept = False
 
     def public_name(self, target: FileTarget) -> str:
         return str(target.folder)

@@ -68,6 +68,9 @@ class FileSink:
             self._rotated.set()
         return Outcome(Verdict.ACCEPTED)
 
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         """A write that is under way is done then, unless the disk hangs."""
         disk, self._disk = self._disk, None

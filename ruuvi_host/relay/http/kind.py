@@ -21,6 +21,8 @@ class HttpKind:
     """See Kind."""
 
     is_network = True
+    begins_at_once = True
+    is_always_kept = False
 
     def public_name(self, target: HttpTarget) -> str:
         return public_url(target.url)

@@ -27,6 +27,9 @@ class HttpSink:
         outcome = await self._poster.post(body, batch.gateway)
         return replace(outcome, body=body) if outcome.verdict is Verdict.REFUSED else outcome
 
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         await self._poster.close()
 

@@ -24,6 +24,8 @@ class InfluxKind:
     """See Kind."""
 
     is_network = True
+    begins_at_once = True
+    is_always_kept = False
 
     def public_name(self, target: InfluxTarget) -> str:
         return public_url(target.server.url)

@@ -122,6 +122,9 @@ class InfluxSink:
             headers.append(_GZIP)
         return understood(await self._poster.post_as(body, headers))
 
+    async def pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         await self._poster.close()
 

@@ -19,6 +19,9 @@ from ruuvi_host.relay.spool.record import Row, batch_of, changed, row_of
 from ruuvi_host.relay.spool.schema import COLUMNS, MARKS, PAGE
 from ruuvi_host.relay.spool.values import DiskFull, Entry, Event, Left, Reason, Wrote
 
+MOST_MERGED = 200
+"""Batches that are merged into one at a time: all of them are read into memory."""
+
 
 class SpoolFile:
     """An open spool. `open` makes it when there is none.
@@ -133,7 +136,7 @@ class SpoolFile:
                 break
             group.append(Entry(row.seq - self.base, row.made, batch))
             first_gateway = row.gateway
-            if not window:
+            if not window or len(group) >= MOST_MERGED:
                 break
         if unreadable:
             self._delete(Reason.UNREADABLE, unreadable)

@@ -1,0 +1,63 @@
+"""What went wrong with a connection: its kind, and a sentence."""
+
+from enum import Enum
+from typing import Final
+
+CONNACK: Final = {
+    1: ("MQTT_CONNECTION_REFUSE_PROTOCOL", "does not speak MQTT 3.1.1"),
+    2: ("MQTT_CONNECTION_REFUSE_ID_REJECTED", "does not take the client id"),
+    3: ("MQTT_CONNECTION_REFUSE_SERVER_UNAVAILABLE", "says that it cannot serve now"),
+    4: ("MQTT_CONNECTION_REFUSE_BAD_USERNAME", "does not take user and password"),
+    5: ("MQTT_CONNECTION_REFUSE_NOT_AUTHORIZED", "does not let this client in"),
+}
+"""Code → name in the gateway's firmware, and what the broker means."""
+NOT_AUTHORIZED = frozenset({4, 5})
+
+
+class Step(Enum):
+    """Where a connection has ended."""
+
+    HERE = "here"
+    """Nothing was sent: something is missing on this machine."""
+    NAME = "name"
+    CONNECT = "connect"
+    TLS = "TLS"
+    WEBSOCKET = "WebSocket"
+    SILENT = "answer"
+    """Connected, and no CONNACK came."""
+    REFUSED = "CONNACK"
+    LOST = "connection"
+
+
+class NoConnectionError(Exception):
+    """There is no connection, or it has ended. Its text is for people."""
+
+    def __init__(
+        self,
+        step: Step,
+        reason: str,
+        *,
+        code: int | None = None,
+        fix: bool = False,
+        by_network: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.step = step
+        self.code = code
+        """Of CONNACK."""
+        self.fix = fix
+        """A person has to do something about it."""
+        self.by_network = by_network
+        """It has ended by an error of the network."""
+
+    @property
+    def reached(self) -> bool:
+        """It is proof that the broker's machine can be reached."""
+        return self.step in (Step.REFUSED, Step.TLS, Step.WEBSOCKET, Step.SILENT)
+
+
+def refusal(server: str, code: int) -> NoConnectionError:
+    """What a CONNACK says that is no consent."""
+    _, what = CONNACK.get(code, ("", "refuses the connection"))
+    fix = code in NOT_AUTHORIZED or code in (1, 2)
+    return NoConnectionError(Step.REFUSED, f"{server} {what} (CONNACK {code})", code=code, fix=fix)

@@ -1,0 +1,119 @@
+"""A stand-in for a broker: it refuses, stalls and withholds as it is told. MQTT 3.1.1, on TCP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Published(NamedTuple):
+    """A PUBLISH that came."""
+
+    number: int
+    """Packet identifier; 0 with QoS 0."""
+    topic: str
+    payload: bytes
+    retained: bool
+    duplicate: bool
+
+
+@dataclass
+class Peer:
+    """What it does, and what it has got."""
+
+    connack: bytes | None = b"\x20\x02\x00\x00"
+    """None: nothing; empty: it hangs up."""
+    confirms: Callable[[Published], bool] = lambda _: True
+    """Does it answer with PUBACK?"""
+    hangs_up: Callable[[Published], bool] = lambda _: False
+    """Does it end the connection then?"""
+    port: int = 0
+    connects: list[bytes] = field(default_factory=list)
+    """CONNECT packets, whole."""
+    published: list[Published] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    """How connections have ended: "DISCONNECT", or "closed"."""
+    withheld: int = 0
+    """PUBACKs."""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, enough: Callable[["Peer"], object]) -> None:
+        async with asyncio.timeout(30):
+            while not enough(self):
+                self.news.clear()
+                await self.news.wait()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        end = "closed"
+        try:
+            while True:
+                kind, body, whole = await _packet(reader)
+                if kind == 0xE0:
+                    end = "DISCONNECT"
+                    break
+                if not await self._answer(kind, body, whole, writer):
+                    break
+                self.news.set()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            self.ended.append(end)
+            self.news.set()
+
+    async def _answer(
+        self, kind: int, body: bytes, whole: bytes, writer: asyncio.StreamWriter
+    ) -> bool:
+        """False: hang up."""
+        if kind == 0x10:
+            self.connects.append(whole)
+            if self.connack is not None:
+                writer.write(self.connack)
+            return self.connack != b""
+        if kind & 0xF0 == 0x30:
+            published = _published(kind, body)
+            self.published.append(published)
+            if self.hangs_up(published):
+                return False
+            if published.number and self.confirms(published):
+                writer.write(b"\x40\x02" + published.number.to_bytes(2, "big"))
+            else:
+                self.withheld += bool(published.number)
+        if kind == 0xC0:
+            writer.write(b"\xd0\x00")
+        return True
+
+
+@asynccontextmanager
+async def peer(**does: object) -> AsyncIterator[Peer]:
+    """One that listens on a free port."""
+    it = Peer(**does)  # type: ignore[arg-type]
+    server = await asyncio.start_server(it.serve, "127.0.0.1", it.port)
+    it.port = server.sockets[0].getsockname()[1]
+    try:
+        yield it
+    finally:
+        server.close()
+
+
+async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
+    head = await reader.readexactly(1)
+    length = shift = 0
+    while True:
+        head += await reader.readexactly(1)
+        length |= (head[-1] & 127) << shift
+        shift += 7
+        if head[-1] < 128:
+            break
+    body = await reader.readexactly(length)
+    return head[0], body, head + body
+
+
+def _published(kind: int, body: bytes) -> Published:
+    size = int.from_bytes(body[:2], "big")
+    topic, rest = body[2 : 2 + size].decode(), body[2 + size :]
+    number = 0
+    if kind & 0x06:
+        number, rest = int.from_bytes(rest[:2], "big"), rest[2:]
+    return Published(number, topic, rest, bool(kind & 1), bool(kind & 8))
