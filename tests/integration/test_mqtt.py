@@ -55,7 +55,8 @@ def test_from_online_to_offline(tmp_path: Path) -> None:
         assert {(m.qos, m.retained) for m in subscriber.heard} == {(1, False)}
         reading = json.loads(subscriber.of("ruuvi/")[0].payload)
         assert {"gw_mac", "rssi", "aoa", "gwts", "ts", "data", "dataFormat"} <= reading.keys()
-        assert len(subscriber.of("ruuvi/")) == counted(host, "accepted_reports", "mqtt")
+        # What was under way at the stop may have come twice, with the same text.
+        assert len(set(subscriber.of("ruuvi/"))) == counted(host, "accepted_reports", "mqtt")
         assert_accounted_for(host, "mqtt")
         with Subscriber(broker.port) as later:
             later.wait(lambda s: s.states())
@@ -97,7 +98,7 @@ def test_a_round_has_one_time_and_each_sensor_once(tmp_path: Path) -> None:
             subscriber.wait(lambda s: len(s.of("ruuvi/")) > 20)
             assert host.stop() == 0
         rounds: dict[int, list[str]] = {}
-        for message in subscriber.of("ruuvi/"):
+        for message in dict.fromkeys(subscriber.of("ruuvi/")):
             when = json.loads(message.payload)["gwts"]
             rounds.setdefault(when, []).append(message.topic)
         assert len(rounds) > 1

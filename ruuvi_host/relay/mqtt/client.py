@@ -74,7 +74,7 @@ class Connection:
         if info.rc != 0:
             self.end("cannot be written to")
             raise self.lost.result()
-        return info.mid
+        return int(info.mid)
 
     def end(self, why: str) -> None:
         """It is of no use any more."""

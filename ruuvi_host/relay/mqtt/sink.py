@@ -93,9 +93,10 @@ class MqttSink:
         try:
             await self._send(connection, flight, batch, utc)
         except NoConnectionError as error:
+            return self._partly(flight, batch, error)
+        finally:
             for report in flight.unconfirmed:
                 self._sent_at.setdefault(_identity(report), int(utc))
-            return self._partly(flight, batch, error)
         return self._partly(flight, batch, None)
 
     async def pause(self, seconds: float) -> None:
