@@ -171,9 +171,9 @@ def test_a_schema_for_editors_has_the_names() -> None:
 
 
 def test_faults_that_can_be_seen_without_the_network(tmp_path: Path) -> None:
-    text = GOOD.replace("http:", "https:") + 'ca = "none.pem"\nproxy = "x"\n'
+    text = GOOD.replace("http:", "https:") + 'ca = "none.pem"\nproxy = "x"\ntags = ["co2=x", "a=b"]'
     target = made(text, tmp_path)
     keys = [key for key, _ in kind_of(target).faults(target)]
-    assert keys == ["target.db.proxy", "none.pem"]
+    assert keys == ["target.db.tags", "target.db.proxy", "none.pem"]
     assert kind_of(target).public_name(target) == "https://h:8086/write"
     assert kind_of(target).is_network

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host import formats
+from ruuvi_host.config.derived import DERIVED
 from ruuvi_host.config.model import Config
-from ruuvi_host.config.targets import Content
+from ruuvi_host.config.sensors import SensorSettings
+from ruuvi_host.config.targets import Content, DataFormat, HttpTarget
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.file.lines import Recent, encoder
@@ -115,3 +117,32 @@ def test_an_rssi_that_is_not_available_is_null() -> None:
     assert json.loads(written(Content.READINGS, given)[0])["rssi"] is None
     (body,) = written(Content.GATEWAY, given)
     assert [tag["rssi"] for tag in json.loads(body)["data"]["tags"].values()] == [127]
+
+
+def test_derived_values_stand_behind_the_fields() -> None:
+    [line] = encoder(Content.READINGS, Config(), derived=("dew_point", "battery_low", "iaqs"))(
+        batch(heard(TAG)), NOW
+    )
+    found = json.loads(line)
+    assert list(found)[-4:] == ["mac", "dew_point", "battery_low", "iaqs"]
+    assert (found["dew_point"], found["battery_low"], found["iaqs"]) == (14.2621, False, None)
+    [unknown] = encoder(Content.READINGS, Config(), derived=("dew_point",))(
+        batch(heard(TAG[:-1])), NOW
+    )
+    assert "dew_point" not in json.loads(unknown)
+
+
+def test_derived_values_are_of_the_corrected_reading() -> None:
+    warmer = Config(sensors=(SensorSettings(heard(TAG).address, "", temperature_offset=10.0),))
+    [line] = encoder(Content.READINGS, warmer, derived=("dew_point",))(batch(heard(TAG)), NOW)
+    assert json.loads(line)["dew_point"] > 20
+
+
+def test_a_gateways_body_never_has_derived_values() -> None:
+    given = batch(heard(TAG))
+    with_all = encoder(Content.GATEWAY, Config(), derived=DERIVED)(given, NOW)
+    assert with_all == written(Content.GATEWAY, given)
+    for data_format in DataFormat:
+        body = b"".join(body_slices(given, BodyFacts(data_format=data_format), int(NOW)))
+        assert not [name for name in DERIVED if f'"{name}"'.encode() in body]
+    assert not hasattr(HttpTarget, "derived")

@@ -12,6 +12,7 @@ from ruuvi_host.relay.http.faults import faults_of
 from ruuvi_host.relay.http.poster import PHASE_TIMEOUT, Poster
 from ruuvi_host.relay.influxdb.answers import proves_reachable
 from ruuvi_host.relay.influxdb.points import PointWriter
+from ruuvi_host.relay.influxdb.schemas import NAMES
 from ruuvi_host.relay.influxdb.sink import WRITE_TIMEOUT, InfluxSink
 from ruuvi_host.relay.kinds import CheckResult, Kind, SinkContext
 from ruuvi_host.relay.pauses import TO_OWN_SERVER, Pacing
@@ -34,6 +35,13 @@ class InfluxKind:
         return TO_OWN_SERVER
 
     def faults(self, target: InfluxTarget) -> Iterator[tuple[str, str]]:
+        fields = set(NAMES[target.points.schema].fields.values())
+        for tag, _ in target.points.tags:
+            if tag in fields:
+                why = (
+                    f"{tag} is the name of a field, too, which databases mix up: name it otherwise"
+                )
+                yield f"target.{target.name}.tags", why
         for key, why in faults_of(target.server):
             yield (f"target.{target.name}.{_KEYS[key]}" if key in _KEYS else key), why
 
