@@ -158,7 +158,7 @@ def _identity(loaded: Loaded, targets: list[Target], *, asked: bool, simulate: b
         from ruuvi_host.simulator.board import Board
 
         return Board(tags=0).device
-    if not any(kind_of(target).is_network for target in targets):
+    if not any(kind_of(target).needs_gateway for target in targets):
         return NOBODY
     named = loaded.sources.path_of("state_dir")
     known = StateDirectory.look_into(state_directory(named, simulated=False)).load_gateway()

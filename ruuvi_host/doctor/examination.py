@@ -247,7 +247,7 @@ async def _targets(
             continue
         if not post:
             yield Finding(target.name, Level.OK, "its settings are in order; it was not tried")
-        elif gateway is None and kind_of(target).is_network:
+        elif gateway is None and kind_of(target).needs_gateway:
             sentence = "cannot be tried: without a coprocessor nobody can sign"
             yield Finding(target.name, Level.WARNING, sentence, "fix the coprocessor first")
         else:

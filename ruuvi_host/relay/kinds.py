@@ -86,6 +86,9 @@ class Kind(Protocol[T_contra]):
     is_network: bool
     """It can only be reached over a network, which the network watchdog watches."""
 
+    needs_gateway: bool
+    """A probe must know who the coprocessor is: its address or its id is in what is sent."""
+
     begins_at_once: bool
     """The first batch is made at once, and not after the first interval."""
     is_always_kept: bool

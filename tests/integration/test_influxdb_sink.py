@@ -17,6 +17,7 @@ from certificates import Folder, authority, server_context
 from influx_world import GATEWAY, TIME, batch, heard, many, named, target
 from line_protocol import points
 from posting import Request, Server, answer, answering
+from programs import COMMAND
 
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import InfluxTarget
@@ -263,5 +264,24 @@ def test_check_where_nobody_listens() -> None:
             to = at(server)
         result = await KIND.probe(to, GATEWAY, SinkContext(Config()), 0.0)
         assert (result.delivered, result.step) == (False, "connect")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("command", ["check", "doctor"])
+def test_no_coprocessor_is_needed_to_try_it(tmp_path: Path, command: str) -> None:
+    async def main() -> None:
+        async with answering(NO_CONTENT) as server:
+            pairs = ("target.db.kind=influxdb", f"target.db.url={server.url('')}")
+            arguments = [word for pair in pairs for word in ("--set", pair)]
+            if command == "doctor":
+                arguments += ["--state-dir", str(tmp_path)]
+            process = await asyncio.create_subprocess_exec(
+                *(COMMAND, command, *arguments),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            told, _ = await process.communicate()
+            assert b"delivered (status 204)" in told
 
     asyncio.run(main())

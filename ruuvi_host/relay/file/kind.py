@@ -19,6 +19,7 @@ class FileKind:
     """See Kind."""
 
     is_network = False
+    needs_gateway = False
     begins_at_once = True
     is_always_kept = False
 

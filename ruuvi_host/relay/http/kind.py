@@ -21,6 +21,7 @@ class HttpKind:
     """See Kind."""
 
     is_network = True
+    needs_gateway = True
     begins_at_once = True
     is_always_kept = False
 

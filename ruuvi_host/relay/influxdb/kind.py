@@ -25,8 +25,9 @@ class InfluxKind:
     """See Kind."""
 
     is_network = True
+    needs_gateway = False
     begins_at_once = True
-    is_always_kept = False
+    is_always_kept = True
 
     def public_name(self, target: InfluxTarget) -> str:
         return public_url(target.server.url)

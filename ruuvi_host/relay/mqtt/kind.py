@@ -41,6 +41,7 @@ class MqttKind:
     """See Kind."""
 
     is_network = True
+    needs_gateway = True
     begins_at_once = False
     is_always_kept = True
 
