@@ -179,6 +179,11 @@ def test_a_server_that_repeats_a_secret_elsewhere(data: bytes) -> None:
         quote_plus,
         lambda s: quote(s, safe="").lower(),
         repr,
+        lambda s: "".join(f"%{byte:02x}" for byte in s.encode()),
+        lambda s: "".join(f"&#{ord(c)};" for c in s),
+        lambda s: "".join(f"&#X{ord(c):04X};" for c in s),
+        lambda s: quote(quote(s, safe=""), safe=""),
+        lambda s: html.escape(html.escape(s)),
     ],
 )
 def test_a_secret_is_recognised_in_whatever_form_it_comes_back(
@@ -218,6 +223,22 @@ def signatures_after(*answers: bytes) -> list[str]:
             return [request["Ruuvi-HMAC-SHA256"] for request in server.requests]
 
     return asyncio.run(main())
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("secret", ["/record", "-a b", "a" * 64, "a\\\\\\b", "%25%25", "&amp;&"])
+def test_an_answer_does_not_take_long_to_search(secret: str) -> None:
+    """64 KiB of backslashes took 44 s, in which the host did nothing else."""
+    for part in ("\\", "a", "a\\", "%25", "25", "&amp;", "amp;", "\\u", "\\u0061", "&#000", "0"):
+        text = part * (65_536 // len(part))
+        assert without((secret,), f"{secret} {text}").startswith("…")
+
+
+@pytest.mark.timeout(20)
+def test_titles_that_never_end_do_not_take_long() -> None:
+    body = b"<title>" * 9_000
+    assert outcome_of_answer(answer(200, "Content-Type: text/html", body=body)).page == ""
+    assert "title" not in outcome_of_answer(answer(500, body=body)).reason
 
 
 @pytest.mark.parametrize("status", [200, 403, 500])

@@ -15,7 +15,7 @@ _PASSING = frozenset({408, 425, TOO_MANY_REQUESTS})
 """Statuses below 500 that go away by themselves. All other ones (401 or 404, say) stay until
 somebody does something, and the data is worth keeping until then."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<title>(.{0,1000}?)</title>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

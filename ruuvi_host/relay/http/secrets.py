@@ -23,27 +23,34 @@ def without(secrets: tuple[str, ...], text: str) -> str:
 
 @lru_cache(maxsize=64)
 def _pattern(secret: str) -> re.Pattern[str]:
-    return re.compile("".join(map(_in_any_form, secret)))
+    # What is repeated in it has a limit, and a run of backslashes is one part: else a server could
+    # answer with text that takes a minute to search.
+    runs = re.findall(r"\\+|[^\\]", secret)
+    return re.compile("".join(_in_any_form(run[0], len(run)) for run in runs))
 
 
-def _in_any_form(character: str) -> str:
-    """Letters and digits are never escaped, so most of a pattern is the secret itself."""
-    if character.isascii() and character.isalnum():
-        return character
+def _in_any_form(character: str, count: int) -> str:
+    """As it is, or escaped: some escape letters, too, and some twice what is escaped already.
+
+    count: how often it comes; more than once only a backslash.
+    """
     code = ord(character)
-    escaped = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "replace"))
+    escaped = "".join(f"%(?:25){{0,3}}{byte:02x}" for byte in character.encode("utf-8", "replace"))
     units = character.encode("utf-16-be", "surrogatepass")
-    pairs = "".join(f"u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+    pairs = "".join(rf"\\{{1,8}}u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
     forms = [
-        rf"\\*{re.escape(character)}",
-        "(?i:" + pairs.replace("u", r"\\+u") + ")",
+        f"(?i:{pairs})",
         f"(?i:{escaped})",
-        f"(?i:&#0*{code};|&#x0*{code:x};)",
+        f"(?i:&(?:amp;){{0,3}}#(?:0{{0,8}}{code}|x0{{0,8}}{code:x});)",
     ]
     if name := codepoint2name.get(code):
-        forms.append(f"&{name};")
+        forms.append(f"&(?:amp;){{0,3}}{name};")
     if character == "'":
-        forms.append("&apos;")
+        forms.append("&(?:amp;){0,3}apos;")
     if character == " ":
         forms.append(r"\+")
+    if character == "\\":
+        return rf"(?:\\{{{count},{8 * count}}}|(?:{'|'.join(forms)}){{{count}}})"
+    is_plain = character.isascii() and character.isalnum()
+    forms.insert(0, character if is_plain else rf"\\{{0,8}}{re.escape(character)}")
     return f"(?:{'|'.join(forms)})"
