@@ -29,7 +29,7 @@ class SensorSettings:
             "temperature_offset",
             0.0,
             "Added to its temperature, in °C. Offsets count in readings of our own form (`listen`, "
-            "files, metrics, the page), and never in what a gateway posts.",
+            "files, databases, metrics, the page), and never in what a gateway posts.",
             -100,
             100,
         ),

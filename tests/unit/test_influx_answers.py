@@ -37,6 +37,7 @@ CONFLICT = (
     [
         (400, v1(CONFLICT), 1),
         (400, v1(CONFLICT.replace("=1", "=17")), 17),
+        (400, v1(CONFLICT.replace("=1", "=" + 5000 * "9")), 999_999_999),
         (400, v1("partial write: points beyond retention policy dropped=5"), 5),
         (400, v1("partial write: unable to parse 'm v= 1': missing field value dropped=0"), 1),
         (400, v1("partial write: unable to parse 'a': x\nunable to parse 'b': y dropped=0"), 2),
@@ -67,6 +68,7 @@ def test_a_partial_write_is_counted(status: int, body: str, dropped: int) -> Non
     assert (outcome.verdict, found) == (ACCEPTED, dropped)
     assert outcome.reason.startswith(f"status {status}: ")
     assert "partial write" in outcome.reason
+    assert outcome.reason.endswith("another measurement (target keys)") == ("conflict" in body)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,15 @@ from ruuvi_host.relay.sink import Verdict
 
 TOO_LARGE = 413
 
-_DROPPED = re.compile(r"\bdropped[= ](\d+)")
+_DROPPED = re.compile(r"\bdropped[= ](\d{1,9})")
 _UNREADABLE = re.compile(r"unable to parse '")
 _PARTIAL = re.compile(r"\bpartial write\b")
+
+
+_CONFLICT = re.compile(r"\btype conflict\b")
+_OTHER_TYPES = (
+    "; points of another program are there: take its schema, or another measurement (target keys)"
+)
 
 
 class Understood(NamedTuple):
@@ -85,7 +91,9 @@ def understood(outcome: PostOutcome) -> Understood:
     if outcome.code in (400, 422) and _PARTIAL.search(said):
         counts = [int(count) for count in _DROPPED.findall(said)]
         dropped = max([1, lines, len(_UNREADABLE.findall(said)), *counts])
-        return Understood(replace(told, verdict=Verdict.ACCEPTED), dropped)
+        if _CONFLICT.search(said):
+            reason += _OTHER_TYPES
+        return Understood(replace(told, verdict=Verdict.ACCEPTED, reason=reason), dropped)
     for row in _ROWS:
         if outcome.code in row.statuses and row.says.search(said):
             if outcome.advice:  # of what usually stands in front of a server
