@@ -23,6 +23,7 @@ from posting import (
     signed_with,
 )
 
+from ruuvi_host.relay.http.answer import Answer
 from ruuvi_host.relay.http.outcome import PostOutcome, Stage, parse_rate
 from ruuvi_host.relay.http.secrets import without
 from ruuvi_host.relay.sink import Verdict
@@ -230,15 +231,14 @@ def signatures_after(*answers: bytes) -> list[str]:
 def test_an_answer_does_not_take_long_to_search(secret: str) -> None:
     """64 KiB of backslashes took 44 s, in which the host did nothing else."""
     for part in ("\\", "a", "a\\", "%25", "25", "&amp;", "amp;", "\\u", "\\u0061", "&#000", "0"):
-        text = part * (65_536 // len(part))
+        text = part * (300_000 // len(part))
         assert without((secret,), f"{secret} {text}").startswith("…")
 
 
 @pytest.mark.timeout(20)
 def test_titles_that_never_end_do_not_take_long() -> None:
-    body = b"<title>" * 9_000
-    assert outcome_of_answer(answer(200, "Content-Type: text/html", body=body)).page == ""
-    assert "title" not in outcome_of_answer(answer(500, body=body)).reason
+    kind = ((b"content-type", b"text/html"),)
+    assert Answer(200, "", kind, b"<title>" * 90_000, "127.0.0.1").page == ""
 
 
 @pytest.mark.parametrize("status", [200, 403, 500])
