@@ -40,7 +40,7 @@ NOT_YET: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         [
             *("validate_remote_ok", "validate_remote_use_missing", "validate_remote_not_object"),
-            *("validate_remote_404", "validate_mqtt_ok"),
+            "validate_remote_404",
         ],
         _NO_CHECK,
     ),

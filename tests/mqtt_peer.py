@@ -66,6 +66,8 @@ class Peer:
         self, kind: int, body: bytes, whole: bytes, writer: asyncio.StreamWriter
     ) -> bool:
         """False: hang up."""
+        if kind == 0x16:  # TLS
+            return False
         if kind == 0x10:
             self.connects.append(whole)
             if self.connack is not None:
@@ -106,6 +108,8 @@ async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
         shift += 7
         if head[-1] < 128:
             break
+    if head[0] == 0x16:  # no packet of MQTT, but a handshake of TLS
+        return head[0], b"", head
     body = await reader.readexactly(length)
     return head[0], body, head + body
 

@@ -35,6 +35,7 @@ SUITE = "trixie"
 DEFAULT_TESTS = ("tests/unit", "tests/property")
 
 PACKAGES = {
+    "aiomqtt": "python3-asyncio-mqtt",
     "anyio": "python3-anyio",
     "click": "python3-click",
     "crcmod": "python3-crcmod",

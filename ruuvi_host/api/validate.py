@@ -41,7 +41,6 @@ Told = tuple[int, str]
 """Status and message for the JSON of the answer."""
 
 _NOT_THERE_YET = {
-    Check.MQTT: "MQTT is not there yet: this version of ruuvi-host cannot check it",
     Check.REMOTE: "Remote configuration is not there yet: this version of ruuvi-host cannot check "
     "it",
     Check.FIRMWARE: "ruuvi-host is updated by the package manager of this machine, not from an "
@@ -75,6 +74,10 @@ class Validation:
         """Raises BadRequestError."""
         if why := _NOT_THERE_YET.get(wish.check):
             return 400, why
+        if wish.check is Check.MQTT:
+            from ruuvi_host.api.check_mqtt import try_broker
+
+            return await try_broker(wish, door)
         try:
             check_url("url", wish.url)
         except ConfigError as problem:

@@ -61,7 +61,7 @@ _ADDRESSES = {
     Check.REMOTE: "remote_cfg_url",
 }
 """The key of the address for which a secret is saved. Other checks have no saved one."""
-_MQTT = re.compile(r"(?:mqtt|mqtts|mqttws|mqttwss)://[^\s/:?#@\[\]]+:([0-9]{1,5})", re.ASCII)
+_MQTT = re.compile(r"(?:mqtt|mqtts|mqttws|mqttwss)://[^\s/:?#@\[\]]*:([0-9]{1,5})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ class Wish:
     path: bool = False
     query: bool = False
     headers: bool = False
+    prefix: str = ""
+    """Of the topics at a broker."""
+    client_id: str = ""
+    """There."""
 
     @property
     def secret_key(self) -> str:
@@ -137,19 +141,23 @@ def read(parameter: Parameter, decrypt: Decrypt) -> Wish:
     url, auth = decoded(parameter("url")), parameter("auth_type")
     if url is None or auth not in AUTH_KINDS:
         raise BadRequestError
+    prefix, client_id = "", ""
     if check is Check.MQTT:
-        _check_mqtt(parameter, url)
+        prefix, client_id = _check_mqtt(parameter, url)
     user = decoded(parameter("user")) or ""
     if auth == "basic" and not user:
         raise BadRequestError
+    has_user = auth == "basic" or (check is Check.MQTT and auth != "none")
     wish = Wish(
-        *(check, url, auth, user if auth == "basic" else ""),
+        *(check, url, auth, user if has_user else ""),
         client_cert=parameter("use_ssl_client_cert") == "true",
         server_cert=parameter("use_ssl_server_cert") == "true",
         path=parameter("use_extra_http_path") == "true",
         query=parameter("use_extra_http_query") == "true",
         headers=parameter("use_extra_http_headers") == "true",
         secret=None,
+        prefix=prefix,
+        client_id=client_id,
     )
     if _is_longer(wish.user, _USERS.get(check, "http_user")):
         raise BadRequestError
@@ -172,14 +180,18 @@ def _with_secret(wish: Wish, parameter: Parameter, decrypt: Decrypt) -> Wish:
     return replace(wish, secret=secret)
 
 
-def _check_mqtt(parameter: Parameter, url: str) -> None:
-    """Raises BadRequestError."""
-    for name in ("mqtt_topic_prefix", "mqtt_client_id"):
-        if decoded(parameter(name)) is None:
+def _check_mqtt(parameter: Parameter, url: str) -> tuple[str, str]:
+    """Prefix and client id. Raises BadRequestError."""
+    given = []
+    for name, key in (("mqtt_topic_prefix", "mqtt_prefix"), ("mqtt_client_id", "mqtt_client_id")):
+        text = decoded(parameter(name))
+        if text is None or _is_longer(text, key):
             raise BadRequestError
+        given.append(text)
     found = _MQTT.fullmatch(url)
     if not found or not 1 <= int(found[1]) <= 65535:
         raise BadRequestError
+    return given[0], given[1]
 
 
 def _is_longer(text: str, key: str) -> bool:

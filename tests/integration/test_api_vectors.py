@@ -27,11 +27,13 @@ from api_cases import (
     play,
 )
 from api_host import ApiHost, Wanted, advertisements, api_host
+from mqtt_peer import peer
 from tcp_ports import free_port
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.api import validate
 
+BROKER = "mqtt://example.com:1883"
 EXAMPLE, LOOPBACK = "https://example.com", "http://127.0.0.1:8080"
 """The other servers of the checks."""
 
@@ -91,6 +93,7 @@ def with_address(case: Case, url: str) -> Case:
     if "/validate_url" not in case["request"]["target"]:
         return case
     other = LOOPBACK if case["name"].startswith("validate_loopback") else EXAMPLE
+    other = BROKER if url.startswith("mqtt:") else other
     text = json.dumps(case)
     for form in (str, quote_plus):
         text = text.replace(form(other), form(url))
@@ -114,6 +117,10 @@ def prepare(host: ApiHost, state: Mapping[str, Any]) -> None:
 @asynccontextmanager
 async def other_server(case: Case, upstream: Mapping[str, Any]) -> AsyncIterator[str]:
     """The server whose address is checked; its URL."""
+    if "mqtt" in upstream:
+        async with peer() as broker:
+            yield f"mqtt://127.0.0.1:{broker.port}"
+        return
     wanted = upstream.get("client") or upstream.get("download") or {}
     if wanted.get("err") == NOT_RESOLVED:
         yield "http://nosuch.invalid"

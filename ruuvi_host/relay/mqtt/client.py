@@ -36,6 +36,7 @@ DISCONNECTING = 0.5
 MOST_IN_FLIGHT = 20
 """Messages that are not confirmed; so many every broker takes."""
 _PROTOCOL_ERROR = 130
+_NEAR = "only this machine, or its neighbours on the wire, can reach what this name leads to"
 _CODES = {132: 1, 133: 2, 136: 3, 134: 4, 135: 5}
 """paho tells refusals of MQTT 3.1.1 in the numbers of MQTT 5."""
 
@@ -106,18 +107,23 @@ class Connection:
             self.lost.set_result(error)
 
 
-async def connect(target: MqttTarget, hello: Connect) -> Connection:
-    """Raises NoConnectionError."""
+async def connect(
+    target: MqttTarget, hello: Connect, *, permits: Callable[[str], bool] | None = None
+) -> Connection:
+    """Raises NoConnectionError. permits: to which IP addresses; None: to all."""
     broker = target.broker
+    if permits:
+        await _look_up(target, permits)
     server = f"{broker.server}:{broker.port}"
     tls = None
     if broker.transport.is_tls:
         try:
             tls = await asyncio.to_thread(Tls, broker.tls, resume=False)
+            tls.context.sslsocket_class = _Closing
         except NotDelivered as error:
             raise NoConnectionError(Step.HERE, str(error), fix=True) from None
     client = _client(target, hello, tls.context if tls else None)
-    attempt = _Attempt(client._client)
+    attempt = _Attempt(client._client, permits)
     entering = asyncio.ensure_future(client.__aenter__())
     try:
         both: set[asyncio.Future[Any]] = {entering, attempt.ended}
@@ -155,16 +161,29 @@ def _client(target: MqttTarget, hello: Connect, tls: ssl.SSLContext | None) -> a
     )
 
 
+class _Closing(ssl.SSLSocket):
+    """Closes itself when its handshake fails, which paho does not do."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 class _Attempt:
     """Listens to what paho tells while it connects."""
 
-    def __init__(self, paho: Paho) -> None:
+    def __init__(self, paho: Paho, permits: Callable[[str], bool] | None) -> None:
+        self.is_open = False
         self.answer: int | None = None
         """Code of CONNACK."""
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The connection is closed again; paho's code for why."""
         self._paho = paho
         self._abandoned = False
+        self._permits = permits
         self._loop = asyncio.get_running_loop()
         self._connected: Any = paho.on_connect
         self._disconnected: Any = paho.on_disconnect
@@ -195,11 +214,31 @@ class _Attempt:
         if self._abandoned:
             sock.close()
             raise ConnectionAbortedError("nobody waits for it any more")
+        if self._permits and not self._permits(_peer_of(sock)):
+            sock.close()  # the name leads elsewhere than a moment ago
+            raise ConnectionAbortedError(_NEAR)
+        self.is_open = True
         self._opened(client, data, sock)
 
     def _end(self, code: int) -> None:
         if not self.ended.done():
             self.ended.set_result(code)
+
+
+async def _look_up(target: MqttTarget, permits: Callable[[str], bool]) -> None:
+    """Raises NoConnectionError where the name of the broker leads to what is not permitted."""
+    host, port = target.broker.server, target.broker.port
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NoConnectionError(Step.NAME, f"{host}: {error}") from None
+    if not all(permits(str(address[4][0])) for address in found):
+        raise NoConnectionError(Step.NEAR, f"{host}: {_NEAR}")
+
+
+def _peer_of(sock: Any) -> str:
+    """The IP address at the other end. paho wraps the socket of WebSockets."""
+    return str(getattr(sock, "_socket", sock).getpeername()[0])
 
 
 def _drop(paho: Paho) -> None:
@@ -217,7 +256,7 @@ def _why(
         if attempt.ended.result() == _PROTOCOL_ERROR:  # paho keeps that CONNACK to itself
             return refusal(server, 1)
         why = f"{server} has closed the connection without an answer"
-        return NoConnectionError(Step.SILENT, why)
+        return NoConnectionError(Step.CLOSED, why)
     if isinstance(cause, socket.gaierror):
         return NoConnectionError(Step.NAME, f"{target.broker.server}: {cause.strerror}")
     if isinstance(cause, ssl.SSLError) and tls:
@@ -229,6 +268,8 @@ def _why(
     if isinstance(cause, WebsocketConnectionError):
         why = f"{server} does not answer as a broker on WebSockets does: {cause}"
         return NoConnectionError(Step.WEBSOCKET, why)
+    if isinstance(cause, TimeoutError) and not attempt.is_open:
+        return NoConnectionError(Step.CONNECT, f"{server}: no connection within {STEP:.0f} s")
     if isinstance(cause, TimeoutError):
         return NoConnectionError(Step.SILENT, f"{server} does not answer")
     if isinstance(cause, OSError):

@@ -31,6 +31,9 @@ _REMEDIES = {
     Step.WEBSOCKET: "see whether port and mqtt.websocket_path are those of the broker's WebSockets",
     Step.SILENT: "see whether it is a broker that listens there, and whether the transport is "
     "right: a port for TLS does not answer TCP, nor the other way round",
+    Step.CLOSED: "see whether it is a broker that listens there, and whether the transport is "
+    "right: a port for TLS does not answer TCP, nor the other way round",
+    Step.NEAR: "use an address that others reach, too",
     Step.REFUSED: "see whether user, password and client id are those that the broker knows, and "
     "what its log says",
     Step.LOST: "see what the log of the broker says",

@@ -20,11 +20,15 @@ class Step(Enum):
     HERE = "here"
     """Nothing was sent: something is missing on this machine."""
     NAME = "name"
+    NEAR = "near"
+    """Nothing was sent: a check may not go to where the name leads."""
     CONNECT = "connect"
     TLS = "TLS"
     WEBSOCKET = "WebSocket"
     SILENT = "answer"
     """Connected, and no CONNACK came."""
+    CLOSED = "closed"
+    """Connected, and the broker has hung up without CONNACK."""
     REFUSED = "CONNACK"
     LOST = "connection"
 
@@ -53,7 +57,7 @@ class NoConnectionError(Exception):
     @property
     def reached(self) -> bool:
         """It is proof that the broker's machine can be reached."""
-        return self.step in (Step.REFUSED, Step.TLS, Step.WEBSOCKET, Step.SILENT)
+        return self.step in (Step.REFUSED, Step.TLS, Step.WEBSOCKET, Step.SILENT, Step.CLOSED)
 
 
 def refusal(server: str, code: int) -> NoConnectionError:
