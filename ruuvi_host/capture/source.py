@@ -63,6 +63,14 @@ class Source:
         return self._all
 
     @property
+    def is_damaged(self) -> bool:
+        """Known after its last record: it is a capture whose rest cannot be read.
+
+        One that only ends too early is read as far as it goes.
+        """
+        return bool(self._reader and self._reader.problem and not self._reader.cut)
+
+    @property
     def remarks(self) -> list[str]:
         """Messages for the user about the file, complete after its last record."""
         reader = self._reader

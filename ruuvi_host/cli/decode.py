@@ -111,18 +111,20 @@ def uart(path: str, as_json: bool, unknown: bool, show_device_id: bool) -> None:
     """Find the frames in a capture, or in a raw recording of the UART, and decode them.
 
     A capture is recognised by its first bytes; it has times and both directions. Bytes between
-    frames are skipped. At the end, counters on standard error.
+    frames are skipped. At the end, counters on standard error. Exit status 1: the capture is
+    damaged, and what lies behind the damage was not read.
     """
     from ruuvi_host.capture.source import open_source
     from ruuvi_host.cli.frames import FrameList
 
-    found = FrameList(
-        open_source(path), as_json=as_json, unknown=unknown, show_device_id=show_device_id
-    )
+    source = open_source(path)
+    found = FrameList(source, as_json=as_json, unknown=unknown, show_device_id=show_device_id)
     with suppress(BrokenPipeError):
         for text in found:
             _write(STDOUT, text)
         _write(STDERR, found.counted())
+        if source.is_damaged:
+            raise SystemExit(1)
 
 
 # Input and output

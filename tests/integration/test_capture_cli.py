@@ -407,6 +407,16 @@ def test_what_is_wrong_with_a_capture_is_told_when_nothing_is_left_of_it(tmp_pat
     assert not target.exists()
 
 
+@pytest.mark.parametrize(("rest", "code"), [(b"?" * 80, 1), (b"", 0), (bytes(80), 0)])
+def test_a_damaged_capture_was_not_read_to_its_end(rest: bytes, code: int, tmp_path: Path) -> None:
+    path = tmp_path / "air.pcapng"
+    path.write_bytes(section("x") + packet(Record(False, 0, 0, GetAll().to_frame())) + rest)
+    ran = subprocess.run([COMMAND, "decode", "uart", str(path)], capture_output=True, text=True)
+    assert ran.returncode == code
+    assert "GET_ALL" in ran.stdout
+    assert ("damaged at byte" in ran.stderr) == bool(code)
+
+
 def test_other_link_types_are_left_out_and_told(tmp_path: Path) -> None:
     path = tmp_path / "other.pcapng"
     data = bytearray(section("x") + packet(Record(False, 0, 0, GetAll().to_frame())))
