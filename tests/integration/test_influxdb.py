@@ -2,6 +2,7 @@
 database refuses is understood, and an outage with `kill -9` loses and doubles nothing."""
 
 import asyncio
+import random
 import shutil
 import signal
 import time
@@ -31,6 +32,7 @@ from tcp_ports import free_port
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.config.model import Config
+from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.intake.readings import Readings
@@ -89,6 +91,22 @@ def expected(**settings: Any) -> dict[int, dict[str, Any]]:
     return {p.time: p.fields for p in points(b"".join(line for line in written if line))}
 
 
+def awkward() -> tuple[Batch, Readings, dict[str, str]]:
+    """Reports of sensors with awkward names, and the name of each by its address, as it is read
+    back by a strict reader."""
+    dice, reports, sensors = random.Random(14), [], []
+    for number in range(300):
+        report = heard(address=number.to_bytes(6, "big"))
+        name = "".join(dice.choices(" ,=\\\"'#\t\näö😀ab", k=dice.randint(1, 6)))
+        reports.append(report)
+        sensors.append(SensorSettings(report.address, name))
+    known, writer = Readings(sensors), PointWriter(target())
+    lines = [writer.line(known, report, GATEWAY.addr) for report in reports]
+    tags = [point.tags for point in points(b"".join(line for line in lines if line))]
+    assert len(tags) == len(reports)
+    return batch(*reports), known, {each["address"]: each["name"] for each in tags}
+
+
 # -- InfluxDB 1.x ---------------------------------------------------------------------------------
 
 
@@ -135,6 +153,16 @@ def test_names_and_tags_with_every_awkward_character(influx: Influx, database: s
         assert row["name"] == name
         assert row["my site"] == "a, b=c"
         assert row["address"] == address_text(ADDRESS)
+
+
+@needs_influxdb
+def test_every_name_is_read_back(influx: Influx, database: str) -> None:
+    given, known, names = awkward()
+    outcome = deliver(given, influx.url, known=known, database=database, **WHO)
+    assert outcome.verdict is Verdict.ACCEPTED, outcome.reason
+    found = influx.rows('SELECT address, "name", rssi FROM ruuvi_measurements', db=database)
+    assert {row["address"]: row["name"] for row in found} == names
+    assert len(found) == len(names)
 
 
 @needs_influxdb
@@ -258,6 +286,14 @@ def test_victoria_metrics_takes_both_paths(victoria: str, api: str) -> None:
         assert found.pop(at) == pytest.approx(fields, rel=1e-11), "it keeps some 12 digits"
     assert not found
     assert check(victoria, api=api).delivered
+
+
+@needs_victoria_metrics
+def test_victoria_metrics_reads_every_name(victoria: str) -> None:
+    given, known, names = awkward()
+    deliver(given, victoria, known=known, measurement="awkward")
+    series = exported(victoria, '{__name__="awkward_temperature"}')
+    assert {each["metric"]["address"]: each["metric"]["name"] for each in series} == names
 
 
 @needs_victoria_metrics
