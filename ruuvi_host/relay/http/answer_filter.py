@@ -14,8 +14,8 @@ MAX_HEAD = 128 * 1024
 """Bytes of all heads of an answer; no server that we know of sends more than 16 KiB."""
 
 _STATUS_LINE = re.compile(rb"HTTP/(0\.9|1\.\S*)\s+(\d{3})(?:\s(.*))?", re.IGNORECASE | re.DOTALL)
-_STATUS = re.compile(rb"\s*HTTP/(?:0\.9|1\.\S*)\s+([2-9]\d{2})\s", re.IGNORECASE)
-"""Of a status line that goes on."""
+_STATUS = re.compile(rb"\s{0,9}HTTP/(?:0\.9|1\.\S{0,9})\s{1,9}([2-9]\d{2})\s", re.IGNORECASE)
+"""Of a status line that goes on. Bounded, as it is tried for each piece of a line."""
 _BEGINNING = b"HTTP/"
 _TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
 _NOT_IN_A_VALUE = re.compile(rb"[\0\n\v\f\r]")
