@@ -60,6 +60,11 @@ PURE = (
         "ruuvi_host.monitoring.sensor_log",
         "ruuvi_host.monitoring.sensor_status",
     ),
+    *(
+        "ruuvi_host.relay.mqtt.announcements",
+        "ruuvi_host.relay.mqtt.discovery",
+        "ruuvi_host.relay.mqtt.entities",
+    ),
 )
 IMPURE = (
     *("asyncio", "socket", "socketserver", "ssl", "select", "selectors", "http", "urllib"),

@@ -1,0 +1,184 @@
+"""Discovery by Home Assistant: the configs of our gateway and of sensors, topics and texts. Pure.
+
+A config says where the values of one device come from and what they are. The same sensor is the
+same device, whichever host it comes from: nothing in its ids is ours.
+
+Source: Home Assistant, MQTT, device discovery payload (tried with version 2026.2.3).
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from firmware_protocol.messages import address_text
+from ruuvi_host.config.targets import DataFormat
+from ruuvi_host.relay.mqtt.entities import BINARY_SENSOR, MODELS
+
+PREFIX = "homeassistant"
+"""What config topics begin with, unless Home Assistant was told otherwise."""
+QOS = 1
+
+_PRODUCT = "ruuvi-host"
+_SENSOR_MAKER = "Ruuvi Innovations Ltd"
+_SHORTEST_EXPIRY = 180
+"""Seconds."""
+_FORBIDDEN = "+#\0"
+"""A topic with one of these ends the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is published, with QoS, so that Home Assistant knows a device; or no longer does."""
+
+    topic: str
+    payload: bytes
+    """Empty: the device is removed."""
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """All that the texts of one target depend on, besides the sensor."""
+
+    gateway: bytes
+    """Its address."""
+    topic_prefix: str
+    """What the topics of messages begin with."""
+    version: str
+    """Of the host."""
+    interval: int = 0
+    """Seconds between two messages of a sensor; 0: as they come."""
+    prefix: str = PREFIX
+    shared: bool = False
+    """Several hosts hear the same sensors: what is said of a sensor is the same from each."""
+    retained: bool = True
+
+    # --- configs
+
+    def gateway_config(self) -> Config:
+        """Ours. It goes out before those of sensors, which name it."""
+        identifier = f"ruuvi_gateway_{_digits(self.gateway)}"
+        document = {
+            "device": {
+                "identifiers": [identifier],
+                "connections": [["bluetooth", address_text(self.gateway)]],
+                "name": f"Ruuvi Gateway {_digits(self.gateway)[-4:]}",
+                "manufacturer": _PRODUCT,
+                "model": _PRODUCT,
+                "sw_version": self.version,
+            },
+            "origin": self._origin,
+            "components": {
+                "status": {
+                    "platform": BINARY_SENSOR,
+                    "unique_id": f"{identifier}_status",
+                    "name": "Status",
+                    "device_class": "connectivity",
+                    "entity_category": "diagnostic",
+                    "state_topic": self._status_topic,
+                    "value_template": "{{ 'ON' if value_json.state == 'online' else 'OFF' }}",
+                }
+            },
+        }
+        return self._config(None, _compact(document))
+
+    def sensor_config(self, address: bytes, data_format: int, name: str = "") -> Config:
+        """Of one sensor. data_format: one of MODELS. name: as a person has given it; empty: none.
+
+        Raises KeyError for another format: its messages say nothing that could be shown.
+        """
+        model, digits = MODELS[data_format], _digits(address)
+        expire_after = max(_SHORTEST_EXPIRY, 3 * self.interval)
+        document: dict[str, object] = {
+            "device": {
+                "identifiers": [f"ruuvi_{digits}"],
+                "connections": [["bluetooth", address_text(address)]],
+                "name": name or f"Ruuvi {digits[-4:]}",
+                "manufacturer": _SENSOR_MAKER,
+                "model": model.name,
+            },
+            "origin": self._origin,
+            "state_topic": self._state_prefix + address_text(address),
+            "availability": [
+                {"topic": self._status_topic, "value_template": "{{ value_json.state }}"}
+            ],
+            "components": {
+                entity.component: entity.settings(digits, expire_after) for entity in model.entities
+            },
+        }
+        if self.shared:
+            del document["availability"]
+        else:
+            device = document["device"]
+            assert isinstance(device, dict)
+            device["via_device"] = f"ruuvi_gateway_{_digits(self.gateway)}"
+        return self._config(address, _compact(document))
+
+    def removal(self, sensor: bytes | None) -> Config:
+        """Makes Home Assistant forget a sensor, by its address, or (None) us."""
+        return self._config(sensor, b"")
+
+    # --- what they are made of
+
+    def _config(self, sensor: bytes | None, payload: bytes) -> Config:
+        device = f"gateway_{_digits(self.gateway)}" if sensor is None else _digits(sensor)
+        topic = f"{self.prefix}/device/ruuvi_{device}/config"
+        return Config(topic, payload, self.retained)
+
+    @property
+    def _origin(self) -> dict[str, str]:
+        return {"name": _PRODUCT, "sw_version": self.version}
+
+    @property
+    def _status_topic(self) -> str:
+        return f"{self.topic_prefix}gw_status"
+
+    @property
+    def _state_prefix(self) -> str:
+        """What the topics begin with on which a sensor's messages come."""
+        if not self.shared:
+            return self.topic_prefix
+        ours = address_text(self.gateway)
+        *levels, rest = self.topic_prefix.split("/")
+        return "/".join([*("+" if level == ours else level for level in levels), rest])
+
+
+def refusals(
+    topic_prefix: str,
+    gateway: bytes,
+    data_format: DataFormat,
+    discovery_prefix: str,
+    *,
+    shared: bool,
+) -> Iterator[tuple[str, str]]:
+    """What stands in the way of discovery: for each the setting that is wrong and half a sentence.
+
+    topic_prefix: what topics of messages begin with. gateway: its address.
+    """
+    if data_format is DataFormat.RAW:
+        yield (
+            "mqtt_data_format",
+            "must be ruuvi_raw_and_decoded or ruuvi_decoded: Home Assistant reads decoded values",
+        )
+    levels = discovery_prefix.split("/")
+    if not all(levels) or any(char in discovery_prefix for char in _FORBIDDEN):
+        yield (
+            "prefix",
+            "must be levels of a topic with / between them, without +, # and NUL: the discovery "
+            "prefix that Home Assistant has",
+        )
+    if shared and address_text(gateway) not in topic_prefix.split("/")[:-1]:
+        yield (
+            "shared",
+            "needs a topic prefix with the gateway's address as a level of its own, as in "
+            f"ruuvi/{address_text(gateway)}/",
+        )
+
+
+def _digits(address: bytes) -> str:
+    return address.hex().upper()
+
+
+def _compact(document: object) -> bytes:
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")

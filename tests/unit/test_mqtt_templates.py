@@ -1,0 +1,151 @@
+"""What Home Assistant makes of messages by our templates: values, unknown, and nothing at all.
+
+The templates run in Jinja2, as there: sandboxed, with its own `round` and `as_datetime`. A text of
+"None" means unknown, an empty one is ignored (Home Assistant 2026.2.3, components/mqtt/sensor.py,
+binary_sensor.py). The whole of Home Assistant is no part of this test.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from conftest import load_vectors
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from ruuvi_host.formats.gateway import gateway_members
+from ruuvi_host.relay.mqtt.discovery import Discovery
+
+UNKNOWN, IGNORED = "None", ""
+STATE = Discovery(bytes.fromhex("AACCEE001122"), "ruuvi/", "1.0.0")
+FORMATS = {case["name"]: case for case in load_vectors("formats.json")["cases"]}
+NAMES = {5: "df5", 6: "df6", 0xE1: "dfe1"}
+
+
+def environment() -> ImmutableSandboxedEnvironment:
+    made = ImmutableSandboxedEnvironment()
+    made.filters["round"] = lambda value, digits=0: round(float(value), digits)
+    made.filters["as_datetime"] = lambda value: datetime.fromtimestamp(float(value), UTC)
+    return made
+
+
+JINJA = environment()
+
+
+def state_of(template: str, message: dict[str, Any]) -> str:
+    return JINJA.from_string(template).render(value_json=message).strip()
+
+
+def states(data_format: int, message: dict[str, Any]) -> dict[str, str]:
+    """Of each component, when this message comes."""
+    payload = STATE.sensor_config(b"\x01" * 6, data_format).payload
+    return {
+        key: state_of(component["value_template"], message)
+        for key, component in json.loads(payload)["components"].items()
+    }
+
+
+def message_of(name: str, **head: Any) -> dict[str, Any]:
+    """As it is published, decoded."""
+    members = gateway_members(bytes.fromhex(FORMATS[name]["adv_hex"]))
+    text = ",".join(f'"{key}":{value}' for key, value in members)
+    return {"rssi": -70, "ts": 1612358929, **head, **json.loads(f"{{{text}}}")}
+
+
+def test_values_of_format_5() -> None:
+    assert states(5, message_of("df5-official-valid")) == {
+        "temperature": "24.3",
+        "humidity": "53.49",
+        "pressure": "1000.44",
+        "accelx": "0.004",
+        "accely": "-0.004",
+        "accelz": "1.036",
+        "movementcounter": "66",
+        "voltage": "2.977",
+        "txpower": "4",
+        "measurementsequencenumber": "205",
+        "rssi": "-70",
+        "ts": "2021-02-03T13:28:49+00:00",
+    }
+
+
+def test_values_of_format_6() -> None:
+    assert states(6, message_of("df6-official-valid")) == {
+        "temperature": "29.5",
+        "humidity": "55.3",
+        "pressure": "1011.02",
+        "pm2_5": "11.2",
+        "co2": "201",
+        "voc": "10",
+        "nox": "2",
+        "luminosity": "13027",
+        "sound_avg_dba": "47.6",
+        "measurementsequencenumber": "205",
+        "flag_calibration_in_progress": "OFF",
+        "flag_button_pressed": "OFF",
+        "flag_rtc_running_on_boot": "OFF",
+        "rssi": "-70",
+        "ts": "2021-02-03T13:28:49+00:00",
+    }
+
+
+def test_values_of_format_e1() -> None:
+    found = states(0xE1, message_of("dfe1-official-valid"))
+    assert found == found | {
+        "temperature": "29.5",
+        "humidity": "55.3",
+        "pressure": "1011.02",
+        "pm1_0": "10.1",
+        "pm2_5": "11.2",
+        "pm4_0": "121.3",
+        "pm10_0": "455.4",
+        "co2": "201",
+        "luminosity": "13027",
+        "sound_inst_dba": "42.4",
+        "measurementsequencenumber": "14601710",
+        "flag_calibration_in_progress": "ON",
+        "flag_button_pressed": "OFF",
+    }
+
+
+@pytest.mark.parametrize("data_format", NAMES)
+def test_null_is_unknown(data_format: int) -> None:
+    message = message_of(f"{NAMES[data_format]}-official-invalid")
+    found = states(data_format, message)
+    nulls = [key.lower().replace(".", "_") for key, value in message.items() if value is None]
+    assert len(nulls) >= 7
+    assert {found[key] for key in nulls} == {UNKNOWN}
+    assert UNKNOWN not in {state for key, state in found.items() if key not in nulls}
+
+
+@pytest.mark.parametrize("data_format", NAMES)
+def test_what_is_missing_is_ignored(data_format: int) -> None:
+    assert set(states(data_format, {}).values()) == {IGNORED}
+    raw = {"gw_mac": "AA:CC:EE:00:11:22", "aoa": [], "data": "0201", "coords": ""}
+    assert set(states(data_format, raw).values()) == {IGNORED}
+
+
+def test_a_flag_is_on_off_or_ignored() -> None:
+    for value, state in ((True, "ON"), (False, "OFF")):
+        assert states(6, {"flag_button_pressed": value})["flag_button_pressed"] == state
+
+
+def test_zero_is_a_value() -> None:
+    message = dict.fromkeys(("temperature", "CO2", "PM2.5", "luminosity", "rssi"), 0)
+    found = states(6, message)
+    assert {found[key] for key in ("temperature", "co2", "pm2_5", "luminosity", "rssi")} == {"0"}
+
+
+def test_a_counter_in_place_of_the_time() -> None:
+    message = message_of("df5-official-valid", cnt=5)
+    del message["ts"]
+    assert states(5, message)["ts"] == IGNORED
+
+
+@pytest.mark.parametrize(("state", "shown"), [("online", "ON"), ("offline", "OFF")])
+def test_the_state_of_the_gateway(state: str, shown: str) -> None:
+    config = json.loads(STATE.gateway_config().payload)
+    message = {"state": state}
+    assert state_of(config["components"]["status"]["value_template"], message) == shown
+    [availability] = json.loads(STATE.sensor_config(b"\x01" * 6, 5).payload)["availability"]
+    assert state_of(availability["value_template"], message) == state
