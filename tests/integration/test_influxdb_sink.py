@@ -100,20 +100,22 @@ def test_413_halves_and_the_rest_stays_small() -> None:
     async def main() -> None:
         answers = (TOO_LARGE, TOO_LARGE, NO_CONTENT)
         async with answering(*answers) as server, sink_for(at(server)) as sink:
-            outcome = await sink.deliver(batch(*many(8)), 0.0)
+            outcome = await sink.deliver(batch(*many(40)), 0.0)
             assert (outcome.verdict, outcome.refused) == (Verdict.ACCEPTED, 0)
-            assert [lines(r) for r in server.requests] == [8, 4, 2, 2, 2, 2]
-            await sink.deliver(batch(*many(8)), 0.0)
-            assert [lines(r) for r in server.requests[6:]] == [2, 2, 2, 2], "not tried again"
+            assert [lines(r) for r in server.requests] == [40, 20, 10, 10, 10, 10]
+            await sink.deliver(batch(*many(40)), 0.0)
+            assert [lines(r) for r in server.requests[6:]] == [10] * 4, "not tried again"
 
     asyncio.run(main())
 
 
-def test_413_for_one_point_refuses_it() -> None:
-    outcome, requests = deliver(batch(heard()), TOO_LARGE)
-    assert (outcome.verdict, len(requests)) == (Verdict.REFUSED, 1)
-    assert outcome.body
-    assert len(points(outcome.body)) == 1, "for a person to look at, not compressed"
+def test_413_for_one_point_is_for_a_person_to_fix() -> None:
+    given = batch(*many(2))
+    outcome, requests = deliver(given, TOO_LARGE)
+    assert outcome.verdict is Verdict.FIX
+    assert outcome.fates(given).remaining == given.advertisements
+    assert [lines(request) for request in requests] == [2, 1]
+    assert "even one point is too large" in outcome.reason
 
 
 def test_a_partial_write_counts_what_was_dropped() -> None:

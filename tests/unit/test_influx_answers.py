@@ -85,6 +85,7 @@ def test_a_partial_write_is_counted(status: int, body: str, dropped: int) -> Non
         (403, v1('"u" user is not authorized to write to database "x"'), FIX, "may write there"),
         (404, "404 page not found", FIX, "api the right one"),
         (405, "", FIX, "api the right one"),
+        (413, v2("request too large", "points in batch is too large"), REFUSED, "limit of size"),
     ],
 )
 def test_what_a_person_has_to_fix(status: int, body: str, given: Verdict, remedy: str) -> None:
@@ -100,7 +101,7 @@ def test_what_a_person_has_to_fix(status: int, body: str, given: Verdict, remedy
         (400, v1("unable to parse 'm': missing fields"), REFUSED),
         (400, v2("invalid", "unable to parse 'm': missing fields"), REFUSED),
         (422, v2("unprocessable entity", "something else"), REFUSED),
-        (413, v2("request too large", "cannot read data: points in batch is too large"), REFUSED),
+        (400, v2("invalid", "unable to parse 'm,org=bucket is required': x"), REFUSED),
         (429, v2("too many requests", "exceeded limit"), LATER),
         (500, v1("timeout"), LATER),
         (503, v2("unavailable", "try again"), LATER),

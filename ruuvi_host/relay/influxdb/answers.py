@@ -61,6 +61,10 @@ _ROWS = (
         *((400, 404), r"organi[sz]ation|\borg\b", Stage.PATH),
         "name the organization as the database has it: target key org",
     ),
+    _row(
+        *((TOO_LARGE,), "", Stage.BODY),
+        "even one point is too large for it: raise the limit of size there, or in front of it",
+    ),
     _row((400, 404, 500), "unknown precision|invalid precision", Stage.PATH, "use the other api"),
     _row(
         *((401, 403), "", Stage.AUTH),
@@ -88,14 +92,15 @@ def understood(outcome: PostOutcome) -> Understood:
     said, lines = _message(outcome.said)
     reason = f"status {outcome.code}: {printable(said)}" if said else outcome.reason
     told = replace(outcome, reason=reason, body=None)
+    unreadable = len(_UNREADABLE.findall(said))
     if outcome.code in (400, 422) and _PARTIAL.search(said):
         counts = [int(count) for count in _DROPPED.findall(said)]
-        dropped = max([1, lines, len(_UNREADABLE.findall(said)), *counts])
+        dropped = max([1, lines, unreadable, *counts])
         if _CONFLICT.search(said):
             reason += _OTHER_TYPES
         return Understood(replace(told, verdict=Verdict.ACCEPTED, reason=reason), dropped)
     for row in _ROWS:
-        if outcome.code in row.statuses and row.says.search(said):
+        if outcome.code in row.statuses and row.says.search(said) and not unreadable:
             if outcome.advice:  # of what usually stands in front of a server
                 reason = reason.removesuffix(f" ({outcome.advice.means})")
             advice = Advice(row.stage, row.remedy)

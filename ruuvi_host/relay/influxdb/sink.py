@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 512 * 1024
 """Of one request, before it is compressed: what stands in front of a database often takes no more
 than 1 MiB."""
+LEAST_BYTES = 1024
+"""To which that is remembered as the limit of a database that takes less."""
 PATIENCE = 30.0
 """Seconds for one batch; what is not written then is left to the next attempt."""
 WRITE_TIMEOUT = 20.0
@@ -88,7 +90,7 @@ class InfluxSink:
                 return _left(slow, part, parts, refused)
             outcome, dropped = await self.write(body)
             if outcome.code == TOO_LARGE and len(part) > 1:
-                self._most_bytes = max(len(body) // 2, 1)
+                self._most_bytes = max(len(body) // 2, LEAST_BYTES)
                 parts += _halves(part)
                 continue
             if outcome.verdict in (Verdict.LATER, Verdict.FIX):
