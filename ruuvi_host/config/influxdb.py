@@ -83,7 +83,7 @@ def write_url(given: Mapping[str, Any]) -> str:
     except ValueError as error:
         raise ConfigError("url", f"the address cannot be used: {error}") from None
     if "@" in parts.netloc:
-        raise ConfigError("url", "user and password have keys of their own: user, password")
+        raise ConfigError("url", "user and password have keys of their own: user, pass")
     if parts.query or parts.fragment:
         why = "must end before the ?: what stands behind it has keys of its own (database, bucket)"
         raise ConfigError("url", why)

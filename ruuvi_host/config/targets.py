@@ -167,18 +167,18 @@ class InfluxTarget:
         text("retention", "", "With `v1`: the retention policy. Empty: the database's default."),
         text("org", "", "With `v2`: the organization, name or id."),
         text("bucket", "ruuvi", "With `v2`: the bucket."),
-        text("token", "", "An API token, in place of `user` and `password`.", secret=True),
+        text("token", "", "An API token, in place of `user` and `pass`.", secret=True),
         text("user", "", "A user of the database."),
-        text("password", "", "The password of `user`.", secret=True),
+        text("pass", "", "The password of `user`.", secret=True),
         choice("schema", SCHEMAS, "Names of tags and fields: ours, or those of another program."),
         text("measurement", "ruuvi_measurements", "The measurement (table) of the points."),
         texts("tags", "Tags of every point, each as `key=value`."),
         derived_key("; only with schema `ruuvi`, the others have theirs"),
         flag("gzip", True, "Compress what is sent."),
-        path("ca", "", "PEM file: the only authority for https. Empty: those of this machine."),
-        path("client_cert", "", "PEM file: the certificate that is shown to the server."),
-        path("client_key", "", "PEM file: the key of `client_cert`."),
-        text("client_key_password", "", "Password of an encrypted `client_key`.", secret=True),
+        path("srv_cert", "", "PEM; trust only these certificates. Empty: the system's."),
+        path("cli_cert", "", "PEM; the client certificate."),
+        path("cli_key", "", "PEM; its key."),
+        text("client_key_password", "", "Password of an encrypted `cli_key`.", secret=True),
         text("proxy", "", "URL of an HTTP proxy on the way; may hold a user.", secret=True),
     )
 
@@ -201,8 +201,8 @@ class InfluxTarget:
         if not given["measurement"].isprintable() or given["measurement"][:1] in ("", "_", "#"):
             why = "must have printable characters, and begin with another one than _ and #"
             raise ConfigError("measurement", why)
-        if bool(given["client_cert"]) != bool(given["client_key"]):
-            missing, there = "client_key", "client_cert"
+        if bool(given["cli_cert"]) != bool(given["cli_key"]):
+            missing, there = "cli_key", "cli_cert"
             if given[missing]:
                 missing, there = there, missing
             raise ConfigError(missing, f"is missing: {there} needs it")
@@ -213,12 +213,12 @@ class InfluxTarget:
                 name,
                 write_url(given),
                 given["interval"],
-                _credentials(given["token"], given["user"], given["password"]),
+                _credentials(given["token"], given["user"], given["pass"]),
                 tls=TlsFiles(
-                    given["client_cert"] or None,
-                    given["client_key"] or None,
+                    given["cli_cert"] or None,
+                    given["cli_key"] or None,
                     given["client_key_password"] or None,
-                    given["ca"] or None,
+                    given["srv_cert"] or None,
                 ),
                 proxy=given["proxy"] or None,
                 keep_alive=True,
@@ -242,7 +242,7 @@ class InfluxTarget:
 def _credentials(token: str, user: str, password: str) -> Authorization | None:
     """Raises ConfigError naming the key."""
     if token and (user or password):
-        raise ConfigError("token", "stands in place of user and password: give one of both")
+        raise ConfigError("token", "stands in place of user and pass: give one of both")
     if password and not user:
         raise ConfigError("user", "is missing: there is a password")
     if ":" in user:

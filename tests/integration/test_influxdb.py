@@ -44,7 +44,7 @@ from ruuvi_host.relay.sink import Outcome, Verdict
 CASES = [bytes.fromhex(case["adv_hex"]) for case in load_vectors("formats.json")["cases"]]
 EVERYTHING = batch(*(heard(data, TIME + n) for n, data in enumerate(CASES)))
 """A report of each kind that sensors send, each at its own time."""
-WHO: dict[str, Any] = {"user": ADMIN, "password": PASSWORD}
+WHO: dict[str, Any] = {"user": ADMIN, "pass": PASSWORD}
 
 
 @pytest.fixture(scope="module")
@@ -194,9 +194,9 @@ def test_what_it_finds_too_large_is_halved(influx: Influx, database: str) -> Non
         ({"database": "nosuch"}, 'database not found: "nosuch"; make the database'),
         ({"retention": "nosuch"}, "retention policy not found: nosuch; make the retention policy"),
         ({"database": ""}, "database is required; name the database"),
-        ({"password": "wrong"}, "authorization failed; see whether token, or user and password"),
-        ({"user": "", "password": ""}, "see whether token, or user and password"),
-        ({"user": "reader", "password": "r"}, "not authorized"),
+        ({"pass": "wrong"}, "authorization failed; see whether token, or user and pass"),
+        ({"user": "", "pass": ""}, "see whether token, or user and pass"),
+        ({"user": "reader", "pass": "r"}, "not authorized"),
         ({"api": "v2"}, "nothing takes points there"),
     ],
 )

@@ -66,7 +66,7 @@ def unpacked(request: Request) -> bytes:
 
 
 def test_the_request_of_v1() -> None:
-    outcome, [request] = deliver(batch(heard()), NO_CONTENT, user="u", password="p", gzip=False)
+    outcome, [request] = deliver(batch(heard()), NO_CONTENT, user="u", **{"pass": "p"}, gzip=False)
     assert outcome.verdict is Verdict.ACCEPTED
     assert request.line == "POST /write?db=ruuvi&precision=s HTTP/1.1"
     assert request["Authorization"] == "Basic dTpw"
@@ -210,9 +210,9 @@ def test_tls_with_an_authority_and_a_client_certificate(tmp_path: Path) -> None:
     issued.private_key_pem.write_to_path(str(folder.path / "k.pem"))
     context = server_context(authority().issue_cert("127.0.0.1"), clients_of=authority())
     files = {
-        "ca": folder.path / "ca.pem",
-        "client_cert": folder.path / "c.pem",
-        "client_key": folder.path / "k.pem",
+        "srv_cert": folder.path / "ca.pem",
+        "cli_cert": folder.path / "c.pem",
+        "cli_key": folder.path / "k.pem",
     }
 
     async def main() -> None:

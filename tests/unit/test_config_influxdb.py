@@ -66,7 +66,7 @@ def test_all_that_can_be_set(tmp_path: Path) -> None:
     more = (
         'api = "v2"\norg = "o"\nbucket = "b"\ntoken = "secret"\ninterval = 60\n'
         'measurement = "m"\ntags = ["b=2", "a=1"]\nderived = ["iaqs", "dew_point", "iaqs"]\n'
-        'gzip = false\nca = "ca.pem"\nclient_cert = "c.pem"\nclient_key = "/k.pem"\n'
+        'gzip = false\nsrv_cert = "ca.pem"\ncli_cert = "c.pem"\ncli_key = "/k.pem"\n'
         'client_key_password = "pw"\nproxy = "http://p:3128"\n'
     )
     target = made(GOOD + more, tmp_path)
@@ -81,7 +81,7 @@ def test_all_that_can_be_set(tmp_path: Path) -> None:
 
 
 def test_user_and_password_and_empty_paths(tmp_path: Path) -> None:
-    target = made(GOOD + 'user = "u"\npassword = "p:w"\nca = ""\n', tmp_path)
+    target = made(GOOD + 'user = "u"\npass = "p:w"\nsrv_cert = ""\n', tmp_path)
     assert target.server.authorization == Authorization("Basic dTpwOnc=", basic=True)
     assert target.server.tls == TlsFiles()
 
@@ -95,10 +95,10 @@ def test_user_and_password_and_empty_paths(tmp_path: Path) -> None:
         (GOOD.replace("8086", "8086/api/v2/write"), "api: v1 does not go with an address"),
         (GOOD.replace('url = "http://h:8086"\n', ""), "url: is missing"),
         (GOOD + 'api = "v3"', "api = v3: must be one of v1, v2"),
-        (GOOD + 'token = "a"\nuser = "u"', "token: stands in place of user and password"),
+        (GOOD + 'token = "a"\nuser = "u"', "token: stands in place of user and pass"),
         (GOOD + 'token = "ä"', "token: must be printable ASCII"),
         (GOOD + 'token = "a\\nb"', "token: must be printable ASCII"),
-        (GOOD + 'password = "a"', "user: is missing"),
+        (GOOD + 'pass = "a"', "user: is missing"),
         (GOOD + 'user = "a:b"', "user: must not have a colon"),
         (GOOD + 'schema = "bridge"', "schema = bridge: must be one of ruuvi, ruuvibridge, "),
         (GOOD + 'measurement = ""', "measurement: must have printable characters"),
@@ -111,8 +111,8 @@ def test_user_and_password_and_empty_paths(tmp_path: Path) -> None:
         (GOOD + 'tags = ["a=x\\ny"]', "tags: there are characters in one that cannot be printed"),
         (GOOD + 'schema = "ruuvibridge"\ntags = ["mac=x"]', "tags: mac is a name of its own"),
         (GOOD + 'schema = "ruuvibridge"\nderived = ["iaqs"]', "derived: goes with schema ruuvi"),
-        (GOOD + 'client_cert = "x"', "client_key: is missing: client_cert needs it"),
-        (GOOD + 'client_key = "x"', "client_cert: is missing: client_key needs it"),
+        (GOOD + 'cli_cert = "x"', "cli_key: is missing: cli_cert needs it"),
+        (GOOD + 'cli_key = "x"', "cli_cert: is missing: cli_key needs it"),
         (GOOD + 'derived = ["dew_pont"]', "dew_pont must be one of"),
         (GOOD + 'derived = ["dew_pont"]', "; is dew_point meant?"),
         (FILE + 'derived = ["vapour_pressure_deficit"]', "is vapor_pressure_deficit meant?"),
@@ -171,7 +171,10 @@ def test_a_schema_for_editors_has_the_names() -> None:
 
 
 def test_faults_that_can_be_seen_without_the_network(tmp_path: Path) -> None:
-    text = GOOD.replace("http:", "https:") + 'ca = "none.pem"\nproxy = "x"\ntags = ["co2=x", "a=b"]'
+    text = (
+        GOOD.replace("http:", "https:")
+        + 'srv_cert = "none.pem"\nproxy = "x"\ntags = ["co2=x", "a=b"]'
+    )
     target = made(text, tmp_path)
     keys = [key for key, _ in kind_of(target).faults(target)]
     assert keys == ["target.db.tags", "target.db.proxy", "none.pem"]

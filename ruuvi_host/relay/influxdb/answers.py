@@ -68,7 +68,7 @@ _ROWS = (
     _row((400, 404, 500), "unknown precision|invalid precision", Stage.PATH, "use the other api"),
     _row(
         *((401, 403), "", Stage.AUTH),
-        "see whether token, or user and password, are those of the database, and may write there",
+        "see whether token, or user and pass, are those of the database, and may write there",
     ),
     _row(
         *((404, 405), "", Stage.PATH),
