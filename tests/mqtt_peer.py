@@ -36,6 +36,7 @@ class Peer:
     """How connections have ended: "DISCONNECT", or "closed"."""
     withheld: int = 0
     """PUBACKs."""
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until(self, enough: Callable[["Peer"], object]) -> None:
@@ -46,6 +47,7 @@ class Peer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         end = "closed"
+        self.writers.add(writer)
         try:
             while True:
                 kind, body, whole = await _packet(reader)
@@ -59,6 +61,7 @@ class Peer:
             pass
         finally:
             writer.close()
+            self.writers.discard(writer)
             self.ended.append(end)
             self.news.set()
 
@@ -88,15 +91,17 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(**does: object) -> AsyncIterator[Peer]:
-    """One that listens on a free port."""
-    it = Peer(**does)  # type: ignore[arg-type]
+async def peer(it: Peer | None = None, **does: object) -> AsyncIterator[Peer]:
+    """One that listens, on a free port unless it has one, and hangs up at the end."""
+    it = it or Peer(**does)  # type: ignore[arg-type]
     server = await asyncio.start_server(it.serve, "127.0.0.1", it.port)
     it.port = server.sockets[0].getsockname()[1]
     try:
         yield it
     finally:
         server.close()
+        for writer in it.writers:
+            writer.close()
 
 
 async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:

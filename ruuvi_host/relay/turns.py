@@ -13,6 +13,10 @@ from ruuvi_host.relay.source import BatchSource
 AGAIN = 0.05
 """Seconds until the spool is asked again, when all that waits there is just being written."""
 
+SOON = 30.0
+"""Seconds. What waits, and is only wanted as far as it is the newest, goes with the next batch if
+that is made so soon: it may have newer reports, and a sensor is told of once."""
+
 
 class Turns:
     """Chooses the current batch of an outbox.
@@ -89,6 +93,9 @@ class Turns:
             return None
         wait = self._until_allowed()
         to_batch = self._source.due - self._clock.monotonic()
+        joins = self._pacing.keeps_newest and not self._source.is_at_once
+        if joins and not self._outbox.newest and to_batch <= SOON:
+            return max(to_batch, 0.01)
         comes_first = not self._pacing.in_order
         if comes_first and to_batch < wait + self._pacing.gap:  # the newest batch
             return max(to_batch, 0.01)

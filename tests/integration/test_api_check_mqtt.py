@@ -48,7 +48,7 @@ def test_cases(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 async def played(case: dict[str, Any], folder: Path) -> None:
-    does: dict[str, bytes | None] = {}
+    does: dict[str, Any] = {}
     answer = str(case["peer"])
     if answer.startswith("CONNACK"):
         does["connack"] = connack(int(answer.removeprefix("CONNACK ")))
@@ -56,7 +56,7 @@ async def played(case: dict[str, Any], folder: Path) -> None:
         does["connack"] = b""
     elif answer == "silence":
         does["connack"] = None
-    async with peer(**does) as there:
+    async with peer(Peer(**does)) as there:
         port = free_port() if answer == "TCP refused" else there.port
         query = dict(case["query"])
         if "url" in query and case["connect"]:

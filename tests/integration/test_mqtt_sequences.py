@@ -1,0 +1,181 @@
+"""What goes out when: sequences of a gateway, played to the real table, relay and sink.
+
+Source: compiled code of ruuvi.gateway_esp.c 5d0ab90, see `sources` in tests/vectors/mqtt.json.
+Where the host does otherwise (`host` in a case), it sends the same messages, only sooner; so all
+that was published is compared, in order, and not in which step.
+"""
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import load_vectors
+from mqtt_peer import Peer, peer
+from tcp_ports import free_port
+
+from firmware_protocol.messages import DeviceId
+from ruuvi_host.config.model import Config
+from ruuvi_host.config.mqtt_target import MQTT_FORMATS, Broker, MqttTarget
+from ruuvi_host.intake import batch as batch_module
+from ruuvi_host.intake.table import AdvertisementTable
+from ruuvi_host.jobs.relays import Relays
+from ruuvi_host.relay.mqtt.pauses import Pauses
+
+NOT_PLAYED = {
+    # Here publishing does not fail without the connection.
+    *("instant_publish_fails", "periodic_publish_fails"),
+}
+CASES = [c for c in load_vectors("mqtt.json")["sequence"] if c["name"] not in NOT_PLAYED]
+ROUND = 0.25
+"""Seconds between two rounds, in place of those of the case."""
+
+
+class Wall:
+    """A clock whose wall time is what the case says."""
+
+    def __init__(self) -> None:
+        self.now = 1_795_000_000.0
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> float:
+        return self.now
+
+    def synchronised(self) -> bool:
+        return True
+
+    def uptime(self) -> float:
+        return 1000.0
+
+
+def mac(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def wanted(case: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """All that is to be published. A host never tells of a sensor that there is not."""
+    return [
+        (p["topic"], without_attempt(p["payload"]), p["retain"])
+        for step in case["steps"]
+        for p in step["publish"]
+        if not p["topic"].endswith("00:00:00:00:00:00")
+    ]
+
+
+def without_attempt(payload: str) -> str:
+    """Without the time of sending, which may be sooner."""
+    document = json.loads(payload)
+    document.pop("gwts", None)
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_sequences(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pauses, "failed", lambda self, refused=False: 0.05)
+    monkeypatch.setattr(batch_module, "GATHERING", 0.01)
+    asyncio.run(Play(case, tmp_path).run())
+
+
+class Play:
+    """One case."""
+
+    def __init__(self, case: dict[str, Any], folder: Path) -> None:
+        keys = case["config"]
+        self.case, self.clock, self.port = case, Wall(), free_port()
+        gateway = DeviceId(id=bytes(8), addr=mac(case["gateway"]["mac"]))
+        self.table, ready = AdvertisementTable(100), asyncio.Event()
+        ready.set()
+        period: Any = ROUND if keys["mqtt_sending_interval"] else 0
+        target = MqttTarget(
+            *("mqtt", Broker("127.0.0.1", self.port)),
+            data_format=MQTT_FORMATS[keys["mqtt_data_format"]],
+            period=period,
+            retains=not keys.get("mqtt_disable_retained_messages", False),
+            qos=0,
+        )
+        self.config = Config(
+            targets=(target,),
+            use_timestamps=keys["ntp_use"],
+            coordinates=keys["coordinates"],
+        )
+        self.relays = Relays(folder, self.table, lambda: gateway, ready, self.clock)
+        self.there = Peer(port=self.port)
+        self.stack = AsyncExitStack()
+        self.expected = 0
+
+    async def run(self) -> None:
+        running: asyncio.Task[None] | None = None
+        for step in self.case["steps"]:
+            match step["op"]:
+                case "clock":
+                    self.clock.now = float(step["now"])
+                case "start":
+                    self.relays.begin(self.config)
+                    running = asyncio.create_task(self.relays.run())
+                case "connected":
+                    await self.stack.enter_async_context(peer(self.there))
+                    before = len(self.there.connects)
+                    await self.connected(before)
+                case "lost":
+                    await self.stack.aclose()
+                    await self.there.until(lambda it: len(it.ended) == len(it.connects))
+                    await self.away()
+                case "report":
+                    self.report(step)
+                case "table_emptied":
+                    self.table.clear()
+                case "stop":
+                    assert running
+                    running.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await running
+                    running = None
+                    await self.relays.finish(3.0)
+            await self.published(step)
+        if running:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            await self.relays.finish(0.0)
+        await self.stack.aclose()
+        got = [
+            (p.topic, without_attempt(p.payload.decode()), p.retained) for p in self.there.published
+        ]
+        end = [*got] if self.case["steps"][-1]["op"] == "stop" else got[: len(wanted(self.case))]
+        assert end == wanted(self.case)
+
+    def report(self, step: dict[str, Any]) -> None:
+        report, before = step["report"], self.table.counters.changed
+        self.table.put(
+            [
+                (
+                    *(mac(report["mac"]), bytes.fromhex(report["data"]), report["rssi"]),
+                    *(1, 15, 37, None, self.clock.monotonic(), report["stamp"]),
+                )
+            ]
+        )
+        assert self.table.counters.changed - before == step["stored"]
+
+    async def published(self, step: dict[str, Any]) -> None:
+        """Until all of this step has come."""
+        self.expected += sum(not p["topic"].endswith("00:00:00:00:00:00") for p in step["publish"])
+        await self.there.until(lambda it: len(it.published) >= self.expected)
+
+    async def connected(self, times: int) -> None:
+        """Until it has been more often than that."""
+        await self.there.until(lambda it: len(it.connects) > times)
+
+    async def away(self) -> None:
+        """Until the sink knows."""
+        async with asyncio.timeout(10):
+            while self.is_up():  # noqa: ASYNC110 - the sink tells nobody else
+                await asyncio.sleep(0.01)
+
+    def is_up(self) -> bool:
+        relay: Any = self.relays._relays[0]
+        return relay._delivery.sink._sink._connection is not None
