@@ -152,6 +152,29 @@ def test_a_part_that_is_not_written_remains() -> None:
     assert outcome.fates(given).accepted == 2
 
 
+def test_all_parts_that_are_not_written_remain_in_order() -> None:
+    given = batch(*many(40))
+    answers = (TOO_LARGE, TOO_LARGE, TOO_LARGE, NO_CONTENT, said(500, "timeout"))
+    outcome, requests = deliver(given, *answers)
+    assert [lines(request) for request in requests] == [40, 20, 10, 5, 5]
+    assert outcome.verdict is Verdict.LATER
+    assert outcome.fates(given).remaining == given.advertisements[5:]
+
+
+def test_a_part_that_is_refused_does_not_take_the_others_along() -> None:
+    given = batch(*many(40))
+    refused = said(400, "unable to parse 'm': missing fields")
+    outcome, requests = deliver(given, TOO_LARGE, refused, NO_CONTENT)
+    assert len(requests) == 3
+    assert outcome.verdict is Verdict.ACCEPTED
+    assert outcome.fates(given)[:2] == (20, 20)
+    assert outcome.body
+    assert points(outcome.body)[0].tags["address"] == "00:00:00:00:00:00"
+    outcome, _ = deliver(given, TOO_LARGE, refused)
+    assert outcome.verdict is Verdict.REFUSED
+    assert outcome.fates(given).refused == 40
+
+
 def test_reports_without_a_point_wait_with_the_others() -> None:
     given = batch(heard(b"\x03\xff\x99\x04"), heard())
     outcome, _ = deliver(given, said(429, "slow down"))
