@@ -81,10 +81,10 @@ class Configuration:
                 self._asked.set()
                 raise
             self._taking += asking
-            before, self.loaded = self.loaded.config, loaded
+            before, self.loaded = self.loaded, loaded
             log.info("configuration read again")
-            anew = anew and before == loaded.config
-            return loaded.config, anew or concerns_relaying(before, loaded.config)
+            anew = anew and _is_same(before, loaded)
+            return loaded.config, anew or concerns_relaying(before.config, loaded.config)
 
     async def other_than(self, loaded: Loaded) -> None:
         """Wait until another one than `loaded` is in force."""
@@ -103,6 +103,12 @@ class Configuration:
         self._ended = True
         self.taken()
         _release(self._waiting)
+
+
+def _is_same(before: Loaded, after: Loaded) -> bool:
+    """Also in who may ask, of which the configuration of the relay tells nothing."""
+    keys = before.sources.gateway.values, after.sources.gateway.values
+    return before.config == after.config and keys[0] == keys[1]
 
 
 def concerns_relaying(before: Config, after: Config) -> bool:

@@ -99,3 +99,18 @@ def test_a_signal_without_a_change_begins_it_anew(tmp_path: Path) -> None:
         await asking
 
     asyncio.run(main())
+
+
+def test_a_signal_after_a_change_of_who_may_ask_does_not(tmp_path: Path) -> None:
+    """It is how `config password` and `config key` have a running host take them up."""
+    first = loaded(tmp_path, "1,1")
+    path = tmp_path / "gw_cfg.json"
+    path.write_text('{"use_http_ruuvi": false, "coordinates": "1,1", "lan_auth_api_key": "k"}')
+    second = load(Inputs(path))
+
+    async def main() -> None:
+        configuration = Configuration(first, lambda: second)
+        configuration.ask()
+        assert await configuration.wanted(nothing, nothing) == (second.config, False)
+
+    asyncio.run(main())
