@@ -15,8 +15,8 @@ HTML = "text/html; charset=utf-8"
 
 PROTECTION = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "default-src 'self'; frame-ancestors 'none'; object-src 'none'; frame-src 'none'; "
+        "worker-src 'none'; form-action 'self'; base-uri 'none'; "
         "require-trusted-types-for 'script'"
     ),
     "X-Content-Type-Options": "nosniff",

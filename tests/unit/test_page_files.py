@@ -82,6 +82,17 @@ def test_every_answer_protects_the_browser(headers: dict[str, str]) -> None:
             assert answer.body == b""
 
 
+def test_what_protects_the_browser() -> None:
+    policy = [part.split() for part in PROTECTION["Content-Security-Policy"].split(";")]
+    allowed = {name: sources for name, *sources in policy}
+    assert allowed["default-src"] == ["'self'"]
+    assert allowed["frame-ancestors"] == allowed["object-src"] == allowed["base-uri"] == ["'none'"]
+    assert allowed["require-trusted-types-for"] == ["'script'"]
+    assert not {"script-src", "style-src"} & allowed.keys(), "nothing more than the default"
+    assert PROTECTION["X-Content-Type-Options"] == "nosniff"
+    assert PROTECTION["Referrer-Policy"] == "no-referrer"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_nothing_in_them_can_become_markup_or_comes_from_elsewhere(path: Path) -> None:
     text = path.read_text("utf-8")
