@@ -512,8 +512,9 @@ def test_log_and_undo(chromium: "Browser", tmp_path: Path) -> None:
         save(data)
         assert running.saved()["ntp_use"] is False
         log = section(page, running, "log")
-        assert "has changed ntp_use" in log.locator("pre").inner_text()
-        assert "ntp_use" in log.locator("ol").inner_text()
+        # Both come a moment after the section is there.
+        log.locator("pre").filter(has_text="has changed ntp_use").wait_for()
+        log.locator("ol").filter(has_text="ntp_use").wait_for()
         log.get_by_role("button", name="Undo the last change").click()
         log.get_by_text("The configuration before the last change is in use.").wait_for()
         assert running.saved().get("ntp_use", True) is True
