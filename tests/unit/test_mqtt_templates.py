@@ -13,10 +13,13 @@ import pytest
 from conftest import load_vectors
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from ruuvi_host.formats.gateway import gateway_members
+from ruuvi_host.config.targets import DataFormat
+from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.relay.mqtt.discovery import Discovery
+from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, Message, MessageMaker, status_topic
 
 UNKNOWN, IGNORED = "None", ""
+SENSOR = b"\x01" * 6
 STATE = Discovery(bytes.fromhex("AACCEE001122"), "ruuvi/", "1.0.0")
 FORMATS = {case["name"]: case for case in load_vectors("formats.json")["cases"]}
 NAMES = {5: "df5", 6: "df6", 0xE1: "dfe1"}
@@ -38,18 +41,33 @@ def state_of(template: str, message: dict[str, Any]) -> str:
 
 def states(data_format: int, message: dict[str, Any]) -> dict[str, str]:
     """Of each component, when this message comes."""
-    payload = STATE.sensor_config(b"\x01" * 6, data_format).payload
+    payload = STATE.sensor_config(SENSOR, data_format).payload
     return {
         key: state_of(component["value_template"], message)
         for key, component in json.loads(payload)["components"].items()
     }
 
 
-def message_of(name: str, **head: Any) -> dict[str, Any]:
-    """As it is published, decoded."""
-    members = gateway_members(bytes.fromhex(FORMATS[name]["adv_hex"]))
-    text = ",".join(f'"{key}":{value}' for key, value in members)
-    return {"rssi": -70, "ts": 1612358929, **head, **json.loads(f"{{{text}}}")}
+def published(name: str, *, counted: bool = False) -> Message:
+    """What goes to the broker for a report with this data."""
+    data = bytes.fromhex(FORMATS[name]["adv_hex"])
+    report = Advertisement(SENSOR, data, -70, 1, 15, 37, None, 0.0, 1612358929)
+    maker = MessageMaker(STATE.topic_prefix, DataFormat.DECODED, "")
+    return maker.message(report, STATE.gateway, 1612358930, counted=counted)
+
+
+def message_of(name: str, *, counted: bool = False) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(published(name, counted=counted).payload)
+    return message
+
+
+def test_topics_are_those_of_messages() -> None:
+    config = json.loads(STATE.sensor_config(SENSOR, 5).payload)
+    assert config["state_topic"] == published("df5-official-valid").topic
+    status = status_topic(STATE.topic_prefix, STATE.gateway)
+    assert [one["topic"] for one in config["availability"]] == [status]
+    own = json.loads(STATE.gateway_config().payload)
+    assert own["components"]["status"]["state_topic"] == status
 
 
 def test_values_of_format_5() -> None:
@@ -137,15 +155,16 @@ def test_zero_is_a_value() -> None:
 
 
 def test_a_counter_in_place_of_the_time() -> None:
-    message = message_of("df5-official-valid", cnt=5)
-    del message["ts"]
+    message = message_of("df5-official-valid", counted=True)
+    assert "cnt" in message
     assert states(5, message)["ts"] == IGNORED
 
 
-@pytest.mark.parametrize(("state", "shown"), [("online", "ON"), ("offline", "OFF")])
-def test_the_state_of_the_gateway(state: str, shown: str) -> None:
+@pytest.mark.parametrize(("payload", "shown"), [(ONLINE, "ON"), (OFFLINE, "OFF")])
+def test_the_state_of_the_gateway(payload: bytes, shown: str) -> None:
+    message = json.loads(payload)
     config = json.loads(STATE.gateway_config().payload)
-    message = {"state": state}
     assert state_of(config["components"]["status"]["value_template"], message) == shown
-    [availability] = json.loads(STATE.sensor_config(b"\x01" * 6, 5).payload)["availability"]
-    assert state_of(availability["value_template"], message) == state
+    [availability] = json.loads(STATE.sensor_config(SENSOR, 5).payload)["availability"]
+    # By default, "online" and "offline" are what Home Assistant compares with.
+    assert state_of(availability["value_template"], message) == message["state"]
