@@ -16,6 +16,8 @@ class Published(NamedTuple):
     payload: bytes
     retained: bool
     duplicate: bool
+    properties: bytes = b""
+    """As they stand there; MQTT 5."""
 
 
 @dataclass
@@ -28,6 +30,14 @@ class Peer:
     """Does it answer with PUBACK?"""
     hangs_up: Callable[[Published], bool] = lambda _: False
     """Does it end the connection then?"""
+    code: Callable[[Published], int] = lambda _: 0
+    """Of its PUBACK; MQTT 5."""
+    speaks: int = 5
+    """The highest level of MQTT; 4: 3.1.1. It hangs up on a higher one."""
+    says: bytes = b""
+    """Properties of its CONNACK; MQTT 5."""
+    level: int = 4
+    """Of the last connection."""
     port: int = 0
     connects: list[bytes] = field(default_factory=list)
     """CONNECT packets, whole."""
@@ -73,16 +83,25 @@ class Peer:
             return False
         if kind == 0x10:
             self.connects.append(whole)
-            if self.connack is not None:
+            self.level = body[6]
+            if self.level > self.speaks:
+                return False
+            if self.connack and self.level == 5:
+                head = bytes([0x20, 3 + len(self.says), 0, self.connack[3], len(self.says)])
+                writer.write(head + self.says)
+            elif self.connack is not None:
                 writer.write(self.connack)
             return self.connack != b""
         if kind & 0xF0 == 0x30:
-            published = _published(kind, body)
+            published = _published(kind, body, self.level)
             self.published.append(published)
             if self.hangs_up(published):
                 return False
             if published.number and self.confirms(published):
-                writer.write(b"\x40\x02" + published.number.to_bytes(2, "big"))
+                number, code = published.number.to_bytes(2, "big"), self.code(published)
+                writer.write(
+                    b"\x40\x04" + number + bytes([code, 0]) if code else b"\x40\x02" + number
+                )
             else:
                 self.withheld += bool(published.number)
         if kind == 0xC0:
@@ -119,10 +138,14 @@ async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes, bytes]:
     return head[0], body, head + body
 
 
-def _published(kind: int, body: bytes) -> Published:
+def _published(kind: int, body: bytes, level: int) -> Published:
     size = int.from_bytes(body[:2], "big")
     topic, rest = body[2 : 2 + size].decode(), body[2 + size :]
     number = 0
     if kind & 0x06:
         number, rest = int.from_bytes(rest[:2], "big"), rest[2:]
-    return Published(number, topic, rest, bool(kind & 1), bool(kind & 8))
+    properties = b""
+    if level == 5:
+        assert rest[0] < 128
+        properties, rest = rest[1 : 1 + rest[0]], rest[1 + rest[0] :]
+    return Published(number, topic, rest, bool(kind & 1), bool(kind & 8), properties)

@@ -5,7 +5,7 @@ several times, as [[coprocessor]], are in `arrays`.
 """
 
 from ruuvi_host.config.keys import HostKey, choice, flag, path, text, texts, whole
-from ruuvi_host.config.mqtt_target import DRAIN_RATE, MOST_A_SECOND
+from ruuvi_host.config.mqtt_target import DRAIN_RATE, MOST_A_SECOND, VERSIONS
 
 HOST_KEYS: tuple[HostKey, ...] = (
     choice(
@@ -91,6 +91,7 @@ HOST_KEYS: tuple[HostKey, ...] = (
         1,
         MOST_A_SECOND,
     ),
+    choice("mqtt.version", VERSIONS, "Of MQTT; with 5, a broker that only knows 3.1.1 gets that."),
     text("mqtt.websocket_path", "/", "Path at the broker for WS and WSS."),
     text("mqtt.client_key_password", "", "Password of an encrypted `mqtt_cli_key`.", secret=True),
     choice(

@@ -42,6 +42,7 @@ def gateway_target(
             *(gateway["mqtt_server"], gateway["mqtt_port"], transport),
             tls() if transport.is_tls else TlsFiles(),
             host["mqtt.websocket_path"],
+            host["mqtt.version"],
         ),
         MqttLogin(gateway["mqtt_client_id"], gateway["mqtt_user"], gateway["mqtt_pass"]),
         gateway["mqtt_prefix"],

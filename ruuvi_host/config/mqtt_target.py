@@ -16,6 +16,9 @@ from ruuvi_host.config.target_parts import (
 )
 from ruuvi_host.errors import ConfigError
 
+VERSIONS = ("3.1.1", "5")
+"""Of MQTT."""
+
 
 class Transport(Enum):
     """How MQTT is carried. The values are those of `mqtt_transport`."""
@@ -55,6 +58,8 @@ class Broker:
     """For SSL and WSS."""
     websocket_path: str = "/"
     """For WS and WSS."""
+    version: str = "3.1.1"
+    """Of MQTT. 5: and 3.1.1 with a broker that does not know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class MqttTarget:
         path("cli_key", "", "PEM; its key."),
         text("client_key_password", "", "Password of an encrypted `cli_key`.", secret=True),
         text("websocket_path", "/", "Path for WS and WSS."),
+        choice("version", VERSIONS, "Of MQTT; with 5, a broker that only knows 3.1.1 gets that."),
         whole("qos", 1, "1: the broker confirms each message. 0: as a gateway sends.", 0, 1),
         choice(
             "backlog",
@@ -163,6 +169,7 @@ class MqttTarget:
             Broker(
                 *(given["server"], given["port"], Transport(given["transport"]), tls),
                 websocket_path=given["websocket_path"],
+                version=given["version"],
             ),
             MqttLogin(given["client_id"], given["user"], given["pass"]),
             given["prefix"],

@@ -263,6 +263,17 @@ def test_websockets(tmp_path: Path) -> None:
         assert done.returncode == 4, done
 
 
+def test_mqtt_5(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path, ANYBODY) as broker, Subscriber(broker.port) as subscriber:
+        config = configuration(tmp_path, broker.port)
+        with run(tmp_path, config, "mqtt.version=5") as host:
+            host.wait_for("mqtt: connected to .* by MQTT 5")
+            subscriber.wait(lambda s: len(s.of("ruuvi/")) > 5)
+            assert host.stop() == 0
+            assert_accounted_for(host, "mqtt")
+        subscriber.wait(lambda s: len(s.states()) == 2)
+
+
 def test_a_dead_broker_holds_up_nobody(tmp_path: Path) -> None:
     with ruuvi_host("receive", "--port", "0", "--simulated", "1") as server:
         port = server.wait_for(r"127\.0\.0\.1:(\d+)")[1]

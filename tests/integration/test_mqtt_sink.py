@@ -29,8 +29,8 @@ STATUS = "ruuvi/AA:CC:EE:00:11:22/gw_status"
 NOW = 1_795_000_000
 
 
-def target(port: int, **settings: Any) -> MqttTarget:
-    return MqttTarget("mqtt", Broker("127.0.0.1", port), **settings)
+def target(port: int, *, version: str = "3.1.1", **settings: Any) -> MqttTarget:
+    return MqttTarget("mqtt", Broker("127.0.0.1", port, version=version), **settings)
 
 
 def batch(count: int, first: int = 0, age: int = 0) -> Batch:
@@ -47,7 +47,7 @@ def tags(there: Peer) -> list[int]:
     return [
         int(p.topic.rpartition("/")[2].replace(":", ""), 16)
         for p in there.published
-        if p.topic != STATUS
+        if not p.topic.endswith("/gw_status")
     ]
 
 
@@ -262,5 +262,78 @@ def test_user_and_password_are_sent_and_not_shown() -> None:
                 outcome = await sink.deliver(batch(1), NOW)
             assert b"\x00\x06SECRET" in there.connects[0]
             assert "SECRET" not in f"{outcome} {at} {connect_of(at, GATEWAY.addr)}"
+
+    run(main())
+
+
+# -- MQTT 5 ---------------------------------------------------------------------------------------
+
+
+def test_a_puback_that_refuses_is_no_delivery() -> None:
+    """It holds a door open in paho: aiomqtt itself takes such a message for delivered."""
+
+    async def main() -> None:
+        async with peer(code=lambda p: 0x87 if p.topic.endswith((":01", ":03")) else 0) as there:
+            async with running(target(there.port, version="5")) as sink:
+                outcome = await sink.deliver(batch(5), NOW)
+                assert (outcome.verdict, outcome.refused) == (Verdict.ACCEPTED, 2)
+                assert outcome.fates(batch(5)).accepted == 3
+                assert "does not take a part" in outcome.reason
+                there.code = lambda _: 0x87
+                outcome = await sink.deliver(batch(5), NOW)
+                assert outcome.verdict is Verdict.REFUSED
+            assert there.level == 5
+
+    run(main())
+
+
+def test_what_a_broker_says_of_itself_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink_module, "UNANSWERED", 0.3)
+
+    async def main() -> None:
+        receive_maximum, longest = b"\x21\x00\x03", b"\x27\x00\x00\x02\x00"
+        async with peer(confirms=lambda p: p.topic == STATUS, says=receive_maximum) as there:
+            async with running(target(there.port, version="5")) as sink:
+                assert (await sink.deliver(batch(9), NOW)).verdict is Verdict.LATER
+            await there.until(lambda peer: peer.ended)
+            assert there.withheld == 3
+        async with peer(says=longest) as there:
+            at = target(there.port, version="5", prefix="p" * 250 + "/")
+            async with running(at) as sink:
+                outcome = await sink.deliver(batch(2), NOW)
+                assert outcome.verdict is Verdict.REFUSED
+            assert tags(there) == []
+
+    run(main())
+
+
+def test_messages_say_what_they_are_and_that_they_are_late() -> None:
+    async def main() -> None:
+        async with peer() as there:
+            async with running(target(there.port, version="5")) as sink:
+                await sink.deliver(batch(1), NOW)
+                await sink.deliver(batch(1, age=61), NOW)
+            await there.until(lambda peer: peer.ended)
+            _, soon, late, _ = there.published
+            for message in (soon, late):
+                assert b"\x01\x01" in message.properties  # the payload is UTF-8
+                assert b"application/json" in message.properties
+                assert b"gw_mac\x00\x11AA:CC:EE:00:11:22" in message.properties
+            assert b"late" not in soon.properties
+            assert b"late\x00\x011" in late.properties
+
+    run(main())
+
+
+@pytest.mark.parametrize("answer", [b"\x20\x02\x00\x00", b"\x20\x02\x00\x04"])
+def test_a_broker_that_only_knows_the_older_version(answer: bytes) -> None:
+    async def main() -> None:
+        async with peer(speaks=4, connack=answer) as there:
+            async with running(target(there.port, version="5")) as sink:
+                outcome = await sink.deliver(batch(1), NOW)
+                accepted = answer[3] == 0
+                assert outcome.verdict is (Verdict.ACCEPTED if accepted else Verdict.FIX)
+            assert there.level == 4
+            assert len(there.connects) == 2
 
     run(main())

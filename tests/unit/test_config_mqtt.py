@@ -134,7 +134,7 @@ def test_a_table(tmp_path: Path) -> None:
         ('cli_cert = "c.pem"', "cli_key"),
         ('websocket_path = "mqtt"', "websocket_path"),
         ("qos = 2", "qos"),
-        ('version = "5"', "version"),
+        ('version = "4"', "version"),
         ("sending_interval = 3601", "sending_interval"),
     ],
 )

@@ -12,13 +12,18 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import aiomqtt
+from aiomqtt import ProtocolVersion
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, WebsocketConnectionError
 from paho.mqtt.client import Client as Paho
-from paho.mqtt.client import WebsocketConnectionError
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from ruuvi_host.config.targets import MqttTarget
 from ruuvi_host.config.url import Address
@@ -36,6 +41,10 @@ DISCONNECTING = 0.5
 MOST_IN_FLIGHT = 20
 """Messages that are not confirmed; so many every broker takes."""
 _PROTOCOL_ERROR = 130
+_BY_DEFAULT = MQTT_CLEAN_START_FIRST_ONLY
+"""What paho wants to hear where there is no such thing."""
+_AROUND = 200
+"""Bytes of a packet around topic and payload, at most: lengths, and our properties."""
 _NEAR = "only this machine, or its neighbours on the wire, can reach what this name leads to"
 _CODES = {132: 1, 133: 2, 136: 3, 134: 4, 135: 5}
 """paho tells refusals of MQTT 3.1.1 in the numbers of MQTT 5."""
@@ -52,10 +61,17 @@ class Connection:
     has it. With QoS 0 that is so when it was sent.
     """
 
-    def __init__(self, client: aiomqtt.Client, paho: Paho, server: str) -> None:
+    def __init__(self, client: aiomqtt.Client, paho: Paho, server: str, told: Any) -> None:
         self.server = server
+        self.version = "3.1.1" if paho.protocol == MQTTProtocolVersion.MQTTv311 else "5"
+        """Of MQTT."""
+        # paho does not obey what a broker says of itself, but for the time of the pings.
+        said = told.json() if told else {}
+        self.longest: int = said.get("MaximumPacketSize", 0)
+        """Bytes of a packet; 0: any."""
+        most: int = said.get("ReceiveMaximum", MOST_IN_FLIGHT)
         self.acknowledged: Callable[[int, bool], None] = lambda number, taken: None
-        self.most_in_flight = MOST_IN_FLIGHT
+        self.most_in_flight = min(MOST_IN_FLIGHT, most)
         self.lost: asyncio.Future[NoConnectionError] = asyncio.get_running_loop().create_future()
         """Why it has ended; not done: it has not."""
         self._client = client
@@ -67,11 +83,27 @@ class Connection:
     def is_up(self) -> bool:
         return not self.lost.done()
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> int:
-        """Send one message; returns its number. Raises NoConnectionError."""
+    def takes(self, topic: str, payload: bytes) -> bool:
+        """Is such a message not too long for this broker?"""
+        return not self.longest or len(topic.encode()) + len(payload) + _AROUND <= self.longest
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool = False,
+        said: Iterable[tuple[str, str]] = (),
+    ) -> int:
+        """Send one message; returns its number. Raises NoConnectionError.
+
+        said: user properties, for those who speak MQTT 5.
+        """
         if not self.is_up:
             raise self.lost.result()
-        info = self._paho.publish(topic, payload, qos, retain)
+        properties = None if self.version == "3.1.1" else _properties(tuple(said))
+        info = self._paho.publish(topic, payload, qos, retain, properties)
         if info.rc != 0:
             self.end("cannot be written to")
             raise self.lost.result()
@@ -111,9 +143,27 @@ async def connect(
     target: MqttTarget, hello: Connect, *, permits: Callable[[str], bool] | None = None
 ) -> Connection:
     """Raises NoConnectionError. permits: to which IP addresses; None: to all."""
-    broker = target.broker
     if permits:
         await _look_up(target, permits)
+    if target.broker.version == "5":
+        try:
+            return await _connect(target, hello, permits, version=ProtocolVersion.V5)
+        except NoConnectionError as error:
+            # One that knows only the older version refuses, answers in it, or just hangs up.
+            refused = error.step is Step.REFUSED and error.code == 1
+            if not (refused or error.step is Step.CLOSED):
+                raise
+    return await _connect(target, hello, permits, version=ProtocolVersion.V311)
+
+
+async def _connect(
+    target: MqttTarget,
+    hello: Connect,
+    permits: Callable[[str], bool] | None,
+    *,
+    version: ProtocolVersion,
+) -> Connection:
+    broker = target.broker
     server = f"{broker.server}:{broker.port}"
     tls = None
     if broker.transport.is_tls:
@@ -122,7 +172,7 @@ async def connect(
             tls.context.sslsocket_class = _Closing
         except NotDelivered as error:
             raise NoConnectionError(Step.HERE, str(error), fix=True) from None
-    client = _client(target, hello, tls.context if tls else None)
+    client = _client(target, hello, tls.context if tls else None, version)
     attempt = _Attempt(client._client, permits)
     entering = asyncio.ensure_future(client.__aenter__())
     try:
@@ -130,7 +180,7 @@ async def connect(
         await asyncio.wait(both, timeout=WHOLE, return_when=asyncio.FIRST_COMPLETED)
         if entering.done():
             entering.result()
-            return Connection(client, client._client, server)
+            return Connection(client, client._client, server, attempt.told)
         cause: BaseException = TimeoutError()
     except (aiomqtt.MqttError, OSError, ValueError, WebsocketConnectionError) as error:
         cause = error.__cause__ or error.__context__ or error
@@ -141,17 +191,21 @@ async def connect(
     raise _why(cause, attempt, server, tls, target)
 
 
-def _client(target: MqttTarget, hello: Connect, tls: ssl.SSLContext | None) -> aiomqtt.Client:
+def _client(
+    target: MqttTarget, hello: Connect, tls: ssl.SSLContext | None, version: ProtocolVersion
+) -> aiomqtt.Client:
     broker, will = target.broker, hello.will
+    is_5 = version is ProtocolVersion.V5
     return aiomqtt.Client(
         *(broker.server, broker.port),
         identifier=hello.client_id,
         username=hello.user,
         password=hello.password,
         logger=_silent,
-        protocol=aiomqtt.ProtocolVersion.V311,
+        protocol=version,
         will=aiomqtt.Will(will.topic, will.payload, 1, True) if will else None,
-        clean_session=True,
+        clean_session=None if is_5 else True,
+        clean_start=True if is_5 else _BY_DEFAULT,
         transport="websockets" if broker.transport.is_websocket else "tcp",
         timeout=STEP,
         keepalive=KEEP_ALIVE,
@@ -177,6 +231,8 @@ class _Attempt:
 
     def __init__(self, paho: Paho, permits: Callable[[str], bool] | None) -> None:
         self.is_open = False
+        self.told: Properties | None = None
+        """What the broker says of itself; with MQTT 5."""
         self.answer: int | None = None
         """Code of CONNACK."""
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -203,6 +259,7 @@ class _Attempt:
     def _on_connect(self, *told: Any) -> None:
         code = told[3].value
         self.answer = _CODES.get(code, code)
+        self.told = told[4]
         self._connected(*told)
 
     def _on_disconnect(self, *told: Any) -> None:
@@ -223,6 +280,19 @@ class _Attempt:
     def _end(self, code: int) -> None:
         if not self.ended.done():
             self.ended.set_result(code)
+
+
+@lru_cache(16)
+def _properties(said: tuple[tuple[str, str], ...]) -> Properties:
+    """Of a message that is JSON."""
+    make: Any = Properties
+    properties = make(PacketTypes.PUBLISH)
+    properties.PayloadFormatIndicator = 1
+    properties.ContentType = "application/json"
+    if said:
+        properties.UserProperty = list(said)
+    made: Properties = properties
+    return made
 
 
 async def _look_up(target: MqttTarget, permits: Callable[[str], bool]) -> None:

@@ -33,6 +33,10 @@ class Flight:
             self._settled[place] = taken
             self._moved.set()
 
+    def refuse(self, place: int) -> None:
+        """The broker would not take this one, so it is not sent."""
+        self._settled[place] = False
+
     def wake(self) -> None:
         """Something else has changed."""
         self._moved.set()

@@ -9,7 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from firmware_protocol.messages import DeviceId
+from firmware_protocol.messages import DeviceId, address_text
+from ruuvi_host import __version__
 from ruuvi_host.config.mqtt_target import Backlog, MqttTarget
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
@@ -31,6 +32,8 @@ LAST_WORD = 2.0
 """Seconds for the confirmation of "offline" at the end."""
 LATE = 10.0
 """Seconds, or the interval if that is longer, after which a message is one of the backlog."""
+LATE_FOR_CONSUMERS = 60
+"""Seconds after which a message says of itself that it is late; with MQTT 5."""
 STARTING = 2.0
 """Seconds that the first batch waits for the first connection."""
 AGAIN = 1.0
@@ -166,7 +169,10 @@ class MqttSink:
             raise
         self._connection = connection
         self._told = ""
-        log.info("%s: connected to %s", self._target.name, connection.server)
+        by = "" if connection.version == "3.1.1" else " by MQTT 5"
+        if self._target.broker.version != connection.version:
+            by = ", which does not speak MQTT 5, by 3.1.1"
+        log.info("%s: connected to %s%s", self._target.name, connection.server, by)
         self._up.set()
 
     def _disconnected(self, error: NoConnectionError, pause: float) -> None:
@@ -215,7 +221,15 @@ class MqttSink:
             if self._sent_at:
                 when = self._sent_at.pop(_identity(report), when)
             message = self._maker.message(report, batch.gateway.addr, when, counted=batch.counted)
-            number = connection.publish(message.topic, message.payload, qos=self._target.qos)
+            if not connection.takes(message.topic, message.payload):
+                flight.refuse(place)
+                continue
+            said = [("gw_mac", address_text(batch.gateway.addr)), ("host_version", __version__)]
+            if not batch.counted and when - report.timestamp > LATE_FOR_CONSUMERS:
+                said.append(("late", "1"))
+            number = connection.publish(
+                message.topic, message.payload, qos=self._target.qos, said=said
+            )
             flight.sent(place, number)
         while flight.under_way:
             await self._confirmed(connection, flight)
