@@ -97,6 +97,7 @@ BEHIND_ONE_MODULE = (
         "h11",
         "uvicorn",
         "fastjsonschema",
+        "yaml",
     ),
 )
 # Names that do not say what is inside.

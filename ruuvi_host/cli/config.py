@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ruuvi_host.config.load import Loaded
     from ruuvi_host.config.problems import Problem
     from ruuvi_host.config.sources import Sources
+    from ruuvi_host.config.takeover import Takeover
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
@@ -159,13 +160,27 @@ def import_command(file: Path, config_file: Path, state_dir: Path | None) -> Non
 
     Such an answer has no secrets: set those that are used. And do not give the result back to the
     gateway, which would lose its own.
+
+    FILE may also be the config.yml of RuuviBridge or ruuvi-go-gateway. What becomes of each of its
+    keys is told; this needs PyYAML.
     """
     from ruuvi_host.config.edit import with_import
+    from ruuvi_host.config.files import Unreadable, read_text
+    from ruuvi_host.config.foreign import is_foreign, with_foreign
+    from ruuvi_host.errors import ConfigError
 
     sources = read_sources(config_file, state_dir)
-    texts, problems = with_import(config_file, file, kept_gateway(sources))
-    for problem in problems:
-        _echo(problem)
+    try:
+        text = read_text(file)
+    except Unreadable as error:
+        raise ConfigError(str(file), str(error)) from error
+    if is_foreign(file, text):
+        texts, taken = with_foreign(config_file, file, text, kept_gateway(sources))
+        _tell_of_takeover(taken)
+    else:
+        texts, problems = with_import(config_file, file, text, kept_gateway(sources))
+        for problem in problems:
+            _echo(problem)
     write(texts, [f"import {file}"], sources.state)
 
 
@@ -199,6 +214,19 @@ def undo(number: int, as_list: bool, config_file: Path | None, state_dir: Path |
         return
     carry_out(store.plan_undo(sources, number), UNDO, sources.state)
     click.echo("A running ruuvi-host takes it after SIGHUP.", err=True)
+
+
+def _tell_of_takeover(taken: Takeover) -> None:
+    """What has become of each key. Values are not shown."""
+    from ruuvi_host.logs import printable
+
+    click.echo(f"a configuration of {taken.program}")
+    for theirs, ours in taken.taken:
+        click.echo(f"taken: {printable(theirs, 80)} -> {', '.join(ours)}")
+    for theirs, why in taken.left:
+        click.echo(f"not taken: {theirs}: {why}")
+    if not taken.pairs:
+        click.echo("nothing to take over: nothing was changed", err=True)
 
 
 def _tell_of_changes(sources: Sources) -> None:

@@ -2,6 +2,8 @@
 data somewhere, credentials that are not used, and what is not served here.
 """
 
+from urllib.parse import urlsplit
+
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, RUUVI_CLOUD_URL
 from ruuvi_host.config.problems import Problems
@@ -24,9 +26,28 @@ def advise(gateway: GatewayConfig, problems: Problems, *, api: bool | None = Non
         if gateway[key] != BY_NAME[key].default:
             why = "the local API, which it is for, is off"
             problems.add(key, why, "set api.listen", source=gateway.origins[key])
+    _warn_of_ruuvibridge(gateway, problems)
     _warn_of_defaults(gateway, problems)
     _warn_of_public_broker(gateway, problems)
     _warn_of_credentials(gateway, problems)
+
+
+def _warn_of_ruuvibridge(gateway: GatewayConfig, problems: Problems) -> None:
+    """Its listener answers 200 whatever it takes. Only where the name of the host says so: its port
+    may be anybody's."""
+    try:
+        host = urlsplit(gateway["http_url"]).hostname or ""
+    except ValueError:
+        return
+    if not gateway["use_http"] or "ruuvibridge" not in host:
+        return
+    why = "RuuviBridge takes nothing of that, and answers 200 all the same"
+    if gateway["http_data_format"] == "ruuvi_decoded":
+        key, instead = "http_data_format", "set it to ruuvi or ruuvi_raw_and_decoded"
+        problems.add(key, f"ruuvi_decoded: {why}", instead, source=gateway.origins[key])
+    if not gateway["ntp_use"]:
+        key = "ntp_use"
+        problems.add(key, f"false: {why}", "set it to true", source=gateway.origins[key])
 
 
 def _warn_of_defaults(gateway: GatewayConfig, problems: Problems) -> None:

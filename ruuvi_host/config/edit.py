@@ -58,7 +58,7 @@ def with_keys(
 
 
 def with_import(
-    config: Path, source: Path, kept_gateway: Path | None = None
+    config: Path, source: Path, text: str, kept_gateway: Path | None = None
 ) -> tuple[dict[Path, str], list[Problem]]:
     """Take over what `source` says (a gateway's file, or what it answers to GET /ruuvi.json) into
     the gateway's file of `config`, as a gateway takes a POST. Returns the files that change, that
@@ -70,7 +70,7 @@ def with_import(
     path = kept_gateway or gateway_path or config.parent / GATEWAY_FILE
     problems = Problems(source=str(source))
     try:
-        document = parse_json(read_text(source), problems)
+        document = parse_json(text, problems)
     except Unreadable as error:
         raise ConfigError(str(source), str(error)) from error
     present = _gateway_at(path)

@@ -138,7 +138,8 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
     _choice(
         "http_data_format",
         DATA_FORMATS,
-        "What it gets of each tag: the advertising data, that and the readings, or the readings.",
+        "What it gets of each tag: the advertising data, that and the readings, or the readings. "
+        "With the last RuuviBridge's listener takes nothing, and answers 200 all the same.",
     ),
     _choice("http_auth", AUTH_KINDS, "How we authenticate to it.", guards=True),
     GatewayKey("http_user", Kind.TEXT, "", "For `basic`.", limit=50, refuse=True, guards=True),
@@ -257,7 +258,12 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
     GatewayKey("auto_update_interval_from", Kind.U16, 0),
     GatewayKey("auto_update_interval_to", Kind.U16, 24),
     GatewayKey("auto_update_tz_offset_hours", Kind.SIGNED, 3),
-    _flag("ntp_use", True, "Tell times; false: a running number in their place."),
+    _flag(
+        "ntp_use",
+        True,
+        "Tell times; false: a running number in their place. RuuviBridge's listener then takes "
+        "nothing, and answers 200 all the same.",
+    ),
     _flag("ntp_use_dhcp", False),
     _text("ntp_server1", "time.google.com", limit=31),
     _text("ntp_server2", "time.cloudflare.com", limit=31),
