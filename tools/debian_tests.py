@@ -46,6 +46,7 @@ PACKAGES = {
     "httpx": "python3-httpx",
     "hypothesis": "python3-hypothesis",
     "idna": "python3-idna",
+    "Jinja2": "python3-jinja2",
     "jsonschema": "python3-jsonschema",
     "prometheus_client": "python3-prometheus-client",
     "pyserial": "python3-serial",
