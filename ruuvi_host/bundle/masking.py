@@ -24,12 +24,14 @@ _OCTETS = re.compile(
 )
 """An address, an identifier of eight bytes, or more."""
 _GATEWAY = re.compile(r"\bRuuviGateway[0-9A-F]{4}\b", re.IGNORECASE)
-_URL = re.compile(r"\b([A-Za-z][\w+.-]*://)([^\s'\"<>/?#]*)([^\s'\"<>]*)")
+_URL = re.compile(r"(?<![\w+.-])([\w+.-]++://)([^\s'\"<>/?#]*)([^\s'\"<>]*)")
 _END_OF_A_SENTENCE = ".,;:)!"
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
 _HOME = re.compile(r"/home/[^/\s'\":;,]+")
-_SERIAL = re.compile(r"(/dev/serial/by-id/\S*?)_[^_\s/]+?((?:-if\d+)?(?:-port\d+)?(?![\w-]))")
+_SERIAL = re.compile(
+    r"(/dev/serial/by-id/\S{0,255}?)_[^_\s/]{1,255}?((?:-if\d+)?(?:-port\d+)?(?![\w-]))"
+)
 _USB = re.compile(r"\b(usb:[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}):[^\s,;'\"]+")
 _HEX = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{12,}(?![0-9A-Fa-f])")
 """Bytes, perhaps with an address in them. A mask of an address has colons."""

@@ -39,7 +39,7 @@ _MOST = 1 << 32
 _FOLDERS = re.compile(r'(?<=File ")/(?:[^/"\n]*/)*(?=[^/"\n]+/[^/"\n]+")')
 
 _QUOTED = re.compile(r"""(['"])(?:[.~]{0,2}/|\w+://)[^'"\n]*\1""")
-_ADDRESSES = re.compile(r"\w[\w+.-]*://[^\s'\"<>]+")
+_ADDRESSES = re.compile(r"(?<![\w+.-])[\w+.-]++://[^\s'\"<>]+")
 _PATHS = re.compile(r"""(?<![\w.)"/])[.~]{0,2}/[^:;,'"\n]*""")
 """To the next mark: a name may have spaces in it, and too little told does no harm."""
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-_HOST = re.compile(r"(?: \[ ([0-9A-Fa-f:.%]+[^\]]*) \] | ([^:\[\]]*) ) (?: : [0-9]* )?", re.VERBOSE)
+_HOST = re.compile(r"(?: \[ ([0-9A-Fa-f:.%][^\]]*) \] | ([^:\[\]]*) ) (?: : [0-9]* )?", re.VERBOSE)
 
 SAME = ("same-origin", "none")
 """What a browser says of a request of our own page, and of one that a person typed."""
