@@ -87,6 +87,8 @@ class WallClock:
         """The kernel has said that it is right."""
         self._offset = self._measured()
         """Wall time less uptime when it was last right."""
+        self._told = self._offset
+        """The same when a person last knew: small steps add up from here."""
         self._jump: _Jump | None = None
         """Since then; None: there was none, or it was never right."""
         self._news = ""
@@ -114,7 +116,7 @@ class WallClock:
         """From now on."""
         self._trusted = self._right = True
         self._jump = None
-        self._offset = self._measured()
+        self._offset = self._told = self._measured()
 
     def check(self) -> bool:
         """Is the clock right? Asks the kernel until it says so. To be called every second or so."""
@@ -123,7 +125,7 @@ class WallClock:
             self._right = self._is_right_again(self._jump) if self._jump else self._is_right()
             if self._right:
                 self._jump = None
-                self._offset = self._measured()
+                self._offset = self._told = self._measured()
         elif not self._by_kernel and not self._trusted:
             self._by_kernel = self._right and self._clock.synchronised()
         return self._right
@@ -147,13 +149,18 @@ class WallClock:
             return
         measured = self._measured()
         jump = measured - self._offset
-        if abs(jump) < NOTED:
-            self._offset = measured
-            return
         wall = self._clock.wall()
-        sentence = f"it has jumped from {_text(wall - jump)} to {_text(wall)}"
+        how = "jumped"
+        if abs(jump) < NOTED:
+            jump = measured - self._told
+            possible = self._trusted or wall >= EARLIEST
+            if possible and abs(jump) < NOTED:
+                self._offset = measured
+                return
+            how = "gone in small steps"
+        sentence = f"it has {how} from {_text(wall - jump)} to {_text(wall)}"
         if self._trusted or (wall >= EARLIEST and abs(jump) <= EXPLAINED):
-            self._offset = measured
+            self._offset = self._told = measured
             self._news = f"the clock: {sentence}; timestamps follow it"
             return
         self._right = False

@@ -42,6 +42,8 @@ _QUOTED = re.compile(r"""(['"])(?:[.~]{0,2}/|\w+://)[^'"\n]*\1""")
 _ADDRESSES = re.compile(r"(?<![\w+.-])[\w+.-]++://[^\s'\"<>]+")
 _PATHS = re.compile(r"""(?<![\w.)"/])[.~]{0,2}/[^:;,'"\n]*""")
 """To the next mark: a name may have spaces in it, and too little told does no harm."""
+_SERIALS = re.compile(r"""\b([0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}):(?=[^\s:])[^:,;'"\n]*""")
+"""Of USB devices, behind vendor and product."""
 
 _ABORTED = "Fatal Python error: Aborted"
 
@@ -189,7 +191,7 @@ def _panic(text: str) -> str:
 def public(text: str) -> str:
     """Without the paths, ports and addresses of this machine. Of code, package and module are
     left."""
-    text = _FOLDERS.sub("", text)
+    text = _SERIALS.sub(r"\1:…", _FOLDERS.sub("", text))
     text = _QUOTED.sub(r"\1…\1", text)
     return _PATHS.sub("…", _ADDRESSES.sub("…", text))
 

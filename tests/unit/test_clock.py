@@ -136,10 +136,34 @@ class Jumping:
 
 def test_small_corrections_are_not_told_however_many() -> None:
     it = Jumping()
-    for _ in range(100):
-        it.jump(NOTED - 1)
+    for number in range(100):
+        it.jump(NOTED - 1 if number % 2 else 1 - NOTED)
         assert it.wall.utc() == int(it.clock.wall())
     assert it.wall.take_news() == ""
+
+
+@pytest.mark.parametrize("step", [7.0, -7.0, NOTED - 1, 1 - NOTED])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_small_steps_are_told_when_they_add_up(step: float, trusted: bool) -> None:
+    it = Jumping(trusted=trusted)
+    told = 0
+    for _ in range(100):
+        it.jump(step)
+        assert it.wall.utc() == int(it.clock.wall())
+        told += "it has gone in small steps from 20" in it.wall.take_news()
+    assert abs(step) * 100 / (2 * NOTED) <= told <= abs(step) * 100 / NOTED
+
+
+def test_small_steps_do_not_lead_out_of_the_calendar() -> None:
+    it = Jumping()
+    it.clock.set_wall(EARLIEST + 10.0)
+    it.wall = WallClock(it.clock, trusted=False)
+    assert it.wall.check()
+    it.jump(-20.0)
+    assert it.wall.utc() is None
+    assert "gone in small steps" in it.wall.problem
+    it.jump(20.0)
+    assert it.wall.check()
 
 
 @pytest.mark.parametrize("seconds", [61.0, -61.0, DAY, -DAY])

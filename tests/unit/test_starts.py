@@ -181,6 +181,14 @@ def test_a_crash_report_is_cut(tmp_path: Path) -> None:
             "… refused, and … too",
         ),
         (
+            "usb:1366:0105:000683123456: the device 1366:0105:000683123456 is not plugged in",
+            "usb:1366:0105:…: the device 1366:0105:…",
+        ),
+        (
+            "usb:1915:520f: there is no such USB device. There is usb:1366:0105:A 1, usb:10c4:ea6",
+            "usb:1915:520f: there is no such USB device. There is usb:1366:0105:…, usb:10c4:ea6",
+        ),
+        (
             "Network watchdog: custom: no answer to a batch for 60 min",
             "Network watchdog: custom: no answer to a batch for 60 min",
         ),
