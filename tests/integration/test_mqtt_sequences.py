@@ -127,6 +127,8 @@ class Play:
                     await self.away()
                 case "report":
                     self.report(step)
+                case "round":
+                    await self.round()
                 case "table_emptied":
                     self.table.clear()
                 case "stop":
@@ -169,6 +171,14 @@ class Play:
     async def connected(self, times: int) -> None:
         """Until it has been more often than that."""
         await self.there.until(lambda it: len(it.connects) > times)
+
+    async def round(self) -> None:
+        """Until one more batch is made, whatever becomes of it."""
+        [relay] = self.relays._relays
+        before = relay.counters.batches
+        async with asyncio.timeout(10):
+            while relay.counters.batches == before:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
 
     async def away(self) -> None:
         """Until the sink knows."""

@@ -65,6 +65,8 @@ class MqttSink:
         self._up = asyncio.Event()
         self._tried = asyncio.Event()
         """The first attempt to connect has ended."""
+        self._tried_by: Connection | None = None
+        """The last batch."""
         self._told = ""
         """The reason that is in the log."""
         self._sent_at: dict[tuple[bytes, int, bytes], int] = {}
@@ -86,7 +88,7 @@ class MqttSink:
             with suppress(TimeoutError):
                 async with asyncio.timeout(STARTING if self._gateway else LONGEST):
                     await self._tried.wait()
-        connection = self._connection
+        connection = self._tried_by = self._connection
         if connection is None or not connection.is_up:
             why = connection.lost.result() if connection else self._why
             return self._not_delivered(why, None, begun=False)
@@ -105,7 +107,8 @@ class MqttSink:
     async def pause(self, seconds: float) -> None:
         """Until a connection is made, and so long at most."""
         if self._connection is not None:
-            await asyncio.sleep(min(seconds, AGAIN))
+            # One that was made since then is tried at once.
+            await asyncio.sleep(min(seconds, AGAIN) if self._connection is self._tried_by else 0.0)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
