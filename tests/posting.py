@@ -130,13 +130,14 @@ async def poster_for(
     secret: str | None = None,
     phase_timeout: float = PHASE_TIMEOUT,
     total_timeout: float = TOTAL_TIMEOUT,
+    rest: float = 0.0,
     **settings: Any,
 ) -> AsyncIterator[Poster]:
-    """settings: of its HttpTarget."""
+    """settings: of its HttpTarget. rest: 0: a kept connection is used again at once."""
     if secret:
         settings["authorization"] = Authorization(f"Bearer {secret}")
     target = HttpTarget("custom", server.url(path), **settings)
-    poster = Poster(target, phase_timeout=phase_timeout, total_timeout=total_timeout)
+    poster = Poster(target, phase_timeout=phase_timeout, total_timeout=total_timeout, rest=rest)
     try:
         yield poster
     finally:

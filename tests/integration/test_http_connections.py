@@ -149,6 +149,22 @@ def test_an_answer_that_is_not_read_to_its_end_ends_the_connection() -> None:
     asyncio.run(main())
 
 
+def test_a_connection_is_used_again_only_after_a_rest() -> None:
+    """An answer too many that comes late would be taken for that to the next request."""
+
+    async def main() -> None:
+        server = Keeping()
+        async with (
+            serving(server) as port,
+            poster_for(Server("http", port), keep_alive=True, rest=60) as poster,
+        ):
+            for _ in range(3):
+                assert await poster.post(BODY, GATEWAY) == ACCEPTED
+        assert (server.connections, server.requests) == (3, 3)
+
+    asyncio.run(main())
+
+
 REFUSED = answer(503)
 FILLED = answer(200, "X: " + "x" * (96 - len(answer(200, "X: ")) - 3), body=bytes(4000))
 """As many bytes as are read at once: what is behind them is in the layers below."""

@@ -81,7 +81,7 @@ def test_a_mistake_in_any_step_is_later(
         async with serving(serve, context) as port:
             url = Server("https", port).url("/record")
             target = HttpTarget("custom", url, tls=tls, keep_alive=True)
-            sink = Guarded("custom", HttpSink(Poster(target), BodyFacts("", True)))
+            sink = Guarded("custom", HttpSink(Poster(target, rest=0), BodyFacts("", True)))
             with monkeypatch.context() as patch:
                 patch.setattr(f"ruuvi_host.relay.http.{STEPS[step]}", mistake)
                 outcomes = [await sink.deliver(batch, 1_800_000_000.0) for _ in range(4)]

@@ -25,11 +25,17 @@ from ruuvi_host.relay.http.request import Request  # noqa: E402
 from ruuvi_host.relay.http.tls import Tls  # noqa: E402
 from ruuvi_host.relay.http.way import Shared  # noqa: E402
 
+REST = 1.0
+"""Seconds that a kept connection rests before the next request. What a server says too much, and
+late, is then seen to come while nothing was asked; after the next request it would be its answer.
+"""
+
 
 class Exchange:
     """Makes requests, one at a time.
 
     phase_timeout: seconds without progress in connecting, TLS and writing. permits: see Shared.
+    rest: see REST.
     """
 
     def __init__(
@@ -39,9 +45,13 @@ class Exchange:
         *,
         keep_alive: bool,
         permits: Callable[[str], bool] | None = None,
+        rest: float = REST,
     ) -> None:
         self._shared = Shared(phase_timeout, proxy, keep_alive, permits=permits)
+        self._rest = rest
         self._kept: Connection | None = None
+        self._kept_since = 0.0
+        """Time of the loop."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -72,7 +82,9 @@ class Exchange:
         tls: for https. before: the IP address of the server that redirected us here.
         """
         kept = self._kept
-        if kept and kept.way.leads_to(address, tls) and not before and await kept.is_usable():
+        rested = asyncio.get_running_loop().time() - self._kept_since >= self._rest
+        reusable = kept and rested and kept.way.leads_to(address, tls) and not before
+        if kept and reusable and await kept.is_usable():
             self._kept = None
             try:
                 return await self._send(kept, request, deadline)
@@ -106,6 +118,6 @@ class Exchange:
             raise
         finally:
             if reusable and self._shared.keep_alive and not way.before:
-                self._kept = connection
+                self._kept, self._kept_since = connection, asyncio.get_running_loop().time()
             else:
                 await connection.close()

@@ -16,7 +16,7 @@ from ruuvi_host.config.url import Address, parse_address, public_url
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated, printable
 from ruuvi_host.relay.http.answer import Answer
-from ruuvi_host.relay.http.exchange import Exchange
+from ruuvi_host.relay.http.exchange import REST, Exchange
 from ruuvi_host.relay.http.outcome import (
     TOO_MANY_REQUESTS,
     NotDelivered,
@@ -70,7 +70,8 @@ class Poster:
     phase_timeout: seconds without progress. total_timeout: seconds for a whole post. permits: it is
     a check that somebody else asks for, which goes only to IP addresses of which this is true,
     follows no redirect, and tells what the server says. of_gateway: False: what is posted is no
-    gateway's body, there is no secret in the address, and what the server says has a meaning.
+    gateway's body, there is no secret in the address, and what the server says has a meaning. rest:
+    seconds that a kept connection rests before it is used again.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Poster:
         total_timeout: float = TOTAL_TIMEOUT,
         permits: Callable[[str], bool] | None = None,
         of_gateway: bool = True,
+        rest: float = REST,
     ) -> None:
         self._target = target
         self._of_gateway = of_gateway
@@ -105,7 +107,7 @@ class Poster:
             ) from error
         self._proxy_secrets = proxy.secrets if proxy else ()
         self._exchange = Exchange(
-            phase_timeout, proxy, keep_alive=target.keep_alive, permits=permits
+            phase_timeout, proxy, keep_alive=target.keep_alive, permits=permits, rest=rest
         )
 
     async def post(self, body: bytes, gateway: DeviceId) -> PostOutcome:
