@@ -55,6 +55,8 @@ def tags_of(given: Sequence[str], schema: Schema) -> tuple[tuple[str, str], ...]
             raise ConfigError("tags", f"{text} must be key=value")
         if key in OWN_TAGS[schema] or key in ("time", "_field", "_measurement"):
             raise ConfigError("tags", f"{key} is a name of its own there: take another one")
+        if "\\" in key:  # left out in some places, a name could become another one
+            raise ConfigError("tags", f"{key}: databases read a backslash in different ways")
         if key.startswith("_"):
             raise ConfigError(
                 "tags", f"{key}: databases keep names that begin with _ to themselves"

@@ -198,8 +198,10 @@ class InfluxTarget:
         if given["derived"] and schema is not Schema.RUUVI:
             why = f"goes with schema ruuvi: {schema.value} has its own computed values"
             raise ConfigError("derived", why)
-        if not given["measurement"].isprintable() or given["measurement"][:1] in ("", "_", "#"):
-            why = "must have printable characters, and begin with another one than _ and #"
+        measurement: str = given["measurement"]
+        first = measurement[:1]
+        if not measurement.isprintable() or "\\" in measurement or first in ("", "_", "#"):
+            why = "must have printable characters but no \\, and begin with none of _ and #"
             raise ConfigError("measurement", why)
         if bool(given["cli_cert"]) != bool(given["cli_key"]):
             missing, there = "cli_key", "cli_cert"

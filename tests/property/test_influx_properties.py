@@ -29,7 +29,7 @@ any_payload = st.sampled_from(sorted(LENGTHS)).flatmap(
 )
 text = st.text(min_size=1, max_size=20)
 printable = st.text(min_size=1, max_size=10).filter(
-    lambda t: t.isprintable() and t[0] not in "_#" and "=" not in t
+    lambda t: t.isprintable() and t[0] not in "_#" and not {"=", "\\"} & {*t}
 )
 
 

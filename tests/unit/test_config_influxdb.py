@@ -103,6 +103,10 @@ def test_user_and_password_and_empty_paths(tmp_path: Path) -> None:
         (GOOD + 'schema = "bridge"', "schema = bridge: must be one of ruuvi, ruuvibridge, "),
         (GOOD + 'measurement = ""', "measurement: must have printable characters"),
         (GOOD + 'measurement = "#a"', "measurement: must have printable characters"),
+        # Where a backslash is left out, these would begin with # and _.
+        (GOOD + "measurement = '\\\\#a'", "measurement: must have printable characters"),
+        (GOOD + "measurement = '\\'", "measurement: must have printable characters"),
+        (GOOD + "tags = ['\\\\_a=x']", r"tags: \\_a: databases read a backslash in different ways"),
         (GOOD + 'tags = ["a"]', "tags: a must be key=value"),
         (GOOD + 'tags = ["a="]', "tags: a= must be key=value"),
         (GOOD + 'tags = ["name=x"]', "tags: name is a name of its own there"),
