@@ -554,17 +554,20 @@ def test_the_17th_connection_closes_the_oldest_idle_one() -> None:
 def test_who_is_being_answered_stays() -> None:
     async def client(server: Server) -> None:
         async with AsyncExitStack() as stack:
-            pairs = [await stack.enter_async_context(server.connect()) for _ in range(20)]
-            for _, writer in pairs:
-                writer.write(GET.replace(b"history", b"slow"))
+            pairs = []
+            for _ in range(20):  # one by one: who has not asked in time is a slow one
+                server.slow.begun.clear()
+                pairs.append(await stack.enter_async_context(server.connect()))
+                pairs[-1][1].write(GET.replace(b"history", b"slow"))
+                await server.slow.begun.wait()
             assert await server.status(GET) == 200  # and the others are served meanwhile
-            await asyncio.sleep(0.2)  # by now they are no newcomers
+            await asyncio.sleep(0.6)  # by now they are no newcomers
             assert await server.status(GET) == 200
             server.slow.end.set()
             for reader, _ in pairs:
                 assert status(await reader.readuntil(b"\r\n\r\n")) == 200
 
-    serve(client, replace(Limits(), newcomer=0.1))
+    serve(client)
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /history HTTP/1.1\r\n", post(b"{}")[:-1]])

@@ -86,7 +86,7 @@ def place(tmp_path: Path) -> Place:
 
 def deliveries(target: HttpTarget, times: int = 1) -> list[PostOutcome]:
     async def main() -> list[PostOutcome]:
-        poster = Poster(target)
+        poster = Poster(target, rest=0)
         outcomes = [await poster.post(BODY, GATEWAY) for _ in range(times)]
         await poster.close()
         return outcomes
