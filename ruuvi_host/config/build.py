@@ -107,16 +107,12 @@ def _own_targets(sources: Sources) -> Iterator[Target]:
 
 
 def _api(host: HostValues, problems: Problems) -> ApiSettings | None:
-    if not host["api.listen"]:
-        return None
-    try:
-        return ApiSettings(
-            parse_listen(host["api.listen"]),
-            parse_names(host["api.names"]),
-            parse_proxies(host["api.proxies"]),
-            host["api.check_local"],
-            host["api.announce"],
-        )
+    try:  # What is wrong is told while the API is off, too.
+        names, proxies = parse_names(host["api.names"]), parse_proxies(host["api.proxies"])
+        if not host["api.listen"]:
+            return None
+        listen = parse_listen(host["api.listen"])
+        return ApiSettings(listen, names, proxies, host["api.check_local"], host["api.announce"])
     except ConfigError as error:
         origin = host.origins[error.key]
         problems.add(error.key, error.problem, severity=Severity.ERROR, source=origin)
