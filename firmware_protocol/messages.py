@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self, get_args
 
 from firmware_protocol.commands import DELIMITER, FACTS, MAX_ADV_LEN, Command
 from firmware_protocol.errors import LocalProtocolError, RemoteProtocolError
@@ -432,10 +432,8 @@ def _read_adv_rprt2(length: int) -> Build[Message]:
 
 _FROM_PAYLOAD: dict[int, Callable[[bytes], Message]] = {
     message.command: message.from_payload
-    for message in (
-        *(SetFltrTags, SetCodedPhy, SetScan1mbPhy, SetScan2mbPhy, SetCh37, SetCh38, SetCh39),
-        *(SetFltrId, LedCtrl, SetAll, DeviceId, GetDeviceId, GetAll, Ack),
-    )
+    for message in get_args(Message)
+    if message not in get_args(Report)  # those have readings of their own
 }
 
 
