@@ -33,7 +33,7 @@ LAYERS = (
     ("ruuvi_host.lifetime", "ruuvi_host.logs", "ruuvi_host.private_files"),
     ("ruuvi_host.monitoring",),
     ("ruuvi_host.config", "ruuvi_host.web"),
-    ("ruuvi_host.formats",),
+    ("ruuvi_host.formats", "ruuvi_host.hci"),
     ("ruuvi_host.intake",),
     (
         *("ruuvi_host.device", "ruuvi_host.relay", "ruuvi_host.capture"),
@@ -50,7 +50,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 PACKAGE = "ruuvi_host"  # has no room and no imports: it holds the version, which all may ask for
 
 PURE = (
-    *("firmware_protocol", "ruuvi_host.formats", "ruuvi_host.intake"),
+    *("firmware_protocol", "ruuvi_host.formats", "ruuvi_host.hci", "ruuvi_host.intake"),
     *("ruuvi_host.monitoring.accounting", "ruuvi_host.monitoring.counters"),
     "ruuvi_host.monitoring.dropped",
     *(
