@@ -73,6 +73,7 @@ if TYPE_CHECKING:  # for type checkers and editors
         address_text,
         parse,
     )
+    from firmware_protocol.radio import SessionRadio
     from firmware_protocol.scan import AdvertisingEvent
     from firmware_protocol.session import HostSession
     from firmware_protocol.stream import MessageStream
@@ -131,6 +132,7 @@ __all__ = [
     "Report",
     "ScannerCounters",
     "SessionCounters",
+    "SessionRadio",
     "SetAll",
     "SetCh37",
     "SetCh38",
@@ -157,6 +159,7 @@ _BOTTOM_UP = (
         "stream",
         "session",
         "scan",
+        "radio",
         "transmitter",
         "coprocessor",
     ),

@@ -20,17 +20,22 @@ What a host has to live with, and can try here:
 
 Left out: the event queue of ten; events are dealt with as they come, so it never fills.
 
+Given a `radio` of its own, the session is what a product needs, and plays none of those faults:
+commands are found in whatever else comes with them, each gets its answer, and no watchdog bites.
+What such a radio has heard, and let pass, goes to `report`.
+
 Source: ruuvi.gateway_nrf.c v2.0.0 and v1.0.0, read, not measured.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from math import inf
 
 from firmware_protocol.command_reader import CommandReader
+from firmware_protocol.command_stream import CommandStream
 from firmware_protocol.commands import Command
 from firmware_protocol.errors import LocalProtocolError
-from firmware_protocol.firmwares import FIRMWARES
+from firmware_protocol.firmwares import FIRMWARES, PRODUCT
 from firmware_protocol.framing import Frame
 from firmware_protocol.messages import (
     Ack,
@@ -42,15 +47,9 @@ from firmware_protocol.messages import (
     SetAll,
     SetFltrId,
 )
+from firmware_protocol.radio import SessionRadio
 from firmware_protocol.reply_slot import TURN_TIME, ReplySlot
-from firmware_protocol.scan import (
-    PHY_CODED,
-    START_TIME,
-    AdvertisingEvent,
-    Radio,
-    Scan,
-    company_id,
-)
+from firmware_protocol.scan import AdvertisingEvent, Radio, company_id
 from firmware_protocol.transmitter import Transmitter
 
 BOOT_LED_TIME = 4.0
@@ -125,6 +124,7 @@ class CoprocessorSession:
     transmitter: its way to the wire; one of transmitter.py's.
     firmware: "2.0.0" or "1.0.0".
     has_coded_phy: False for chips like the nRF52832, which 2.0.0 serves badly.
+    radio: what it hears with, in place of the firmware and its chip.
     """
 
     def __init__(
@@ -134,16 +134,19 @@ class CoprocessorSession:
         *,
         firmware: str = "2.0.0",
         has_coded_phy: bool = True,
+        radio: SessionRadio | None = None,
     ) -> None:
         if firmware not in FIRMWARES:
             raise LocalProtocolError(f"no firmware {firmware!r}; there are {', '.join(FIRMWARES)}")
         self.counters = CoprocessorCounters()
         self.led_off_at = 0.0
         """The LED is on until then."""
-        self._device = device
+        self.device = device
+        """Who it says it is. Whoever makes another of it has it boot."""
         self._transmitter = transmitter
-        self._firmware = FIRMWARES[firmware]
-        self._has_coded_phy = has_coded_phy
+        self._is_product = radio is not None
+        self._firmware = PRODUCT if self._is_product else FIRMWARES[firmware]
+        self._radio: SessionRadio = radio or Radio(has_coded_phy=has_coded_phy)
         self._events: list[CoprocessorEvent] = []
         self._next = inf  # nothing is due before
         self._forget()
@@ -152,9 +155,11 @@ class CoprocessorSession:
         """What a reset leaves of the memory."""
         self._waits_for_settings = True
         self._watchdog_at = inf
-        self._radio = Radio(has_coded_phy=self._has_coded_phy)
+        self._radio.reset()
         self._commands = CommandReader(self._firmware)
-        self._replies = ReplySlot(self._transmitter, has_room=self._firmware.is_v1)
+        self._stream = CommandStream() if self._is_product else None
+        has_room = self._is_product or self._firmware.is_v1
+        self._replies = ReplySlot(self._transmitter, has_room=has_room)
 
     @property
     def deadline(self) -> float:
@@ -179,13 +184,15 @@ class CoprocessorSession:
     def receive(self, data: bytes, now: float) -> None:
         """Bytes from the host, all of them at `now`."""
         self.tick(now)
+        if self._stream:
+            for frame in self._stream.feed(data, now):
+                self._obey(frame, now)
+            self._next = min(self._next, self._stream.deadline)
+            return
         for byte in data:
-            frame = self._commands.feed(byte)
-            if frame:
-                self.counters.commands += 1
-                if self._firmware.is_v1:
-                    self._feed_watchdog(now)
-                self._execute(frame, now)
+            found = self._commands.feed(byte)
+            if found:
+                self._obey(found, now)
             elif self._commands.has_overflowed:
                 self._crash(now)
 
@@ -193,13 +200,15 @@ class CoprocessorSession:
         """A tag advertised. The scan decides whether it is received; if it is, it is reported."""
         if self._next <= now:
             self.tick(now)
+        radio = self._radio
+        if not isinstance(radio, Radio):
+            raise LocalProtocolError("this radio hears by itself: give what it heard to `report`")
         counters = self.counters
         counters.advertisements += 1
-        scan = self._radio.scan
-        settings = self._radio.settings
-        if scan is None or not scan.receives(event, now):
+        if not radio.receives(event, now):
             counters.not_received += 1
             return
+        settings = radio.settings
         if len(event.data) > (settings.max_adv_len or self._firmware.max_adv):
             counters.too_long += 1
             return
@@ -212,12 +221,24 @@ class CoprocessorSession:
             counters.filtered += 1
             return
         self._watchdog_at = now + self._firmware.watchdog
-        if self._transmitter.send(self._report(event, scan, now), now):
-            counters.reports_sent += 1
-        else:
-            counters.reports_lost += 1
+        if not self._send_report(self._report(event, radio, now), now):
             self._replies.report_was_lost(now)
             self._next = min(self._next, self._replies.deadline)
+
+    def report(self, heard: AdvRprt2, now: float) -> None:
+        """A radio of its own has heard this, and all checks let it pass."""
+        if self._next <= now:
+            self.tick(now)  # an ACK that is due goes first
+        self.counters.advertisements += 1
+        self._send_report(heard.to_frame(), now)
+
+    def _send_report(self, frame: bytes, now: float) -> bool:
+        sent = self._transmitter.send(frame, now)
+        if sent:
+            self.counters.reports_sent += 1
+        else:
+            self.counters.reports_lost += 1
+        return sent
 
     def tick(self, now: float) -> None:
         """Do what has become due: the watchdog, the end of a scan period, a reply."""
@@ -229,11 +250,16 @@ class CoprocessorSession:
                 continue
             if self._radio.scan_end <= due:
                 self._start_scan(due)
+            if self._stream and self._stream.deadline <= due:
+                for frame in self._stream.flush():
+                    self._obey(frame, due)
             if self._replies.deadline <= due:
                 sent, lost = self._replies.send(due)
                 self.counters.replies_sent += sent
                 self.counters.replies_lost += lost
             self._next = min(self._watchdog_at, self._radio.scan_end, self._replies.deadline)
+            if self._stream:
+                self._next = min(self._next, self._stream.deadline)
 
     def take_output(self, now: float) -> bytes:
         """The bytes that have left the line since the last time; may be empty."""
@@ -247,22 +273,28 @@ class CoprocessorSession:
 
     # --- commands
 
+    def _obey(self, frame: Frame, now: float) -> None:
+        self.counters.commands += 1
+        if self._firmware.is_v1:
+            self._feed_watchdog(now)
+        self._execute(frame, now)
+
     def _execute(self, frame: Frame, now: float) -> None:
         command = Command(frame.command)
-        reply_at = now + TURN_TIME
+        reply_at = now if self._is_product else now + TURN_TIME
         reply: DeviceId | LedCtrl | Ack
         if command == Command.GET_DEVICE_ID:
-            reply = self._device
+            reply = self.device
         elif command == Command.LED_CTRL:
             led = LedCtrl.from_payload(frame.payload)
             self.led_off_at = now + led.time_interval_ms / 1000
             reply = led if self._firmware.is_v1 else Ack(command, False)
         elif command == Command.SET_ALL:
             reply = Ack(command, self._set_all(SetAll.from_payload(frame.payload), now))
-            reply_at = now + START_TIME  # the scan is started first
+            reply_at = now + self._radio.start_time  # the scan is started first
         elif command == Command.SET_FLTR_ID:
             message = SetFltrId.from_payload(frame.payload)
-            self._radio.settings = replace(self._radio.settings, fltr_id=message.id)
+            self._radio.set_company(message.id)
             reply = Ack(command, False)
         elif command in _FLAGS:
             refused = self._radio.set_flag(_FLAGS[command], bool(frame.payload[0] & 1))
@@ -281,7 +313,7 @@ class CoprocessorSession:
             self._waits_for_settings = False
             self._start_scan(now)
             self._feed_watchdog(now)
-        elif self._radio.scan:
+        elif self._radio.is_scanning:
             self._feed_watchdog(now)
         self._events.append(Configured(now, self._radio.settings, refused))
         return refused
@@ -297,12 +329,12 @@ class CoprocessorSession:
         self._scan_started(now)
 
     def _scan_started(self, now: float) -> None:
-        if self._radio.scan:
+        if self._radio.is_scanning:
             self._next = min(self._next, self._radio.scan_end)
             if self._firmware.is_v1:
                 self._feed_watchdog(now)
 
-    def _report(self, event: AdvertisingEvent, scan: Scan, now: float) -> bytes:
+    def _report(self, event: AdvertisingEvent, radio: Radio, now: float) -> bytes:
         if self._firmware.is_v1:
             return AdvRprt(event.address, event.data, event.rssi).to_frame()
         return AdvRprt2(
@@ -311,8 +343,8 @@ class CoprocessorSession:
             event.rssi,
             event.primary_phy,
             event.secondary_phy,
-            scan.channel(now) if event.is_legacy else event.secondary_channel,
-            scan.phy == PHY_CODED,
+            radio.channel(event, now),
+            radio.is_coded(),
             event.tx_power,
         ).to_frame()
 

@@ -1,8 +1,9 @@
 """The generations of the coprocessor's firmware, as far as they differ on the line."""
 
 from dataclasses import dataclass
+from math import inf
 
-from firmware_protocol.commands import FIRMWARE_MAX_ADV_LEN
+from firmware_protocol.commands import FIRMWARE_MAX_ADV_LEN, MAX_ADV_LEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,6 @@ FIRMWARES = {
     "2.0.0": Firmware(max_adv=FIRMWARE_MAX_ADV_LEN, watchdog=42.0, is_v1=False),
     "1.0.0": Firmware(max_adv=31, watchdog=20.0, is_v1=True),
 }
+
+PRODUCT = Firmware(max_adv=MAX_ADV_LEN, watchdog=inf, is_v1=False)
+"""What speaks as 2.0.0 does, and is none of them: a coprocessor that is a program."""

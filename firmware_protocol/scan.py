@@ -26,7 +26,8 @@ START_TIME = 0.005
 AT_BOOT = SetAll(
     use_1m_phy=False, use_2m_phy=False, ch_37=False, ch_38=False, ch_39=False, max_adv_len=0
 )
-_CHANNELS = ("ch_37", "ch_38", "ch_39")
+"""The settings until the host has sent some: nothing is received."""
+CHANNELS = ("ch_37", "ch_38", "ch_39")
 
 
 class AdvertisingEvent(NamedTuple):
@@ -104,14 +105,24 @@ def start_scan(settings: SetAll, last_phy: int, now: float) -> Scan | None:
 
 
 class Radio:
-    """The radio from one boot to the next. has_coded_phy: can it do LE Coded at all?"""
+    """The firmware's radio: a SessionRadio. has_coded_phy: can it do LE Coded at all?"""
+
+    start_time = START_TIME
 
     def __init__(self, *, has_coded_phy: bool) -> None:
+        self._has_coded_phy = has_coded_phy
+        self.reset()
+
+    def reset(self) -> None:
+        """It boots."""
         self.scan: Scan | None = None
         self.settings = AT_BOOT
         """In effect from the next start of a scan on."""
-        self._has_coded_phy = has_coded_phy
         self._phy = PHY_1M
+
+    @property
+    def is_scanning(self) -> bool:
+        return self.scan is not None
 
     @property
     def scan_end(self) -> float:
@@ -131,10 +142,27 @@ class Radio:
     def set_flag(self, name: str, value: bool) -> bool:
         """One setting; what concerns the scan waits for its next start. Is it refused?"""
         settings = replace(self.settings, **{name: value})
-        if name in _CHANNELS and not enabled_channels(settings):
+        if name in CHANNELS and not enabled_channels(settings):
             return True
         self.settings = settings
         return name == "use_coded_phy" and not self._has_coded_phy
+
+    def set_company(self, company: int) -> None:
+        """Counts at once."""
+        self.settings = replace(self.settings, fltr_id=company)
+
+    def receives(self, event: AdvertisingEvent, now: float) -> bool:
+        """Is the radio where this event is?"""
+        return self.scan is not None and self.scan.receives(event, now)
+
+    def channel(self, event: AdvertisingEvent, now: float) -> int:
+        """Of the last packet."""
+        assert self.scan is not None
+        return self.scan.channel(now) if event.is_legacy else event.secondary_channel
+
+    def is_coded(self) -> bool:
+        """Is it this PHY's turn?"""
+        return self.scan is not None and self.scan.phy == PHY_CODED
 
     def start(self, now: float) -> None:
         """Start the next period, if there is anything to scan."""

@@ -61,7 +61,7 @@ class Line:
 
     def sent(self, now: float) -> int:
         """How many bytes have left until now, of all that were ever given."""
-        if now >= self.end:
+        if now >= self.end or not self._byte_time:
             return self._given
         return self._run_base + int((now - self._run_begin) / self._byte_time)
 

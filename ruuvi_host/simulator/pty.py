@@ -1,5 +1,7 @@
 """Serves a board on a pseudo-terminal, in real time: a serial port for a host to open.
 
+`PtyLine` serves anything that plays a coprocessor: a simulated board, a capture, a bridge.
+
     with PtyServer(Board(tags=5)) as server:      opens the pty; server.path is what a host opens
         await server.run()                        serves until cancelled
 
@@ -22,12 +24,14 @@ import tty
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 from firmware_protocol.coprocessor import CoprocessorEvent
 from ruuvi_host.clock import Clock, SystemClock
 from ruuvi_host.errors import ConfigError, PortError
-from ruuvi_host.simulator.board import Board
+
+if TYPE_CHECKING:  # who serves something else does not pay for tags
+    from ruuvi_host.simulator.board import Board
 
 SHORTEST_WAIT = 0.001
 """Work is done in batches of a millisecond: one wake-up for all that has come due in it."""
@@ -52,7 +56,7 @@ E_co = TypeVar("E_co", covariant=True)
 class Served(Protocol[E_co]):
     """What can stand at the board's end of a line: a Board, or something that plays one.
 
-    Its time is in seconds; it stands still while nobody serves it.
+    Its time is in seconds; it stands still while nobody serves it, unless it is the machine's.
     """
 
     @property
@@ -90,6 +94,18 @@ class BoardTime:
         return min(self._then - then, LONGEST_STEP)
 
 
+class MachineTime(BoardTime):
+    """The machine's monotonic time, for what hears the real world: it never stands still."""
+
+    def start(self) -> None:
+        super().start()
+        self.now = self._then
+
+    def step(self) -> float:
+        then, self._then = self._then, self._clock.monotonic()
+        return self._then - then
+
+
 class PtyLine(Generic[E]):
     """Something on a pty. See the top of this file.
 
@@ -97,6 +113,8 @@ class PtyLine(Generic[E]):
     on_event: called with what the coprocessor does, as it happens.
     waits_for_host: what is served only plays a board: its time stands still while no host has the
     pty open, and it waits for one that reads slowly. Nothing is lost then, unless the host leaves.
+    real_time: what is served has things come to it from outside, at the machine's monotonic time.
+    Call `wake` when it has.
     """
 
     def __init__(
@@ -107,6 +125,7 @@ class PtyLine(Generic[E]):
         on_event: Callable[[E], None] | None = None,
         clock: Clock | None = None,
         waits_for_host: bool = False,
+        real_time: bool = False,
     ) -> None:
         self.board = board
         self.path = ""
@@ -122,7 +141,7 @@ class PtyLine(Generic[E]):
         self._host_left = False
         self._master = -1
         self._wake = asyncio.Event()
-        self._time = BoardTime(clock or SystemClock())
+        self._time = (MachineTime if real_time else BoardTime)(clock or SystemClock())
 
     def __enter__(self) -> Self:
         self.open()
@@ -172,8 +191,12 @@ class PtyLine(Generic[E]):
     def replug(self) -> None:
         """Plug it in again: a new pty, and the board boots."""
         self.open()
-        self.board.restart(self._time.now)
         self._time.start()
+        self.board.restart(self._time.now)
+        self._wake.set()
+
+    def wake(self) -> None:
+        """What is served has something to say, earlier than it has said itself."""
         self._wake.set()
 
     def unread(self) -> int:
@@ -288,7 +311,7 @@ class PtyLine(Generic[E]):
 class PtyServer(PtyLine[CoprocessorEvent]):
     """A board on a pty."""
 
-    board: Board
+    board: "Board"
 
 
 def make_link(link: str, target: str) -> None:
