@@ -12,6 +12,7 @@ from typing import Any
 from ruuvi_host.monitoring.counters import (
     CaptureCounters,
     Counters,
+    FleetCounters,
     IntakeCounters,
     LinkCounters,
     ListeningCounters,
@@ -69,6 +70,13 @@ SUMS: Mapping[type[Counters], Sequence[Sum]] = {
             ["not_decoded", "superseded", "replayed", "duplicates", "measurements"],
         ),
     ),
+    FleetCounters: (
+        Sum(
+            "messages",
+            ["messages"],
+            ["not_understood", "states", "without_values", "repeats", "measurements"],
+        ),
+    ),
 }
 """Each counter is in one of these, or in IN_NO_SUM."""
 
@@ -81,6 +89,7 @@ IN_NO_SUM: Mapping[type[Counters], str] = {
     TargetCounters: "attempts failed_attempts spooled kept kept_reports",
     StatisticsCounters: "posts accepted failed",
     ListeningCounters: "missed",
+    FleetCounters: "older moved forgotten tags_left gateways_left",
     CaptureCounters: "records bytes_received bytes_sent records_lost bytes_lost",
 }
 """Counters of events, and those that say more about a part of a sum, in the order of showing."""

@@ -251,6 +251,34 @@ class ListeningCounters(Counters):
 
 
 @dataclass(slots=True)
+class FleetCounters(Counters):
+    """Messages of many hosts, by way of a broker."""
+
+    messages: int = 0
+    """Received."""
+    not_understood: int = 0
+    """Neither a reading of a sensor nor the state of a host."""
+    states: int = 0
+    """States of hosts."""
+    without_values: int = 0
+    """Readings that say only that a sensor was heard."""
+    repeats: int = 0
+    """Measurements that had come already, mostly from another host."""
+    measurements: int = 0
+    """Different ones."""
+    older: int = 0
+    """Of `measurements`: those that came behind a newer one of the same sensor."""
+    moved: int = 0
+    """Sensors that are at another host now."""
+    forgotten: int = 0
+    """Measurements of which repeats would not be recognised: there were too many of them."""
+    tags_left: int = 0
+    """Sensors that were forgotten: there were too many of them."""
+    gateways_left: int = 0
+    """Hosts that were forgotten: there were too many of them."""
+
+
+@dataclass(slots=True)
 class CaptureCounters(Counters):
     """What was recorded of a port."""
 
