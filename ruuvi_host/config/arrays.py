@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ruuvi_host.config.coprocessor import CoprocessorSettings
-from ruuvi_host.config.keys import HostKey, HostKind, checked, value_from_text
+from ruuvi_host.config.keys import HostKey, HostKind, checked, flattened, value_from_text
 from ruuvi_host.config.problems import Problems, Severity, meant
 from ruuvi_host.config.targets import TABLE_KINDS
 from ruuvi_host.errors import ConfigError
@@ -102,7 +102,7 @@ class Tables:
             table = Table(f"{self.array.name}[{number}]", problems.source)
             self.found.append(table)
             self._take_kind(table, given.get("kind"), problems)
-            for name, value in given.items():
+            for name, value in flattened(given):
                 self._take(table, name, value, problems)
 
     def refuse(self, problems: Problems) -> None:

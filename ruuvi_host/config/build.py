@@ -14,7 +14,7 @@ from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConf
 from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.host_values import HostValues
 from ruuvi_host.config.model import Config, FilterSettings, Profile
-from ruuvi_host.config.mqtt import gateway_target, looked_at
+from ruuvi_host.config.mqtt import gateway_target, look_at_unused, looked_at
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.sensor_tables import SENSORS
 from ruuvi_host.config.sources import Sources
@@ -217,6 +217,7 @@ class _Targets:
             targets.append(self.ruuvi())
         if self._gateway["use_http"] and (custom := self.custom()):
             targets.append(custom)
+        look_at_unused(self._gateway, self._host, self._problems)
         if self._gateway["use_mqtt"] and (mqtt := self.mqtt()):
             targets.append(mqtt)
         return tuple(targets)

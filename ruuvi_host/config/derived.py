@@ -22,9 +22,9 @@ DERIVED = (
 """Their names; `formats/derived.py` has the formulas."""
 
 
-def derived_key(where: str) -> HostKey:
+def derived_key(where: str, name: str = "derived") -> HostKey:
     """For the table of a target of our own form. where: what it goes with."""
-    return texts("derived", f"Values computed from a reading and added to it{where}.", DERIVED)
+    return texts(name, f"Values computed from a reading and added to it{where}.", DERIVED)
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

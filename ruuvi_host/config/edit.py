@@ -180,9 +180,7 @@ def host_text(path: Path, keys: Mapping[str, Any]) -> str:
             own[name] = value
     for name, value in own.items():
         _update(lambda p, n=name, v=value: HostValues().update({n: v}, p))  # type: ignore[misc]
-        table, _, last = name.rpartition(".")
-        where = document.setdefault(table, tomlkit.table()) if table else document
-        where[last] = value
+        _put(document, name, value)
     for array, texts in in_arrays.items():
         _set_in_tables(document, Tables(_ARRAYS[array]), texts)
     if of_sensors:
@@ -198,6 +196,16 @@ def host_text(path: Path, keys: Mapping[str, Any]) -> str:
     return tomlkit.dumps(document)
 
 
+def _put(where: Any, name: str, value: Any) -> None:
+    """Set a key of a table: a.b is key b of table a in it."""
+    import tomlkit
+
+    *tables, last = name.split(".")
+    for each in tables:
+        where = where.setdefault(each, tomlkit.table())
+    where[last] = value
+
+
 def _set_in_tables(document: Any, tables: Tables, texts: dict[str, str]) -> None:
     """Change keys of [[coprocessor]] or [[target]] tables. Raises ConfigError."""
     import tomlkit
@@ -211,10 +219,13 @@ def _set_in_tables(document: Any, tables: Tables, texts: dict[str, str]) -> None
         _raise_first(problems)
         assert changed
         if changed in tables.found[:before]:
-            document[array.name][tables.found.index(changed)][key] = changed.values[key]
+            _put(document[array.name][tables.found.index(changed)], key, changed.values[key])
     for new in tables.found[before:]:
         tables.make(new, problems)
-        document.setdefault(array.name, tomlkit.aot()).append(tomlkit.item(new.values))
+        made = tomlkit.table()
+        for key, value in new.values.items():
+            _put(made, key, value)
+        document.setdefault(array.name, tomlkit.aot()).append(made)
     _raise_first(problems)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from ruuvi_host.config.arrays import ARRAYS, Tables
 from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import HOST_BY_NAME, HOST_KEYS
-from ruuvi_host.config.keys import checked
+from ruuvi_host.config.keys import checked, flattened
 from ruuvi_host.config.problems import Problems, Severity, meant
 from ruuvi_host.config.sensor_tables import SENSORS, SensorTables
 
@@ -43,15 +43,6 @@ class HostValues:
                     self.origins[name] = problems.source
             elif not problems.is_full(Severity.ERROR):
                 problems.add(name, unknown(name, HOST_BY_NAME), severity=Severity.ERROR)
-
-
-def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Tables → dotted names. Tables in double brackets stay as they are."""
-    for name, value in document.items():
-        if isinstance(value, Mapping):
-            yield from flattened(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def unknown(name: str, known: Iterable[str]) -> str:

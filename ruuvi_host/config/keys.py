@@ -1,5 +1,6 @@
 """What a key of ruuvi-host.toml is, and what can be its value."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -64,6 +65,15 @@ def path(name: str, default: str, meaning: str, *, required: str = "") -> HostKe
 
 def choice(name: str, choices: tuple[str, ...], meaning: str) -> HostKey:
     return HostKey(name, HostKind.TEXT, choices[0], meaning, choices=choices)
+
+
+def flattened(document: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Tables → dotted names. Tables in double brackets stay as they are."""
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

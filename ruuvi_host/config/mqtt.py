@@ -5,6 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
+from ruuvi_host.config.homeassistant import Extras, in_the_way
 from ruuvi_host.config.host_values import HostValues
 from ruuvi_host.config.mqtt_target import (
     MQTT_FORMATS,
@@ -52,6 +53,7 @@ def gateway_target(
         qos=host["mqtt.qos"],
         backlog=_backlog(gateway, host, problems),
         drain_rate=host["mqtt.drain_rate"],
+        extras=Extras.from_keys(lambda key: host[f"mqtt.{key}"]),
     )
     works = True
     for key, why in mqtt_problems(target):
@@ -65,7 +67,27 @@ def gateway_target(
         return None
     for key, why, instead in notes(target):
         problems.add(f"mqtt_{key}", why, instead, source=gateway.origins.get(f"mqtt_{key}", ""))
-    return target
+    return replace(target, extras=_possible(target, host, problems))
+
+
+def look_at_unused(gateway: GatewayConfig, host: HostValues, problems: Problems) -> None:
+    """What is set for a gateway's broker, and there is none."""
+    key = "mqtt.homeassistant.enabled"
+    if host[key] and not gateway["use_mqtt"]:
+        why = "use_mqtt is off, so there is no broker by which it could be told"
+        problems.add(key, why, source=host.origins[key])
+
+
+def _possible(target: MqttTarget, host: HostValues, problems: Problems) -> Extras:
+    """What can be had of it. A gateway's file may change, and must not keep the host from
+    running."""
+    extras = target.extras
+    for key, why in in_the_way(target.prefix, target.data_format, extras, named="mqtt_"):
+        name = f"mqtt.{key}"
+        origin = host.origins[name]
+        problems.add(name, why, "it is off", severity=Severity.FAULT, source=origin)
+        extras = extras.without(key)
+    return extras
 
 
 def looked_at(target: MqttTarget, problems: Problems, *, timed: bool) -> MqttTarget:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
+from ruuvi_host.config.homeassistant import Extras, extra_keys, in_the_way
 from ruuvi_host.config.keys import HostKey, choice, flag, path, text, whole
 from ruuvi_host.config.target_parts import (
     MAX_PERIOD,
@@ -135,6 +136,7 @@ class MqttTarget:
             1,
             MOST_A_SECOND,
         ),
+        *extra_keys(),
     )
 
     name: str
@@ -150,6 +152,7 @@ class MqttTarget:
     qos: int = 1
     backlog: Backlog = Backlog.NEWEST
     drain_rate: int = DRAIN_RATE
+    extras: Extras = field(default_factory=Extras)
 
     @classmethod
     def from_table(cls, values: Mapping[str, Any]) -> "MqttTarget":
@@ -179,8 +182,10 @@ class MqttTarget:
             qos=given["qos"],
             backlog=Backlog(given["backlog"]),
             drain_rate=given["drain_rate"],
+            extras=Extras.from_keys(given.__getitem__),
         )
-        for key, why in mqtt_problems(target):
+        problems = in_the_way(target.prefix, target.data_format, target.extras)
+        for key, why in [*mqtt_problems(target), *problems]:
             raise ConfigError(key, why)
         return target
 

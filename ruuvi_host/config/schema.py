@@ -45,11 +45,7 @@ def host_schema() -> Schema:
     """A JSON Schema of ruuvi-host.toml, for editors."""
     root = _object({})
     for key in HOST_KEYS:
-        table, name = root, key.name
-        if "." in name:
-            of, _, name = name.partition(".")
-            table = root["properties"].setdefault(of, _object({}))
-        table["properties"][name] = _host_member(key)
+        _add(root, key)
     for array in ARRAYS:
         tables = [_table(settings) for settings in array.kinds.values()]
         items = tables[0] if len(tables) == 1 else {"oneOf": tables}
@@ -66,8 +62,18 @@ def gateway_schema() -> Schema:
     return {"$schema": _DRAFT, "title": "gw_cfg.json"} | root
 
 
+def _add(table: Schema, key: HostKey) -> None:
+    """Put a key where its name says: a.b is key b of table a."""
+    *tables, name = key.name.split(".")
+    for each in tables:
+        table = table["properties"].setdefault(each, _object({}))
+    table["properties"][name] = _host_member(key)
+
+
 def _table(settings: type[Settings]) -> Schema:
-    table = _object({key.name: _host_member(key) for key in settings.KEYS})
+    table = _object({})
+    for key in settings.KEYS:
+        _add(table, key)
     return table | {"required": [key.name for key in settings.KEYS if key.required]}
 
 

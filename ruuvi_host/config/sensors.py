@@ -29,7 +29,8 @@ class SensorSettings:
             "temperature_offset",
             0.0,
             "Added to its temperature, in °C. Offsets count in readings of our own form (`listen`, "
-            "files, databases, metrics, the page), and never in what a gateway posts.",
+            "files, databases, metrics, the page, MQTT with `decode_all`), and never in what a "
+            "gateway posts.",
             -100,
             100,
         ),

@@ -34,8 +34,8 @@ from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, Kind
 from ruuvi_host.config.gateway_values import from_text
 from ruuvi_host.config.host_keys import HOST_BY_NAME
-from ruuvi_host.config.host_values import GATEWAY, HostValues, flattened, unknown
-from ruuvi_host.config.keys import HostKey, HostKind, value_from_text
+from ruuvi_host.config.host_values import GATEWAY, HostValues, unknown
+from ruuvi_host.config.keys import HostKey, HostKind, flattened, value_from_text
 from ruuvi_host.config.problems import Problems, Severity, nearly
 from ruuvi_host.config.sensor_tables import SENSORS, SensorTables, is_of_sensor, is_secret
 

@@ -5,7 +5,7 @@ the Ruuvi apps use ice there. Sources: RuuviBridge (Bolton's formula for the sat
 vapour pressure), the Ruuvi web application for the battery, Ruuvi Air's firmware for the IAQS.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import acos, degrees, exp, hypot, log, sqrt
 
 from ruuvi_host.formats.measurement import Quantity, Value
@@ -77,6 +77,15 @@ def derive(fields: Mapping[str, Value]) -> dict[str, Value]:
         derived["iaqs"] = score
         derived["iaqs_grade"] = iaqs_grade(score)
     return derived
+
+
+def possible(names: Iterable[str], fields: Iterable[str]) -> tuple[str, ...]:
+    """Those of these derived values that readings with these fields can have.
+
+    fields: names, as of a data format.
+    """
+    of_ones = derive(dict.fromkeys(fields, 1.0))
+    return tuple(name for name in names if of_ones[name] is not None)
 
 
 def derived_of(fields: Mapping[str, Value], names: Sequence[str]) -> dict[str, Value]:

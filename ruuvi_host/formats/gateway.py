@@ -29,6 +29,16 @@ def gateway_members(data: bytes) -> Members:
     return []
 
 
+def payload_members(payload: bytes) -> Members:
+    """The same for a payload that was found elsewhere than the gateway looks for it; empty: it is
+    of no format that it decodes.
+
+    payload: as long as its format is, from the format byte on.
+    """
+    found = _OF_PAYLOADS.get(payload[0]) if payload else None
+    return found(payload) if found else []
+
+
 # -- numbers --------------------------------------------------------------------------------------
 
 
@@ -267,4 +277,5 @@ _FORMATS = (
     (_extended(0xE0), 4, _dfe0),
     (_air(0xF0), 11, _dff0),
 )
+_OF_PAYLOADS = {0x05: _df5, 0x06: _df6, 0xE0: _dfe0, 0xE1: _dfe1, 0xF0: _dff0}
 _LONGEST = 48

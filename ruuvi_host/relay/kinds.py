@@ -53,6 +53,13 @@ class SinkContext:
     gateway: Callable[[], Awaitable[DeviceId]] | None = None
     """Who we are, once that is known. None: the batches tell."""
 
+    def known(self) -> Callable[[], Readings]:
+        """As `readings`, and always there."""
+        if self.readings is not None:
+            return self.readings
+        of_config = Readings(self.config.sensors)
+        return lambda: of_config
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:

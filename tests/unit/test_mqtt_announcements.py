@@ -1,5 +1,6 @@
 """Which configs go out, in which order, and how many in a second."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -89,6 +90,29 @@ def test_again_with_another_format_or_name() -> None:
     home.names[ONE] = "Sauna"
     assert home.reading(ONE, 6) == [sensor(ONE, 6, "Sauna")]
     assert home.reading(ONE, 6) == []
+
+
+def test_a_format_that_another_one_covers_changes_nothing() -> None:
+    """A Ruuvi Air sends 6 beside E1: the config stays that of E1, which has all of 6."""
+    home = Home()
+    home.reading(ONE, 6)
+    assert home.reading(ONE, 0xE1) == [sensor(ONE, 0xE1)]
+    for data_format in (6, 0xE1, 6):
+        assert home.reading(ONE, data_format) == []
+    home.names[ONE] = "Bedroom"
+    assert home.reading(ONE, 6) == [sensor(ONE, 0xE1, "Bedroom")]
+
+
+def test_formats_in_turn_are_shown_together() -> None:
+    discovery = replace(DISCOVERY, decode_all=True)
+    home = Home(discovery)
+    assert home.reading(ONE, 3) == [discovery.gateway_config(), discovery.sensor_config(ONE, 3)]
+    assert home.reading(ONE, 5) == [discovery.sensor_config(ONE, 5)]
+    assert home.reading(ONE, 3) == [discovery.sensor_config(ONE, 5, others=[3])]
+    for data_format in (3, 5, 3, 5):
+        assert home.reading(ONE, data_format) == []
+    both = json.loads(discovery.sensor_config(ONE, 5, others=[3]).payload)["components"]
+    assert {"voltage", "battery_voltage", "accelx", "acceleration_x"} <= both.keys()
 
 
 def test_all_again_with_other_settings() -> None:

@@ -6,10 +6,16 @@ from typing import Any
 import pytest
 from conftest import load_vectors
 
-from ruuvi_host.config.targets import DataFormat
+from ruuvi_host.config.derived import DERIVED
+from ruuvi_host.formats import FORMATS as FORMATS_OF_HOUSE
 from ruuvi_host.formats.gateway import gateway_members
-from ruuvi_host.relay.mqtt.discovery import PREFIX, QOS, Config, Discovery, refusals
+from ruuvi_host.relay.mqtt.discovery import QOS, Config, Discovery, can_be_shared
 from ruuvi_host.relay.mqtt.entities import MODELS
+from ruuvi_host.relay.mqtt.own_entities import BY_DERIVED
+
+FORMAT_NUMBERS = sorted(FORMATS_OF_HOUSE)
+BINARY_CLASSES = ("battery", "motion", "occupancy", "plug", "running")
+"""Of binary sensors, as Home Assistant 2026.2.3 lists them (components/binary_sensor)."""
 
 GATEWAY = bytes.fromhex("AACCEE001122")
 SENSOR = bytes.fromhex("F41F0C28CBD6")
@@ -139,6 +145,9 @@ UNITS: dict[str, set[str | None]] = {
     "pm10": {"\u03bcg/m³"},
     "carbon_dioxide": {"ppm"},
     "illuminance": {"lx"},
+    "pressure": {*"mPa Pa hPa kPa bar cbar mbar mmHg inHg inH₂O psi".split()},
+    "absolute_humidity": {"g/m³", "mg/m³"},
+    "enum": {None},
     "sound_pressure": {"dB", "dBA"},
     "voltage": {"\u03bcV", "mV", "V", "kV", "MV"},
     "signal_strength": {"dB", "dBm"},
@@ -148,9 +157,11 @@ UNITS: dict[str, set[str | None]] = {
 for its sensors (components/sensor/const.py). The μ is the Greek letter there."""
 
 
-@pytest.mark.parametrize("data_format", MODELS)
+@pytest.mark.parametrize("data_format", FORMAT_NUMBERS)
 def test_classes_and_units_are_those_of_home_assistant(data_format: int) -> None:
-    config = document(discovery().sensor_config(SENSOR, data_format))
+    config = document(
+        discovery(decode_all=True, derived=DERIVED).sensor_config(SENSOR, data_format)
+    )
     for key, component in config["components"].items():
         unit, device_class = component.get("unit_of_measurement"), component.get("device_class")
         state_class = component.get("state_class")
@@ -158,36 +169,55 @@ def test_classes_and_units_are_those_of_home_assistant(data_format: int) -> None
         assert component.get("enabled_by_default") in (None, False)
         if component["platform"] == "binary_sensor":
             assert (unit, state_class) == (None, None), key
-            assert device_class in (None, "running"), key
+            assert device_class in (None, *BINARY_CLASSES), key
             continue
         if device_class is None:
-            assert unit in (None, "g"), key
+            assert unit in (None, "g", "°", "K", "kg/m³"), key
         else:
             assert unit in UNITS[device_class], key
         # By the same list: a time has none, and all other classes here are measurements.
         allowed = {"measurement"} if device_class else {"measurement", "total_increasing"}
-        assert state_class in ({None} if device_class == "timestamp" else allowed), key
+        no_number = device_class in ("timestamp", "enum")
+        assert state_class in ({None} if no_number else allowed), key
+        assert ("options" in component) == (device_class == "enum"), key
 
 
-# -- what stands in the way -----------------------------------------------------------------------
+# -- what no gateway sends ------------------------------------------------------------------------
 
 
-def refused(
-    topic_prefix: str = TOPICS,
-    data_format: DataFormat = DataFormat.DECODED,
-    prefix: str = PREFIX,
-    *,
-    shared: bool = False,
-) -> list[str]:
-    said = list(refusals(topic_prefix, GATEWAY, data_format, prefix, shared=shared))
-    assert all(why for _, why in said)
-    return [key for key, _ in said]
+@pytest.mark.parametrize("data_format", set(FORMAT_NUMBERS) - MODELS.keys())
+def test_every_field_of_our_own_is_an_entity_in_its_order(data_format: int) -> None:
+    model = discovery(decode_all=True).model(data_format)
+    assert model is not None
+    who = ("data_format", "mac", "mac_suffix", "tag_id")
+    fields = [name for name in FORMATS_OF_HOUSE[data_format].reading()._asdict() if name not in who]
+    assert [entity.member for entity in model.entities] == [*fields, "rssi", "ts"]
 
 
-def test_it_needs_decoded_values() -> None:
-    assert refused(data_format=DataFormat.RAW) == ["mqtt_data_format"]
-    assert refused(data_format=DataFormat.DECODED) == []
-    assert refused(data_format=DataFormat.RAW_AND_DECODED) == []
+@pytest.mark.parametrize("data_format", FORMAT_NUMBERS)
+def test_what_can_be_computed_is_an_entity(data_format: int) -> None:
+    plain = discovery(decode_all=True).model(data_format)
+    more = discovery(decode_all=True, derived=DERIVED).model(data_format)
+    assert plain is not None
+    assert more is not None
+    added = [e.member for e in more.entities if e not in plain.entities]
+    assert {"dew_point", "absolute_humidity", "air_density"} <= set(added)
+    assert ("iaqs" in added) == (data_format in (6, 0xE0, 0xE1, 0xF0))
+    components = [entity.component for entity in more.entities]
+    assert len(set(components)) == len(components)
+
+
+def test_all_that_can_be_computed_has_an_entity() -> None:
+    assert tuple(BY_DERIVED) == DERIVED
+
+
+def test_by_default_they_are_no_devices() -> None:
+    for data_format in set(FORMAT_NUMBERS) - MODELS.keys():
+        assert discovery(derived=DERIVED).model(data_format) is None
+    assert discovery(decode_all=True).model(0x42) is None
+
+
+# -- shared topics --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -195,23 +225,9 @@ def test_it_needs_decoded_values() -> None:
     ["home/", "ruuvi/AA:CC:EE:00:11:33/", "AA:CC:EE:00:11:22", "my-AA:CC:EE:00:11:22/", "x"],
 )
 def test_shared_needs_the_address_as_a_level(topic_prefix: str) -> None:
-    assert refused(topic_prefix, shared=True) == ["shared"]
-    assert refused(topic_prefix) == []
+    assert not can_be_shared(topic_prefix, GATEWAY)
 
 
-def test_shared_with_the_address_as_a_level_is_good() -> None:
-    assert refused(shared=True) == []
-    assert refused("AA:CC:EE:00:11:22/home", shared=True) == []
-
-
-@pytest.mark.parametrize("prefix", ["", "/", "homeassistant/", "/ha", "a//b", "ha/#", "+", "a\0"])
-def test_a_discovery_prefix_that_is_no_topic(prefix: str) -> None:
-    assert refused(prefix=prefix) == ["prefix"]
-
-
-def test_all_that_is_wrong_is_told() -> None:
-    assert refused("home/", DataFormat.RAW, "#", shared=True) == [
-        "mqtt_data_format",
-        "prefix",
-        "shared",
-    ]
+@pytest.mark.parametrize("topic_prefix", [TOPICS, "AA:CC:EE:00:11:22/home"])
+def test_shared_with_the_address_as_a_level_is_good(topic_prefix: str) -> None:
+    assert can_be_shared(topic_prefix, GATEWAY)

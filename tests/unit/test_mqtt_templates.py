@@ -6,6 +6,7 @@ binary_sensor.py). The whole of Home Assistant is no part of this test.
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +14,18 @@ import pytest
 from conftest import load_vectors
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from ruuvi_host.config.derived import DERIVED
+from ruuvi_host.config.homeassistant import Extras
 from ruuvi_host.config.targets import DataFormat
+from ruuvi_host.formats import FORMATS as OF_HOUSE
 from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.readings import Readings
 from ruuvi_host.relay.mqtt.discovery import Discovery
 from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, Message, MessageMaker, status_topic
+from ruuvi_host.relay.mqtt.own_members import OwnMembers
+from ruuvi_host.simulator.kinds import KEY, advert
 
+FORMAT_NUMBERS = sorted(OF_HOUSE)
 UNKNOWN, IGNORED = "None", ""
 SENSOR = b"\x01" * 6
 STATE = Discovery(bytes.fromhex("AACCEE001122"), "ruuvi/", "1.0.0")
@@ -141,6 +149,82 @@ def test_what_is_missing_is_ignored(data_format: int) -> None:
     assert set(states(data_format, {}).values()) == {IGNORED}
     raw = {"gw_mac": "AA:CC:EE:00:11:22", "aoa": [], "data": "0201", "coords": ""}
     assert set(states(data_format, raw).values()) == {IGNORED}
+
+
+# -- what no gateway sends ------------------------------------------------------------------------
+
+
+ALL = replace(STATE, decode_all=True, derived=DERIVED)
+
+
+def published_own(data_format: int, values: dict[str, Any]) -> dict[str, Any]:
+    """A message of our own form: of a format that a gateway does not decode, with what can be
+    computed."""
+    data = advert(data_format, {"measurement_sequence": 1, **values}).data
+    extras = Extras(decode_all=True, derived=DERIVED)
+    known = Readings(keys=[(None, KEY)])
+    maker = MessageMaker("", DataFormat.DECODED, "", OwnMembers(extras, lambda: known))
+    report = Advertisement(SENSOR, data, -70, 1, 15, 37, None, 0.0, 1612358929)
+    message: dict[str, Any] = json.loads(maker.message(report, STATE.gateway, 1).payload)
+    return message
+
+
+def own_states(data_format: int, message: dict[str, Any]) -> dict[str, str]:
+    components = json.loads(ALL.sensor_config(SENSOR, data_format).payload)["components"]
+    return {key: state_of(c["value_template"], message) for key, c in components.items()}
+
+
+MEASURED = {
+    "temperature": 21.5,
+    "humidity": 40.0,
+    "pressure": 100000,
+    "co2": 600,
+    "pm2_5": 5.0,
+    "battery_voltage": 2.9,
+    "acceleration_x": 0.0,
+    "acceleration_y": 0.0,
+    "acceleration_z": 1,
+    "motion_detected": True,
+    "presence_detected": False,
+}
+
+
+@pytest.mark.parametrize("data_format", FORMAT_NUMBERS)
+def test_every_member_of_our_own_is_a_value(data_format: int) -> None:
+    message = published_own(data_format, MEASURED)
+    found = own_states(data_format, message)
+    known = {"gw_mac", "aoa", "gwts", "coords", "dataFormat", "data_format", "name"}
+    known |= {"id", "mac", "mac_suffix", "tag_id"}
+    assert found.keys() == {key.lower().replace(".", "_") for key in message.keys() - known}
+    assert IGNORED not in found.values()
+    assert float(found["temperature"]) == pytest.approx(21.5, abs=0.6)
+    assert float(found["pressure"]) == pytest.approx(1000.0, abs=0.6)
+    if data_format != 0xF0:  # whose temperature is in whole degrees
+        assert found["dew_point"] not in (UNKNOWN, IGNORED)
+
+
+@pytest.mark.parametrize("data_format", FORMAT_NUMBERS)
+def test_null_of_our_own_is_unknown(data_format: int) -> None:
+    message = published_own(data_format, {})
+    found = own_states(data_format, message)
+    nulls = {key.lower().replace(".", "_") for key, value in message.items() if value is None}
+    nulls -= {"mac", "mac_suffix", "tag_id"}
+    assert {found[key] for key in nulls} <= {UNKNOWN}
+    assert nulls or data_format in (2, 3, 4, 0xFA)  # which know no "not available"
+
+
+def test_values_that_are_computed() -> None:
+    found = own_states(0xE1, published_own(0xE1, MEASURED))
+    assert found["iaqs_grade"] == "good"
+    assert found["dew_point"] == "7.3438"
+    assert own_states(3, published_own(3, MEASURED))["battery_low"] == "OFF"
+    low = own_states(3, published_own(3, MEASURED | {"battery_voltage": 2.0}))
+    assert low["battery_low"] == "ON"
+
+
+def test_flags_of_our_own() -> None:
+    found = own_states(7, published_own(7, MEASURED))
+    assert (found["motion_detected"], found["presence_detected"]) == ("ON", "OFF")
 
 
 def test_a_flag_is_on_off_or_ignored() -> None:

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ruuvi_host.formats import FORMATS
 from ruuvi_host.relay.mqtt.discovery import Config, Discovery
-from ruuvi_host.relay.mqtt.entities import MODELS
 
 RATE = 10
 """Configs within any second, at most. Home Assistant makes a dozen entities of each."""
@@ -25,8 +25,11 @@ class Facts(NamedTuple):
     """What a config is made of."""
 
     discovery: Discovery
-    data_format: int
-    name: str
+    data_formats: tuple[int, ...] = ()
+    """What the sensor sends, as far as it is told; of our own config none."""
+    name: str = ""
+    heard: frozenset[int] = frozenset()
+    """Data formats that it has sent."""
 
 
 class Announcement(NamedTuple):
@@ -70,14 +73,14 @@ class Announcements:
 
         data_format: as in its message; None: it cannot be decoded, so there is nothing to tell.
         """
-        if data_format is None or data_format not in MODELS:
+        if data_format is None or self._discovery.model(data_format) is None:
             return None
-        if self._gateway != Facts(self._discovery, 0, ""):
+        if self._gateway != Facts(self._discovery):
             return self._own()
-        facts = Facts(self._discovery, data_format, self._name_of(address))
-        if self._sensors.get(address) == facts:
-            return None
-        return self._of(address, facts)
+        said = self._sensors.get(address)
+        shown, heard = _formats(said, data_format)
+        facts = Facts(self._discovery, shown, self._name_of(address), heard)
+        return None if said == facts else self._of(address, facts)
 
     def wait(self, now: float) -> float:
         """Seconds until a config may go out. now: in seconds, by a clock that never goes back."""
@@ -118,8 +121,8 @@ class Announcements:
             if sensor is None:
                 return self._own()
             if said := self._sensors.get(sensor):
-                name = self._name_of(sensor)
-                return self._of(sensor, Facts(self._discovery, said.data_format, name))
+                now_true = said._replace(discovery=self._discovery, name=self._name_of(sensor))
+                return self._of(sensor, now_true)
         return None
 
     def removals(self) -> Iterator[Config]:
@@ -135,8 +138,24 @@ class Announcements:
     # --- what they are made of
 
     def _own(self) -> Announcement:
-        return Announcement(self._discovery.gateway_config(), None, Facts(self._discovery, 0, ""))
+        return Announcement(self._discovery.gateway_config(), None, Facts(self._discovery))
 
     def _of(self, address: bytes, facts: Facts) -> Announcement:
-        config = self._discovery.sensor_config(address, facts.data_format, facts.name)
+        data_format, *others = facts.data_formats
+        config = self._discovery.sensor_config(address, data_format, facts.name, others)
         return Announcement(config, address, facts)
+
+
+def _formats(said: Facts | None, new: int) -> tuple[tuple[int, ...], frozenset[int]]:
+    """What to show of a sensor that sends a data format now, and all that it has sent.
+
+    An Air sends format 6 beside E1, which has more; firmware may send two formats in turn. Neither
+    is to change the config with each message.
+    """
+    if said is None:
+        return (new,), frozenset((new,))
+    known = FORMATS[new]
+    if new in said.data_formats or known.superseded_by in said.data_formats:
+        return said.data_formats, said.heard
+    in_turn = new in said.heard
+    return (*said.data_formats, new) if in_turn else (new,), said.heard | {new}

@@ -7,23 +7,20 @@ Source: Home Assistant, MQTT, device discovery payload (tried with version 2026.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from firmware_protocol.messages import address_text
-from ruuvi_host.config.targets import DataFormat
-from ruuvi_host.relay.mqtt.entities import BINARY_SENSOR, MODELS
+from ruuvi_host.config.homeassistant import PREFIX
+from ruuvi_host.relay.mqtt.entities import BINARY_SENSOR, Model
+from ruuvi_host.relay.mqtt.own_entities import model_of
 
-PREFIX = "homeassistant"
-"""What config topics begin with, unless Home Assistant was told otherwise."""
 QOS = 1
 
 _PRODUCT = "ruuvi-host"
 _SENSOR_MAKER = "Ruuvi Innovations Ltd"
 _SHORTEST_EXPIRY = 180
 """Seconds."""
-_FORBIDDEN = "+#\0"
-"""A topic with one of these ends the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,14 @@ class Discovery:
     shared: bool = False
     """Several hosts hear the same sensors: what is said of a sensor is the same from each."""
     retained: bool = True
+    decode_all: bool = False
+    """Messages have the values of all data formats."""
+    derived: tuple[str, ...] = ()
+    """Values that are computed and added to messages."""
+
+    def model(self, data_format: int) -> Model | None:
+        """What sends a data format; None: its messages say nothing that could be shown."""
+        return model_of(data_format, decode_all=self.decode_all, derived=self.derived)
 
     # --- configs
 
@@ -82,12 +87,19 @@ class Discovery:
         }
         return self._config(None, _compact(document))
 
-    def sensor_config(self, address: bytes, data_format: int, name: str = "") -> Config:
-        """Of one sensor. data_format: one of MODELS. name: as a person has given it; empty: none.
+    def sensor_config(
+        self, address: bytes, data_format: int, name: str = "", others: Iterable[int] = ()
+    ) -> Config:
+        """Of one sensor. data_format: one that has a model. name: as a person has given it; empty:
+        none. others: data formats that it sends in turn with this one.
 
-        Raises KeyError for another format: its messages say nothing that could be shown.
+        Raises KeyError for a format without a model.
         """
-        model, digits = MODELS[data_format], _digits(address)
+        models = [self.model(each) for each in (data_format, *others)]
+        model, digits = models[0], _digits(address)
+        if model is None:
+            raise KeyError(data_format)
+        entities = {e.component: e for each in models if each for e in each.entities}
         expire_after = max(_SHORTEST_EXPIRY, 3 * self.interval)
         document: dict[str, object] = {
             "device": {
@@ -103,7 +115,8 @@ class Discovery:
                 {"topic": self._status_topic, "value_template": "{{ value_json.state }}"}
             ],
             "components": {
-                entity.component: entity.settings(digits, expire_after) for entity in model.entities
+                component: entity.settings(digits, expire_after)
+                for component, entity in entities.items()
             },
         }
         if self.shared:
@@ -143,36 +156,9 @@ class Discovery:
         return "/".join([*("+" if level == ours else level for level in levels), rest])
 
 
-def refusals(
-    topic_prefix: str,
-    gateway: bytes,
-    data_format: DataFormat,
-    discovery_prefix: str,
-    *,
-    shared: bool,
-) -> Iterator[tuple[str, str]]:
-    """What stands in the way of discovery: for each the setting that is wrong and half a sentence.
-
-    topic_prefix: what topics of messages begin with. gateway: its address.
-    """
-    if data_format is DataFormat.RAW:
-        yield (
-            "mqtt_data_format",
-            "must be ruuvi_raw_and_decoded or ruuvi_decoded: Home Assistant reads decoded values",
-        )
-    levels = discovery_prefix.split("/")
-    if not all(levels) or any(char in discovery_prefix for char in _FORBIDDEN):
-        yield (
-            "prefix",
-            "must be levels of a topic with / between them, without +, # and NUL: the discovery "
-            "prefix that Home Assistant has",
-        )
-    if shared and address_text(gateway) not in topic_prefix.split("/")[:-1]:
-        yield (
-            "shared",
-            "needs a topic prefix with the gateway's address as a level of its own, as in "
-            f"ruuvi/{address_text(gateway)}/",
-        )
+def can_be_shared(topic_prefix: str, gateway: bytes) -> bool:
+    """Can hosts share topics that begin so? Then the gateway's address is a level of its own."""
+    return address_text(gateway) in topic_prefix.split("/")[:-1]
 
 
 def _digits(address: bytes) -> str:

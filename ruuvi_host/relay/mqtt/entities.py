@@ -39,6 +39,8 @@ class Entity:
     off: bool = False
     """It is there, and only shown once a person wants it."""
     platform: str = SENSOR
+    options: tuple[str, ...] = ()
+    """All texts that it can be."""
     template: str = ""
     """Empty: the value as it is."""
 
@@ -64,20 +66,23 @@ class Entity:
             "state_class": self.state_class,
             "unit_of_measurement": self.unit,
             "suggested_display_precision": self.precision,
+            "options": list(self.options),
             "entity_category": "diagnostic" if self.diagnostic else "",
             "enabled_by_default": False if self.off else None,
             "expire_after": expire_after,
             "value_template": self.value_template,
         }
-        return {key: value for key, value in settings.items() if value not in ("", None)}
+        return {key: value for key, value in settings.items() if value not in ("", None, [])}
 
 
-def _particles(member: str, name: str, device_class: str) -> Entity:
+def particles(member: str, name: str, device_class: str) -> Entity:
+    """The mass of what floats in the air, up to a size."""
     # The μ is the Greek letter, U+03BC: Home Assistant knows no other one.
     return Entity(member, name, device_class, "\u03bcg/m³", 1)
 
 
-def _sound(member: str, name: str, unit: str = "dBA") -> Entity:
+def sound(member: str, name: str, unit: str = "dBA") -> Entity:
+    """A level of sound."""
     return Entity(member, name, "sound_pressure", unit, 1)
 
 
@@ -94,9 +99,9 @@ def _flag(member: str, name: str, device_class: str = "", *, off: bool = True) -
     )
 
 
-_TEMPERATURE = Entity("temperature", "Temperature", "temperature", "°C", 2)
-_HUMIDITY = Entity("humidity", "Humidity", "humidity", "%", 2)
-_PRESSURE = Entity("pressure", "Pressure", "atmospheric_pressure", "hPa", 2, template=_SCALED)
+TEMPERATURE = Entity("temperature", "Temperature", "temperature", "°C", 2)
+HUMIDITY = Entity("humidity", "Humidity", "humidity", "%", 2)
+PRESSURE = Entity("pressure", "Pressure", "atmospheric_pressure", "hPa", 2, template=_SCALED)
 _SEQUENCE = Entity(
     "measurementSequenceNumber",
     "Measurement sequence number",
@@ -104,25 +109,25 @@ _SEQUENCE = Entity(
     diagnostic=True,
     off=True,
 )
-_PM1 = _particles("PM1.0", "PM1.0", "pm1")
-_PM2 = _particles("PM2.5", "PM2.5", "pm25")
-_PM4 = _particles("PM4.0", "PM4.0", "pm4")
-_PM10 = _particles("PM10.0", "PM10", "pm10")
+_PM1 = particles("PM1.0", "PM1.0", "pm1")
+_PM2 = particles("PM2.5", "PM2.5", "pm25")
+_PM4 = particles("PM4.0", "PM4.0", "pm4")
+_PM10 = particles("PM10.0", "PM10", "pm10")
 _GASES = (
     Entity("CO2", "Carbon dioxide", "carbon_dioxide", "ppm", 0),
     Entity("VOC", "VOC index", precision=0),
     Entity("NOx", "NOx index", precision=0),
 )
 _LIGHT = Entity("luminosity", "Illuminance", "illuminance", "lx", 0)
-_LOUD = _sound("sound_inst_dba", "Sound level")
-_LOUD_AVERAGE = _sound("sound_avg_dba", "Sound level average")
-_LOUD_PEAK = _sound("sound_peak_spl_db", "Sound level peak", "dB")
+_LOUD = sound("sound_inst_dba", "Sound level")
+_LOUD_AVERAGE = sound("sound_avg_dba", "Sound level average")
+_LOUD_PEAK = sound("sound_peak_spl_db", "Sound level peak", "dB")
 _AIR_FLAGS = (
     _flag("flag_calibration_in_progress", "Calibration in progress", "running", off=False),
     _flag("flag_button_pressed", "Button pressed"),
     _flag("flag_rtc_running_on_boot", "Clock was running at boot"),
 )
-_RECEPTION = (
+RECEPTION = (
     Entity("rssi", "Signal strength", "signal_strength", "dBm", 0, diagnostic=True, off=True),
     Entity(
         "ts",
@@ -150,7 +155,7 @@ MODELS = MappingProxyType(
         0x05: Model(
             "RuuviTag",
             (
-                *(_TEMPERATURE, _HUMIDITY, _PRESSURE),
+                *(TEMPERATURE, HUMIDITY, PRESSURE),
                 *(
                     Entity(f"accel{axis}", f"Acceleration {axis}", unit="g", precision=3, off=True)
                     for axis in "XYZ"
@@ -167,23 +172,23 @@ MODELS = MappingProxyType(
                     diagnostic=True,
                     off=True,
                 ),
-                *(_SEQUENCE, *_RECEPTION),
+                *(_SEQUENCE, *RECEPTION),
             ),
         ),
         0x06: Model(
             "Ruuvi Air",
             (
-                *(_TEMPERATURE, _HUMIDITY, _PRESSURE, _PM2, *_GASES, _LIGHT, _LOUD_AVERAGE),
-                *(_SEQUENCE, *_AIR_FLAGS, *_RECEPTION),
+                *(TEMPERATURE, HUMIDITY, PRESSURE, _PM2, *_GASES, _LIGHT, _LOUD_AVERAGE),
+                *(_SEQUENCE, *_AIR_FLAGS, *RECEPTION),
             ),
         ),
         0xE1: Model(
             "Ruuvi Air",
             (
-                *(_TEMPERATURE, _HUMIDITY, _PRESSURE, _PM1, _PM2, _PM4, _PM10, *_GASES, _LIGHT),
-                *(_LOUD, _LOUD_AVERAGE, _LOUD_PEAK, _SEQUENCE, *_AIR_FLAGS, *_RECEPTION),
+                *(TEMPERATURE, HUMIDITY, PRESSURE, _PM1, _PM2, _PM4, _PM10, *_GASES, _LIGHT),
+                *(_LOUD, _LOUD_AVERAGE, _LOUD_PEAK, _SEQUENCE, *_AIR_FLAGS, *RECEPTION),
             ),
         ),
     }
 )
-"""Data format, as in a message (`dataFormat`) → what sends it."""
+"""Data format, as in a message (`dataFormat`) → what sends it; those that a gateway decodes."""

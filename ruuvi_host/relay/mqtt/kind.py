@@ -11,7 +11,7 @@ from ruuvi_host.config.target_parts import MQTT, TlsFiles
 from ruuvi_host.relay.http.outcome import NotDelivered
 from ruuvi_host.relay.http.tls import Tls
 from ruuvi_host.relay.kinds import CheckResult, Kind, SinkContext
-from ruuvi_host.relay.mqtt.messages import MessageMaker
+from ruuvi_host.relay.mqtt.messages import Members, MessageMaker
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
 from ruuvi_host.relay.pauses import Pacing
@@ -98,9 +98,19 @@ class MqttKind:
             return MissingSink(MISSING)
         from ruuvi_host.relay.mqtt.sink import MqttSink
 
-        coordinates = context.config.coordinates
-        maker = MessageMaker(target.prefix, target.data_format, coordinates)
+        coordinates, members = context.config.coordinates, own_members(target, context)
+        maker = MessageMaker(target.prefix, target.data_format, coordinates, members)
         return MqttSink(target, maker, context.gateway)
+
+
+def own_members(target: MqttTarget, context: SinkContext) -> Members | None:
+    """What messages tell beyond a gateway's; None: nothing. Imported only then."""
+    extras = target.extras
+    if not extras.decode_all and not extras.derived:
+        return None
+    from ruuvi_host.relay.mqtt.own_members import OwnMembers
+
+    return OwnMembers(extras, context.known())
 
 
 KIND: Kind[MqttTarget] = MqttKind()

@@ -6,6 +6,7 @@ Source: ruuvi.gateway_esp.c mqtt.c, mqtt_json.c.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.config.targets import DataFormat
@@ -14,7 +15,7 @@ from ruuvi_host.intake.advertisement import Advertisement
 ONLINE, OFFLINE = b'{"state": "online"}', b'{"state": "offline"}'
 """Subscribers compare these texts."""
 
-_DECODED = frozenset({"5", "6", "225"})
+DECODED = frozenset({"5", "6", "225"})
 """The data formats whose meaning a message tells; a post tells more."""
 
 
@@ -24,6 +25,22 @@ class Message:
 
     topic: str
     payload: bytes
+    data_format: int | None = None
+    """Of the values in it; None: there are none."""
+
+
+class Said(NamedTuple):
+    """What a message tells of a report."""
+
+    text: str
+    """Members as JSON, each with a comma before it."""
+    data_format: int | None
+
+
+UNKNOWN = Said("", None)
+"""Of what is not decoded."""
+Members = Callable[[bytes, bytes], Said]
+"""Address of the sender and advertising data → what they say."""
 
 
 def prefix_of(prefix: str, gateway: bytes) -> str:
@@ -39,13 +56,22 @@ def status_topic(prefix: str, gateway: bytes) -> str:
 class MessageMaker:
     """Makes the message of one report.
 
-    prefix: of the topics, as configured. coordinates: as configured, at most 63 bytes.
+    prefix: of the topics, as configured. coordinates: as configured, at most 63 bytes. members: of
+    what is decoded. None: those of a gateway.
     """
 
-    def __init__(self, prefix: str, data_format: DataFormat, coordinates: str) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        data_format: DataFormat,
+        coordinates: str,
+        members: Members | None = None,
+    ) -> None:
         self._prefix = prefix
         self._has_data = data_format is not DataFormat.DECODED
-        self._members = None if data_format is DataFormat.RAW else _members()
+        self._members = None
+        if data_format is not DataFormat.RAW:
+            self._members = members or gateway_form()
         quoted = json.dumps(coordinates, ensure_ascii=False)
         self._tail = f',"coords":{quoted}}}'
 
@@ -58,14 +84,21 @@ class MessageMaker:
         text = f'{{"gw_mac":"{address_text(gateway)}","rssi":{report.rssi},"aoa":[],{when}'
         if self._has_data:
             text += f',"data":"{data.hex().upper()}"'
-        if self._members and (decoded := self._members(data)) and decoded[0][1] in _DECODED:
-            text += "".join([f',"{name}":{value}' for name, value in decoded])
-        payload = (text + self._tail).encode("utf-8", "replace")
-        return Message(prefix_of(self._prefix, gateway) + address_text(address), payload)
+        said = self._members(address, data) if self._members else UNKNOWN
+        payload = (text + said.text + self._tail).encode("utf-8", "replace")
+        topic = prefix_of(self._prefix, gateway) + address_text(address)
+        return Message(topic, payload, said.data_format)
 
 
-def _members() -> Callable[[bytes], list[tuple[str, str]]]:
-    """Imported only when something is decoded: it is half a megabyte."""
+def gateway_form() -> Members:
+    """As a gateway says it. Imported only when something is decoded: it is half a megabyte."""
     from ruuvi_host.formats.gateway import gateway_members
 
-    return gateway_members
+    def members(_: bytes, data: bytes) -> Said:
+        decoded = gateway_members(data)
+        if not decoded or decoded[0][1] not in DECODED:
+            return UNKNOWN
+        text = "".join([f',"{name}":{value}' for name, value in decoded])
+        return Said(text, int(decoded[0][1]))
+
+    return members
