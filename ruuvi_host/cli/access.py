@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ruuvi_host.cli.changing import CONFIG, STATE, change_keys, read_sources
+from ruuvi_host.cli.changing import CONFIG, STATE, change_keys, present, to_change
 
 if TYPE_CHECKING:
     from ruuvi_host.config.sources import Sources
@@ -40,7 +40,7 @@ _GATEWAY_NAME = re.compile("RuuviGateway(?:[0-9A-F]{4}|XXXX)")
 )
 def password(
     source: str | None,
-    config_file: Path,
+    config_file: Path | None,
     state_dir: Path | None,
     user: str | None,
     kind: str,
@@ -57,7 +57,7 @@ def password(
     from ruuvi_host.api.access.settings import DEFAULT_USER, AccessType
 
     _refuse_plain(source)
-    sources = read_sources(config_file, state_dir)
+    path, sources = to_change(config_file, state_dir)
     named = AccessType(f"lan_auth_{kind}")
     if user is None:
         present = sources.gateway["lan_auth_user"]
@@ -68,7 +68,7 @@ def password(
     if len(text) < SHORT:
         click.echo(f"warning: shorter than {SHORT} characters: it can be guessed", err=True)
     pairs = [("lan_auth_type", named.value), ("lan_auth_user", user), ("lan_auth_pass", kept)]
-    _change(config_file, sources, state_dir, pairs)
+    _change(path, sources, state_dir, pairs)
     click.echo(
         f"The password of {user} is set. Whoever was logged in has to log in again.", err=True
     )
@@ -79,7 +79,7 @@ def password(
 @STATE
 @click.option("--write", is_flag=True, help="The key that may also change settings.")
 @click.option("--off", is_flag=True, help="No key in its place: the present one opens nothing.")
-def key(config_file: Path, state_dir: Path | None, write: bool, off: bool) -> None:
+def key(config_file: Path | None, state_dir: Path | None, write: bool, off: bool) -> None:
     """Make a key for the local API, and print it: for Home Assistant, Prometheus, scripts.
 
     It is sent as `Authorization: Bearer KEY`. The key that was there before opens nothing any
@@ -90,9 +90,9 @@ def key(config_file: Path, state_dir: Path | None, write: bool, off: bool) -> No
     from ruuvi_host.api.access.passwords import new_key
 
     made = "" if off else new_key(secrets.token_bytes)
-    sources = read_sources(config_file, state_dir)
+    path, sources = to_change(config_file, state_dir)
     name = "lan_auth_api_key_rw" if write else "lan_auth_api_key"
-    _change(config_file, sources, state_dir, [(name, made)])
+    _change(path, sources, state_dir, [(name, made)])
     if made:
         click.echo(made)
         click.echo("It is shown this once.", err=True)
@@ -168,7 +168,7 @@ def _change(
     """Write keys, tell what keeps them from counting, and have a running host take them up."""
     change_keys(config_file, sources, pairs)
     if config_file.exists():
-        after = read_sources(config_file, state_dir)
+        _, after = present(config_file, state_dir)
         for name, value in pairs:
             if after.gateway[name] != value:
                 where = after.gateway.origins[name]

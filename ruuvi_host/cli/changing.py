@@ -21,10 +21,9 @@ CONFIG = click.option(
     "config_file",
     metavar="FILE",
     envvar="RUUVI_HOST_CONFIG",
-    required=True,
     type=click.Path(path_type=Path),
     help="The ruuvi-host.toml or gw_cfg.json to change, and the other one beside it. "
-    "[default: $RUUVI_HOST_CONFIG]",
+    "[default: $RUUVI_HOST_CONFIG, else that of the installed service]",
 )
 
 STATE = click.option(
@@ -36,12 +35,29 @@ STATE = click.option(
 )
 
 
-def read_sources(config_file: Path | None, state_dir: Path | None) -> Sources:
-    """The present configuration, whatever is wrong with it."""
+def to_change(config_file: Path | None, state_dir: Path | None) -> tuple[Path, Sources]:
+    """The file that is meant, and the present configuration, whatever is wrong with it.
+
+    Raises ConfigError when there is no file to change.
+    """
+    from ruuvi_host.config.service import Service
+    from ruuvi_host.errors import ConfigError
+
+    path, sources = present(config_file, state_dir)
+    if path is None:
+        none = f"there is none of a service in {Service.of().folder}"
+        raise ConfigError("--config", f"name the ruuvi-host.toml or gw_cfg.json to change; {none}")
+    return path, sources
+
+
+def present(config_file: Path | None, state_dir: Path | None) -> tuple[Path | None, Sources]:
+    """The file that is meant, if there is one, and the present configuration."""
+    from ruuvi_host.cli.place import place
     from ruuvi_host.config.sources import Sources
 
+    where = place(config_file, state_dir)
     options = [("state_dir", str(state_dir), "--state-dir")] if state_dir else []
-    return Sources(inputs(config_file, None, (), options=options))
+    return where.config, Sources(inputs(where.config, None, (), options=options, state=where.state))
 
 
 def change_keys(config_file: Path, sources: Sources, pairs: list[tuple[str, str]]) -> None:

@@ -49,6 +49,8 @@ def command(
 ) -> None:
     """Try all configured targets, or the named ones: does a delivery arrive?
 
+    Without --config, --port and --state-dir those of the installed service.
+
     A server gets a real, signed post, as with the gateway's "check": a batch without sensors (for
     statistics: a status). A target of [[target]], by its NAME, is tried in its own way. One line
     for each says whether it was accepted; if not, which step failed, and what to do.
@@ -56,8 +58,10 @@ def command(
     Exit status 0: all were accepted; 4: not all; 2: the configuration cannot be used.
     """
     from dataclasses import replace
+    from functools import partial
 
     from ruuvi_host import logs
+    from ruuvi_host.cli.place import place
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.jobs.check import check_all
     from ruuvi_host.lifetime import run_once
@@ -65,19 +69,22 @@ def command(
     logs.configure()
     logs.adjust("warning", as_json=False)
     options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
+    where = place(config_file, state_dir, simulate=simulate, other=bool(port))
+    where.tell()
+    what = partial(
+        inputs,
+        where.config,
+        files,
+        settings,
+        trust_clock=trust_clock,
+        simulated=simulate,
+        state=where.state,
+    )
     if url:
-        configured = inputs(config_file, files, settings, options=options, simulated=simulate)
-        options += for_url(url, configured)
+        options += for_url(url, what(options=options))
     if port:
         options.append(("coprocessor.port", port, "--port"))
-    loaded = load_to_run(
-        inputs(
-            *(config_file, files, settings),
-            trust_clock=trust_clock,
-            options=options,
-            simulated=simulate,
-        )
-    )
+    loaded = load_to_run(what(options=options))
     targets = _chosen(loaded, names, simulate=simulate)
     gateway = _identity(loaded, targets, asked=bool(port), simulate=simulate)
     config = replace(loaded.config, trust_clock=loaded.config.trust_clock or simulate)
@@ -147,7 +154,7 @@ def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[T
 
 def _identity(loaded: Loaded, targets: list[Target], *, asked: bool, simulate: bool) -> DeviceId:
     """Who signs. Raises ConfigError or DeviceError."""
-    from ruuvi_host.config.model import state_directory
+    from ruuvi_host.cli.place import state_of
     from ruuvi_host.errors import ConfigError
     from ruuvi_host.jobs.check import NOBODY, identify
     from ruuvi_host.jobs.state import StateDirectory
@@ -160,8 +167,7 @@ def _identity(loaded: Loaded, targets: list[Target], *, asked: bool, simulate: b
         return Board(tags=0).device
     if not any(kind_of(target).needs_gateway for target in targets):
         return NOBODY
-    named = loaded.sources.path_of("state_dir")
-    known = StateDirectory.look_into(state_directory(named, simulated=False)).load_gateway()
+    known = StateDirectory.look_into(state_of(loaded)).load_gateway()
     if known and not asked:
         return known
     if not loaded.config.coprocessors:

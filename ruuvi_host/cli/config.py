@@ -17,7 +17,8 @@ from ruuvi_host.cli.changing import (
     carry_out,
     change_keys,
     kept_gateway,
-    read_sources,
+    present,
+    to_change,
     write,
 )
 from ruuvi_host.cli.configuration import configuration_options, inputs, key_and_value
@@ -40,6 +41,9 @@ def command() -> None:
     There are two files, side by side: gw_cfg.json, as a Ruuvi Gateway has it (servers, scanning,
     filters), and ruuvi-host.toml with what a Linux machine needs besides (serial port, folders).
     Keys of both may also stand in the environment, as RUUVI_HOST_HTTP_URL, and in --set.
+
+    Without --config and $RUUVI_HOST_CONFIG that of the installed service is meant, if this user may
+    read it: /etc/ruuvi-host/ruuvi-host.toml, or gw_cfg.json there.
     """
 
 
@@ -139,14 +143,14 @@ def schema(gateway: bool) -> None:
 @click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
 @CONFIG
 @STATE
-def set_command(pairs: tuple[str, ...], config_file: Path, state_dir: Path | None) -> None:
+def set_command(pairs: tuple[str, ...], config_file: Path | None, state_dir: Path | None) -> None:
     """Change keys in the file that each belongs to. Comments stay; a bad value changes nothing.
 
     KEY=@FILE takes the value from a file, and KEY=@- from standard input, which keeps a secret out
     of the list of processes.
     """
-    sources = read_sources(config_file, state_dir)
-    change_keys(config_file, sources, [_pair(text) for text in pairs])
+    path, sources = to_change(config_file, state_dir)
+    change_keys(path, sources, [_pair(text) for text in pairs])
     click.echo("A running ruuvi-host takes it after SIGHUP.", err=True)
 
 
@@ -154,7 +158,7 @@ def set_command(pairs: tuple[str, ...], config_file: Path, state_dir: Path | Non
 @click.argument("file", type=click.Path(path_type=Path))
 @CONFIG
 @STATE
-def import_command(file: Path, config_file: Path, state_dir: Path | None) -> None:
+def import_command(file: Path, config_file: Path | None, state_dir: Path | None) -> None:
     """Take over the configuration of a gateway: its gw_cfg.json, or what it answers to
     GET /ruuvi.json. What FILE does not name stays as it is.
 
@@ -169,16 +173,16 @@ def import_command(file: Path, config_file: Path, state_dir: Path | None) -> Non
     from ruuvi_host.config.foreign import is_foreign, with_foreign
     from ruuvi_host.errors import ConfigError
 
-    sources = read_sources(config_file, state_dir)
+    path, sources = to_change(config_file, state_dir)
     try:
         text = read_text(file)
     except Unreadable as error:
         raise ConfigError(str(file), str(error)) from error
     if is_foreign(file, text):
-        texts, taken = with_foreign(config_file, file, text, kept_gateway(sources))
+        texts, taken = with_foreign(path, file, text, kept_gateway(sources))
         _tell_of_takeover(taken)
     else:
-        texts, problems = with_import(config_file, file, text, kept_gateway(sources))
+        texts, problems = with_import(path, file, text, kept_gateway(sources))
         for problem in problems:
             _echo(problem)
     write(texts, [f"import {file}"], sources.state)
@@ -193,7 +197,8 @@ def import_command(file: Path, config_file: Path, state_dir: Path | None) -> Non
     metavar="FILE",
     envvar="RUUVI_HOST_CONFIG",
     type=click.Path(path_type=Path),
-    help="As for `run`, if that has one. [default: $RUUVI_HOST_CONFIG]",
+    help="As for `run`, if that has one. [default: $RUUVI_HOST_CONFIG, else that of the installed "
+    "service]",
 )
 @STATE
 def undo(number: int, as_list: bool, config_file: Path | None, state_dir: Path | None) -> None:
@@ -207,7 +212,7 @@ def undo(number: int, as_list: bool, config_file: Path | None, state_dir: Path |
     from ruuvi_host.config.kept import UNDO
     from ruuvi_host.logs import printable
 
-    sources = read_sources(config_file, state_dir)
+    _, sources = present(config_file, state_dir)
     if as_list:
         for place, change in enumerate(store.undoable(sources.state), 1):
             click.echo(f"{place}  {_when(change)}  {printable(change.by):<4}  {_what(change)}")
@@ -257,6 +262,7 @@ def _when(change: Kept) -> str:
 
 
 def _load(file: Path | None, options: dict[str, Any]) -> Loaded:
+    from ruuvi_host.cli.place import place
     from ruuvi_host.config.load import load
     from ruuvi_host.errors import ConfigError
 
@@ -265,8 +271,9 @@ def _load(file: Path | None, options: dict[str, Any]) -> Loaded:
             raise ConfigError("--config", "names a second file: give one of them")
         options["config_file"] = file
     state_dir = options.pop("state_dir")
+    where = place(options.pop("config_file"), state_dir)
     named = [("state_dir", str(state_dir), "--state-dir")] if state_dir else []
-    return load(inputs(**options, options=named))
+    return load(inputs(where.config, **options, options=named, state=where.state))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -67,11 +67,13 @@ def inputs(
     trust_clock: bool = False,
     options: Iterable[tuple[str, str, str]] = (),
     simulated: bool = False,
+    state: Path | None = None,
 ) -> Inputs:
     """What the options and the environment say.
 
     options: (key, text, option) of options that stand for a key; `--set` counts more.
-    simulated: the state is that of a simulated coprocessor.
+    simulated: the state is that of a simulated coprocessor. state: its folder, if nothing names
+    another; None: this user's.
     """
     import os
 
@@ -79,9 +81,8 @@ def inputs(
     from ruuvi_host.config.sources import Inputs
     from ruuvi_host.errors import ConfigError
 
-    state = None
     with suppress(ConfigError):  # whoever needs one is told
-        state = state_directory(None, simulated=simulated)
+        state = state or state_directory(None, simulated=simulated)
     overrides = list(options)
     if trust_clock:
         overrides.append(("trust_clock", "true", "--trust-clock"))

@@ -31,12 +31,17 @@ def command() -> None:
 
 
 def _state_option(function: F) -> F:
+    """--state-dir and --simulate."""
+    simulate = click.option(
+        "--simulate", is_flag=True, help="What a host with --simulate has kept."
+    )
     option = click.option(
         "--state-dir",
         metavar="DIR",
-        help="As for `run`. [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/ruuvi-host]",
+        help="As for `run`. [default: that of the installed service if you may look into it, else "
+        "$STATE_DIRECTORY, else $XDG_STATE_HOME/ruuvi-host]",
     )
-    return option(function)
+    return option(simulate(function))
 
 
 _target = click.argument("target", metavar="TARGET")
@@ -46,7 +51,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a 
 @command.command("list")
 @_state_option
 @_json
-def list_(state_dir: str | None, as_json: bool) -> None:
+def list_(state_dir: str | None, simulate: bool, as_json: bool) -> None:
     """A line for each target: batches, reports, size, and when the oldest batch was made.
 
     Also while `run` is running. Exit status 4: a spool cannot be read, or not all of it.
@@ -57,7 +62,7 @@ def list_(state_dir: str | None, as_json: bool) -> None:
     from ruuvi_host.jobs.state import set_aside, spools
     from ruuvi_host.relay.spool import reading
 
-    folder = _folder(state_dir)
+    folder = _folder(state_dir, simulate=simulate)
     names = spools(folder)
     failed: list[SpoolError] = []
     for name in names:
@@ -94,7 +99,9 @@ def list_(state_dir: str | None, as_json: bool) -> None:
 @_state_option
 @_json
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="The oldest N only.")
-def show(target: str, state_dir: str | None, as_json: bool, limit: int | None) -> None:
+def show(
+    target: str, state_dir: str | None, simulate: bool, as_json: bool, limit: int | None
+) -> None:
     """A line for each batch of TARGET, the oldest first.
 
     Also while `run` is running. Exit status 4: not all can be read.
@@ -104,7 +111,9 @@ def show(target: str, state_dir: str | None, as_json: bool, limit: int | None) -
     from firmware_protocol.messages import address_text
 
     unreadable = _Unreadable(target)
-    for row in islice(unreadable.without(_entries(state_dir, target)), limit):
+    for row in islice(
+        unreadable.without(_entries(target, _folder(state_dir, simulate=simulate))), limit
+    ):
         batch = row.batch
         facts = {
             "made": round(row.made),
@@ -131,7 +140,7 @@ def show(target: str, state_dir: str | None, as_json: bool, limit: int | None) -
     type=click.Path(dir_okay=False, path_type=Path),
     help="In place of stdout; readable by you alone.",
 )
-def export(target: str, state_dir: str | None, output: Path | None) -> None:
+def export(target: str, state_dir: str | None, simulate: bool, output: Path | None) -> None:
     """The batches of TARGET as JSON lines, each with the body that would be posted.
 
     Nothing leaves the spool. Also while `run` is running. The key that signs is not exported. Exit
@@ -144,7 +153,7 @@ def export(target: str, state_dir: str | None, output: Path | None) -> None:
     from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 
     unreadable = _Unreadable(target)
-    rows = unreadable.without(_entries(state_dir, target))
+    rows = unreadable.without(_entries(target, _folder(state_dir, simulate=simulate)))
     count = 0
     with ExitStack() as opened:
         file = sys.stdout
@@ -171,7 +180,7 @@ def export(target: str, state_dir: str | None, output: Path | None) -> None:
 @_target
 @_state_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def drop(target: str, state_dir: str | None, yes: bool) -> None:
+def drop(target: str, state_dir: str | None, simulate: bool, yes: bool) -> None:
     """Delete the batches of TARGET without delivery. `export` them first to keep a copy.
 
     Not while `run` is running, whose start saves what can be read of a damaged spool.
@@ -179,7 +188,7 @@ def drop(target: str, state_dir: str | None, yes: bool) -> None:
     from ruuvi_host.errors import SpoolError
     from ruuvi_host.relay.spool import reading
 
-    folder = _folder(state_dir)
+    folder = _folder(state_dir, simulate=simulate)
     with _owned(folder):
         path = _path(folder, target)
         what = "what an earlier version left"
@@ -203,6 +212,7 @@ def drop(target: str, state_dir: str | None, yes: bool) -> None:
 def drain(
     target: str,
     state_dir: str | None,
+    simulate: bool,
     url: str | None,
     config_file: Path | None,
     files: Path | None,
@@ -215,7 +225,10 @@ def drain(
     Exit status 4: the server did not accept all, and the rest stays; or batches were refused, too
     old or unreadable, or the spool cannot be used.
     """
+    from functools import partial
+
     from ruuvi_host import logs
+    from ruuvi_host.cli.place import check_folder, place, state_of
     from ruuvi_host.config.addresses import refuse_ruuvi
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.targets import CUSTOM, RUUVI
@@ -225,11 +238,20 @@ def drain(
 
     logs.configure()
     options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
-    if url:
-        options += for_url(url, inputs(config_file, files, settings, options=options))
-    loaded = load_to_run(
-        inputs(config_file, files, settings, trust_clock=trust_clock, options=options)
+    where = place(config_file, state_dir, simulate=simulate)
+    where.tell()
+    what = partial(
+        inputs,
+        where.config,
+        files,
+        settings,
+        trust_clock=trust_clock,
+        simulated=simulate,
+        state=where.state,
     )
+    if url:
+        options += for_url(url, what(options=options))
+    loaded = load_to_run(what(options=options))
     wanted = CUSTOM if url else target
     server = next((t for t in loaded.config.targets if t.name == wanted), None)
     if server is None:
@@ -237,9 +259,8 @@ def drain(
         raise ConfigError(
             keys.get(target, "TARGET"), "no such server is configured: give --config or --url"
         )
-    named = loaded.sources.path_of("state_dir")
-    folder = _folder(state_dir or (str(named) if named else None))
-    if folder.name == "simulated":
+    check_folder(folder := state_of(loaded, simulate=simulate))
+    if simulate or folder.name == "simulated":
         refuse_ruuvi(server.address)
     with _owned(folder):
         _path(folder, target)
@@ -260,20 +281,16 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _folder(option: str | None) -> Path:
-    """Raises ConfigError when it cannot be looked into: it may hold something."""
-    from ruuvi_host.config.model import state_directory
-    from ruuvi_host.errors import ConfigError
+def _folder(state_dir: str | None, *, simulate: bool) -> Path:
+    """Raises ConfigError when it is not there, or cannot be looked into: it may hold something."""
+    from ruuvi_host.cli.place import check_folder, place, state_of
+    from ruuvi_host.config.sources import Sources
 
-    folder = state_directory(Path(option) if option else None, simulated=False)
-    try:
-        next(folder.iterdir(), None)
-    except FileNotFoundError as error:
-        if option:
-            raise ConfigError("--state-dir", f"{folder}: there is no such folder") from error
-    except OSError as error:
-        problem = f"{folder} cannot be read: {error.strerror}"
-        raise ConfigError("--state-dir", problem) from error
+    where = place(None, state_dir, simulate=simulate)
+    where.tell()
+    options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
+    what = inputs(where.config, None, (), options=options, simulated=simulate, state=where.state)
+    check_folder(folder := state_of(Sources(what), simulate=simulate))
     return folder
 
 
@@ -289,10 +306,9 @@ def _path(folder: Path, target: str) -> Path:
     return folder / f"{target}.spool"
 
 
-def _entries(state_dir: str | None, target: str) -> Iterator[Entry | Unreadable]:
+def _entries(target: str, folder: Path) -> Iterator[Entry | Unreadable]:
     from ruuvi_host.relay.spool import reading
 
-    folder = _folder(state_dir)
     path = _path(folder, target)
     _check_log(path)
     return reading.entries(path)

@@ -38,9 +38,12 @@ from ruuvi_host.config.host_values import GATEWAY, HostValues, unknown
 from ruuvi_host.config.keys import HostKey, HostKind, flattened, value_from_text
 from ruuvi_host.config.problems import Problems, Severity, nearly
 from ruuvi_host.config.sensor_tables import SENSORS, SensorTables, is_of_sensor, is_secret
+from ruuvi_host.config.service import ROOT_VARIABLE
 
 PREFIX = "RUUVI_HOST_"
 CONFIG_VARIABLE = "RUUVI_HOST_CONFIG"
+STATE_VARIABLE = "RUUVI_HOST_STATE_DIR"
+_NO_KEYS = (CONFIG_VARIABLE, ROOT_VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +244,7 @@ class Sources:
         names |= {PREFIX + name.upper(): f"coprocessor.{name}" for name in coprocessor}
         found = []
         for variable, text in sorted(environment.items()):
-            if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            if not variable.startswith(PREFIX) or variable in _NO_KEYS:
                 continue
             if variable in names:
                 found.append((names[variable], text, variable))

@@ -25,13 +25,13 @@ from ruuvi_host.device.port import Tap
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.device.trouble import BRLTTY, MODEM_MANAGER, TAKERS, running, who_else_has
 from ruuvi_host.doctor import judgement
+from ruuvi_host.doctor.hosts import Asked, ask_host, ask_service
 from ruuvi_host.doctor.judgement import Finding, Level
 from ruuvi_host.errors import DeviceError, PortError, SpoolError
 from ruuvi_host.jobs.check import NOBODY, check_all
 from ruuvi_host.jobs.state import StateDirectory, set_aside, spools
 from ruuvi_host.monitoring.link_status import LinkState
 from ruuvi_host.monitoring.overview import link_document
-from ruuvi_host.monitoring.socket import ask
 from ruuvi_host.relay.kinds import kind_of
 from ruuvi_host.relay.spool.reading import log_is_damaged, summary
 
@@ -55,13 +55,9 @@ async def examine(
         yield finding
     yield _clock(config)
     yield _disk(state)
-    document, problem = await asyncio.to_thread(_running, state)
-    yield judgement.running(document, problem)
-    if document:
-        for finding in judgement.accounting(document):
-            yield finding
-        for finding in judgement.drops(document):
-            yield finding
+    asked = await asyncio.to_thread(ask_host, state)
+    for finding in _of_host(asked):
+        yield finding
     folder = StateDirectory.look_into(state)
     known = folder.load_gateway()
     if problem := folder.gateway_problem():
@@ -70,7 +66,7 @@ async def examine(
     for number, settings in enumerate(config.coprocessors):
         seen = _Seen()
         tap = PortTap(heard, number) if heard else None
-        async for finding in _port(settings, config, document, seen, tap):
+        async for finding in _port(settings, config, asked, seen, tap):
             yield finding
         if number == 0:  # it names the gateway
             known = seen.device or known
@@ -105,37 +101,47 @@ def _disk(state: Path) -> Finding:
     return judgement.disk(str(state), free, writable=writable)
 
 
-def _running(state: Path) -> tuple[dict[str, Any] | None, str]:
-    """The status of a running host; None and why, when there is one that cannot be asked."""
-    try:
-        return ask(state), ""
-    except OSError as error:
-        return None, error.strerror or "it does not answer"
-    except ValueError:
-        return None, "its answer is not a status"
+def _of_host(asked: Asked) -> Iterator[Finding]:
+    yield judgement.running(asked.document, asked.problem)
+    if asked.document:
+        yield from judgement.accounting(asked.document)
+        yield from judgement.drops(asked.document)
+
+
+def from_outside(document: dict[str, Any], why: str) -> Iterator[Finding]:
+    """What can be said of a host by its answer alone. why: its files cannot be looked at."""
+    yield Finding("configuration", Level.WARNING, f"not looked at: {why}", "run this with sudo")
+    yield from _of_host(Asked(document))
+    for told in document["coprocessors"]:
+        yield from judgement.link(told)
 
 
 async def _port(
     settings: CoprocessorSettings,
     config: Config,
-    document: dict[str, Any] | None,
+    asked: Asked,
     seen: "_Seen",
     tap: Tap | None,
 ) -> AsyncIterator[Finding]:
     path = settings.port
     for finding in await _listed(_port_takers, path):
         yield finding
-    if document:
-        for told in document["coprocessors"]:
-            if told["port"] == path:
-                for finding in await _listed(_judged, told, None, config.scan, document["pid"]):
-                    yield finding
-                return
+    service = await asyncio.to_thread(ask_service)
+    for host, told in ((host, host.of_port(path)) for host in (asked, service)):
+        if host.document and told:
+            number = host.document["pid"]
+            if host is service and not asked.of_port(path):
+                yield judgement.of_service(path, number)
+            for finding in await _listed(_judged, told, None, config.scan, number):
+                yield finding
+            return
     supervisor = Supervisor(settings, config.scan, seen.on_event, SystemClock(), tap=tap)
     try:
         await _listen(supervisor, seen)
     except PortError as error:
         yield Finding(f"coprocessor {path}", Level.FAULT, error.problem)
+        if service.problem:
+            yield judgement.perhaps_of_service(path, service.problem)
         return
     except DeviceError as error:
         yield Finding(f"coprocessor {path}", Level.FAULT, str(error))

@@ -211,6 +211,18 @@ def shared(port: str, others: str) -> Finding:
     return Finding(f"coprocessor {port}, sharing", Level.WARNING, sentence, "stop that program")
 
 
+def of_service(port: str, process: int) -> Finding:
+    """The installed service has the port, and is asked in place of opening it."""
+    sentence = f"the service has this port (process {process}), and is asked"
+    return Finding(f"coprocessor {port}, host", Level.OK, sentence)
+
+
+def perhaps_of_service(port: str, problem: str) -> Finding:
+    """A port that cannot be opened, while a service runs that cannot be asked."""
+    sentence = f"the service runs here, may have this port, and cannot be asked: {problem}"
+    return Finding(f"coprocessor {port}, host", Level.WARNING, sentence, "run this with sudo")
+
+
 def disk(path: str, free: int, *, writable: bool) -> Finding:
     """free: bytes that this user can still write."""
     if not writable:
