@@ -41,3 +41,20 @@ class ControllerFacts:
         if self.hci_version < len(_HCI_VERSIONS):
             return _HCI_VERSIONS[self.hci_version]
         return f"of HCI version {self.hci_version}"
+
+
+_SHARED = frozenset(
+    bytes.fromhex(address)
+    for address in (
+        *("000000000000", "FFFFFFFFFFFF"),
+        # What Broadcom's chips answer until somebody gives them an address (Linux, btbcm.c).
+        *("00207002A000", "207002A00000", "2076A0005679", "4324B3000000"),
+        *("4330B1000000", "4334B0000000", "4343A0121FAC", "4343A1121FAC", "4345C5001FAC"),
+        "43341B001FAC",
+    )
+)
+
+
+def is_address(address: bytes) -> bool:
+    """Can it tell one radio from another? No: those that all chips of a kind answer with."""
+    return address not in _SHARED
