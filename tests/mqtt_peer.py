@@ -44,6 +44,8 @@ class Peer:
     published: list[Published] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     """How connections have ended: "DISCONNECT", or "closed"."""
+    subscribed: list[str] = field(default_factory=list)
+    """Topics."""
     withheld: int = 0
     """PUBACKs."""
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -54,6 +56,14 @@ class Peer:
             while not enough(self):
                 self.news.clear()
                 await self.news.wait()
+
+    async def say(self, topic: str, payload: bytes) -> None:
+        """A message to everybody, with QoS 0; MQTT 3.1.1."""
+        name = topic.encode()
+        body = len(name).to_bytes(2, "big") + name + payload
+        for writer in self.writers:
+            writer.write(bytes([0x30, len(body)]) + body)
+            await writer.drain()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         end = "closed"
@@ -104,6 +114,12 @@ class Peer:
                 )
             else:
                 self.withheld += bool(published.number)
+        if kind == 0x82:
+            own = b"\0" if self.level == 5 else b""  # no properties
+            topic = body[2 + len(own) :]
+            self.subscribed.append(topic[2 : 2 + int.from_bytes(topic[:2], "big")].decode())
+            answer = body[:2] + own + b"\x01"
+            writer.write(bytes([0x90, len(answer)]) + answer)
         if kind == 0xC0:
             writer.write(b"\xd0\x00")
         return True

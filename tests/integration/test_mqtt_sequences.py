@@ -188,4 +188,4 @@ class Play:
 
     def is_up(self) -> bool:
         relay: Any = self.relays._relays[0]
-        return relay._delivery.sink._sink._connection is not None
+        return relay._delivery.sink._sink._standing.presence is not None

@@ -15,13 +15,16 @@ from ruuvi_host.config.mqtt_target import Broker, MqttLogin, MqttTarget
 from ruuvi_host.config.target_parts import DataFormat
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.mqtt import sink as sink_module
+from ruuvi_host.relay.mqtt import client
 from ruuvi_host.relay.mqtt.client import MOST_IN_FLIGHT, connect
-from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, MessageMaker
+from ruuvi_host.relay.mqtt.companions import Companion, Presence
+from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, Message, MessageMaker
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.pauses import Pauses
+from ruuvi_host.relay.mqtt.publishing import Publisher
 from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
 from ruuvi_host.relay.mqtt.sink import MqttSink
+from ruuvi_host.relay.mqtt.standing import Standing
 from ruuvi_host.relay.sink import Outcome, Verdict
 
 GATEWAY = DeviceId(id=b"\x00\x11\x22\x33\x44\x55\x66\x77", addr=bytes.fromhex("AACCEE001122"))
@@ -52,13 +55,14 @@ def tags(there: Peer) -> list[int]:
 
 
 @asynccontextmanager
-async def running(at: MqttTarget) -> AsyncIterator[MqttSink]:
+async def running(at: MqttTarget, *companions: Companion) -> AsyncIterator[MqttSink]:
     """A sink that knows who we are from the first batch."""
 
     async def known() -> DeviceId:
         return GATEWAY
 
-    sink = MqttSink(at, MessageMaker(at.prefix, DataFormat.RAW, ""), known)
+    publisher = Publisher(at, MessageMaker(at.prefix, DataFormat.RAW, ""))
+    sink = MqttSink(Standing(at, companions, known), publisher)
     task = asyncio.create_task(sink.run())
     try:
         yield sink
@@ -118,7 +122,7 @@ def test_qos_0_as_a_gateway() -> None:
 
 
 def test_no_more_than_twenty_messages_are_unconfirmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sink_module, "UNANSWERED", 0.3)
+    monkeypatch.setattr(client, "UNANSWERED", 0.3)
 
     async def main() -> None:
         async with peer(confirms=lambda p: p.topic == STATUS) as there:
@@ -136,7 +140,7 @@ def test_no_more_than_twenty_messages_are_unconfirmed(monkeypatch: pytest.Monkey
 
 def test_what_is_confirmed_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """One PUBACK is withheld, then the connection ends: only that message is still to be sent."""
-    monkeypatch.setattr(sink_module, "UNANSWERED", 0.3)
+    monkeypatch.setattr(client, "UNANSWERED", 0.3)
 
     async def main() -> None:
         async with (
@@ -288,7 +292,7 @@ def test_a_puback_that_refuses_is_no_delivery() -> None:
 
 
 def test_what_a_broker_says_of_itself_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sink_module, "UNANSWERED", 0.3)
+    monkeypatch.setattr(client, "UNANSWERED", 0.3)
 
     async def main() -> None:
         receive_maximum, longest = b"\x21\x00\x03", b"\x27\x00\x00\x02\x00"
@@ -335,5 +339,71 @@ def test_a_broker_that_only_knows_the_older_version(answer: bytes) -> None:
                 assert outcome.verdict is (Verdict.ACCEPTED if accepted else Verdict.FIX)
             assert there.level == 4
             assert len(there.connects) == 2
+
+    run(main())
+
+
+# -- what else is published -----------------------------------------------------------------------
+
+
+class Noting(Companion):
+    """Publishes before each reading once, and lets one of them wait."""
+
+    topics = ("home/status",)
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._asked: set[bytes] = set()
+
+    def connected(self, presence: Presence) -> None:
+        presence.connection.publish("config/gateway", presence.gateway, qos=1)
+
+    def before(
+        self, presence: Presence, report: Advertisement, message: Message, now: float
+    ) -> float:
+        tag = report.address.hex()
+        if report.address in self._asked:
+            return 0.0
+        self._asked.add(report.address)
+        presence.connection.publish(f"config/{tag}", b"", qos=1)
+        return 0.05 if tag.endswith("02") else 0.0
+
+    def received(self, presence: Presence, topic: str, payload: bytes) -> None:
+        self.heard.put_nowait((topic, payload))
+
+    async def leaving(self, presence: Presence, successor: MqttTarget | None) -> None:
+        presence.connection.publish("config/gateway", b"", qos=1)
+
+
+def test_companions_have_their_say_in_this_order() -> None:
+    async def main() -> None:
+        noting = Noting()
+        async with peer() as there:
+            async with running(target(there.port), noting) as sink:
+                assert await sink.deliver(batch(4), NOW) == Outcome(Verdict.ACCEPTED)
+                await there.say("home/status", b"online")
+                assert await noting.heard.get() == ("home/status", b"online")
+            await there.until(lambda peer: peer.ended)
+            assert there.subscribed == ["home/status"]
+            assert [p.topic.rpartition("/")[2][-2:] for p in there.published] == [
+                *("us", "ay"),  # online, and what comes with the connection
+                *("00", "00", "01", "01", "02", "03", "03", "02"),
+                *("ay", "us"),
+            ]
+
+    run(main())
+
+
+def test_what_companions_publish_counts_among_what_is_unconfirmed() -> None:
+    async def main() -> None:
+        async with peer(says=b"\x21\x00\x03", confirms=lambda p: p.topic == STATUS) as there:
+            at = target(there.port, version="5")
+            async with running(at, Noting()) as sink:
+                sending = asyncio.create_task(sink.deliver(batch(9), NOW))
+                await there.until(lambda peer: peer.withheld == 3)
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+            await there.until(lambda peer: peer.ended)
+            assert there.withheld <= 4  # with what is said when we leave
 
     run(main())

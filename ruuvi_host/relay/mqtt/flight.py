@@ -1,9 +1,12 @@
-"""The messages of one batch on their way: which are confirmed, refused, or still unknown."""
+"""The messages of one batch: which are confirmed, refused, or still unknown. Pure."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from ruuvi_host.intake.advertisement import Advertisement
+
+REFUSES = 128
+"""The least reason code of a PUBACK with which the broker does not take a message."""
 
 
 class Flight:
@@ -11,50 +14,34 @@ class Flight:
 
     def __init__(self, reports: Sequence[Advertisement]) -> None:
         self._reports = reports
-        self._under_way: dict[int, int] = {}
-        """Number of a message → place of its report."""
+        self._under_way: set[int] = set()
+        """Places of reports."""
         self._settled: dict[int, bool] = {}
         """Place of a report → whether the broker has it."""
-        self._moved = asyncio.Event()
 
     @property
     def under_way(self) -> int:
         """Messages that are sent, and not confirmed."""
         return len(self._under_way)
 
-    def sent(self, place: int, number: int) -> None:
-        """The report at this place is on its way, as the message of this number."""
-        self._under_way[number] = place
-
-    def settle(self, number: int, taken: bool) -> None:
-        """taken: the broker has it. What belongs to another batch is not looked at."""
-        place = self._under_way.pop(number, None)
-        if place is not None:
-            self._settled[place] = taken
-            self._moved.set()
+    def sent(self, place: int) -> Callable[[int], None]:
+        """The report at this place is on its way. Returns who is to be told of its end."""
+        self._under_way.add(place)
+        return partial(self._settle, place)
 
     def refuse(self, place: int) -> None:
         """The broker would not take this one, so it is not sent."""
         self._settled[place] = False
 
-    def wake(self) -> None:
-        """Something else has changed."""
-        self._moved.set()
-
-    async def moves(self, seconds: float) -> bool:
-        """Wait until something has. False: not within that time."""
-        self._moved.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._moved.wait()
-        except TimeoutError:
-            return False
-        return True
-
     @property
     def unconfirmed(self) -> tuple[Advertisement, ...]:
         """Those that were sent, and of which nobody knows whether they have arrived."""
-        return tuple(self._reports[place] for place in self._under_way.values())
+        return tuple(self._reports[place] for place in sorted(self._under_way))
+
+    @property
+    def settled(self) -> tuple[Advertisement, ...]:
+        """Those of which it is known."""
+        return tuple(self._reports[place] for place in self._settled)
 
     @property
     def refused(self) -> int:
@@ -66,3 +53,7 @@ class Flight:
         """Those that are neither confirmed nor refused, in order."""
         settled = self._settled
         return tuple(r for place, r in enumerate(self._reports) if place not in settled)
+
+    def _settle(self, place: int, code: int) -> None:
+        self._under_way.discard(place)
+        self._settled[place] = code < REFUSES

@@ -96,11 +96,16 @@ class MqttKind:
             from ruuvi_host.relay.mqtt.missing import MissingSink
 
             return MissingSink(MISSING)
+        from ruuvi_host.relay.mqtt.companions import Companion
+        from ruuvi_host.relay.mqtt.publishing import Publisher
         from ruuvi_host.relay.mqtt.sink import MqttSink
+        from ruuvi_host.relay.mqtt.standing import Standing
 
         coordinates, members = context.config.coordinates, own_members(target, context)
         maker = MessageMaker(target.prefix, target.data_format, coordinates, members)
-        return MqttSink(target, maker, context.gateway)
+        companions: tuple[Companion, ...] = ()
+        standing = Standing(target, companions, context.gateway)
+        return MqttSink(standing, Publisher(target, maker))
 
 
 def own_members(target: MqttTarget, context: SinkContext) -> Members | None:

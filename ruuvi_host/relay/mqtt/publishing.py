@@ -1,0 +1,155 @@
+"""The messages of a batch, published over a connection: in order, paced, each once confirmed."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from firmware_protocol.messages import address_text
+from ruuvi_host import __version__
+from ruuvi_host.config.mqtt_target import Backlog, MqttTarget
+from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.batch import Batch
+from ruuvi_host.relay.mqtt.companions import Companion, Presence
+from ruuvi_host.relay.mqtt.flight import Flight
+from ruuvi_host.relay.mqtt.messages import Message, MessageMaker
+
+LONGEST = 40.0
+"""Seconds for one batch; what is left of it then comes next."""
+LATE = 10.0
+"""Seconds, or the interval if that is longer, after which a message is one of the backlog."""
+LATE_FOR_CONSUMERS = 60
+"""Seconds after which a message says of itself that it is late; with MQTT 5."""
+
+MOST_REMEMBERED = 1000
+"""Messages that were not confirmed; at a break there are twenty more."""
+
+
+class Publisher:
+    """Publishes the reports of batches of one target. Knows which texts may be there already."""
+
+    def __init__(self, target: MqttTarget, maker: MessageMaker) -> None:
+        self._target = target
+        self._maker = maker
+        self._sent_at: dict[tuple[bytes, int, bytes], int] = {}
+        """Of messages that were not confirmed: UTC, seconds. Sent again, they say the same."""
+
+    async def publish(
+        self,
+        presence: Presence,
+        companions: tuple[Companion, ...],
+        batch: Batch,
+        flight: Flight,
+        utc: float,
+    ) -> None:
+        """All of a batch, as far as there is time. Raises NoConnectionError.
+
+        flight: knows then, and also when it was cancelled, what became of each. utc: seconds.
+        """
+        try:
+            await _Round(self, presence, companions, batch, flight, utc).run()
+        finally:
+            self._remember(flight, int(utc))
+
+    def message(self, batch: Batch, report: Advertisement, utc: float) -> tuple[Message, int]:
+        """What is told of a report, and when that was said first."""
+        when = int(utc)
+        if self._sent_at:
+            when = self._sent_at.get(_identity(report), when)
+        gateway = batch.gateway.addr
+        return self._maker.message(report, gateway, when, counted=batch.counted), when
+
+    def gap(self, age: float) -> float:
+        """Seconds to leave before a report of this age: one of a backlog is sent slowly. Where
+        every message is sent, batches are small, and the relay takes care of that."""
+        late = max(LATE, 2.0 * self._target.period)
+        is_late = self._target.backlog is Backlog.NEWEST and age > late
+        return 1.0 / self._target.drain_rate if is_late else 0.0
+
+    @property
+    def qos(self) -> int:
+        return self._target.qos
+
+    def _remember(self, flight: Flight, utc: int) -> None:
+        times = self._sent_at
+        if times:
+            for report in flight.settled:
+                times.pop(_identity(report), None)
+        for report in flight.unconfirmed:
+            times.setdefault(_identity(report), utc)
+        while len(times) > MOST_REMEMBERED:  # what never came again
+            del times[next(iter(times))]
+
+
+class _Round:
+    """One batch on its way."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        presence: Presence,
+        companions: tuple[Companion, ...],
+        batch: Batch,
+        flight: Flight,
+        utc: float,
+    ) -> None:
+        self._publisher = publisher
+        self._presence = presence
+        self._companions = companions
+        self._batch = batch
+        self._flight = flight
+        self._utc = utc
+        self._now = asyncio.get_running_loop().time
+        self._paced = self._now()
+        """When the next late message may go."""
+        self._end = self._paced + LONGEST
+        gateway = ("gw_mac", address_text(batch.gateway.addr))
+        self._said = (gateway, ("host_version", __version__))
+
+    async def run(self) -> None:
+        connection, reports = self._presence.connection, self._batch.advertisements
+        held: deque[tuple[float, int]] = deque()
+        """When to ask again for which: its companion has something to send before it."""
+        for place, report in enumerate(reports):
+            if self._now() > self._end:
+                break
+            if wait := await self._send(place, report):
+                held.append((self._now() + wait, place))
+        while held and self._now() <= self._end:
+            due, place = held.popleft()
+            await asyncio.sleep(max(0.0, due - self._now()))
+            if wait := await self._send(place, reports[place]):
+                held.append((self._now() + wait, place))
+        while self._flight.under_way:
+            await connection.settles()
+
+    async def _send(self, place: int, report: Advertisement) -> float:
+        """Returns the seconds after which to try again; 0: it is done."""
+        connection, flight, batch = self._presence.connection, self._flight, self._batch
+        await connection.room()
+        if not batch.counted and (gap := self._publisher.gap(self._utc - report.timestamp)):
+            self._paced += gap
+            if (wait := self._paced - self._now()) > 0:
+                await asyncio.sleep(wait)
+        message, when = self._publisher.message(batch, report, self._utc)
+        if not connection.takes(message.topic, message.payload):
+            flight.refuse(place)
+            return 0.0
+        for companion in self._companions:
+            if wait := companion.before(self._presence, report, message, self._now()):
+                return wait
+            await connection.room()
+        said: Iterable[tuple[str, str]] = self._said
+        if not batch.counted and when - report.timestamp > LATE_FOR_CONSUMERS:
+            said = (*self._said, ("late", "1"))
+        connection.publish(
+            *(message.topic, message.payload),
+            qos=self._publisher.qos,
+            said=said,
+            then=flight.sent(place),
+        )
+        return 0.0
+
+
+def _identity(report: Advertisement) -> tuple[bytes, int, bytes]:
+    """What is the same of a report that comes back from the disk."""
+    return report.address, report.timestamp, report.data
