@@ -39,7 +39,7 @@ LAYERS = (
         *("ruuvi_host.device", "ruuvi_host.relay", "ruuvi_host.capture"),
         *("ruuvi_host.simulator", "ruuvi_host.receiver"),
     ),
-    ("ruuvi_host.bundle", "ruuvi_host.fleet"),
+    ("ruuvi_host.bundle", "ruuvi_host.bridge", "ruuvi_host.fleet"),
     ("ruuvi_host.api",),
     ("ruuvi_host.jobs",),
     ("ruuvi_host.doctor",),

@@ -24,6 +24,7 @@ COMMANDS = {
     "spool": ("ruuvi_host.cli.spool", "Undelivered batches: list, show, export, drain, drop."),
     "check": ("ruuvi_host.cli.check", "Try one delivery to each target."),
     "doctor": ("ruuvi_host.cli.doctor", "Find out what is wrong, and how to fix it."),
+    "bridge": ("ruuvi_host.cli.bridge", "Make a coprocessor of a Bluetooth controller."),
     "simulate": ("ruuvi_host.cli.simulate", "Serve a simulated coprocessor on a pseudo-terminal."),
     "decode": ("ruuvi_host.cli.decode", "Decode advertising data, or a capture of the UART."),
     "capture": ("ruuvi_host.cli.capture", "Record a port into a file, or anonymize such a file."),

@@ -9,7 +9,6 @@ import click
 
 if TYPE_CHECKING:
     from firmware_protocol.coprocessor import CoprocessorEvent
-    from firmware_protocol.messages import SetAll
     from ruuvi_host.simulator.pty import PtyServer
 
 BAUD = 115200
@@ -159,6 +158,7 @@ def _serve(server: PtyServer) -> None:
 
 def _print_event(event: CoprocessorEvent) -> None:
     from firmware_protocol.coprocessor import Booted, Cause
+    from ruuvi_host.simulator.told import told_settings
 
     if isinstance(event, Booted):
         what = {
@@ -168,24 +168,8 @@ def _print_event(event: CoprocessorEvent) -> None:
         }[event.cause]
         line = f"{what}; waits for SET_ALL"
     else:
-        line = f"configured: {_describe(event.settings)}"
+        line = f"configured: {told_settings(event.settings)}"
         if event.refused:
             line += "; answered with an error"
     with suppress(OSError):  # the board goes on without a reader
         click.echo(f"{event.at:10.3f} s  {line}", err=True)
-
-
-def _describe(settings: SetAll) -> str:
-    phys = {
-        "1M": settings.use_1m_phy,
-        "2M": settings.use_2m_phy,
-        "Coded": settings.use_coded_phy,
-    }
-    channels = {"37": settings.ch_37, "38": settings.ch_38, "39": settings.ch_39}
-    scanned = " and ".join(
-        f"{name} {' '.join(key for key, enabled in table.items() if enabled) or 'none'}"
-        for name, table in (("PHY", phys), ("channels", channels))
-    )
-    company = f"only company 0x{settings.fltr_id:04X}" if settings.fltr_tags else "every company"
-    limit = f"up to {settings.max_adv_len} bytes" if settings.max_adv_len else "of any length"
-    return f"{scanned}, {company}, {limit}"

@@ -22,13 +22,13 @@ parity, brk, buf_overrun, and nine reserved."""
 class LocalDevice:
     """An open device or pty. Opening and releasing it may block.
 
-    dtr, rts: the levels of these lines from the beginning.
+    dtr, rts: the levels of these lines from the beginning. rtscts: flow control by hardware.
     Raises PortError that says what is wrong and what to do about it.
     """
 
-    def __init__(self, path: str, baud: int, dtr: bool, rts: bool) -> None:
+    def __init__(self, path: str, baud: int, dtr: bool, rts: bool, rtscts: bool = False) -> None:
         try:
-            self.serial = open_serial(path, baud, dtr, rts)
+            self.serial = open_serial(path, baud, dtr, rts, rtscts)
         except (OSError, ValueError) as error:
             raise PortError(path, why_not_opened(path, error, port_names)) from error
         try:

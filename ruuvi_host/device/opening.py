@@ -20,17 +20,20 @@ async def open_port(
     *,
     dtr: bool = True,
     rts: bool = True,
+    rtscts: bool = False,
     tap: Tap | None = None,
 ) -> Port:
     """Open `path` (a device, a pty, socket://host:port or rfc2217://host:port) for us alone.
 
-    dtr, rts: the levels of these lines, where there are any. tap: gets a copy of all bytes, both
-    ways.
+    dtr, rts: the levels of these lines, where there are any. rtscts: flow control by hardware, for
+    a device of this machine. tap: gets a copy of all bytes, both ways.
     Raises PortError that says what is wrong and what to do about it.
     """
     port = Port(path, tap)
     if "://" not in path:
-        device = await _in_thread(lambda: LocalDevice(path, baud, dtr, rts), LocalDevice.release)
+        device = await in_thread(
+            lambda: LocalDevice(path, baud, dtr, rts, rtscts), LocalDevice.release
+        )
         port.device = device
         LocalTransport(port, device)
         return port
@@ -38,13 +41,13 @@ async def open_port(
     if scheme == "socket":
         await connect(port, host, number)
         return port
-    client = await _in_thread(lambda: open_rfc2217(path, baud, dtr, rts), Rfc2217Client.close)
+    client = await in_thread(lambda: open_rfc2217(path, baud, dtr, rts), Rfc2217Client.close)
     port.device = client
     Rfc2217Transport(port, client)
     return port
 
 
-async def _in_thread(open_it: Callable[[], D], close_it: Callable[[D], None]) -> D:
+async def in_thread(open_it: Callable[[], D], close_it: Callable[[D], None]) -> D:
     """Call `open_it`, which may block, in a thread."""
     opening = asyncio.get_running_loop().run_in_executor(None, open_it)
 

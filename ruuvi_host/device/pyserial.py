@@ -25,9 +25,9 @@ Serial = serial.Serial
 SerialTransport = serial_asyncio.SerialTransport
 
 
-def open_serial(path: str, baud: int, dtr: bool, rts: bool) -> Serial:
+def open_serial(path: str, baud: int, dtr: bool, rts: bool, rtscts: bool = False) -> Serial:
     """Open a device or pty with a lock. Blocks. Raises OSError or ValueError."""
-    device = serial.Serial(baudrate=baud, timeout=0, write_timeout=0, exclusive=True)
+    device = serial.Serial(baudrate=baud, timeout=0, write_timeout=0, exclusive=True, rtscts=rtscts)
     device.port, device.dtr, device.rts = path, dtr, rts
     device.open()
     return device

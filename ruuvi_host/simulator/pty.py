@@ -115,6 +115,7 @@ class PtyLine(Generic[E]):
     pty open, and it waits for one that reads slowly. Nothing is lost then, unless the host leaves.
     real_time: what is served has things come to it from outside, at the machine's monotonic time.
     Call `wake` when it has.
+    group: the number of a group that may open the pty, too.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class PtyLine(Generic[E]):
         clock: Clock | None = None,
         waits_for_host: bool = False,
         real_time: bool = False,
+        group: int | None = None,
     ) -> None:
         self.board = board
         self.path = ""
@@ -135,6 +137,7 @@ class PtyLine(Generic[E]):
         self.bytes_lost = 0
         """Left the line and were not read by any host."""
         self._link = link
+        self._group = group
         self._on_event = on_event
         self._waits_for_host = waits_for_host
         self._unwritten = b""
@@ -167,12 +170,14 @@ class PtyLine(Generic[E]):
         # Not kept open: so a read tells whether a host has opened it, and what is sent without
         # one can be thrown away instead of being read by the next one.
         os.close(slave)
-        if self._link is not None:
-            try:
+        try:
+            if self._group is not None:
+                share(self.path, self._group)
+            if self._link is not None:
                 make_link(self._link, self.path)
-            except ConfigError:
-                self.close()
-                raise
+        except ConfigError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Take the pty and our link away. A host that has it open loses it."""
@@ -312,6 +317,16 @@ class PtyServer(PtyLine[CoprocessorEvent]):
     """A board on a pty."""
 
     board: "Board"
+
+
+def share(path: str, group: int) -> None:
+    """Let the members of a group open a pty, too. Raises ConfigError."""
+    try:
+        os.chown(path, -1, group)
+        os.chmod(path, 0o660)
+    except OSError as error:
+        why = "only its members and root can do that" if error.errno == errno.EPERM else ""
+        raise ConfigError("--group", why or f"{path}: {error.strerror}") from error
 
 
 def make_link(link: str, target: str) -> None:

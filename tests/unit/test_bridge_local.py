@@ -1,0 +1,57 @@
+"""What a machine adds to a bridge's identity."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ruuvi_host.bridge.local import AddressLock, machine_id
+from ruuvi_host.errors import ConfigError, RuuviHostError
+
+ADDRESS = bytes.fromhex("c00000000001")
+OTHER = bytes.fromhex("c00000000002")
+
+
+def test_machine_id(tmp_path: Path) -> None:
+    first, second = tmp_path / "machine-id", tmp_path / "other"
+    names = (str(first), str(second))
+    for unusable in (None, "", "uninitialized\n", "0123"):
+        if unusable is not None:
+            first.write_text(unusable)
+        with pytest.raises(ConfigError, match=r"--device-id: this machine has no .*machine-id"):
+            machine_id(names)
+    second.write_text("0123456789abcdef0123456789abcdef\n")
+    assert machine_id(names) == b"0123456789abcdef0123456789abcdef"
+
+
+HOLD = """
+import sys
+from ruuvi_host.bridge.local import AddressLock
+lock = AddressLock()
+lock.take(bytes.fromhex("c00000000001"))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_one_address_is_one_bridge_of_this_machine() -> None:
+    lock = AddressLock()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(RuuviHostError, match=r"another bridge .* is C0:00:00:00:00:01") as told:
+            lock.take(ADDRESS)
+        assert "--address" in str(told.value)
+        lock.take(OTHER)
+        other.kill()
+    lock.take(ADDRESS)  # who was killed holds nothing
+    lock.take(ADDRESS)
+    another = AddressLock()
+    another.take(OTHER)
+    for held in (lock, another):
+        held.release()
+    another.take(ADDRESS)
+    another.release()
