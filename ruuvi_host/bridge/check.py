@@ -137,4 +137,4 @@ async def _listen(
         looked.lines.append(str(error))
         return
     looked.lines.append(texts.controller_line(name, looked.facts, who))
-    looked.lines += texts.disappointments(looked.facts, who, counters)
+    looked.lines += texts.disappointments(looked.facts, who, session.kind, counters)
