@@ -211,6 +211,7 @@ class World:
         pace: float = 0.05,
         window: float = 0.0,
         in_order: bool = False,
+        pacing: Pacing | None = None,
         profile: Profile = Profile.HOST,
         settings: SpoolSettings | None = None,
         folder: Path | None = None,
@@ -230,7 +231,7 @@ class World:
         )
         if disk is AtOnce:  # another one may never come back
             SPOOLS.append(self.spool)
-        self._more = profile, Pacing(pace, window, in_order), ready, period
+        self._more = profile, pacing or Pacing(pace, window, in_order), ready, period
         self.relay = self.successor()
 
     def successor(self, other: Profile | None = None) -> HostRelay | GatewayRelay:

@@ -16,18 +16,18 @@ from math import inf
 
 from ruuvi_host.clock import Clock
 from ruuvi_host.config.spool import Sync
-from ruuvi_host.intake.batch import GATHERING, Batch
+from ruuvi_host.intake.batch import GATHERING
 from ruuvi_host.monitoring.backlog import Backlog
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.monitoring.health import TargetFacts
+from ruuvi_host.relay.attempts import Attempts
 from ruuvi_host.relay.delivery import Delivery
 from ruuvi_host.relay.delivery_log import DeliveryLog
 from ruuvi_host.relay.outbox import Outbox
 from ruuvi_host.relay.pauses import TO_OWN_SERVER, BackOff, Pacing
-from ruuvi_host.relay.sink import Outcome, Sink, Verdict
+from ruuvi_host.relay.sink import Sink
 from ruuvi_host.relay.source import BatchSource
 from ruuvi_host.relay.spool.spool import Spool
-from ruuvi_host.relay.spool.unwritten import Waiting
 from ruuvi_host.relay.turns import Turns
 
 GATHERING_FOR_DISK = 1.0
@@ -57,13 +57,14 @@ class HostRelay:
         self._turns = Turns(self._outbox, source, pacing, clock, self._delivery.wait)
         self._log = DeliveryLog(name, clock, source.period)
         self._back_off = BackOff(pacing)
+        self._attempts = Attempts(
+            *(self._outbox, source, self._delivery, self._back_off, self._log)
+        )
         self._backlog = Backlog()
         self._clock = clock
         self._keeps_newest = pacing.keeps_newest
         self._idle = asyncio.Event()
         """No attempt is under way, nor the pause after one."""
-        self._suspect: tuple[Batch | None, int] = None, 0
-        """The batch that failed last, and how many had been accepted by then."""
 
     @property
     def counters(self) -> RelayCounters:
@@ -193,61 +194,7 @@ class HostRelay:
             self._outbox.busy = False
             self._idle.set()
 
-    # --- an attempt with the current batch
-
     async def _attempt(self) -> bool:
-        """Deliver it, and do with it what the outcome says. True: go on with the next."""
-        waiting = self._outbox.current
-        assert waiting
-        self._turns.attempt_begins(waiting.reports)
-        outcome = await self._delivery.attempt(waiting.batch)
-        accepted, refused, remaining = outcome.fates(waiting.batch)
-        self.counters.accepted_reports += accepted
-        self.counters.refused_reports += refused
-        match outcome.verdict:
-            case Verdict.ACCEPTED:
-                self.counters.accepted += 1
-                await self._outbox.done()
-                self._accepted()
-            case Verdict.REFUSED:
-                self.counters.refused += 1
-                await self._outbox.done()
-            case Verdict.LATER | Verdict.FIX:
-                if accepted or refused:
-                    await self._outbox.shorten(remaining)
-                if accepted:
-                    self._back_off.succeeded()
-                await self._failed(waiting, outcome)
-        if refused or outcome.verdict is Verdict.REFUSED:
-            await self._keep_refused(waiting.batch, outcome)
-        return outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED)
-
-    def _accepted(self) -> None:
-        failures = self._back_off.succeeded()
-        self._log.accepted(failures, self.waiting, first=self.counters.accepted == 1)
-        if self._delivery.period is not None:
-            self._log.period(self._delivery.period)
-            self._source.period = self._delivery.period
-
-    async def _failed(self, waiting: Waiting, outcome: Outcome) -> None:
-        await self._outbox.put_back()
-        asked, period = self._delivery.period, self._source.period
-        pause = self._back_off.failed(outcome, period, asked or period)
-        await self._let_others_pass(waiting)
-        failures, what_next = self._back_off.failures, f"next try in {pause:.0f} s"
-        self._log.failed(outcome, failures, self.waiting, what_next)
-
-    async def _let_others_pass(self, waiting: Waiting) -> None:
-        """A batch that fails again although the target took others in between goes to the end:
-        one that it can never take must not hold up the rest."""
-        suspect, accepted_then = self._suspect
-        self._suspect = waiting.batch, self.counters.accepted
-        if waiting.kept and waiting.batch == suspect and self.counters.accepted > accepted_then:
-            await self._outbox.spool.postpone(waiting)
-
-    async def _keep_refused(self, batch: Batch, outcome: Outcome) -> None:
-        """For a person to look at."""
-        spool = self._outbox.spool
-        if outcome.body is not None:
-            await spool.keep_refused(batch, outcome.code, outcome.body)
-        self._log.refused(outcome, spool.path.with_suffix(".refused"))
+        assert self._outbox.current
+        self._turns.attempt_begins(self._outbox.current.reports)
+        return await self._attempts.attempt()
