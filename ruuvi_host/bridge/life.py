@@ -4,9 +4,15 @@ from collections.abc import Callable
 
 from ruuvi_host.clock import Clock
 from ruuvi_host.device.port import Port
-from ruuvi_host.hci.happenings import Climbed, Happening
+from ruuvi_host.hci.happenings import Climbed, Happening, Heard
 from ruuvi_host.hci.ladder import Rung
 from ruuvi_host.hci.session import ControllerSession
+
+GATHER = 0.02
+"""Seconds in which reports are left to gather. Each read, and each write to the pty, costs as much
+as ten reports; a firmware's line takes 5 ms for each of them."""
+ROOM = 2048
+"""Bytes in one read from which on nothing is left to gather: a tty has room for 4096."""
 
 
 class Life:
@@ -68,7 +74,10 @@ class Life:
         session.host_present = self._has_host()
         now = self._clock.monotonic()
         try:
-            self.tell(session.receive(data, now), now)
+            happenings = session.receive(data, now)
+            self.tell(happenings, now)
+            if len(data) < ROOM and happenings and isinstance(happenings[-1], Heard):
+                self._port.rest(GATHER)
         except Exception as error:  # not for the event loop, which calls us: for who runs us
             self._failure = error
             self._port.poke()

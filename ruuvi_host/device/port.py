@@ -74,6 +74,7 @@ class Port(asyncio.Protocol):
         self._lost = asyncio.Event()
         self._waiter: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._rest: asyncio.TimerHandle | None = None
 
     @property
     def is_network(self) -> bool:
@@ -137,6 +138,18 @@ class Port(asyncio.Protocol):
                 self.tap.sent(data)
             self._transport.write(data)
 
+    def rest(self, seconds: float) -> None:
+        """Read nothing for so long. What comes meanwhile is read at once then, which costs a
+        fraction; the system must have room for it."""
+        if self._rest is None and self._transport and self._loss is None:
+            self._transport.pause_reading()
+            self._rest = self._loop.call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._rest = None
+        if self._transport and self._loss is None:
+            self._transport.resume_reading()
+
     def poke(self) -> None:
         """Let a `read` that waits return, so that its caller looks around."""
         self._poked = True
@@ -155,6 +168,8 @@ class Port(asyncio.Protocol):
 
     async def close(self) -> None:
         """Close at once; what has not been sent is dropped. Takes at most a second."""
+        if self._rest:
+            self._rest.cancel()
         if self._transport:
             self._transport.abort()
         with suppress(TimeoutError):
