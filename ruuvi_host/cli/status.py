@@ -52,13 +52,13 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
 def _of_service_for_members(
     configuration: dict[str, Any], state_dir: str | None, *, simulate: bool
 ) -> tuple[Path, dict[str, Any] | None]:
-    """What the service answers over the socket for members of its group, and the folder of that.
-    None: it is not meant, or does not answer there."""
+    """What the service answers to members of its group, who may not see more of it, and its folder.
+    None: it is not meant, or does not answer."""
     from ruuvi_host.cli.place import is_service_meant
     from ruuvi_host.config.service import Service
     from ruuvi_host.monitoring.socket import ask
 
-    folder = Service.of().runtime
+    folder = Service.of().state
     if is_service_meant(configuration["config_file"], state_dir, other=simulate):
         with suppress(OSError, ValueError, RecursionError):  # there is another way to ask it
             return folder, ask(folder)
@@ -70,12 +70,15 @@ def _directory(configuration: dict[str, Any], state_dir: str | None, *, simulate
     from ruuvi_host.cli.configuration import inputs
     from ruuvi_host.cli.place import place, state_of
     from ruuvi_host.config.load import load
+    from ruuvi_host.config.service import Service, why_denied
     from ruuvi_host.errors import ConfigError, HealthError
+    from ruuvi_host.monitoring.socket import NAME
 
     try:
         where = place(configuration["config_file"], state_dir, simulate=simulate)
     except ConfigError as error:
-        raise HealthError(f"the service cannot be asked: {error}") from error
+        denied = why_denied(Service.of().state / NAME) or str(error)
+        raise HealthError(f"the service cannot be asked: {denied}") from error
     options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
     configuration = configuration | {"config_file": where.config}
     what = inputs(**configuration, options=options, simulated=simulate, state=where.state)

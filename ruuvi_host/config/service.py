@@ -25,13 +25,12 @@ class Service:
     folder: Path
     """Of the configuration."""
     state: Path
-    runtime: Path
-    """With the socket that members of its group may ask."""
+    """With the socket over which a running one is asked, also by members of its group."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> "Service":
         root = Path(environment.get(ROOT_VARIABLE) or "/")
-        return cls(root / "etc/ruuvi-host", root / "var/lib/ruuvi-host", root / "run/ruuvi-host")
+        return cls(root / "etc/ruuvi-host", root / "var/lib/ruuvi-host")
 
     @property
     def config(self) -> Path | None:
@@ -95,7 +94,8 @@ def _who(found: os.stat_result, wanted: int) -> str:
         names.append(f"the user {user_name(found.st_uid)}")
     if found.st_gid != 0 and (found.st_mode >> 3) & wanted == wanted:
         names.append(f"members of the group {group_name(found.st_gid)}")
-    return " and ".join(names)
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def user_name(number: int) -> str:

@@ -39,30 +39,19 @@ class Asked:
 
 
 def ask_host(state: Path) -> Asked:
-    """The host with this state folder. Of the service members of its group may ask, too."""
-    service = Service.of()
-    folders = [service.runtime, state] if state == service.state else [state]
-    return _first(folders)
+    """The host with this state folder."""
+    try:
+        return Asked(ask(state))
+    except FileNotFoundError:
+        return Asked()
+    except OSError as error:
+        return Asked(problem=error.strerror or "it does not answer")
+    except ValueError:
+        return Asked(problem="its answer is not a status")
 
 
 def ask_service() -> Asked:
-    service = Service.of()
-    return _first([service.runtime, service.state])
-
-
-def _first(folders: Sequence[Path]) -> Asked:
-    problem = ""
-    for folder in folders:
-        try:
-            if document := ask(folder):
-                return Asked(document)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            problem = error.strerror or "it does not answer"
-        except ValueError:
-            problem = "its answer is not a status"
-    return Asked(problem=problem)
+    return ask_host(Service.of().state)
 
 
 @asynccontextmanager

@@ -170,6 +170,30 @@ def test_who_may_not_look_is_told_who_may(machine: Machine) -> None:
     assert f"Nothing waits in {own}." in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or not _SETPRIV, reason="only root can be another user")
+def test_a_member_of_its_group_may_ask_it(machine: Machine) -> None:
+    owner = pwd.getpwnam("daemon")
+    machine.state.mkdir()
+    machine.state.chmod(0o710)  # of our group, in which this process is
+    with machine.running() as host:
+        for path in (machine.state, machine.config, machine.state / "status.sock"):
+            os.chown(path, owner.pw_uid, -1)
+        (machine.state / "status.sock").chmod(0o660)
+        done = machine.asked("status", other=True)
+        assert f"process {host.pid}" in done.stdout
+        told = machine.asked("doctor", "--json", other=True)
+        found = {f["topic"]: f for f in map(json.loads, told.stdout.splitlines())}
+        assert found["host"]["sentence"].startswith(f"runs as process {host.pid}: ")
+        assert "only root and the user daemon may read it" in found["configuration"]["sentence"]
+        assert told.returncode == 1
+        assert machine.asked("spool", "list", other=True).returncode == 2
+        for path in (machine.state, machine.state / "status.sock"):
+            os.chown(path, -1, owner.pw_gid)
+        done = machine.asked("status", other=True)
+        assert "only root, the user daemon and members of the group daemon" in done.stderr
+        assert done.returncode == 5
+
+
 def test_a_host_with_simulate(machine: Machine) -> None:
     shutil.rmtree(machine.config.parent)
     done = machine.asked("doctor", "--simulate", "--url", NOBODY, "--no-post", "--json")
