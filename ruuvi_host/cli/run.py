@@ -175,6 +175,7 @@ def _checked(loaded: Loaded, *, simulate: bool, interval: int | None, again: boo
     from dataclasses import replace
 
     from ruuvi_host.config.addresses import refuse_ruuvi
+    from ruuvi_host.config.advice import forgotten_switch
     from ruuvi_host.config.problems import Severity
     from ruuvi_host.config.targets import CUSTOM
     from ruuvi_host.errors import ConfigError
@@ -195,6 +196,8 @@ def _checked(loaded: Loaded, *, simulate: bool, interval: int | None, again: boo
     if not config.targets and not config.api:  # whoever can ask for one may, later
         if faults and again:
             raise ConfigError(faults[0].key, faults[0].why)
+        if not faults and (forgotten := forgotten_switch(loaded.problems)):
+            raise ConfigError(forgotten.key, f"{forgotten.why}; {forgotten.instead}")
         if not faults:
             raise ConfigError("--url", "nowhere to send to: give --url, or --config with a target")
         logging.getLogger(__name__).error("no target can be used: nothing is sent")

@@ -2,15 +2,22 @@
 data somewhere, credentials that are not used, and what is not served here.
 """
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, RUUVI_CLOUD_URL
-from ruuvi_host.config.problems import Problems
+from ruuvi_host.config.problems import Problem, Problems
 
 _NOT_SERVED = {
     "remote_cfg_use": "the remote configuration is not fetched by this version yet",
 }
+_SWITCHES = {
+    "http_url": "use_http",
+    "http_stat_url": "use_http_stat",
+    "mqtt_server": "use_mqtt",
+}
+_NOTHING = "nothing is sent there"
 _OF_THE_API = ("lan_auth_type", "lan_auth_api_key", "lan_auth_api_key_rw")
 
 
@@ -26,10 +33,25 @@ def advise(gateway: GatewayConfig, problems: Problems, *, api: bool | None = Non
         if gateway[key] != BY_NAME[key].default:
             why = "the local API, which it is for, is off"
             problems.add(key, why, "set api.listen", source=gateway.origins[key])
+    _warn_of_forgotten_switches(gateway, problems)
     _warn_of_ruuvibridge(gateway, problems)
     _warn_of_defaults(gateway, problems)
     _warn_of_public_broker(gateway, problems)
     _warn_of_credentials(gateway, problems)
+
+
+def forgotten_switch(problems: Sequence[Problem]) -> Problem | None:
+    """The one of them that says that a server is named and its switch is not given."""
+    return next((p for p in problems if p.key in _SWITCHES and _NOTHING in p.why), None)
+
+
+def _warn_of_forgotten_switches(gateway: GatewayConfig, problems: Problems) -> None:
+    """Of a server that is named, and whose switch is not given. One that is false is meant so."""
+    for key, switch in _SWITCHES.items():
+        is_given = gateway[key] and gateway[key] != BY_NAME[key].default
+        if is_given and not gateway[switch] and gateway.origins[switch] == "default":
+            why = f"{_NOTHING}, because {switch} is not set"
+            problems.add(key, why, f"set {switch} to true", source=gateway.origins[key])
 
 
 def _warn_of_ruuvibridge(gateway: GatewayConfig, problems: Problems) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from ruuvi_host.config.belongs import unknown_key
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.keys import HostKey, HostKind, checked, flattened, value_from_text
 from ruuvi_host.config.problems import Problems, Severity, meant
@@ -221,7 +222,7 @@ def take(
     where = f"{table.where}.{name}"
     if name not in keys:
         if not problems.is_full(Severity.ERROR):  # looking for what is meant takes its time
-            why = "unknown key" + meant(name, keys)
+            why = unknown_key(name, keys)
             problems.add(where, why, severity=Severity.ERROR)
     elif (good := checked(keys[name], value, problems, where)) is not None:
         table.values[name], table.origins[name] = good, problems.source

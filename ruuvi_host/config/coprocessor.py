@@ -10,6 +10,7 @@ from math import inf
 from typing import Any, ClassVar, Literal
 
 from ruuvi_host.config.keys import HostKey, choice, flag, number, text, texts, whole
+from ruuvi_host.config.port_form import why_no_port
 from ruuvi_host.errors import ConfigError
 
 BAUD = 115200
@@ -133,6 +134,8 @@ class CoprocessorSettings:
     def from_table(cls, values: Mapping[str, Any]) -> "CoprocessorSettings":
         """What a table of those keys comes down to. Raises ConfigError naming the key."""
         values = dict(values)
+        if "port" in values and (why := why_no_port(values["port"])):
+            raise ConfigError("port", why)
         command = values.pop("reset_command", [])
         reset: Reset | None = read_reset("reset", values.pop("reset", ""))
         if command and reset:

@@ -12,6 +12,11 @@ from ruuvi_host.config.keys import HostKey, HostKind
 from ruuvi_host.config.sensor_tables import EXAMPLE, MEANING, SENSORS
 from ruuvi_host.config.sensors import SensorSettings
 
+_WITHOUT_A_FILE = (
+    "Keys of a gateway, with their defaults as long as there is no gw_cfg.json: nothing is sent. "
+    "With one use_http_ruuvi and use_http_stat are true unless it says otherwise."
+)
+
 
 def example_toml() -> str:
     """A ruuvi-host.toml with every key, its meaning and its default, all commented out."""
@@ -36,11 +41,13 @@ def example_toml() -> str:
     text += ["", *_comment(MEANING), f'# [{SENSORS}."{EXAMPLE}"]']
     for key in SensorSettings.KEYS:
         text += [*_comment(meaning(key)), f"# {key.name} = {_toml(key.default)}"]
-    text += ["", "[gateway]"]
+    text += ["", *_comment(_WITHOUT_A_FILE), "[gateway]"]
+    gateway = GatewayConfig()
+    gateway.switch_off()
     for gateway_key in GATEWAY_KEYS:
         if not gateway_key.is_kept_only:
             text += ["", *_comment(gateway_meaning(gateway_key))]
-            text += [f"# {gateway_key.name} = {_toml(gateway_key.default)}"]
+            text += [f"# {gateway_key.name} = {_toml(gateway[gateway_key.name])}"]
     return "\n".join(text) + "\n"
 
 

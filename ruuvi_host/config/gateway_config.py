@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from ruuvi_host.config.belongs import unknown_key
 from ruuvi_host.config.gateway_keys import (
     BACK_TO_DEFAULT,
     BY_NAME,
@@ -150,7 +151,9 @@ class GatewayConfig:
             elif name not in FACTS and name not in SHOWN_ONLY and name != OLD_NAME:
                 self.unknown |= _writable({name: value})
                 if not problems.is_full(severity):
-                    why = "unknown key" + meant(name, BY_NAME)
+                    why = (
+                        unknown_key(name, BY_NAME) if own else "unknown key" + meant(name, BY_NAME)
+                    )
                     instead = "ignored" if severity is Severity.WARNING else ""
                     problems.add(name, why, instead, severity=severity)
         if OLD_NAME in document and "scan_2mbit_phy" not in given:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ruuvi_host.config.arrays import ARRAYS, Tables
+from ruuvi_host.config.belongs import unknown_key
 from ruuvi_host.config.gateway_keys import BY_NAME
 from ruuvi_host.config.host_keys import HOST_BY_NAME, HOST_KEYS
 from ruuvi_host.config.keys import checked, flattened
@@ -50,10 +51,9 @@ def unknown(name: str, known: Iterable[str]) -> str:
     if name in BY_NAME:
         return "is a gateway's key: it belongs in gw_cfg.json, or in the table [gateway]"
     table = name.partition(".")[0]
-    guess = meant(name, known)
-    if not guess and table not in (name, *_TABLES):
-        guess = meant(table, _TABLES)
-    return "unknown key" + guess
+    if table not in (name, *_TABLES) and (guess := meant(table, _TABLES)):
+        return "unknown key" + guess
+    return unknown_key(name, known)
 
 
 _TABLES = {name.partition(".")[0] for name in HOST_BY_NAME if "." in name}

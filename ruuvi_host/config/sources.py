@@ -36,6 +36,7 @@ from ruuvi_host.config.gateway_values import from_text
 from ruuvi_host.config.host_keys import HOST_BY_NAME
 from ruuvi_host.config.host_values import GATEWAY, HostValues, unknown
 from ruuvi_host.config.keys import HostKey, HostKind, flattened, value_from_text
+from ruuvi_host.config.port_form import is_of_kubernetes
 from ruuvi_host.config.problems import Problems, Severity, nearly
 from ruuvi_host.config.sensor_tables import SENSORS, SensorTables, is_of_sensor, is_secret
 from ruuvi_host.config.service import ROOT_VARIABLE
@@ -245,6 +246,14 @@ class Sources:
         found = []
         for variable, text in sorted(environment.items()):
             if not variable.startswith(PREFIX) or variable in _NO_KEYS:
+                continue
+            if is_of_kubernetes(variable, text):
+                if variable == f"{PREFIX}PORT":
+                    why = (
+                        "is what Kubernetes sets for a Service named ruuvi-host, and no serial port"
+                    )
+                    instead = "ignored (enableServiceLinks: false in the pod leaves it out)"
+                    self.problems.add(variable, why, instead, source="environment", value=text)
                 continue
             if variable in names:
                 found.append((names[variable], text, variable))

@@ -285,7 +285,7 @@ def test_nginx_as_the_server(state: str, tmp_path: Path) -> None:
         (["--port", "/nonexistent", "--url", "http://127.0.0.1/"], 3, "there is no such port"),
         (["--port", "/etc/passwd", "--url", "http://127.0.0.1/"], 3, "not a serial port"),
         (["--port", "/", "--url", "http://127.0.0.1/"], 3, "not a serial port"),
-        (["--port", "nosuch://x", "--url", "http://127.0.0.1/"], 3, "unknown kind of port"),
+        (["--port", "nosuch://x", "--url", "http://127.0.0.1/"], 2, "begins with socket://"),
         (["--port", "", "--url", "http://127.0.0.1/"], 2, "--port: name the port of"),
         (["--simulate", "--config", "/nonexistent"], 2, "/nonexistent: cannot be read"),
     ],

@@ -158,7 +158,7 @@ def test_set_reaches_a_table_by_its_name(tmp_path: Path) -> None:
         (["targets.log.kind=file"], "targets.log.kind: unknown key"),
         (["coprocessor.prot=/dev/x"], "coprocessor.prot: unknown key; is port meant?"),
         (["coprocessor.=/dev/x"], "coprocessor.: must be coprocessor.KEY"),
-        (["coprocessor.port=x", "coprocessor.reset=7"], "coprocessor.reset: must be dtr, rts"),
+        (["coprocessor.port=/dev/x", "coprocessor.reset=7"], "coprocessor.reset: must be dtr, rts"),
     ],
 )
 def test_what_cannot_be_set(tmp_path: Path, pairs: list[str], sentence: str) -> None:

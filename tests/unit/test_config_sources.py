@@ -632,10 +632,18 @@ def test_a_variable_that_is_nearly_one_of_ours_is_an_error() -> None:
     (error,) = load(inputs(SCAN_FILTER_LISTS="AA:BB:CC:DD:EE:FF")).problems
     assert error.severity is Severity.ERROR
     assert error.why == "unknown; is RUUVI_HOST_SCAN_FILTER_LIST meant?"
-    # What Kubernetes and Docker set for a service called ruuvi-host is none of our business.
-    for other in ("SERVICE_HOST", "SERVICE_PORT", "PORT_8000_TCP", "PORT_8000_TCP_ADDR"):
-        (warning,) = load(Inputs(environment={f"RUUVI_HOST_{other}": "10.0.0.1"})).problems
-        assert warning.severity is Severity.WARNING
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_port() -> None:
+    names = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_API", "PORT_8000_TCP")
+    others = {name: "10.0.0.1" for name in (*names, "PORT_8000_TCP_ADDR")}
+    loaded = load(inputs(None, PORT="tcp://10.0.0.1:8000", **others))
+    (warning,) = loaded.problems
+    assert warning.severity is Severity.WARNING
+    assert warning.key == "RUUVI_HOST_PORT"
+    assert "Kubernetes" in warning.why
+    assert loaded.config.coprocessors == ()
+    assert load(inputs(PORT="/dev/ttyACM0")).config.coprocessors[0].port == "/dev/ttyACM0"
 
 
 @pytest.mark.parametrize("name", ["gw_cfg.json", "gw_cfg_default"])
