@@ -70,6 +70,7 @@ def check(file: Path | None, as_json: bool, **options: Any) -> None:
     for target in (*config.targets, *filter(None, [config.statistics])):
         for key, why in kind_of(target).faults(target):
             problems.add(key, why, severity=Severity.FAULT)
+    _look_with_the_eyes_of_the_service(loaded)
     if as_json:
         click.echo(json.dumps([_as_json(problem) for problem in problems.found], indent=2))
     else:
@@ -274,6 +275,23 @@ def _load(file: Path | None, options: dict[str, Any]) -> Loaded:
     where = place(options.pop("config_file"), state_dir)
     named = [("state_dir", str(state_dir), "--state-dir")] if state_dir else []
     return load(inputs(where.config, **options, options=named, state=where.state))
+
+
+def _look_with_the_eyes_of_the_service(loaded: Loaded) -> None:
+    """If it is the service's configuration: can the service read what this user can?"""
+    from ruuvi_host.config.problems import Severity
+    from ruuvi_host.config.reader import Reader, files_of
+    from ruuvi_host.config.service import Service
+
+    sources, service = loaded.sources, Service.of()
+    named = [path for path in (sources.host_path, *sources.gateway_files) if path]
+    reader = Reader.of_service(service) if any(map(service.has, named)) else None
+    for path in dict.fromkeys(files_of(sources, loaded.config)) if reader else ():
+        if reader and (told := reader.why_not(path)):
+            why, remedy = told
+            is_needed = path in (sources.host_path, sources.kept_host_path, *sources.gateway_files)
+            severity = Severity.ERROR if is_needed else Severity.FAULT
+            sources.problems.add(str(path), why, remedy, severity=severity, source=str(path))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+GATEWAY_FILE, HOST_FILE = "gw_cfg.json", "ruuvi-host.toml"
 CERTIFICATES = tuple(
     f"{prefix}_{what}"
     for prefix in ("http", "stat", "mqtt", "rcfg")

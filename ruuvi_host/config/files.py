@@ -13,14 +13,16 @@ from time import monotonic
 from typing import Any
 
 from ruuvi_host.config.bounds import MAX_TEXT, too_much_json, too_much_toml
+from ruuvi_host.config.file_places import GATEWAY_FILE as GATEWAY_FILE
+from ruuvi_host.config.file_places import HOST_FILE as HOST_FILE
 from ruuvi_host.config.gateway_values import whole
 from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.service import Service
 from ruuvi_host.private_files import sync_folder
 
 PIPE_PATIENCE = 3.0
 """Timeout in seconds for a pipe."""
 
-GATEWAY_FILE, HOST_FILE = "gw_cfg.json", "ruuvi-host.toml"
 GATEWAY_DEFAULTS = ("gw_cfg_default", "gw_cfg_default.json")
 """What a gateway was delivered with, in place of the built-in defaults."""
 
@@ -116,8 +118,10 @@ def warn_if_others_read(path: Path, problems: Problems) -> None:
 
 
 def write_private(path: Path, text: str | bytes) -> None:
-    """Replace `path` in one step, for its owner alone, so that a power cut leaves the old file or
-    the new one. Raises OSError; the file is then as it was.
+    """Replace `path` in one step, for its owner alone, and for its group if that may read it, so
+    that a power cut leaves the old file or the new one. Raises OSError; the file is then as it was.
+
+    What root writes in a folder of root's for the service its group may read.
 
     A symbolic link is followed, so that a file kept elsewhere stays there; but see `is_trap`.
     """
@@ -135,10 +139,7 @@ def write_private(path: Path, text: str | bytes) -> None:
     temporary.unlink(missing_ok=True)  # of a run that was killed; or a trap: it is never followed
     try:
         with open(temporary, "wb", opener=_private) as file:
-            with suppress(OSError):  # root who changes the file of a service must not take it away
-                owner = (path if path.exists() else path.parent).stat()
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            os.fchmod(file.fileno(), 0o600)
+            os.fchmod(file.fileno(), _give(file.fileno(), path))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -148,6 +149,24 @@ def write_private(path: Path, text: str | bytes) -> None:
             temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _give(fd: int, path: Path) -> int:
+    """Give a new file to whom the one at `path` belongs, or its folder: root who changes the file
+    of a service must not take it away. Returns the mode that it is to have."""
+    mode = 0o600
+    with suppress(OSError):
+        owner = path.parent.stat()
+        with suppress(FileNotFoundError):
+            owner = path.stat()
+            if not owner.st_mode & stat.S_IROTH:  # for its group, and not just for everybody
+                mode |= owner.st_mode & stat.S_IRGRP
+        group = owner.st_gid
+        if os.geteuid() == owner.st_uid == group == 0:
+            readers = Service.of().group_of(path)
+            group, mode = (group, mode) if readers is None else (readers, mode | stat.S_IRGRP)
+        os.fchown(fd, owner.st_uid, group)
+    return mode
 
 
 def is_trap(path: Path) -> bool:

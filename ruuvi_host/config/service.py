@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruuvi_host.config.files import GATEWAY_FILE, HOST_FILE
+from ruuvi_host.config.file_places import GATEWAY_FILE, HOST_FILE
 
 ROOT_VARIABLE = "RUUVI_HOST_ROOT"
 USER = "ruuvi-host"
@@ -48,6 +48,24 @@ class Service:
         config = self.config
         places = [place for place in (config, self.state) if place and is_there(place)]
         return next((why for place in places if (why := why_denied(place))), "")
+
+    def group_of(self, path: Path) -> int | None:
+        """The group of the service's user, if the service is to read that file; None: it is not, or
+        there is no such user."""
+        import pwd
+
+        if self.folder.absolute() not in path.absolute().parents:
+            return None
+        try:
+            return pwd.getpwnam(USER).pw_gid
+        except KeyError:
+            return self._group_of_state()
+
+    def _group_of_state(self) -> int | None:
+        try:
+            return self.state.stat().st_gid or None
+        except OSError:
+            return None
 
     def has(self, config: Path) -> bool:
         """Is that its own file?"""

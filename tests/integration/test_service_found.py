@@ -170,6 +170,37 @@ def test_who_may_not_look_is_told_who_may(machine: Machine) -> None:
     assert f"Nothing waits in {own}." in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_the_service_can_read(machine: Machine) -> None:
+    owner = pwd.getpwnam("daemon")  # in place of the user whom a package makes
+    machine.state.mkdir(mode=0o700)
+    os.chown(machine.state, owner.pw_uid, owner.pw_gid)
+    done = machine.asked("config", "check")
+    assert done.returncode == 2
+    assert f"error: {machine.config}: the service, which runs as daemon, may not " in done.stdout
+    assert "; sudo chgrp daemon " in done.stdout
+    # Folders of tests are for one user alone.
+    for folder in machine.config.parents:
+        if not folder.stat().st_mode & 0o001:
+            os.chown(folder, -1, owner.pw_gid)
+            folder.chmod(0o710)
+    exported = machine.home / "gw_cfg.json"
+    exported.write_text('{"use_http": true, "http_url": "http://127.0.0.1:9/"}')
+    assert machine.asked("config", "import", str(exported)).returncode == 0
+    assert machine.asked("config", "set", "max_sensors=50").returncode == 0
+    for path in (machine.config, machine.config.with_name("gw_cfg.json")):
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (0, owner.pw_gid, 0o640)
+    assert machine.asked("config", "check").returncode == 0
+    # A folder that belongs to the service keeps its files.
+    for path in (machine.config.parent, machine.config):
+        os.chown(path, owner.pw_uid, owner.pw_gid)
+    machine.config.chmod(0o600)
+    assert machine.asked("config", "set", "max_sensors=60").returncode == 0
+    found = machine.config.stat()
+    assert (found.st_uid, found.st_mode & 0o777) == (owner.pw_uid, 0o600)
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or not _SETPRIV, reason="only root can be another user")
 def test_a_member_of_its_group_may_ask_it(machine: Machine) -> None:
     owner = pwd.getpwnam("daemon")
