@@ -308,7 +308,7 @@ class ControllerSession:
                 self._refused(refusal, "scanning without the Coded PHY")
             scan.was_reset = False
             self._happenings.append(Scanning(scanned))
-        elif refusal.status in _OTHER_KIND_MAY_HELP and scan.switch():
+        elif (refusal.status in _OTHER_KIND_MAY_HELP or scan.was_reset) and scan.switch():
             self._refused(refusal, "legacy scanning is tried")
             reason = f"{command_name(refusal.opcode)} is refused"
             self._try_other_kind(reason, now)
@@ -316,7 +316,7 @@ class ControllerSession:
             scan.was_reset = True
             self._refused(refusal, "the controller is reset")
             reason = f"{command_name(refusal.opcode)} is refused: {error_name(refusal.status)}"
-            self._climb(self._ladder.reset(), reason, now)
+            self._climb(self._ladder.reset(), reason, now, keep_kind=True)
         else:
             self._refused(refusal)
 
@@ -328,7 +328,7 @@ class ControllerSession:
         self._happenings.append(OtherKind(self._scan.kind, reason))
         self.start(now)
 
-    def _climb(self, rung: Rung, reason: str, now: float) -> None:
+    def _climb(self, rung: Rung, reason: str, now: float, *, keep_kind: bool = False) -> None:
         self.counters.rungs[rung - 1] += 1
         self._happenings.append(Climbed(rung, reason, self._ladder.is_first))
         self._abandon()
@@ -337,7 +337,7 @@ class ControllerSession:
             self._go_on(now)
         elif rung is Rung.RESET:
             tried = self._scan.wanted and not self._scan.has_heard
-            if tried and self._scan.switch():
+            if tried and not keep_kind and self._scan.switch():
                 self._try_other_kind("nothing was ever heard with extended scanning", now)
             else:
                 self.start(now)
