@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ruuvi_host.cli.configuration import config_option, set_option
 from ruuvi_host.cli.decoding import key_option, read_entries, read_without, without_option
+from ruuvi_host.cli.fleet_options import fleet_options, unfit, wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +25,13 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   ruuvi-host listen --simulate
-  ruuvi-host listen --port /dev/ttyACM0 --json | head"""
+  ruuvi-host listen --port /dev/ttyACM0 --json | head
+  ruuvi-host listen --mqtt mqtts://reader@broker.example --password-file ./password
+  ruuvi-host listen --mqtt @broker-url --share workers --json >> readings.jsonl"""
 )
 @click.option("--port", metavar="PORT", help="Serial port of the coprocessor, as for `run`.")
 @click.option("--simulate", is_flag=True, help="Use a simulated coprocessor instead of a port.")
+@fleet_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per report, on stdout.")
 @click.option(
     "--all",
@@ -41,19 +47,23 @@ Examples:
 def command(
     port: str | None,
     simulate: bool,
+    mqtt: str | None,
     as_json: bool,
     every_company: bool,
     key_options: tuple[str, ...],
     without: tuple[str, ...],
     config_file: Path | None,
     settings: tuple[str, ...],
+    **of_fleet: Any,
 ) -> None:
-    """Show what is received, decoded, until Ctrl-C.
+    """Show what is received, decoded, until Ctrl-C: from a port, or by --mqtt from the broker to
+    which hosts publish.
 
     Of --config and --set only the tables [sensors."AA:BB:CC:DD:EE:FF"] count: names, offsets, keys.
 
-    A live table on a terminal; elsewhere, or with --json, a line for each report. At the end the
-    counters, on stderr.
+    A live table on a terminal; elsewhere, or with --json, a line for each report. With --mqtt a
+    line for each measurement, from whichever host it comes first, for each change of the place of
+    a sensor, and for the state of each host. At the end the counters, on stderr.
     """
     import os
     import sys
@@ -67,11 +77,23 @@ def command(
     from ruuvi_host.lifetime import run_until_stopped
 
     logs.configure()
-    if bool(port) is simulate:
-        raise ConfigError("--port", "name the port, or use --simulate (one of them)")
+    if [bool(port), simulate, mqtt is not None].count(True) != 1:
+        why = "name the port, or use --simulate or --mqtt (one of them)"
+        raise ConfigError("--port", why)
     if sys.stdout is None:
         raise RuuviHostError("there is no standard output to write to")
     known = Readings(_said_of_sensors(config_file, settings), read_entries(key_options))
+    if mqtt is not None:
+        if every_company or without:
+            option = "--all" if every_company else "--without"
+            raise ConfigError(option, "is not for --mqtt: what hosts publish was chosen by them")
+        from ruuvi_host.cli.fleet import listen_to_fleet
+
+        with _writing():
+            listen_to_fleet(wanted(mqtt, of_fleet), known, as_json=as_json)
+        return
+    if given := unfit(of_fleet):
+        raise ConfigError(given, "is for --mqtt only")
     sensors = Sensors(known, read_without(without))
     scan = SetAll(fltr_tags=not every_company)
     statuses: list[LinkStatus] = []
@@ -87,18 +109,14 @@ def command(
         sys.stdout.flush()
 
     try:
-        if as_json or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-            run_until_stopped(listen(port, print_lines, scan, ended=statuses.append))
-        else:
-            from ruuvi_host.cli.live import show_table
+        with _writing():
+            if as_json or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+                run_until_stopped(listen(port, print_lines, scan, ended=statuses.append))
+            else:
+                from ruuvi_host.cli.live import show_table
 
-            listening = listen(port, receive, scan, ended=statuses.append)
-            run_until_stopped(show_table(sensors, listening))
-    except OSError as error:
-        # Keeps Python from failing again at exit. A reader that closed the pipe is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
+                listening = listen(port, receive, scan, ended=statuses.append)
+                run_until_stopped(show_table(sensors, listening))
     finally:
         damaged = [(s.path, s.damage) for s in statuses if s.damage]
         for path, damage in damaged:
@@ -107,6 +125,24 @@ def command(
         if not sensors.by_address and not every_company and not damaged:
             only = f"only company 0x{scan.fltr_id:04X} passes"
             click.echo(f"{only}: --all shows what others send, too", err=True)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raises RuuviHostError when the output cannot be written. That a reader has closed the pipe is
+    no error."""
+    import os
+    import sys
+
+    from ruuvi_host.errors import RuuviHostError
+
+    try:
+        yield
+    except OSError as error:
+        # Keeps Python from failing again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
 
 
 def _said_of_sensors(

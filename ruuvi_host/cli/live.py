@@ -1,4 +1,4 @@
-"""The live table of `ruuvi-host listen`: all sensors on one screen, redrawn twice a second."""
+"""The live tables of `ruuvi-host listen`: all sensors on one screen, redrawn twice a second."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.live import Live
@@ -32,15 +32,26 @@ NARROW = 64
 """Columns of a terminal that has no room for more than sensors and readings."""
 
 
+class Picture(Protocol):
+    """Draws what there is to see now, as large as the console is."""
+
+    def __call__(self, console: Console, now: float, log: deque[str]) -> Segments: ...
+
+
 async def show_table(sensors: Sensors, listening: Coroutine[Any, Any, None]) -> None:
     """Show what `sensors` while `listening` fills it. The terminal is as before afterwards."""
+    await show(lambda console, now, log: picture(console, sensors, now, log), listening)
+
+
+async def show(picture: Picture, listening: Coroutine[Any, Any, None]) -> None:
+    """Show it, again and again, while `listening` runs. The terminal is as before afterwards."""
     console = Console()
     clock = SystemClock()
     log: deque[str] = deque(maxlen=LOG_LINES)
 
     async def redraw(live: Live) -> None:
         while True:
-            live.update(picture(console, sensors, clock.monotonic(), log), refresh=True)
+            live.update(picture(console, clock.monotonic(), log), refresh=True)
             await asyncio.sleep(INTERVAL)
 
     with (
@@ -63,10 +74,14 @@ def picture(console: Console, sensors: Sensors, now: float, log: deque[str]) -> 
         row = _row(sensor, sensors.known.name(sensor.address), now)
         table.add_row(*(Text(cell) for cell in row[:columns]))
     lines = console.render_lines(table)
-    below = [*log, sensors.summary() + "; not all fit in here" * (len(lines) > room)]
-    lines = lines[:room]
-    lines += [
-        console.render_lines(Text(line, no_wrap=True, overflow="ellipsis"))[0] for line in below
+    said = sensors.summary() + "; not all fit in here" * (len(lines) > room)
+    return below(console, lines[:room], [*log, said])
+
+
+def below(console: Console, lines: list[list[Segment]], texts: Iterable[str]) -> Segments:
+    """Lines of a picture, and texts below them, each of them one line."""
+    lines = lines + [
+        console.render_lines(Text(line, no_wrap=True, overflow="ellipsis"))[0] for line in texts
     ]
     segments: list[Segment] = []
     for line in lines:

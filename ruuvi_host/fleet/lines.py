@@ -81,13 +81,25 @@ def text_line(told: Told, known: Readings) -> str:
 
 def words(heard: Heard, known: Readings) -> str:
     """What was measured, in a few words."""
-    if heard.data:
-        try:
-            return summary(decode(heard.data, known.keys))
-        except FormatError as error:
-            return error.code
-    told = heard.members
-    values = [(told.get(name), text) for name, text in _WORDS]
+    return data_words(heard.data, known) if heard.data else _member_words(heard.members)
+
+
+def data_words(data: bytes, known: Readings) -> str:
+    """The same of advertising data."""
+    try:
+        return summary(decode(data, known.keys))
+    except FormatError as error:
+        return error.code
+
+
+def payload_words(payload: bytes) -> str:
+    """The same of a payload that was read before, and has no advertising data in it."""
+    members: dict[str, Any] = json.loads(payload)
+    return _member_words(members)
+
+
+def _member_words(members: dict[str, Any]) -> str:
+    values = [(members.get(name), text) for name, text in _WORDS]
     return "  ".join(
         text.format(value)
         for value, text in values

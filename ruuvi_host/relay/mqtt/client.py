@@ -140,6 +140,18 @@ class Connection:
         """Have messages of this topic come, with QoS 1, to whom `received` says."""
         self._paho.subscribe(topic, 1)
 
+    async def subscribed(self, topic: str, seconds: float) -> None:
+        """The same; returns when the broker has agreed. Raises NoConnectionError, also when that
+        takes longer than so many seconds."""
+        try:
+            codes = await self._client.subscribe(topic, 1, timeout=seconds)
+        except aiomqtt.MqttError:
+            self.end("has not answered to a subscription")
+            raise self.lost.result() from None
+        if any(code.is_failure for code in codes if not isinstance(code, int)):
+            why = f"{self.server} does not let this client subscribe to {topic}"
+            raise NoConnectionError(Step.REFUSED, why, fix=True)
+
     def end(self, why: str) -> None:
         """It is of no use any more."""
         self._lose(NoConnectionError(Step.LOST, f"{self.server} {why}"))
