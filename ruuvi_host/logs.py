@@ -24,7 +24,8 @@ def printable(text: str, longest: int = _LONGEST) -> str:
 def configure() -> None:
     """Log lines for people on stderr: time, level from WARNING on, text. For the CLI only."""
     root = logging.getLogger()
-    root.addHandler(StderrHandler())
+    if not any(isinstance(handler, StderrHandler) for handler in root.handlers):
+        root.addHandler(StderrHandler())
     root.setLevel(logging.WARNING)
     adjust("info", as_json=False)
 

@@ -22,6 +22,7 @@ from ruuvi_host.cli.changing import (
     write,
 )
 from ruuvi_host.cli.configuration import configuration_options, inputs, key_and_value
+from ruuvi_host.cli.init import init
 
 if TYPE_CHECKING:
     from ruuvi_host.config.kept import Kept
@@ -47,6 +48,7 @@ def command() -> None:
     """
 
 
+command.add_command(init)
 command.add_command(password)
 command.add_command(key_command)
 
