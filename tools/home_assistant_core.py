@@ -15,14 +15,14 @@ import tempfile
 from importlib.resources import files
 from time import monotonic
 
-GATEWAY, TAG = "ruuvi_gateway", "ruuvitag_ble"
+GATEWAY, TAG, MQTT = "ruuvi_gateway", "ruuvitag_ble", "mqtt"
 PATIENCE = 90.0
 """Seconds. It asks every five."""
 
 
 def requirements() -> None:
-    """Of both integrations, and of those that they depend on."""
-    seen, open_ = set(), [GATEWAY, TAG]
+    """Of the integrations that are tried, and of those that they depend on."""
+    seen, open_ = set(), [GATEWAY, TAG, MQTT]
     components = files("homeassistant") / "components"
     while open_:
         domain = open_.pop()

@@ -22,6 +22,7 @@ COMMANDS = {
     "config": ("ruuvi_host.cli.config", "Check, show, change and explain the configuration."),
     "status": ("ruuvi_host.cli.status", "Show the state of a running host, with all counters."),
     "spool": ("ruuvi_host.cli.spool", "Undelivered batches: list, show, export, drain, drop."),
+    "mqtt": ("ruuvi_host.cli.mqtt", "Have Home Assistant forget sensors, at a broker."),
     "check": ("ruuvi_host.cli.check", "Try one delivery to each target."),
     "doctor": ("ruuvi_host.cli.doctor", "Find out what is wrong, and how to fix it."),
     "bridge": ("ruuvi_host.cli.bridge", "Make a coprocessor of a Bluetooth controller."),

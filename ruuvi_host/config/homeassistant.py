@@ -118,7 +118,7 @@ def in_the_way(
     if data_format is DataFormat.RAW:
         yield _SWITCH, f"{needs}Home Assistant reads decoded values"
     prefix = homeassistant.prefix
-    if why := _wrong_with(prefix):
+    if why := wrong_with_prefix(prefix):
         yield _PREFIX, why
     levels = topic_prefix.split("/")[:-1]
     if homeassistant.shared and topic_prefix and not any(map(_ADDRESS.fullmatch, levels)):
@@ -129,7 +129,8 @@ def in_the_way(
         )
 
 
-def _wrong_with(prefix: str) -> str:
+def wrong_with_prefix(prefix: str) -> str:
+    """Why configs cannot begin so; empty: they can."""
     if not all(prefix.split("/")) or any(c in prefix for c in _FORBIDDEN):
         return (
             "must be levels of a topic with / between them, without +, # and NUL: the discovery "

@@ -134,7 +134,9 @@ class Relays:
         )
         is_lossy = config.profile is Profile.GATEWAY and not kind.is_always_kept
         make = GatewayRelay if is_lossy else HostRelay
-        context = SinkContext(config, self.remembered, self._readings, self._identity)
+        context = SinkContext(
+            *(config, self.remembered, self._readings, self._identity), folder=self._folder
+        )
         relay = make(
             target.name,
             kind.make_sink(target, context),

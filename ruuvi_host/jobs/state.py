@@ -5,6 +5,7 @@ gateway.json    who the coprocessor was, so that data can be sent before it is h
 NAME.spool      undelivered batches of the target NAME, with NAME.spool-wal, NAME.spool-shm and
                 NAME.ballast (see relay/spool); NAME.jsonl is the same of the first versions
 NAME.refused/   bodies that its server refused
+NAME.announced  what Home Assistant was told of by this broker (see relay/mqtt/announced.py)
 gw_cfg.json, ruuvi-host.toml, files/    what the local API could not write elsewhere
 configurations.json     what its last changes have replaced (see config/kept.py)
 """

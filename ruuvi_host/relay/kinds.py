@@ -8,6 +8,7 @@ in `config/targets.py`.
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from firmware_protocol.messages import DeviceId
@@ -52,6 +53,8 @@ class SinkContext:
     `config` has it."""
     gateway: Callable[[], Awaitable[DeviceId]] | None = None
     """Who we are, once that is known. None: the batches tell."""
+    folder: Path | None = None
+    """Where a sink may keep what is to outlive it. None: nowhere."""
 
     def known(self) -> Callable[[], Readings]:
         """As `readings`, and always there."""

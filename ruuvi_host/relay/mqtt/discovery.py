@@ -134,8 +134,9 @@ class Discovery:
     # --- what they are made of
 
     def _config(self, sensor: bytes | None, payload: bytes) -> Config:
-        device = f"gateway_{_digits(self.gateway)}" if sensor is None else _digits(sensor)
-        topic = f"{self.prefix}/device/ruuvi_{device}/config"
+        topic = f"{self.prefix}/device/ruuvi_gateway_{_digits(self.gateway)}/config"
+        if sensor is not None:
+            topic = sensor_topic(self.prefix, sensor)
         return Config(topic, payload, self.retained)
 
     @property
@@ -154,6 +155,11 @@ class Discovery:
         ours = address_text(self.gateway)
         *levels, rest = self.topic_prefix.split("/")
         return "/".join([*("+" if level == ours else level for level in levels), rest])
+
+
+def sensor_topic(prefix: str, sensor: bytes) -> str:
+    """Where the config of a sensor is. prefix: of discovery. sensor: its address."""
+    return f"{prefix}/device/ruuvi_{_digits(sensor)}/config"
 
 
 def can_be_shared(topic_prefix: str, gateway: bytes) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from math import inf
+from typing import TYPE_CHECKING
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.mqtt_target import Backlog, MqttTarget
@@ -11,11 +12,15 @@ from ruuvi_host.config.target_parts import MQTT, TlsFiles
 from ruuvi_host.relay.http.outcome import NotDelivered
 from ruuvi_host.relay.http.tls import Tls
 from ruuvi_host.relay.kinds import CheckResult, Kind, SinkContext
+from ruuvi_host.relay.mqtt.announced import path_of
 from ruuvi_host.relay.mqtt.messages import Members, MessageMaker
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.sink import Sink
+
+if TYPE_CHECKING:
+    from ruuvi_host.relay.mqtt.companions import Companion
 
 MISSING = (
     "MQTT needs the Python package aiomqtt: install ruuvi-host[mqtt], or Debian's "
@@ -96,16 +101,25 @@ class MqttKind:
             from ruuvi_host.relay.mqtt.missing import MissingSink
 
             return MissingSink(MISSING)
-        from ruuvi_host.relay.mqtt.companions import Companion
         from ruuvi_host.relay.mqtt.publishing import Publisher
         from ruuvi_host.relay.mqtt.sink import MqttSink
         from ruuvi_host.relay.mqtt.standing import Standing
 
         coordinates, members = context.config.coordinates, own_members(target, context)
         maker = MessageMaker(target.prefix, target.data_format, coordinates, members)
-        companions: tuple[Companion, ...] = ()
+        companions = tuple(_companions(target, context))
         standing = Standing(target, companions, context.gateway)
         return MqttSink(standing, Publisher(target, maker))
+
+
+def _companions(target: MqttTarget, context: SinkContext) -> Iterator["Companion"]:
+    """What is published besides readings. Imported only then."""
+    path = path_of(context.folder, target.name) if context.folder else None
+    if target.extras.homeassistant or (path and path.exists()):
+        from ruuvi_host.relay.mqtt.homeassistant import ToHomeAssistant
+
+        known = context.known()
+        yield ToHomeAssistant(target, lambda address: known().name(address), path)
 
 
 def own_members(target: MqttTarget, context: SinkContext) -> Members | None:
