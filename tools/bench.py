@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 
 import builds
 import sources
-from figures import api, chain, line, parsing, process
+from figures import api, chain, line, mqtt, parsing, process
 from figures.figure import Benchmark, Figure, Result, Round, Unavailable
 
 from firmware_protocol.crc import has_fast_crcmod
@@ -113,6 +113,30 @@ BENCHMARKS = (
             Figure("api-memory-off", "RSS of a host without it", "MiB"),
         ),
         api.beside,
+    ),
+    Benchmark(
+        (
+            Figure("mqtt-cpu", "5,000 reports/s to mosquitto, QoS 1: CPU", "%", at_most=60),
+            Figure("mqtt-rate", "messages that the broker has confirmed", "/s"),
+            Figure("mqtt-cpu-client", "of it, the client alone with as many", "%"),
+            Figure("mqtt-cpu-intake", "of it, the host without a target", "%"),
+            Figure("mqtt-ours", "what remains: our part of a message", "us"),
+        ),
+        mqtt.publishing,
+    ),
+    Benchmark(
+        (
+            Figure("mqtt-stall", "own CPU between two turns, 10,000 sensors", "ms", at_most=20),
+            Figure("mqtt-stall-clock", "the same by the clock, others included", "ms"),
+        ),
+        mqtt.stall,
+    ),
+    Benchmark(
+        (
+            Figure("mqtt-memory", "RSS that MQTT takes beside HTTP", "MiB", at_most=5),
+            Figure("mqtt-memory-http", "RSS of a host with HTTP only", "MiB"),
+        ),
+        mqtt.memory,
     ),
     Benchmark(
         (
