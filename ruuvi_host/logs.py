@@ -3,9 +3,10 @@
 import json
 import logging
 import os
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from queue import Full, Queue
@@ -32,11 +33,30 @@ def configure() -> None:
 
 def adjust(level: str, *, as_json: bool) -> None:
     """After `configure`: the lowest level to show (debug, info, warning, error); text or JSON."""
+    journal = is_journal()
+    formatter: logging.Formatter = _JsonFormatter() if as_json else _Formatter()
+    if journal and not as_json:
+        formatter = logging.Formatter("%(message)s")
     for handler in logging.getLogger().handlers:
         if isinstance(handler, StderrHandler):
-            handler.setFormatter(_JsonFormatter() if as_json else _Formatter())
+            handler.setFormatter(_JournalFormatter(formatter) if journal else formatter)
     for ours in ("ruuvi_host", "firmware_protocol"):
         logging.getLogger(ours).setLevel(level.upper())
+
+
+def is_journal(fd: int = 2, environment: Mapping[str, str] = os.environ) -> bool:
+    """Does what is written there go to systemd's journal? It has a time of its own, and takes the
+    priority of a line from its beginning: <3> is an error (sd-daemon(3))."""
+    with suppress(OSError):
+        found = os.fstat(fd)
+        return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+    return False
+
+
+def tell_last(sentence: str) -> None:
+    """The last words of a command, behind all that was logged. Raises OSError."""
+    logging.shutdown()
+    print(f"{_PRIORITIES[logging.ERROR] if is_journal() else ''}{sentence}", file=sys.stderr)
 
 
 class StderrHandler(logging.Handler):
@@ -125,6 +145,28 @@ class _Formatter(logging.Formatter):
             return line
         *time, rest = line.split(" ", self._words)
         return f"{' '.join(time)} {record.levelname}: {rest}"
+
+
+_PRIORITIES = {
+    logging.DEBUG: "<7>",
+    logging.INFO: "<6>",
+    logging.WARNING: "<4>",
+    logging.ERROR: "<3>",
+    logging.CRITICAL: "<2>",
+}
+
+
+class _JournalFormatter(logging.Formatter):
+    """Of another formatter, each line with the priority of its level: the journal's own unit is a
+    line."""
+
+    def __init__(self, inside: logging.Formatter) -> None:
+        super().__init__()
+        self._inside = inside
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = _PRIORITIES.get(record.levelno, "<5>")
+        return "\n".join(priority + line for line in self._inside.format(record).split("\n"))
 
 
 class _JsonFormatter(logging.Formatter):

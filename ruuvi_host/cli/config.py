@@ -22,6 +22,7 @@ from ruuvi_host.cli.changing import (
     write,
 )
 from ruuvi_host.cli.configuration import configuration_options, inputs, key_and_value
+from ruuvi_host.cli.groups import Group
 from ruuvi_host.cli.init import init
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Check, show, change and explain the configuration.
 

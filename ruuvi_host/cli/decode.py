@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without_option
+from ruuvi_host.cli.groups import Group
+from ruuvi_host.cli.output import ALIKE
 from ruuvi_host.errors import FormatError, RuuviHostError
 
 if TYPE_CHECKING:
@@ -32,7 +34,15 @@ SHOWN = 64
 """Characters of a longer line that an answer repeats."""
 
 
-@click.group("decode")
+class _Group(Group):
+    def meant_by(self, name: str) -> str | None:
+        is_hex = len(name) > 6 and not set(name.lower()) - set("0123456789abcdef")
+        if is_hex or name.startswith("@"):
+            return f"adv {name[:20]}"
+        return f"uart {name}" if "." in name else None
+
+
+@click.group("decode", cls=_Group)
 def command() -> None:
     """Decode advertising data, or a recording of the UART."""
 
@@ -132,7 +142,7 @@ def uart(path: str, as_json: bool, unknown: bool, show_device_id: bool) -> None:
 
 def _write(fd: int, text: str) -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # None: started without a stdout
-    data = memoryview(text.encode(encoding, "replace"))
+    data = memoryview(text.encode(encoding, ALIKE))
     try:
         while data:
             data = data[os.write(fd, data) :]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from ruuvi_host import __version__
+from ruuvi_host.cli.output import prepare
 
 TYPE_CHECKING = False  # typing has it too, but importing that is most of what --version takes
 if TYPE_CHECKING:
@@ -41,7 +42,11 @@ def make_group() -> click.Group:
 
     import click
 
-    class LazyGroup(click.Group):
+    from ruuvi_host.cli.groups import ELSEWHERE, Group
+
+    class LazyGroup(Group):
+        elsewhere = ELSEWHERE
+
         def list_commands(self, ctx: click.Context) -> list[str]:
             return list(COMMANDS)
 
@@ -73,35 +78,41 @@ def make_group() -> click.Group:
 
 def main() -> None:
     """Entry point. An error ends the process with its exit code."""
-    if sys.argv[1:] == ["--version"]:
-        print(f"ruuvi-host, version {__version__}")
-        return
+    prepare()
     from ruuvi_host.errors import RuuviHostError
 
     try:
-        make_group()(prog_name="ruuvi-host")
+        if sys.argv[1:] == ["--version"]:
+            print(f"ruuvi-host, version {__version__}", flush=True)
+        else:
+            make_group()(prog_name="ruuvi-host")
     except RuuviHostError as error:
         _fail(str(error), error.exit_code, error)
     except OSError as error:
-        if not _is_full_output(error):
+        if not _is_output(error):
             raise
         _fail(f"the output cannot be written: {error.strerror}", 1, error)
 
 
-def _is_full_output(error: OSError) -> bool:
-    """Of a file there would be a name."""
+def _is_output(error: OSError) -> bool:
+    """Can the output not be written, as nobody reads it, or it is full? Of a file there would be a
+    name."""
     import errno
 
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and error.filename is None
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EIO)
+    return error.errno in numbers and error.filename is None
 
 
 def _fail(sentence: str, code: int, error: Exception) -> NoReturn:
-    import logging
     import os
+    from contextlib import suppress
 
-    logging.shutdown()  # so that earlier log lines are printed before the error
-    print(f"Error: {sentence}", file=sys.stderr)
     if isinstance(error, OSError):
         # What python still holds would fail once more at its end, with another exit code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if not isinstance(error, BrokenPipeError):  # whoever read has read enough
+        from ruuvi_host.logs import tell_last
+
+        with suppress(OSError):  # there is nowhere left to say it
+            tell_last(f"Error: {sentence}")
     raise SystemExit(code) from error

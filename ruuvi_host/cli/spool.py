@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
+from ruuvi_host.cli.groups import Group
 
 if TYPE_CHECKING:
     from ruuvi_host.jobs.state import StateDirectory
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Show, export, send or delete undelivered batches.
 

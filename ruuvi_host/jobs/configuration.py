@@ -28,6 +28,8 @@ class Configuration:
         self._news = asyncio.Event()
         self._all_anew = False
         self._ended = False
+        self.failure = ""
+        """Why the last one that was asked for by a signal could not be read; empty: it could."""
         self._waiting: list[asyncio.Future[None]] = []
         self._taking: list[asyncio.Future[None]] = []
 
@@ -69,6 +71,8 @@ class Configuration:
             try:
                 loaded = await asyncio.to_thread(self._reload)
             except ConfigError as error:
+                if anew or not asking:  # who changes it by the API is told, and it is put back
+                    self.failure = str(error).replace("\n       ", "; ")
                 kept()
                 log.error("the configuration stays as it was: %s", error)
                 for each in asking:
@@ -82,6 +86,7 @@ class Configuration:
                 raise
             self._taking += asking
             before, self.loaded = self.loaded, loaded
+            self.failure = ""
             log.info("configuration read again")
             anew = anew and _is_same(before, loaded)
             return loaded.config, anew or concerns_relaying(before.config, loaded.config)

@@ -35,6 +35,8 @@ class Reporting:
         self._dropped = Watched()
         self.api: Callable[[], ApiStatus | None] = lambda: None
         """The local API as of now; None: it is off."""
+        self.reload_failure: Callable[[], str] = str
+        """Why the configuration could not be read again; empty: it could."""
 
     def facts(self) -> HostFacts:
         """What health is judged from."""
@@ -50,6 +52,11 @@ class Reporting:
                 *(
                     [Finding(Level.DEGRADED, f"local API: {api.fault}")]
                     if api and api.fault
+                    else []
+                ),
+                *(
+                    [Finding(Level.DEGRADED, f"configuration: not read again, {failure}")]
+                    if (failure := self.reload_failure())
                     else []
                 ),
                 *(

@@ -120,6 +120,7 @@ class Host:
             config, state.path, self._receiving, start, lambda: self._sensors.readings
         )
         self._reporting = Reporting(self._receiving, self._relaying, self._sensors)
+        self._reporting.reload_failure = lambda: self._configuration.failure
         self._watch = Watch(
             self._reporting.facts,
             notifier,
@@ -215,7 +216,7 @@ class Host:
         while True:
             before = self._configuration.loaded.config
             config, anew = await self._configuration.wanted(
-                self._notifier.reloading, kept=self._notifier.ready
+                self._notifier.reloading, kept=self._reloaded
             )
             if config.coprocessors != before.coprocessors:
                 log.warning("other settings in [[coprocessor]] count from the next start on")
@@ -225,7 +226,12 @@ class Host:
             self._relaying.keep(config)
             self._sensors.reconfigure(config)
             self._configuration.taken()
-            self._notifier.ready()
+            self._reloaded()
+
+    def _reloaded(self) -> None:
+        """Whether the new configuration counts or the old one stays is seen at once."""
+        self._watch.tell()
+        self._notifier.ready()
 
     async def _reconfigure(self) -> None:
         config = self._configuration.loaded.config
@@ -236,4 +242,4 @@ class Host:
         self._watch.network_watchdog = config.network_watchdog
         self._watch.exit_by_watchdog = config.exit_by_watchdog
         self._configuration.taken()
-        self._notifier.ready()
+        self._reloaded()

@@ -85,6 +85,10 @@ class Watch:
             looked = now
             await asyncio.sleep(self._look)
 
+    def tell(self) -> None:
+        """Tell systemd how it is now, without drawing conclusions from it."""
+        self._notifier.status(judge(self._facts(), monotonic()).sentence)
+
     def _once(self, now: float) -> None:
         facts = self._facts()
         health = self.health = judge(facts, now)

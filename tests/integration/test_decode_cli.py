@@ -262,7 +262,7 @@ def test_for_people_with_derived_values_that_there_are() -> None:
 
 def test_a_terminal_without_those_characters() -> None:
     out, _ = decode("adv", AIR["adv_hex"], env={"PYTHONIOENCODING": "ascii"})
-    assert "25.89 ?C" in out
+    assert "25.89 deg C" in out
 
 
 @pytest.mark.parametrize("options", [[], ["--derived"]])

@@ -274,3 +274,25 @@ def test_run_under_systemd(tmp_path: Path, systemd: Systemd) -> None:
             systemd.wait_for("READY=1")
             assert host.stop() == 0
             systemd.wait_for("STOPPING=1")
+
+
+def test_a_reload_that_fails_is_told_until_one_does_not(tmp_path: Path, systemd: Systemd) -> None:
+    path, state = tmp_path / "ruuvi-host.toml", str(tmp_path / "state")
+    good = '[gateway]\nuse_http = true\nhttp_url = "http://127.0.0.1:9/"\n'
+    path.write_text(good)
+    options = ["--simulate", "--config", str(path), "--state-dir", state]
+    with ruuvi_host("run", *options, env={"NOTIFY_SOCKET": systemd.address}) as host:
+        host.wait_for("not delivered")
+        path.write_text(f"{good}http_perod = 5\n")
+        os.kill(host.pid, signal.SIGHUP)
+        failure = f"configuration: not read again, {path}: http_perod: unknown key; is http_period"
+        while failure not in systemd.wait_for("STATUS="):
+            systemd.told.clear()
+        with ruuvi_host("status", "--state-dir", state) as asked:
+            assert asked.wait() == 0
+            assert failure in asked.wait_for("^health: degraded: .*")[0]
+        path.write_text(good)
+        os.kill(host.pid, signal.SIGHUP)
+        while "not read again" in systemd.wait_for("STATUS="):
+            systemd.told.clear()
+        assert host.stop() == 0

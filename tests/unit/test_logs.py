@@ -3,7 +3,10 @@
 import json
 import logging
 import os
+import subprocess
+import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -155,3 +158,36 @@ def test_recent_lines_are_bounded() -> None:
     assert len(recent.lines()) == logs.RecentLines.MOST
     assert " 7 x" in recent.lines()[0]
     assert all(len(line) <= logs.RecentLines.LONGEST for line in recent.lines())
+
+
+# -- under systemd --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_lines_for_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, as_json: bool
+) -> None:
+    with open(tmp_path / "journal", "wb") as journal:
+        found = os.fstat(journal.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        code = (
+            "import logging, sys; from ruuvi_host import logs; logs.configure();"
+            f"logs.adjust('debug', as_json={as_json});"
+            "log = logging.getLogger('ruuvi_host.x');"
+            "log.debug('a'); log.info('b'); log.warning('c'); log.error('d\\ne');"
+            "log.critical('f'); logs.tell_last('Error: g')"
+        )
+        subprocess.run([sys.executable, "-c", code], stderr=journal, check=True)
+    lines = (tmp_path / "journal").read_text().splitlines()
+    if as_json:
+        assert [line[:3] for line in lines] == ["<7>", "<6>", "<4>", "<3>", "<2>", "<3>"]
+        assert json.loads(lines[3].removeprefix("<3>"))["message"] == "d\ne"
+    else:
+        assert lines == ["<7>a", "<6>b", "<4>c", "<3>d", "<3>e", "<2>f", "<3>Error: g"]
+
+
+def test_a_terminal_of_a_service_is_no_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "1:1")
+    assert not logs.is_journal()
+    monkeypatch.delenv("JOURNAL_STREAM")
+    assert not logs.is_journal()
