@@ -69,6 +69,7 @@ NOT_NEEDED = {
 """What pyproject.toml asks for to look at the code, to be quicker, or to drive a browser."""
 LACKING = {
     "aioruuvigateway": "tests/clients",
+    "bumble": "tests/differential",
     "ruuvi-gateway-client": "tests/clients",
     "ruuvitag-sensor": "tests/differential",
 }
