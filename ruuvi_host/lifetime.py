@@ -112,6 +112,11 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
         raise cancelled
 
 
+async def shielded(task: "asyncio.Task[None]") -> None:
+    """Wait for a task that somebody else ends: it goes on when we are cancelled."""
+    await asyncio.shield(task)
+
+
 async def to_its_end(part: Coroutine[Any, Any, None]) -> None:
     """Run `part` to its end, also when we are cancelled meanwhile; `part` must not take long."""
     task = asyncio.ensure_future(part)

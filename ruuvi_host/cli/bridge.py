@@ -77,6 +77,7 @@ hears formats 3, 5 and 6."""
     help="Program with its arguments that switches the controller's power off and on, for when "
     "nothing else helps. Run without a shell.",
 )
+@click.option("--until-eof", is_flag=True, hidden=True, help="Stop at the end of stdin.")
 @click.option(
     "--check",
     is_flag=True,
@@ -91,6 +92,7 @@ def command(
     address: str | None,
     device_id: str | None,
     reset_command: str | None,
+    until_eof: bool,
     check: bool,
 ) -> None:
     """Make a coprocessor of a Bluetooth controller, on a pseudo-terminal.
@@ -118,10 +120,10 @@ def command(
     if check:
         _check(settings)
     else:
-        _serve(settings)
+        _serve(settings, until_eof=until_eof)
 
 
-def _serve(settings: BridgeSettings) -> None:
+def _serve(settings: BridgeSettings, *, until_eof: bool) -> None:
     """Until SIGINT or SIGTERM."""
     _do_without_openssl()
     from ruuvi_host import logs
@@ -129,7 +131,7 @@ def _serve(settings: BridgeSettings) -> None:
     from ruuvi_host.lifetime import run_until_stopped
 
     logs.configure()
-    run_until_stopped(serve(settings, click.echo))
+    run_until_stopped(serve(settings, click.echo, until_eof=until_eof))
 
 
 def _do_without_openssl() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ruuvi_host.config.load import Loaded
     from ruuvi_host.device.port import Tap
+    from ruuvi_host.jobs.bridged import BridgeProcess
 
 MIN_INTERVAL, MAX_INTERVAL = 1, 3600
 
@@ -27,6 +28,7 @@ Examples:
   ruuvi-host run --config /etc/ruuvi-host/ruuvi-host.toml
   ruuvi-host run --port /dev/ttyACM0 --config gw_cfg.json
   ruuvi-host run --simulate --url http://127.0.0.1:8000/
+  ruuvi-host run --hci hci0 --url http://my.server:8000/record
 
 SIGHUP reads the configuration again; if it cannot be used, the old one stays. Closing the terminal
 stops the host, unless it was started with nohup."""
@@ -37,6 +39,13 @@ stops the host, unless it was started with nohup."""
     help="Serial port of the coprocessor: a device such as "
     "/dev/ttyACM0 or /dev/serial/by-id/…, usb:VID:PID[:SERIAL], a pseudo-terminal, "
     "socket://host:port or rfc2217://host:port.",
+)
+@click.option(
+    "--hci",
+    metavar="TRANSPORT",
+    help="Use a Bluetooth controller instead of a port: hci0, hci:AA:BB:CC:DD:EE:FF, a serial port "
+    "with HCI on it, socket://host:port. Starts `ruuvi-host bridge` beside it, which has more "
+    "options.",
 )
 @click.option(
     "--simulate",
@@ -75,6 +84,7 @@ stops the host, unless it was started with nohup."""
 )
 def command(
     port: str | None,
+    hci: str | None,
     simulate: bool,
     url: str | None,
     interval: int | None,
@@ -101,13 +111,14 @@ def command(
     from ruuvi_host.jobs.state import StateDirectory
     from ruuvi_host.lifetime import has_terminal, run_until_stopped
 
+    if (port is not None) + (hci is not None) + simulate > 1:
+        raise ConfigError("--port", "name the port, or use --hci or --simulate (one of them)")
+    bridge = _bridge(hci)
     logs.configure()
     recent = logs.RecentLines()
     # Ignored until the host handles it: until then there is no configuration to read again.
     nohup = signal.signal(signal.SIGHUP, signal.SIG_IGN) is signal.SIG_IGN
     in_terminal = not nohup and has_terminal()
-    if port and simulate:
-        raise ConfigError("--port", "name the port, or use --simulate (one of them)")
     if url and simulate:
         refuse_ruuvi(check_url("--url", url))
     options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
@@ -116,6 +127,8 @@ def command(
         options += for_url(url, configured)
     if port:
         options.append(("coprocessor.port", port, "--port"))
+    if bridge:
+        options.append(("coprocessor.port", bridge.link, "--hci"))
     if interval:
         options.append(("http_period", str(interval), "--interval"))
     if debug:
@@ -133,7 +146,7 @@ def command(
         logs.adjust(host["log.level"], as_json=host["log.format"] == "json")
         return _checked(loaded, simulate=simulate, interval=interval, again=again)
 
-    with recent.kept():
+    with recent.kept(), bridge or nullcontext():
         loaded = load(again=False)
         named = loaded.sources.path_of("state_dir")
         folder = state_directory(named, simulated=simulate)
@@ -147,11 +160,28 @@ def command(
                 simulate=simulate,
                 reload=load,
                 taps=taps,
+                bridge=bridge,
                 in_terminal=in_terminal,
                 debug=debug,
                 recent=recent,
             )
             run_until_stopped(host)
+
+
+def _bridge(transport: str | None) -> BridgeProcess | None:
+    """The bridge for `--hci`, started at once: what it needs of us is given up before there are
+    threads, each of which would keep it."""
+    if transport is None:
+        return None
+    from ruuvi_host.bridge.capability import drop_net_admin
+    from ruuvi_host.bridge.names import read_name
+    from ruuvi_host.jobs.bridged import BridgeProcess
+
+    read_name(transport)
+    bridge = BridgeProcess(transport)
+    bridge.start()
+    drop_net_admin()
+    return bridge
 
 
 def _recording(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -15,8 +16,13 @@ from ruuvi_host.monitoring.systemd import Notifier
 log = logging.getLogger(__name__)
 
 
-async def serve(settings: BridgeSettings, tell: Callable[[str], None]) -> None:
-    """Run a bridge until cancelled. tell: prints the path of the first pty."""
+async def serve(
+    settings: BridgeSettings, tell: Callable[[str], None], *, until_eof: bool = False
+) -> None:
+    """Run a bridge until cancelled.
+
+    tell: prints the path of the first pty. until_eof: stop when whoever has started us ends, too.
+    """
     notifier = Notifier.from_environment()
     path = ""
 
@@ -33,7 +39,11 @@ async def serve(settings: BridgeSettings, tell: Callable[[str], None]) -> None:
 
     bridge = Bridge(settings, ready)
     try:
-        await together(bridge=bridge.run(), watchdog=_stay_alive(notifier))
+        await together(
+            bridge=bridge.run(),
+            watchdog=_stay_alive(notifier),
+            **({"parent": _stop_at_eof()} if until_eof else {}),
+        )
     finally:
         notifier.stopping()
         notifier.close()
@@ -52,3 +62,24 @@ async def _stay_alive(notifier: Notifier) -> None:
     while True:
         notifier.alive()
         await asyncio.sleep((notifier.interval or 3600.0) / 3)
+
+
+async def _stop_at_eof() -> None:
+    """SIGTERM to ourselves at the end of stdin, so that there is one way to stop."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def look() -> None:
+        try:
+            data = os.read(0, 512)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            loop.remove_reader(0)
+            ended.set()
+
+    loop.add_reader(0, look)
+    await ended.wait()
+    signal.raise_signal(signal.SIGTERM)

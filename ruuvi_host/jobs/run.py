@@ -20,7 +20,7 @@ from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.reporting import Reporting
 from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.jobs.state import StateDirectory
-from ruuvi_host.lifetime import ended, has_terminal, on_signal, together
+from ruuvi_host.lifetime import ended, has_terminal, on_signal, shielded, together
 from ruuvi_host.logs import RecentLines
 from ruuvi_host.monitoring.machine import boot_id
 from ruuvi_host.monitoring.socket import StatusSocket
@@ -29,9 +29,13 @@ from ruuvi_host.monitoring.systemd import Notifier
 from ruuvi_host.monitoring.watchdog import Standstill, Watch
 
 if TYPE_CHECKING:
+    from ruuvi_host.jobs.bridged import BridgeProcess
     from ruuvi_host.simulator.pty import PtyServer
 
 log = logging.getLogger(__name__)
+
+BRIDGE_ENDS = 2.0
+"""Seconds in which a bridge, told to stop, says what it has counted. It is ended in any case."""
 
 STANDSTILL = 30.0
 """Seconds for which the event loop may stand still; nothing in it should take one."""
@@ -44,13 +48,15 @@ async def run(
     simulate: bool,
     reload: Reload,
     taps: Sequence[Tap] = (),
+    bridge: "BridgeProcess | None" = None,
     in_terminal: bool = False,
     debug: bool = False,
     recent: RecentLines | None = None,
 ) -> None:
     """Run a host until cancelled, for a simulated board or the coprocessor of `loaded`.
 
-    taps: of each coprocessor in turn; gets a copy of all its bytes. in_terminal: a SIGHUP that
+    taps: of each coprocessor in turn; gets a copy of all its bytes. bridge: has been started, and
+    makes the port of the coprocessor. in_terminal: a SIGHUP that
     comes because the terminal is closed is a wish to stop. debug: assert the accounting all the
     time. recent: has the last lines of the log.
     """
@@ -71,7 +77,26 @@ async def run(
             debug=debug,
             recent=recent,
         )
-        await host.run(standstill, **({"board": board.run()} if board else {}))
+        if bridge:
+            await _bridged(host, bridge, standstill)
+        else:
+            await host.run(standstill, **({"board": board.run()} if board else {}))
+
+
+async def _bridged(host: "Host", bridge: "BridgeProcess", standstill: Standstill) -> None:
+    """A host beside its bridge. It begins when there is a port to be opened."""
+    starting = asyncio.create_task(bridge.wait_until_ready(), name="bridge is there")
+    listening = asyncio.create_task(bridge.run(), name="bridge")
+    try:
+        await asyncio.wait((starting, listening), return_when=asyncio.FIRST_COMPLETED)
+        if listening.done():
+            listening.result()
+        host.port_may_come_later = True
+        await host.run(standstill, bridge=shielded(listening))
+    finally:
+        bridge.stop()
+        await asyncio.wait((listening,), timeout=BRIDGE_ENDS)
+        await ended(starting, listening)
 
 
 @contextmanager
@@ -107,6 +132,8 @@ class Host:
         debug: bool = False,
         recent: RecentLines | None = None,
     ) -> None:
+        self.port_may_come_later = False
+        """A port that is not there at first is no error."""
         self._in_terminal = in_terminal
         config = loaded.config
         self._configuration = Configuration(loaded, reload)
@@ -151,7 +178,8 @@ class Host:
 
         # Undelivered data is sent with the coprocessor unplugged, too.
         known = self._receiving.identified.is_set()
-        required = not (known and self._relaying.relays.has_backlog)
+        has_work = known and self._relaying.relays.has_backlog
+        required = not (has_work or self.port_may_come_later)
         with on_signal(signal.SIGHUP, hung_up):  # to the end: it must not kill us on the way
             try:
                 await together(

@@ -39,6 +39,9 @@ SHORTEST_WAIT = 0.001
 LOOK_FOR_HOST = 0.02
 """Nothing tells that a host has opened the pty, so it is looked for so often."""
 
+LOOK_SELDOM = 0.05
+"""The same for what runs for months: a bridge, that waits for a host."""
+
 LONGEST_STEP = 0.25
 """If this process was stopped for longer, the board was too, instead of making up for it."""
 
@@ -140,6 +143,7 @@ class PtyLine(Generic[E]):
         self._group = group
         self._on_event = on_event
         self._waits_for_host = waits_for_host
+        self._look = LOOK_SELDOM if real_time else LOOK_FOR_HOST
         self._unwritten = b""
         self._host_left = False
         self._master = -1
@@ -258,7 +262,7 @@ class PtyLine(Generic[E]):
             if self._on_event:
                 self._on_event(event)
         wait = board.deadline - time.now
-        wait = min(wait, LONGEST_WAIT if self.host_present else LOOK_FOR_HOST)
+        wait = min(wait, LONGEST_WAIT if self.host_present else self._look)
         return max(wait, SHORTEST_WAIT)
 
     def _read(self) -> bytes:
