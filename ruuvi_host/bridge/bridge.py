@@ -49,7 +49,8 @@ class Bridge:
         clock: Clock | None = None,
     ) -> None:
         self.counters = ControllerCounters()
-        self.was_opened = False
+        self.was_there = False
+        """There has been a pty."""
         self._settings = settings
         self._on_ready = on_ready
         self._opener = opener or Opener(settings.name, take=settings.take)
@@ -73,7 +74,7 @@ class Bridge:
         finally:
             self.line.close()
             self._controller.lock.release()
-            if self.was_opened:
+            if self.was_there:
                 for line in self.summary():
                     log.info("%s", line)
 
@@ -86,7 +87,6 @@ class Bridge:
         """One life after the other."""
         back_off = BackOff()
         port = await self._opener.open()
-        self.was_opened = True
         while True:
             heard = self.counters.sent
             lost = await self._one_life(port)
@@ -95,7 +95,7 @@ class Bridge:
             self.line.unplug()
             await port.close()
             if isinstance(lost, PortError):
-                log.warning("%s: the pty is taken away until it is back", lost)
+                log.warning("%s; the pty is taken away until it is back", lost)
             elif lost.rung is Rung.POWER:
                 await self._reset()
             port = await self._open_again(back_off)
@@ -168,6 +168,7 @@ class Bridge:
             self.line.wake()
             return
         self.line.replug()
+        self.was_there = True
         self._on_ready(self.line.path)
 
     # --- what the host wants

@@ -81,7 +81,14 @@ hears formats 3, 5 and 6."""
 @click.option(
     "--check",
     is_flag=True,
-    help="Open it, ask what it can do, listen for ten seconds, and tell what would disappoint.",
+    help="Open it, ask what it can do, listen for some seconds, and tell what would disappoint.",
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 600),
+    default=10,
+    show_default=True,
+    help="How long --check listens.",
 )
 def command(
     transport: str,
@@ -94,6 +101,7 @@ def command(
     reset_command: str | None,
     until_eof: bool,
     check: bool,
+    seconds: int,
 ) -> None:
     """Make a coprocessor of a Bluetooth controller, on a pseudo-terminal.
 
@@ -118,7 +126,7 @@ def command(
     if settings.address in (bytes(6), b"\xff" * 6):
         raise ConfigError("--address", "is nobody's; each gateway needs one of its own")
     if check:
-        _check(settings)
+        _check(settings, seconds)
     else:
         _serve(settings, until_eof=until_eof)
 
@@ -146,12 +154,12 @@ def _do_without_openssl() -> None:
             sys.modules.setdefault(name, None)  # type: ignore[arg-type]
 
 
-def _check(settings: BridgeSettings) -> None:
+def _check(settings: BridgeSettings, seconds: int) -> None:
     from ruuvi_host.bridge.check import look
     from ruuvi_host.errors import DeviceError
     from ruuvi_host.lifetime import run_once
 
-    looked = run_once(look(settings))
+    looked = run_once(look(settings, seconds=seconds))
     if looked.problem:
         raise DeviceError(looked.problem)
     for line in [*looked.lines, *looked.happened, looked.heard]:

@@ -9,6 +9,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 UNIT, SOCKET = DOCS / "ruuvi-host.service", DOCS / "ruuvi-host.socket"
+BRIDGE = DOCS / "ruuvi-host-bridge@.service"
 SYSUSERS, TMPFILES = DOCS / "ruuvi-host.sysusers", DOCS / "ruuvi-host.tmpfiles"
 PROGRAM = "/opt/ruuvi-host/bin/ruuvi-host"
 ANALYZE = shutil.which("systemd-analyze")
@@ -40,6 +41,42 @@ def test_systemd_understands_it(tmp_path: Path) -> None:
     names = (installed.name, socket.name)
     assert [line for line in ran.stderr.splitlines() if any(n in line for n in names)] == []
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.skipif(ANALYZE is None, reason=f"systemd-analyze {MISSING}")
+def test_systemd_understands_the_unit_of_a_bridge(tmp_path: Path) -> None:
+    installed = tmp_path / "ruuvi-host-bridge@hci0.service"
+    text = BRIDGE.read_text("utf-8")
+    assert text.count(PROGRAM) == 1
+    installed.write_text(text.replace(PROGRAM, "/bin/true"))
+    ran = subprocess.run(
+        [str(ANALYZE), "verify", str(installed)], capture_output=True, text=True, check=False
+    )
+    assert [line for line in ran.stderr.splitlines() if installed.name in line] == []
+    assert ran.returncode == 0, ran.stderr
+
+
+def settings(unit: Path) -> dict[str, list[str]]:
+    """Key → values, in order."""
+    found: dict[str, list[str]] = {}
+    for line in unit.read_text("utf-8").splitlines():
+        key, equals, value = line.partition("=")
+        if equals and key.isalpha():
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_host_and_bridge_fit_each_other() -> None:
+    """A pty belongs to who has made it; and only the bridge has the capability."""
+    host, bridge = settings(UNIT), settings(BRIDGE)
+    assert host["User"] == bridge["User"]
+    assert host["Group"] == bridge["Group"]
+    assert "char-pts rw" in host["DeviceAllow"]
+    assert host["AmbientCapabilities"] == [""]
+    assert bridge["AmbientCapabilities"] == bridge["CapabilityBoundingSet"] == ["CAP_NET_ADMIN"]
+    assert bridge["RestrictAddressFamilies"] == ["AF_UNIX AF_BLUETOOTH"]
+    assert not {"PrivateUsers", "PrivateNetwork", "DynamicUser"} & bridge.keys()
+    assert "/run/ruuvi-host-bridge/hci0/port" in BRIDGE.read_text("utf-8")
 
 
 def test_the_user_is_the_same_everywhere() -> None:
