@@ -1,4 +1,8 @@
-"""One command at a time: what is in flight, until when, and what its answer is."""
+"""One command at a time: what is in flight, until when, and what its answer is.
+
+A controller may answer and say that it takes no further command yet; the next one then waits, and
+its time runs. A reset is sent all the same.
+"""
 
 from math import inf
 
@@ -27,6 +31,8 @@ class Conversation:
         self._flush = flush
         self._tries = 0
         self._output = b""
+        self._has_credit = True
+        self._held = b""  # until there is credit
 
     def send(self, command: HciCommand, now: float) -> None:
         """A new command."""
@@ -38,6 +44,9 @@ class Conversation:
 
         One that is too short is as good as none: the deadline will tell.
         """
+        self._has_credit = answer.credit > 0
+        if self._has_credit and self._held:
+            self._output, self._held = self._held, b""
         command = self.in_flight
         if command is None or answer.opcode != command.opcode:
             self._counters.unmatched += answer.opcode != 0
@@ -62,6 +71,7 @@ class Conversation:
 
     def drop(self) -> None:
         """Nobody waits for an answer any more."""
+        self._held = b""
         self.in_flight = None
         self.deadline = inf
 
@@ -75,5 +85,8 @@ class Conversation:
         self._counters.commands += 1
         self.in_flight = command
         self.deadline = now + command.timeout
+        if command.opcode == RESET.opcode:  # gives credit anew
+            self._has_credit = True
         zeros = FLUSH if self._flush and command.opcode == RESET.opcode else b""
-        self._output = zeros + command.packet()
+        packet = zeros + command.packet()
+        self._output, self._held = (packet, b"") if self._has_credit else (b"", packet)

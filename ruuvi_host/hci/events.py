@@ -29,6 +29,8 @@ class Answer(NamedTuple):
     returned: bytes
     """What follows the status."""
     complete: bool
+    credit: int = 1
+    """Commands that the controller takes now; 0: none until it says so."""
 
 
 class HardwareError(NamedTuple):
@@ -76,7 +78,8 @@ def parse(event: bytes) -> Event:
     if code == COMMAND_STATUS:
         if len(parameters) < 4:
             return Malformed(event)
-        return Answer(_u16(parameters, 2), parameters[0], b"", complete=False)
+        status, credit = parameters[:2]
+        return Answer(_u16(parameters, 2), status, b"", complete=False, credit=credit)
     if code == HARDWARE_ERROR:
         return HardwareError(parameters[0]) if parameters else Malformed(event)
     if code == VENDOR and parameters[:1] == bytes((_ZEPHYR_ASSERT,)):
@@ -91,12 +94,12 @@ def _u16(data: bytes, offset: int) -> int:
 def _complete(event: bytes, parameters: bytes) -> Event:
     if len(parameters) < 3:
         return Malformed(event)
-    opcode = _u16(parameters, 1)
+    credit, opcode = parameters[0], _u16(parameters, 1)
     if opcode == 0:
-        return Answer(0, 0, b"", complete=True)
+        return Answer(0, 0, b"", complete=True, credit=credit)
     if len(parameters) < 4:  # every command that we know returns a status
         return Malformed(event)
-    return Answer(opcode, parameters[3], parameters[4:], complete=True)
+    return Answer(opcode, parameters[3], parameters[4:], complete=True, credit=credit)
 
 
 def _assertion(told: bytes) -> Assertion:

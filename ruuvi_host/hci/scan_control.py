@@ -1,8 +1,15 @@
 """Which kind of scan a session uses, what is to be scanned, and what came of it."""
 
-from ruuvi_host.hci.commands import RANDOM
+from ruuvi_host.hci.commands import (
+    COMMAND_DISALLOWED,
+    INVALID_PARAMETERS,
+    RANDOM,
+    UNKNOWN_COMMAND,
+)
 from ruuvi_host.hci.facts import ControllerFacts
 from ruuvi_host.hci.plan import ScanChoice, ScanKind, ScanPlan, kind_of
+
+_OTHER_KIND_MAY_HELP = (UNKNOWN_COMMAND, COMMAND_DISALLOWED, INVALID_PARAMETERS)
 
 
 class ScanControl:
@@ -21,6 +28,7 @@ class ScanControl:
         """A reset was the remedy for a refusal, and no scan has begun since."""
         self.has_heard = False
         """Has any report with data come with this kind?"""
+        self._has_begun = False  # with this kind
         self._switched = False
 
     def begin(self, facts: ControllerFacts, own_address: int) -> None:
@@ -35,11 +43,21 @@ class ScanControl:
         self.wanted = None
         self.is_due = False
 
+    def began(self, scanned: ScanPlan | None) -> None:
+        """The controller does as it was told."""
+        self.was_reset = False
+        self._has_begun = self._has_begun or scanned is not None
+
+    def other_kind_may_help(self, status: int) -> bool:
+        """A scan was refused. What has worked before is refused for another reason: a controller
+        that restarted by itself has no random address any more, and a reset mends that."""
+        return self.was_reset or (not self._has_begun and status in _OTHER_KIND_MAY_HELP)
+
     def switch(self) -> bool:
         """From here on the other kind; False: that is not for us to choose, or was done before."""
         if self.choice is not ScanChoice.AUTO or self._switched or self.kind is ScanKind.LEGACY:
             return False
         self._switched = True
-        self.has_heard = False
+        self.has_heard = self._has_begun = self.was_reset = False
         self.kind = ScanKind.LEGACY
         return True

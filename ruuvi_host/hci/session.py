@@ -19,10 +19,7 @@ from math import inf
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.hci.commands import (
-    COMMAND_DISALLOWED,
-    INVALID_PARAMETERS,
     RESET,
-    UNKNOWN_COMMAND,
     command_name,
     error_name,
 )
@@ -60,8 +57,6 @@ from ruuvi_host.hci.scan_control import ScanControl
 
 PROBE_EVERY = 10.0
 """Seconds without anything from the controller after which it is asked for a sign of life."""
-
-_OTHER_KIND_MAY_HELP = (UNKNOWN_COMMAND, COMMAND_DISALLOWED, INVALID_PARAMETERS)
 
 
 class State(Enum):
@@ -141,7 +136,6 @@ class ControllerSession:
         self._ladder.pause(now)
         self._reader.configure(None)
         self._reader.clear()
-        self._scan.forget()
         self._run(start(self._scan.choice, self._random_address), now)
 
     def set_scan(
@@ -230,8 +224,9 @@ class ControllerSession:
         reports = self._reader.read(events, now)
         if reports:
             self._happenings.append(Heard(reports))
-        if self._reader.heard_data:
-            self._reader.heard_data = False
+        has_data, self._reader.heard_data = self._reader.heard_data, False
+        # What was on its way when the controller was reset says nothing about what it does since.
+        if has_data and self.state is not State.STARTING:
             self._scan.has_heard = True
             silence = self._ladder.silence(now)
             if ended := self._ladder.heard(now):
@@ -306,9 +301,9 @@ class ControllerSession:
         if scanned or not refusal:
             if refusal:
                 self._refused(refusal, "scanning without the Coded PHY")
-            scan.was_reset = False
+            scan.began(scanned)
             self._happenings.append(Scanning(scanned))
-        elif (refusal.status in _OTHER_KIND_MAY_HELP or scan.was_reset) and scan.switch():
+        elif scan.other_kind_may_help(refusal.status) and scan.switch():
             self._refused(refusal, "legacy scanning is tried")
             reason = f"{command_name(refusal.opcode)} is refused"
             self._try_other_kind(reason, now)

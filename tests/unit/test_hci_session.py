@@ -27,6 +27,7 @@ from ruuvi_host.hci.happenings import (
 )
 from ruuvi_host.hci.ladder import Rung
 from ruuvi_host.hci.plan import ScanChoice, ScanKind, ScanPlan
+from ruuvi_host.hci.session import State
 
 LEGACY, EXTENDED = ScanKind.LEGACY, ScanKind.EXTENDED
 START = [0x0C03, 0x1001, 0x1002, 0x2003, 0x1009, 0xFC09, 0x0C01, 0x2001, 0x0C6D, 0x2005]
@@ -108,6 +109,26 @@ def test_zeros_go_before_a_reset_on_a_serial_line_only() -> None:
     assert World().model.zeros == 0
 
 
+def test_a_controller_says_how_many_commands_it_takes() -> None:
+    session = World(ControllerModel(deaf=True)).session
+    none, one = h4(event(0x0E, b"\x00\x03\x0c\x00")), h4(event(0x0E, b"\x01\x00\x00"))
+    session.receive(none, 1.0)
+    assert session.take_output() == b"", "it does not take the next one yet"
+    session.receive(h4(status(0, 0)), 1.1)
+    assert session.take_output() == bytes.fromhex("01011000")
+    session.receive(one, 1.2)
+    assert session.take_output() == b"", "nor one twice"
+
+
+def test_a_controller_that_takes_no_command_any_more_is_reset() -> None:
+    session = World(ControllerModel(deaf=True)).session
+    session.receive(h4(event(0x0E, b"\x00\x03\x0c\x00")), 1.0)
+    [climbed] = session.tick(3.0)
+    assert isinstance(climbed, Climbed)
+    assert climbed.rung is Rung.RESET
+    assert session.take_output() == bytes.fromhex("01030c00")
+
+
 def test_a_command_left_in_the_middle_is_completed_by_the_zeros() -> None:
     model = ControllerModel()
     model.receive(bytes.fromhex("01 41 20 FF"))
@@ -157,6 +178,7 @@ def test_extended_scanning() -> None:
     ]
     assert world.log[-1] == Scanning(ScanPlan(EXTENDED, True, False))
     assert world.model.scanning
+    assert world.session.state is State.SCANNING
 
 
 def test_coded_and_1m_share_the_time() -> None:
@@ -179,6 +201,9 @@ def test_nothing_to_scan_is_scan_off() -> None:
     world.settle()
     assert world.log[-1] == Scanning(None)
     assert not world.model.scanning
+    assert world.session.state is State.IDLE
+    world.run(600.0)
+    assert rungs(world) == [], "nothing is expected, so silence means nothing"
     world.took(world.session.set_scan(SetAll(), world.now))
     world.settle()
     world.took(world.session.set_scan(None, world.now))
@@ -306,6 +331,20 @@ def test_a_refusal_that_the_other_kind_cannot_help_leads_to_a_reset() -> None:
     world = World(Busy(), host=SetAll())
     assert world.kind is LEGACY, "if that does not help, the other kind may"
     assert world.log[-1] == Scanning(ScanPlan(LEGACY, True, False))
+
+
+def test_a_controller_that_restarted_by_itself_keeps_its_kind() -> None:
+    """It has lost its random address, so a scan is refused: the reset mends that."""
+    world = World(host=SetAll())
+    world.model.receive(bytes.fromhex("01 03 0C 00"))
+    world.run(43.0)
+    assert rungs(world) == [1, 2]
+    assert world.log[-1] == Scanning(ScanPlan(EXTENDED, True, False))
+    world.model.receive(bytes.fromhex("01 03 0C 00"))
+    world.took(world.session.set_scan(SetAll(), world.now))
+    world.settle()
+    assert rungs(world) == [1, 2, 2], "a scan has begun since, so a reset is the remedy again"
+    assert world.session.state is State.SCANNING
 
 
 def test_coded_is_left_out_where_it_is_refused() -> None:
@@ -479,6 +518,61 @@ def test_a_packet_that_never_ends_does_not_swallow_the_answers_for_ever() -> Non
     world.run(13.0)
     assert rungs(world) == [2]
     assert isinstance(world.log[-1], Scanning)
+
+
+def test_reports_that_were_on_their_way_do_not_end_a_reset() -> None:
+    world = World(host=SetAll())
+    world.took(world.session.receive(h4(event(0x10, b"\x42"), EXTENDED_REPORT), world.now))
+    assert world.counters.not_configured == 1, "nothing passes until the host has configured it"
+    assert not world.told(Recovered)
+    world.settle()
+    world.hears(EXTENDED_REPORT)
+    assert len(world.told(Recovered)) == 1
+
+
+def test_a_read_without_data_is_not_taken_for_the_one_before() -> None:
+    world = World(host=SetAll())
+    world.hears(EXTENDED_REPORT)
+    world.run(30.0)
+    world.hears(extended_event(extended_report(b"")))
+    world.run(43.0)
+    assert rungs(world) == [1]
+
+
+def test_no_fragment_outlives_a_reset() -> None:
+    world = World(host=SetAll())
+    world.hears(extended_event(extended_report(status=1)))
+    world.says(h4(event(0x10, b"\x42")))
+    assert (world.counters.waiting, world.counters.orphaned) == (0, 1)
+
+
+def test_when_no_host_comes_back_after_a_reset_silence_stands_still() -> None:
+    world = World(host=SetAll())
+    world.host = None
+    world.run(500.0)
+    assert rungs(world) == [1, 2]
+    assert world.counters.rungs == [1, 1, 0, 0]
+    assert not world.model.scanning
+    world.host = SetAll()
+    world.took(world.session.set_scan(SetAll(), world.now))
+    world.settle()
+    world.run(580.0)
+    assert rungs(world) == [1, 2]
+
+
+def test_odd_events_are_counted_and_no_more() -> None:
+    world = World(host=SetAll())
+    world.says(h4(event(0x0E, b"\x01"), event(0x13, b""), event(0xFF, b"\x01\x02")))
+    assert world.counters.malformed_events == 1
+    assert rungs(world) == []
+
+
+def test_what_is_incomplete_at_the_end_is_skipped() -> None:
+    world = World(host=SetAll())
+    world.says(h4(REPORT)[:10])
+    world.session.end(world.now)
+    assert world.session.is_spent
+    assert world.counters.bytes_skipped == 10
 
 
 def test_fragments_in_the_air_at_the_end_are_accounted_for() -> None:
