@@ -123,6 +123,16 @@ class HostSession:
         return self._stream.pending
 
     @property
+    def expects_only_reports(self) -> bool:
+        """Nothing is awaited, begun or damaged: what comes next can wait for a moment."""
+        return (
+            self.state is State.READY
+            and self._slot.in_flight is None
+            and self._stream.is_settled
+            and self._reboots.deadline == inf
+        )
+
+    @property
     def can_command(self) -> bool:
         """May `command` be called now?"""
         return self.state is State.READY and self._slot.in_flight is None

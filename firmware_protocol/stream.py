@@ -19,6 +19,8 @@ class MessageStream:
         """When `flush` is due; inf: nothing is incomplete."""
         self._scanner: FrameScanner[Message] = FrameScanner(messages, max_adv, keep_skipped=True)
         self.damage = DamageWatch(self._scanner.counters)
+        self.is_settled = True
+        """The last bytes were whole frames, and perhaps the beginning of another one."""
         self._idle = idle
 
     @property
@@ -37,7 +39,9 @@ class MessageStream:
         skipped, first = scanner.counters.bytes_skipped, not scanner.counters.bytes_in_frames
         found = scanner.feed(data)
         self.deadline = now + self._idle if scanner.pending else inf
+        self.is_settled = scanner.pending <= len(data)
         if scanner.counters.bytes_skipped != skipped:
+            self.is_settled = False
             self.damage.look(scanner.take_skipped(), now, first=first)
         return found
 

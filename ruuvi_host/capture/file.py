@@ -27,12 +27,13 @@ class CaptureFile:
 
     path: a file that only its owner may read, because it contains the key that signs batches. An
     existing capture is continued; "-" is standard output. A pipe is possible.
-    ports: their names in the file, at least one.
+    ports: their names in the file, at least one. gather_ms: for how long they may be left unread.
     Raises ConfigError.
     """
 
-    def __init__(self, path: str, *ports: str | None) -> None:
+    def __init__(self, path: str, *ports: str | None, gather_ms: int = 0) -> None:
         self.path = path
+        self._gather_ms = gather_ms
         self.ports = ports or (None,)
         if path == "-" and os.isatty(1):
             raise ConfigError(path, "a capture is not for a terminal; send it to a file or a pipe")
@@ -50,7 +51,8 @@ class CaptureFile:
             raise ConfigError(path, f"cannot be written: {reason(error)}") from error
         try:
             self._size = self._prepare() if self.is_regular and path != "-" else None
-            self.append(section(f"ruuvi-host {__version__}", *self.ports))
+            application = f"ruuvi-host {__version__}"
+            self.append(section(application, *self.ports, gather_ms=self._gather_ms))
         except OSError as error:
             self.close()
             raise ConfigError(path, f"cannot be written: {reason(error)}") from error

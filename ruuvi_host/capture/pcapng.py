@@ -109,20 +109,22 @@ def _block(kind: int, body: bytes, options: bytes = b"") -> bytes:
     return kind.to_bytes(4, "little") + length + body + options + length
 
 
-def section(application: str, *ports: str | None, baud: int = 115200) -> bytes:
+def section(application: str, *ports: str | None, baud: int = 115200, gather_ms: int = 0) -> bytes:
     """The beginning of a section: its header, and an interface for each port, one at least.
 
-    application: the program that writes it. ports: their names; None: left out.
+    application: the program that writes it. ports: their names; None: left out. gather_ms: how
+    much earlier than the time of its record a byte may have come, in milliseconds.
     """
     header = Struct("<IHHq").pack(BYTE_ORDER_MAGIC, 1, 0, -1)
     begin = _block(SECTION, header, _option(_APPLICATION, application.encode()))
-    return begin + b"".join(interface(port, baud) for port in ports or (None,))
+    return begin + b"".join(interface(port, baud, gather_ms) for port in ports or (None,))
 
 
-def interface(port: str | None = None, baud: int = 115200) -> bytes:
+def interface(port: str | None = None, baud: int = 115200, gather_ms: int = 0) -> bytes:
     """One more port of the section. They are numbered in their order."""
     about = _option(_IF_NAME, port.encode("utf-8", "replace")[:1024]) if port else b""
-    about += _option(_IF_DESCRIPTION, b"CA-UART")
+    gathered = f", received up to {gather_ms} ms before the time of a record" if gather_ms else ""
+    about += _option(_IF_DESCRIPTION, f"CA-UART{gathered}".encode())
     about += _option(_IF_SPEED, baud.to_bytes(8, "little"))
     about += _option(_IF_RESOLUTION, bytes([_NANOSECONDS]))
     return _block(INTERFACE, Struct("<HHI").pack(LINK_TYPE, 0, 0), about)

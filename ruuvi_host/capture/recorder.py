@@ -258,12 +258,13 @@ class Recorder:
 
 
 @contextmanager
-def recording(path: str, ports: Sequence[str]) -> Iterator[Sequence[PortTap]]:
+def recording(path: str, ports: Sequence[str], gather_ms: int = 0) -> Iterator[Sequence[PortTap]]:
     """Taps for the ports, which record into the file `path` until the end of the block.
 
+    gather_ms: for how long the ports may be left unread.
     Raises ConfigError when there can be no such file.
     """
-    recorder = Recorder(CaptureFile(path, *ports), SystemClock())
+    recorder = Recorder(CaptureFile(path, *ports, gather_ms=gather_ms), SystemClock())
     try:
         yield recorder.taps
     finally:

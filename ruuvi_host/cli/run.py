@@ -191,9 +191,12 @@ def _recording(
     if path is None:
         return nullcontext(())
     from ruuvi_host.capture.recorder import recording
+    from ruuvi_host.config.coprocessor import GATHER_MS
 
-    ports = ["simulated"] if simulate else [one.port for one in loaded.config.coprocessors]
-    return recording(path, ports)
+    coprocessors = () if simulate else loaded.config.coprocessors
+    ports = [one.port for one in coprocessors] or ["simulated"]
+    gather_ms = max((one.gather_ms for one in coprocessors), default=GATHER_MS)
+    return recording(path, ports, gather_ms)
 
 
 def _checked(loaded: Loaded, *, simulate: bool, interval: int | None, again: bool) -> Loaded:

@@ -16,6 +16,8 @@ from ruuvi_host.errors import ConfigError
 BAUD = 115200
 """8 data bits, no parity, 1 stop bit, no flow control: what every board of the firmware uses."""
 
+GATHER_MS = 50
+
 RESET_HOLD = 0.1
 """Seconds that the reset line is held. As on the ESP32."""
 COMMAND_TIMEOUT = 15.0
@@ -98,6 +100,14 @@ class CoprocessorSettings:
             0,
             60,
         ),
+        whole(
+            "gather_ms",
+            GATHER_MS,
+            "Milliseconds for which reports may be gathered before they are read, at most: fewer "
+            "reads take less power. 0: each is read at once. Answers are, always.",
+            0,
+            1000,
+        ),
         flag("dtr", True, "Level of DTR while the port is open."),
         flag("rts", True, "Level of RTS while the port is open."),
     )
@@ -119,6 +129,9 @@ class CoprocessorSettings:
     ack_timeout: float | None = None
     """Seconds. None: 0.25 on a local port (the ESP32 takes 0.1; USB adapters delay each way), 1.0
     over a network."""
+    gather_ms: int = GATHER_MS
+    """Longest pause between two reads, while nothing but reports is expected. Over a network there
+    is none: what comes there is gathered already."""
     timeouts_to_fail: int = 10
     """Commands in a row without an answer: the link is down. As on the ESP32. While reports come in
     three times as many."""

@@ -8,6 +8,7 @@ from firmware_protocol.session import HostSession
 from firmware_protocol.transitions import State
 from ruuvi_host.clock import Clock
 from ruuvi_host.device.damage import explain
+from ruuvi_host.device.gathering import Gathering
 from ruuvi_host.device.port import Port
 from ruuvi_host.errors import HandshakeError
 from ruuvi_host.monitoring.link_status import LineDamage
@@ -20,11 +21,19 @@ must not wait. One event for all reports of a read. `Failed` is not among them: 
 class Link:
     """Used once: `run` ends with the life of the link, always by an exception."""
 
-    def __init__(self, port: Port, session: HostSession, listener: Listener, clock: Clock) -> None:
+    def __init__(
+        self,
+        port: Port,
+        session: HostSession,
+        listener: Listener,
+        clock: Clock,
+        gather: float = 0.0,
+    ) -> None:
         self.port = port
         self.session = session
         self._listener = listener
         self._clock = clock
+        self._gathering = Gathering(gather)
         self._failure: Exception | None = None
 
     @property
@@ -59,8 +68,9 @@ class Link:
                 if isinstance(event, Received):  # nobody acts on anything else any more
                     self._listener(event, now)
 
-    def _receive(self, data: bytes) -> float:
-        """Bytes, at once when they come. Returns when the session wants to be called."""
+    def _receive(self, data: bytes) -> tuple[float, float]:
+        """Bytes, in the turn of the loop in which they are read. Returns when the session wants to
+        be called, and for how long what comes may be gathered."""
         session = self.session
         now = self._clock.monotonic()
         try:
@@ -68,8 +78,9 @@ class Link:
         except Exception as failure:  # it is `run` that ends by it
             self._failure = failure
             self.port.receiver = None
-            return now
-        return session.deadline
+            return now, 0.0
+        calm, begun = session.expects_only_reports, session.pending > 0
+        return session.deadline, self._gathering.pause(len(data), now, calm=calm, begun=begun)
 
     def reconfigure(self, settings: SetAll) -> None:
         """Send other settings; the link goes on."""

@@ -67,8 +67,40 @@ class LocalTransport(SerialTransport):  # type: ignore[misc]  # untyped upstream
     _protocol: Port
 
     def __init__(self, port: Port, device: LocalDevice) -> None:
+        self._gathering: asyncio.TimerHandle | None = None
         port.connection_made(self)
+        port.gatherer = self
         super().__init__(asyncio.get_running_loop(), port, device.serial)
+
+    def gather(self, seconds: float) -> None:
+        """Do not watch the device for so long; 0: watch it."""
+        if self._closing:
+            return
+        if seconds > 0:
+            self._remove_reader()
+            self._gathering = self._loop.call_later(seconds, self._gathered)
+        else:
+            self._ensure_reader()
+
+    def look(self) -> None:
+        """Hand over what has come, if it was not watched, and watch it again."""
+        if self._gathering:
+            self._gathering.cancel()
+            self._gathered()
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        try:
+            data = os.read(self._serial.fileno(), READ_SIZE)
+        except BlockingIOError:
+            data = b""
+        except OSError as error:
+            self._abort(error)
+            return
+        if data:
+            self._protocol.data_received(data)
+        if not self._gathering and not self._closing:
+            self._ensure_reader()  # nothing came, or there may be more
 
     def _read_ready(self) -> None:
         # Upstream makes two system calls of it, and reads no more than 1,024 bytes at once.
@@ -83,6 +115,12 @@ class LocalTransport(SerialTransport):  # type: ignore[misc]  # untyped upstream
             self._protocol.data_received(data)
         else:
             self._abort(None)
+
+    def _abort(self, exc: BaseException | None) -> None:
+        if self._gathering:
+            self._gathering.cancel()
+            self._gathering = None
+        super()._abort(exc)
 
     def _fatal_error(self, exc: BaseException, message: str = "") -> None:
         self._abort(exc)  # the reader is told; no traceback in the log

@@ -50,6 +50,21 @@ class Device(Protocol):
         ...
 
 
+Receiver = Callable[[bytes], tuple[float, float]]
+
+
+class Gatherer(Protocol):
+    """What can leave the bytes of a port in the kernel for a while."""
+
+    def gather(self, seconds: float) -> None:
+        """Hand over what comes after so many seconds, in one piece; 0: as soon as it comes."""
+        ...
+
+    def look(self) -> None:
+        """Hand over now what has come, and from here on what comes as soon as it does."""
+        ...
+
+
 class Port(asyncio.Protocol):
     """An open port: bytes both ways. Made by `open_port`; one reader or receiver at a time.
 
@@ -61,11 +76,14 @@ class Port(asyncio.Protocol):
     def __init__(self, path: str, tap: Tap | None = None) -> None:
         self.path = path
         self.tap = tap
-        self.receiver: Callable[[bytes], float] | None = None
+        self.receiver: Receiver | None = None
         """Gets all that comes in from now on, in place of `read`, inside the loop: that saves a
         turn of the loop for each read. Returns the monotonic time at which a `wait` shall end at
-        the latest. Must not wait, and not raise."""
+        the latest, and for how many seconds what comes may be gathered. Must not wait, and not
+        raise."""
         self.device: Device | None = None
+        self.gatherer: Gatherer | None = None
+        """None: what comes is handed over at once, always."""
         self._poked = False
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -115,6 +133,7 @@ class Port(asyncio.Protocol):
             await self._wait(until)
         if self._loop.time() >= until:
             # As in `read`: what has come since the loop last looked is no silence.
+            self._look()
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         self._poked = False
@@ -128,6 +147,7 @@ class Port(asyncio.Protocol):
 
     def take_rest(self) -> bytes:
         """What has come in and was not read; for who is about to close it."""
+        self._look()
         return self.buffers.take()
 
     def write(self, data: bytes) -> None:
@@ -137,6 +157,8 @@ class Port(asyncio.Protocol):
             if self.tap:
                 self.tap.sent(data)
             self._transport.write(data)
+            if self.gatherer:  # there will be an answer; but whoever writes may be in the middle
+                self._loop.call_soon(self._look)
 
     def rest(self, seconds: float) -> None:
         """Read nothing for so long. What comes meanwhile is read at once then, which costs a
@@ -187,6 +209,10 @@ class Port(asyncio.Protocol):
             self._alarm.cancel()
         self._alarm = self._loop.call_at(until, self._ring) if until < inf else None
 
+    def _look(self) -> None:
+        if self.gatherer and self._loss is None:
+            self.gatherer.look()
+
     def _ring(self) -> None:
         self._alarm = None
         self._wake()
@@ -205,7 +231,10 @@ class Port(asyncio.Protocol):
         if self.tap:
             self.tap.received(data)
         if self.receiver:
-            self._set_alarm(self.receiver(data))
+            until, gather = self.receiver(data)
+            self._set_alarm(until)
+            if self.gatherer:
+                self.gatherer.gather(gather)
             return
         self.buffers.add(data, self._transport)
         self._wake()

@@ -107,7 +107,8 @@ class Supervisor:
         history = self._history
         self._log.opened(port.path)
         history.past.opened += 1
-        link = self._link = Link(port, self._session(port), self._on_event, self._clock)
+        gather, session = self._settings.gather_ms / 1000, self._session(port)
+        link = self._link = Link(port, session, self._on_event, self._clock, gather)
         try:
             await link.run()
         finally:

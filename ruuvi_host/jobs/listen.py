@@ -5,7 +5,7 @@ from collections.abc import Callable
 from firmware_protocol.events import Event, Received
 from firmware_protocol.messages import Report, SetAll
 from ruuvi_host.clock import SystemClock
-from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.coprocessor import GATHER_MS, CoprocessorSettings
 from ruuvi_host.device.opening import open_port
 from ruuvi_host.device.port import Tap
 from ruuvi_host.device.supervisor import Supervisor
@@ -28,7 +28,8 @@ async def listen(
     """
 
     async def supervise(path: str) -> None:
-        coprocessor = CoprocessorSettings(path)
+        # What is recorded to be looked at has the times at which it came.
+        coprocessor = CoprocessorSettings(path, gather_ms=0 if tap else GATHER_MS)
         supervisor = Supervisor(coprocessor, settings, on_event, SystemClock(), tap=tap)
         try:
             await supervisor.run()

@@ -216,9 +216,9 @@ def test_a_receiver_gets_what_comes_and_a_wait_ends_when_it_says() -> None:
     async def main() -> None:
         came = []
 
-        def receiver(data: bytes) -> float:
+        def receiver(data: bytes) -> tuple[float, float]:
             came.append(data)
-            return time.monotonic() + (1000 if len(came) == 1 else 0.02)
+            return time.monotonic() + (1000 if len(came) == 1 else 0.02), 0
 
         with Pty() as pty:
             async with opened(pty.path) as port:
@@ -244,9 +244,9 @@ def test_a_receiver_is_served_before_its_time_is_over(late: bool) -> None:
     async def main() -> None:
         came = []
 
-        def receiver(data: bytes) -> float:
+        def receiver(data: bytes) -> tuple[float, float]:
             came.append(data)
-            return inf
+            return inf, 0
 
         with Pty() as pty:
             async with opened(pty.path) as port:

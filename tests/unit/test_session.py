@@ -654,3 +654,44 @@ def test_an_old_report_before_the_settings_spares_it_too(wire: Wire) -> None:
     wire.receive(OLD_REPORT)
     wire.receive(DEVICE)
     assert wire.sent()[-1] == SetAll(max_adv_len=0)
+
+
+# --- when what comes may wait
+
+
+def test_only_a_session_that_awaits_nothing_expects_only_reports(wire: Wire) -> None:
+    def calm() -> bool:
+        return wire.session.expects_only_reports
+
+    assert not calm()
+    wire.make_ready()
+    assert calm()
+    wire.receive(REPORT)
+    assert calm()
+    wire.command(LedCtrl(10))
+    assert not calm()
+    wire.receive(Ack(Command.LED_CTRL, False))
+    assert calm()
+    wire.receive(GetAll())
+    assert not calm()
+    wire.receive(ACKED)
+    assert calm()
+
+
+def test_a_frame_that_has_begun_may_wait_and_one_that_does_not_end_may_not(wire: Wire) -> None:
+    wire.make_ready()
+    frame = REPORT.to_frame()
+    calm = []
+    for piece in (frame + frame[:-9], frame[-9:-5], frame[-5:]):  # the second should have ended it
+        wire.receive_bytes(piece)
+        calm.append(wire.session.expects_only_reports)
+    assert calm == [True, False, True]
+
+
+def test_damage_is_not_waited_with(wire: Wire) -> None:
+    wire.make_ready()
+    calm = []
+    for piece in (b"\x00" + REPORT.to_frame(), REPORT.to_frame()):
+        wire.receive_bytes(piece)
+        calm.append(wire.session.expects_only_reports)
+    assert calm == [False, True]
