@@ -14,8 +14,9 @@ MOST = 1024
 """Bytes that may come in a pause: a quarter of what the kernel is sure to hold."""
 WORTH = 100
 """Bytes that must be expected in a pause. Two reports: with fewer it saves no read."""
-BEGUN = 0.005
-"""Seconds in which a report that has begun is complete: 51 bytes at 115200 baud take 4.4 ms."""
+BEGUN = 0.04
+"""Longest pause within a report, in seconds: shorter than the silence after which one that is not
+complete is given up."""
 SHORTEST = 0.001
 """Seconds. The event loop does not count in less."""
 _MEMORY = 0.25
@@ -30,7 +31,6 @@ class Gathering:
         self._rate = 0.0
         """Bytes a second, lately."""
         self._read_at = -inf
-        self._pause = 0.0
 
     def pause(self, size: int, now: float, *, calm: bool, begun: bool) -> float:
         """Seconds after a read of `size` bytes at the time `now`; 0: look again at once.
@@ -41,14 +41,9 @@ class Gathering:
         at_once = size / since if since > 0 else inf
         if at_once < inf:
             self._rate = at_once + (self._rate - at_once) * exp(-since / _MEMORY)
-        wanted = 0.0
-        if calm:
-            fastest = max(at_once, self._rate, 1.0)
-            if self._rate * self._limit >= WORTH:
-                wanted = self._limit
-            elif begun:
-                wanted = min(BEGUN, self._limit)
-            # Longer little by little: a line that has just woken up may become much faster.
-            wanted = min(wanted, MOST / fastest, max(2 * self._pause, BEGUN))
-        self._pause = wanted if wanted >= SHORTEST else 0.0
-        return self._pause
+        limit = min(self._limit, BEGUN) if begun else self._limit
+        # A report that has begun is followed by its end; others may come with that.
+        if not calm or not (begun or self._rate * limit >= WORTH):
+            return 0.0
+        pause = min(limit, MOST / max(at_once, self._rate, 1.0))
+        return pause if pause >= SHORTEST else 0.0

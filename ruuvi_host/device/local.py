@@ -99,8 +99,10 @@ class LocalTransport(SerialTransport):  # type: ignore[misc]  # untyped upstream
             return
         if data:
             self._protocol.data_received(data)
-        if not self._gathering and not self._closing:
-            self._ensure_reader()  # nothing came, or there may be more
+        else:
+            self._protocol.nothing_came()
+        if not self._gathering:
+            self._ensure_reader()
 
     def _read_ready(self) -> None:
         # Upstream makes two system calls of it, and reads no more than 1,024 bytes at once.

@@ -12,6 +12,8 @@ from ruuvi_host.device.trouble import describe
 from ruuvi_host.errors import PortError
 
 _CLOSE_TIMEOUT = 1.0
+_EARLY = 1.0
+"""Seconds by which an alarm may come too early."""
 
 
 class Tap(Protocol):
@@ -93,6 +95,7 @@ class Port(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._rest: asyncio.TimerHandle | None = None
+        self._until = inf
 
     @property
     def is_network(self) -> bool:
@@ -125,7 +128,8 @@ class Port(asyncio.Protocol):
         raise self._loss
 
     async def wait(self, until: float) -> None:
-        """For who has a `receiver`: until this monotonic time, or any time before.
+        """For who has a `receiver`: until this monotonic time, or the one that it said last, or any
+        time before.
 
         What has come in by then has been handed over. Raises PortError when the port is lost.
         """
@@ -201,10 +205,10 @@ class Port(asyncio.Protocol):
                     await self._loop.run_in_executor(None, self.device.release)
 
     def _set_alarm(self, until: float) -> None:
-        """Be woken at `until` or earlier: moving the alarm at each read would cost as much as a
-        read, so one that comes too early is left to ring."""
+        """Be woken at `until` or a little earlier: moving the alarm at each read would cost as
+        much as a read, so one that comes too early is left to ring."""
         if self._alarm:
-            if self._alarm.when() <= until:
+            if 0 <= until - self._alarm.when() < _EARLY:
                 return
             self._alarm.cancel()
         self._alarm = self._loop.call_at(until, self._ring) if until < inf else None
@@ -231,13 +235,20 @@ class Port(asyncio.Protocol):
         if self.tap:
             self.tap.received(data)
         if self.receiver:
-            until, gather = self.receiver(data)
-            self._set_alarm(until)
+            self._until, pause = self.receiver(data)
             if self.gatherer:
-                self.gatherer.gather(gather)
+                self.gatherer.gather(pause)
+                # After the pause there is another read, or `nothing_came`.
+                if pause and self._loop.time() + pause < self._until:
+                    return
+            self._set_alarm(self._until)
             return
         self.buffers.add(data, self._transport)
         self._wake()
+
+    def nothing_came(self) -> None:
+        """A pause is over, and what `gatherer` stands for watches the line again."""
+        self._set_alarm(self._until)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._loss is None:

@@ -23,7 +23,9 @@ GRACE = 3.0
 """Seconds for the last deliveries on shutdown; five in all are promised."""
 
 CLOCK_CHECK = 1.0
-"""Seconds between two questions whether the clock is right."""
+"""Seconds between two questions whether the clock is right at last."""
+CLOCK_WATCH = 5.0
+"""Seconds between two questions whether it still is. Timestamps ask for themselves."""
 CLOCK_TOLD = 600.0
 """Seconds in which a clock that jumps all the time gets one line of each kind."""
 
@@ -140,7 +142,7 @@ class Relaying:
                 log.warning("%s", news)
             if not right:
                 raise _ClockWrong
-            await asyncio.sleep(CLOCK_CHECK)
+            await asyncio.sleep(CLOCK_WATCH)
 
     async def _become_ready(self) -> None:
         """Nothing new is posted before. The backlog of a previous run is."""

@@ -131,7 +131,7 @@ class Standstill:
     that slept, is forgiven: the thread then notices a gap in its own time.
     """
 
-    CHECKS = 10
+    CHECKS = 5
     """Looks within `limit`."""
     EXIT_CODE = HealthError.exit_code
 

@@ -246,7 +246,7 @@ def test_a_receiver_is_served_before_its_time_is_over(late: bool) -> None:
 
         def receiver(data: bytes) -> tuple[float, float]:
             came.append(data)
-            return inf, 0
+            return until, 0
 
         with Pty() as pty:
             async with opened(pty.path) as port:
