@@ -67,22 +67,22 @@ class Life:
                 self._end = happening
                 self._port.poke()
 
-    def _received(self, data: bytes) -> float:
-        session = self.session
+    def _received(self, data: bytes) -> tuple[float, float]:
+        session, gather = self.session, 0.0
         if self._end or self._failure:
-            return 0.0
+            return 0.0, gather
         session.host_present = self._has_host()
         now = self._clock.monotonic()
         try:
             happenings = session.receive(data, now)
             self.tell(happenings, now)
             if len(data) < ROOM and happenings and isinstance(happenings[-1], Heard):
-                self._port.rest(GATHER)
+                gather = GATHER
         except Exception as error:  # not for the event loop, which calls us: for who runs us
             self._failure = error
             self._port.poke()
-        return session.deadline
+        return session.deadline, gather
 
 
-def _ignore(data: bytes) -> float:
-    return 0.0
+def _ignore(data: bytes) -> tuple[float, float]:
+    return 0.0, 0.0

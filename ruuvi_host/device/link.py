@@ -33,7 +33,8 @@ class Link:
         self.session = session
         self._listener = listener
         self._clock = clock
-        self._gathering = Gathering(gather)
+        # Over a network what comes is gathered already.
+        self._gathering = Gathering(gather if port.gatherer else 0.0)
         self._failure: Exception | None = None
 
     @property

@@ -85,7 +85,7 @@ class Port(asyncio.Protocol):
         raise."""
         self.device: Device | None = None
         self.gatherer: Gatherer | None = None
-        """None: what comes is handed over at once, always."""
+        """None: nobody looks at what has come in a pause before it is over."""
         self._poked = False
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -164,9 +164,8 @@ class Port(asyncio.Protocol):
             if self.gatherer:  # there will be an answer; but whoever writes may be in the middle
                 self._loop.call_soon(self._look)
 
-    def rest(self, seconds: float) -> None:
-        """Read nothing for so long. What comes meanwhile is read at once then, which costs a
-        fraction; the system must have room for it."""
+    def _rest_for(self, seconds: float) -> None:
+        """Read nothing for so long; the system must have room for what comes."""
         if self._rest is None and self._transport and self._loss is None:
             self._transport.pause_reading()
             self._rest = self._loop.call_later(seconds, self._rested)
@@ -241,6 +240,8 @@ class Port(asyncio.Protocol):
                 # After the pause there is another read, or `nothing_came`.
                 if pause and self._loop.time() + pause < self._until:
                     return
+            elif pause:
+                self._rest_for(pause)
             self._set_alarm(self._until)
             return
         self.buffers.add(data, self._transport)

@@ -246,15 +246,15 @@ def test_a_receiver_is_served_before_its_time_is_over(late: bool) -> None:
 
         def receiver(data: bytes) -> tuple[float, float]:
             came.append(data)
-            return until, 0
+            return deadline, 0
 
         with Pty() as pty:
             async with opened(pty.path) as port:
                 port.receiver = receiver
-                until = time.monotonic() + 0.02
+                deadline = time.monotonic() + 0.02
 
                 async def came_by_then() -> list[bytes]:
-                    await port.wait(until)
+                    await port.wait(deadline)
                     return list(came)
 
                 waiting = asyncio.create_task(came_by_then())
@@ -267,7 +267,7 @@ def test_a_receiver_is_served_before_its_time_is_over(late: bool) -> None:
                         time.sleep(0.001)
 
                 if late:  # after the loop has looked, in the turn in which the alarm rings
-                    asyncio.get_running_loop().call_at(until - 0.01, send)
+                    asyncio.get_running_loop().call_at(deadline - 0.01, send)
                 else:
                     pty.send(b"here")
                 time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and bytes are both due
