@@ -1,5 +1,6 @@
 """How a scripted controller behaves: what it can do, what it says it can, and how it breaks."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,7 +12,8 @@ EXTENDED_ONLY = EVERYTHING & ~(1 << LE_CODED_PHY)
 RASPBERRY_PI = int.from_bytes(bytes.fromhex("3F000008"), "little")
 """A CYW43455: Bluetooth 5.0, and no extended advertising."""
 NO_ADDRESS = bytes(6)
-ADDRESS = bytes.fromhex("C04843490001")
+ADDRESS = bytes.fromhex("C04843") + (os.getpid() & 0xFFFFFF).to_bytes(3, "big")
+"""Of this process: no two bridges of a machine may have one, and tests run side by side."""
 ZEPHYR, NORDIC, CYPRESS = 0x05F1, 0x0059, 0x0131
 
 
