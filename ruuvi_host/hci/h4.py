@@ -30,14 +30,16 @@ class PacketSplitter:
     def __init__(self, counters: ControllerCounters) -> None:
         self.skipped_in_a_row = 0
         """Bytes, since the last event that was one for certain."""
+        self.longest_run = 0
+        """The most bytes that were ever skipped in a row."""
         self._counters = counters
         self._rest = b""
         self._to_skip = 0  # of a data packet
 
     @property
     def is_desynchronized(self) -> bool:
-        """Is this no H4, or no longer?"""
-        return self.skipped_in_a_row >= DESYNCHRONIZED
+        """Is this no H4? What follows may look like it again, wherever reads were cut."""
+        return self.longest_run >= DESYNCHRONIZED
 
     def feed(self, data: bytes) -> list[bytes]:
         """The events that are complete now: each from its code on, without the type."""
@@ -92,3 +94,4 @@ class PacketSplitter:
     def _skip(self, count: int) -> None:
         self._counters.bytes_skipped += count
         self.skipped_in_a_row += count
+        self.longest_run = max(self.longest_run, self.skipped_in_a_row)

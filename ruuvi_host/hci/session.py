@@ -180,7 +180,7 @@ class ControllerSession:
         if reports:
             self._report(reports, now)
         if self._splitter.is_desynchronized and not self.is_spent:
-            reason = f"H4 desynchronized: {self._splitter.skipped_in_a_row} bytes in no packet"
+            reason = f"H4 desynchronized: {self._splitter.longest_run} bytes in no packet"
             self._climb(self._ladder.fault(now, Rung.REOPEN), reason, now)
         return self._take()
 

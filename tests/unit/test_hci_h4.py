@@ -60,6 +60,7 @@ def test_data_packets_are_skipped_by_their_length(packet: bytes) -> None:
     for cut in range(len(stream) + 1):
         events, counters = split(stream[:cut], stream[cut:])
         assert events == [RESET_DONE]
+        assert split(*(bytes((byte,)) for byte in stream))[0] == events
         assert (counters.packets_skipped, counters.bytes_skipped) == (1, 0)
 
 
@@ -70,8 +71,8 @@ def test_a_long_run_of_skipped_bytes_is_no_h4() -> None:
     splitter.feed(h4(REPORT))
     splitter.feed(bytes(DESYNCHRONIZED - 1))
     assert not splitter.is_desynchronized, "not in a row"
-    splitter.feed(bytes(1))
-    assert splitter.is_desynchronized
+    splitter.feed(bytes(1) + h4(REPORT))
+    assert splitter.is_desynchronized, "whatever follows in the same read"
 
 
 def test_what_only_looks_like_an_event_does_not_end_the_run() -> None:

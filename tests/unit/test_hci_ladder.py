@@ -47,6 +47,15 @@ def test_a_report_with_data_leads_back_to_the_bottom() -> None:
     assert climb(ladder, 600.0)[:3] == [(343.0, 1), (385.0, 2), (511.0, 3)]
 
 
+def test_a_report_while_none_is_expected_ends_the_silence_of_before() -> None:
+    ladder = Ladder()
+    ladder.watch(0.0)
+    ladder.pause(40.0)
+    ladder.heard(50.0)
+    ladder.watch(60.0)
+    assert ladder.deadline == 102.0
+
+
 def test_silence_counts_only_while_reports_are_expected() -> None:
     ladder = Ladder()
     ladder.watch(0.0)

@@ -283,6 +283,16 @@ def test_a_truncated_advertisement_is_dropped_whole() -> None:
     assert (counters.truncated, counters.waiting) == (2, 1)
 
 
+def test_a_fragment_waits_for_two_seconds() -> None:
+    counters = ControllerCounters()
+    reader = ReportReader(counters)
+    reader.configure(ANY)
+    reader.read([extended_event(extended_report(FORMAT_5[:9], status=MORE))], 0.0)
+    [report] = reader.read([extended_event(extended_report())], 2.1)
+    assert report.data == FORMAT_5
+    assert (counters.orphaned, counters.waiting) == (1, 0)
+
+
 def test_fragments_of_before_a_reset_are_forgotten() -> None:
     counters = ControllerCounters()
     reader = ReportReader(counters)
