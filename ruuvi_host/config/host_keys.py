@@ -4,6 +4,7 @@ They stand in ruuvi-host.toml. `a.b` is key b of table [a]. The keys of tables t
 several times, as [[coprocessor]], are in `arrays`.
 """
 
+from ruuvi_host.config.broker_options import option_keys
 from ruuvi_host.config.homeassistant import extra_keys
 from ruuvi_host.config.keys import HostKey, choice, flag, path, text, texts, whole
 from ruuvi_host.config.mqtt_target import DRAIN_RATE, MOST_A_SECOND, VERSIONS
@@ -95,6 +96,7 @@ HOST_KEYS: tuple[HostKey, ...] = (
     choice("mqtt.version", VERSIONS, "Of MQTT; with 5, a broker that only knows 3.1.1 gets that."),
     text("mqtt.websocket_path", "/", "Path at the broker for WS and WSS."),
     text("mqtt.client_key_password", "", "Password of an encrypted `mqtt_cli_key`.", secret=True),
+    *option_keys("mqtt."),
     *extra_keys("mqtt."),
     choice(
         "spool.sync",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address
 
+from ruuvi_host.config.broker_options import BrokerOptions
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
 from ruuvi_host.config.homeassistant import Extras, in_the_way
 from ruuvi_host.config.host_values import HostValues
@@ -54,6 +55,7 @@ def gateway_target(
         backlog=_backlog(gateway, host, problems),
         drain_rate=host["mqtt.drain_rate"],
         extras=Extras.from_keys(lambda key: host[f"mqtt.{key}"]),
+        options=BrokerOptions.from_keys(lambda key: host[f"mqtt.{key}"]),
     )
     works = True
     for key, why in mqtt_problems(target):
@@ -67,7 +69,11 @@ def gateway_target(
         return None
     for key, why, instead in notes(target):
         problems.add(f"mqtt_{key}", why, instead, source=gateway.origins.get(f"mqtt_{key}", ""))
-    return replace(target, extras=_possible(target, host, problems))
+    return replace(
+        target,
+        extras=_possible(target, host, problems),
+        options=_together(target, host, problems),
+    )
 
 
 def look_at_unused(gateway: GatewayConfig, host: HostValues, problems: Problems) -> None:
@@ -88,6 +94,16 @@ def _possible(target: MqttTarget, host: HostValues, problems: Problems) -> Extra
         problems.add(name, why, "it is off", severity=Severity.FAULT, source=origin)
         extras = extras.without(key)
     return extras
+
+
+def _together(target: MqttTarget, host: HostValues, problems: Problems) -> BrokerOptions:
+    """The same of options."""
+    options = target.options
+    for key, why in target.at_odds:
+        name = f"mqtt.{key}"
+        problems.add(name, why, "it is off", severity=Severity.FAULT, source=host.origins[name])
+        options = options.without(key)
+    return options
 
 
 def looked_at(target: MqttTarget, problems: Problems, *, timed: bool) -> MqttTarget:

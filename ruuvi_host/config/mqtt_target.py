@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
+from ruuvi_host.config.broker_options import BrokerOptions, at_odds, option_keys
 from ruuvi_host.config.homeassistant import Extras, extra_keys, in_the_way
 from ruuvi_host.config.keys import HostKey, choice, flag, path, text, whole
 from ruuvi_host.config.target_parts import (
@@ -136,6 +137,7 @@ class MqttTarget:
             1,
             MOST_A_SECOND,
         ),
+        *option_keys(),
         *extra_keys(),
     )
 
@@ -153,6 +155,7 @@ class MqttTarget:
     backlog: Backlog = Backlog.NEWEST
     drain_rate: int = DRAIN_RATE
     extras: Extras = field(default_factory=Extras)
+    options: BrokerOptions = field(default_factory=BrokerOptions)
 
     @classmethod
     def from_table(cls, values: Mapping[str, Any]) -> "MqttTarget":
@@ -183,11 +186,18 @@ class MqttTarget:
             backlog=Backlog(given["backlog"]),
             drain_rate=given["drain_rate"],
             extras=Extras.from_keys(given.__getitem__),
+            options=BrokerOptions.from_keys(given.__getitem__),
         )
         problems = in_the_way(target.prefix, target.data_format, target.extras)
-        for key, why in [*mqtt_problems(target), *problems]:
+        for key, why in [*mqtt_problems(target), *target.at_odds, *problems]:
             raise ConfigError(key, why)
         return target
+
+    @property
+    def at_odds(self) -> list[tuple[str, str]]:
+        """Of the options, what cannot be had with the other settings."""
+        is_5 = self.broker.version == "5"
+        return [*at_odds(self.options, self.prefix, is_5=is_5, retains=self.retains)]
 
     @property
     def address(self) -> str:

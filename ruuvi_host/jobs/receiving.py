@@ -55,6 +55,8 @@ class Receiving:
         """It is known who the gateway is, if only from the previous run."""
         if self._gateway:
             self.identified.set()
+        self._identity_news = asyncio.Event()
+        """Set, and another one, when it is another gateway."""
         self.configured = asyncio.Event()
         self._scan = config.scan
         self._ready: dict[str, float] = {}
@@ -70,6 +72,12 @@ class Receiving:
     def gateway(self) -> DeviceId:
         """Of the first coprocessor. Only once it is `identified`."""
         assert self._gateway is not None
+        return self._gateway
+
+    async def other_gateway(self, known: DeviceId | None) -> DeviceId:
+        """Who the gateway is, once that is known, and is another one than `known`."""
+        while self._gateway is None or self._gateway == known:
+            await self._identity_news.wait()
         return self._gateway
 
     async def run(self, *, required: bool) -> None:
@@ -154,7 +162,10 @@ class Receiving:
             case Received(reports):
                 self._intake.receive(reports, now, self.wall.utc(), source)
             case Identified(device) if source == 0:
-                self._gateway = device
+                if device != self._gateway:
+                    self._gateway = device
+                    self._identity_news.set()
+                    self._identity_news = asyncio.Event()
                 # One with a fault may be another one at each answer, and the disk is waited for.
                 if device != self._saved and now >= self._save_after:
                     self._saved, self._save_after = device, now + SAVING

@@ -55,6 +55,7 @@ class Relaying:
         self.relays = Relays(
             *(folder, receiving.table, receiving.gateway, self._ready, receiving.wall),
             readings=readings,
+            other_gateway=receiving.other_gateway,
         )
         self.relays.begin(config)
         self.statistics = Statistics(
@@ -73,20 +74,25 @@ class Relaying:
         return self._config.faults
 
     async def run(self) -> None:
-        """Until cancelled. Nothing is posted while the clock is not right."""
+        """Until cancelled. Nothing is posted while the clock is not right; connections that are
+        kept need no clock, but TLS, which is refused then."""
         while True:
-            await self._until_clock_is_right()
-            self._begun = True
             try:
-                await together(
-                    ready=self._become_ready(),
-                    statistics=self._post_statistics(),
-                    relays=self.relays.run(),
-                    clock=self._while_clock_is_right(),
-                )
+                await together(connections=self.relays.connect(), relays=self._relay())
             except _ClockWrong:
                 # What waits has times from before the jump: it is kept.
                 await self.reconfigure(self._config)
+
+    async def _relay(self) -> None:
+        """Raises _ClockWrong."""
+        await self._until_clock_is_right()
+        self._begun = True
+        await together(
+            ready=self._become_ready(),
+            statistics=self._post_statistics(),
+            relays=self.relays.run(),
+            clock=self._while_clock_is_right(),
+        )
 
     def keep(self, config: Config) -> None:
         """Go on as before with a configuration in which only what others use is another."""
@@ -110,6 +116,8 @@ class Relaying:
         try:
             if self._begun:
                 await self.relays.finish(GRACE)
+            else:
+                await self.relays.disconnect()
         finally:
             if not self._ready.is_set():
                 self._warn_of_unrelayed()

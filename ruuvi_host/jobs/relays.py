@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,7 +33,7 @@ class Relays:
 
     folder: of the spools. gateway: who we are; asked for each batch. ready: set when there
     can be batches. readings: what people say about their sensors, as of now; None: as the
-    configuration has it.
+    configuration has it. other_gateway: who we are, once it is known, and another one than that.
     """
 
     def __init__(
@@ -44,8 +44,10 @@ class Relays:
         ready: asyncio.Event,
         clock: Clock,
         readings: Callable[[], Readings] | None = None,
+        other_gateway: Callable[[DeviceId | None], Awaitable[DeviceId]] | None = None,
     ) -> None:
         self._readings = readings
+        self._other_gateway = other_gateway
         self._folder = folder
         self._table = table
         self._gateway = gateway
@@ -77,12 +79,18 @@ class Relays:
 
     async def retire(self, relays: Sequence[Relay]) -> None:
         """Keep what these have not delivered. Spools that no relay uses any more are closed."""
-        for relay in relays:
-            await relay.retire()
+        await together(**{relay.name: relay.retire() for relay in relays})
         for name in self._spools.keys() - {relay.name for relay in self._relays}:
             spool = self._spools.pop(name)
             log.info("%s: %s", name, spool.counters, extra={"counters": spool.counters.nonzero()})
             await spool.close()
+
+    async def connect(self) -> None:
+        """What their targets need between deliveries, until cancelled; it runs beside `run`."""
+        if not self._relays:
+            await asyncio.Event().wait()
+        await together(**{f"{relay.name} connection": relay.connect() for relay in self._relays})
+        await asyncio.Event().wait()
 
     async def run(self) -> None:
         """All of them, until cancelled."""
@@ -100,6 +108,10 @@ class Relays:
         for failure in await asyncio.gather(*ends, return_exceptions=True):
             if failure:
                 raise failure
+
+    async def disconnect(self) -> None:
+        """In place of `finish`, when only `connect` ran."""
+        await together(**{relay.name: relay.disconnect() for relay in self._relays})
 
     def facts(self) -> list[TargetFacts]:
         """Of each, for the judgement of health."""
@@ -135,7 +147,7 @@ class Relays:
         is_lossy = config.profile is Profile.GATEWAY and not kind.is_always_kept
         make = GatewayRelay if is_lossy else HostRelay
         context = SinkContext(
-            *(config, self.remembered, self._readings, self._identity), folder=self._folder
+            *(config, self.remembered, self._readings, self._other_gateway), folder=self._folder
         )
         relay = make(
             target.name,
@@ -146,11 +158,6 @@ class Relays:
         when = f"every {target.period} s" if target.period else "at each change"
         log.info("%s: %s %s", target.name, kind.public_name(target), when)
         return relay
-
-    async def _identity(self) -> DeviceId:
-        """Who we are, once that is known."""
-        await self._ready.wait()
-        return self._gateway()
 
     def _spool(self, name: str, settings: SpoolSettings) -> Spool:
         spool = self._spools.get(name)

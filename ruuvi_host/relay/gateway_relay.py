@@ -66,6 +66,9 @@ class GatewayRelay:
         # What the gateway loses by design is no fault.
         return self._delivery.facts(self._source.due, self.waiting[0], unkept=False)
 
+    async def connect(self) -> None:
+        await self._delivery.sink.run()
+
     async def run(self) -> None:
         if self._spool.path.exists():
             log.warning(
@@ -73,8 +76,7 @@ class GatewayRelay:
                 "(ruuvi-host spool drain %s)",
                 *(self.name, self._spool.path, self.name),
             )
-        async with self._delivery.sink.running():
-            await self._relay()
+        await self._relay()
 
     def make_last(self) -> None:
         if not self._source.is_empty:
@@ -94,6 +96,9 @@ class GatewayRelay:
         with suppress(TimeoutError):  # a disk that hangs must not hold up the end
             async with asyncio.timeout(DISK_GRACE):
                 await self._spool.close()
+
+    async def disconnect(self) -> None:
+        await self._delivery.sink.close()
 
     async def retire(self) -> None:
         self.make_last()

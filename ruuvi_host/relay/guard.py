@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from traceback import extract_tb
 
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.sink import Outcome, Sink, Verdict
+from ruuvi_host.relay.sink import Connected, Outcome, Sink, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,15 @@ class Guarded:
         self._sink = sink
         self._told: set[tuple[str, int]] = set()
         """File and line of the mistakes that are in the log."""
+
+    @property
+    def state(self) -> str:
+        """As of Connected; empty: there is no connection that is kept."""
+        return self._sink.state if isinstance(self._sink, Connected) else ""
+
+    @property
+    def is_leaving(self) -> bool:
+        return isinstance(self._sink, Connected) and self._sink.is_leaving
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

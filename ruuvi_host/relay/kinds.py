@@ -51,8 +51,8 @@ class SinkContext:
     readings: Callable[[], Readings] | None = None
     """What people say about their sensors, as of now; asked for each batch, in any thread. None: as
     `config` has it."""
-    gateway: Callable[[], Awaitable[DeviceId]] | None = None
-    """Who we are, once that is known. None: the batches tell."""
+    gateway: Callable[[DeviceId | None], Awaitable[DeviceId]] | None = None
+    """Who we are, as soon as that is known, and is another one than that. None: batches tell."""
     folder: Path | None = None
     """Where a sink may keep what is to outlive it. None: nowhere."""
 

@@ -32,6 +32,8 @@ from ruuvi_host.relay.turns import Turns
 
 GATHERING_FOR_DISK = 1.0
 """Seconds; as GATHERING, for batches that wait for their target."""
+LEAVING = 2.0
+"""Seconds for what still goes over a connection that is left. Others wait meanwhile."""
 MOST_UNMERGED = 20
 """Batches that wait, where only the newest report of each sensor is wanted."""
 
@@ -91,12 +93,16 @@ class HostRelay:
 
     # --- its life
 
+    async def connect(self) -> None:
+        """What the target needs between deliveries, until cancelled. It runs beside `run`, and may
+        begin long before."""
+        await self._delivery.sink.run()
+
     async def run(self) -> None:
         """Relay until cancelled. What is undelivered then is still here: see `finish`, `retire`."""
         await self._outbox.spool.open()
         self._log.opened(self.waiting)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._delivery.sink.run(), name=f"{self.name} sink")
             tasks.create_task(self._fill(), name=f"{self.name} fill")
             tasks.create_task(self._drain(), name=f"{self.name} drain")
 
@@ -120,11 +126,20 @@ class HostRelay:
         await self._outbox.close()
 
     async def retire(self) -> None:
-        """After `run`: keep all that is undelivered, and deliver nothing. Another relay with this
-        one's spool goes on with it."""
+        """After `run`: keep all that is undelivered. Another relay with this one's spool goes on
+        with it. Only where a connection is left, some of it still goes over that."""
         self.make_last()
         await self._outbox.keep_all()
+        if self._delivery.sink.is_leaving and self.waiting[0]:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVING):
+                    await self._deliver_all()
+            await self._outbox.keep_all()
         self._outbox.let_go()
+        await self._delivery.sink.close()
+
+    async def disconnect(self) -> None:
+        """In place of `finish`, when only `connect` ran."""
         await self._delivery.sink.close()
 
     async def drain(self) -> bool:

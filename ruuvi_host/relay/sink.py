@@ -6,7 +6,7 @@ to the sink; `kinds.py` says which sink belongs to which kind of target.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
@@ -100,3 +100,19 @@ class Sink(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Connected(Protocol):
+    """A sink with a connection that is kept."""
+
+    @property
+    def state(self) -> str:
+        """How the connection is, for people, without any secret."""
+        ...
+
+    @property
+    def is_leaving(self) -> bool:
+        """The connection is there, and ends when the sink is closed. As the settings are others
+        then, what waits still goes over it."""
+        ...

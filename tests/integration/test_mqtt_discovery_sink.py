@@ -22,7 +22,7 @@ from ruuvi_host.relay.mqtt.announced import load, save
 from ruuvi_host.relay.mqtt.announcements import RATE
 from ruuvi_host.relay.mqtt.homeassistant import ToHomeAssistant
 from ruuvi_host.relay.mqtt.messages import MessageMaker
-from ruuvi_host.relay.mqtt.publishing import Publisher
+from ruuvi_host.relay.mqtt.seat import Seat
 from ruuvi_host.relay.mqtt.sink import MqttSink
 from ruuvi_host.relay.mqtt.standing import Standing
 from ruuvi_host.relay.sink import Verdict
@@ -51,12 +51,14 @@ async def running(
         **{"data_format": DataFormat.DECODED, "extras": TOLD, **settings},
     )
 
-    async def known() -> DeviceId:
+    async def known(other_than: DeviceId | None) -> DeviceId:
+        if other_than:
+            await asyncio.Event().wait()
         return GATEWAY
 
     maker = MessageMaker(at.prefix, at.data_format, "")
     teller = ToHomeAssistant(at, lambda _: "", path)
-    sink = MqttSink(Standing(at, (teller,), known), Publisher(at, maker))
+    sink = MqttSink(at, maker, Seat(), lambda: Standing(at, (teller,), known))
     task = asyncio.create_task(sink.run())
     try:
         yield sink

@@ -23,6 +23,7 @@ from ruuvi_host.config.mqtt_target import MQTT_FORMATS, Broker, MqttTarget
 from ruuvi_host.intake import batch as batch_module
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.jobs.relays import Relays
+from ruuvi_host.lifetime import together
 from ruuvi_host.relay.mqtt.pauses import Pauses
 
 NOT_PLAYED = {
@@ -103,7 +104,16 @@ class Play:
             use_timestamps=keys["ntp_use"],
             coordinates=keys["coordinates"],
         )
-        self.relays = Relays(folder, self.table, lambda: gateway, ready, self.clock)
+
+        async def other_gateway(known: DeviceId | None) -> DeviceId:
+            if known:
+                await asyncio.Event().wait()
+            return gateway
+
+        self.relays = Relays(
+            *(folder, self.table, lambda: gateway, ready, self.clock),
+            other_gateway=other_gateway,
+        )
         self.there = Peer(port=self.port)
         self.stack = AsyncExitStack()
         self.expected = 0
@@ -116,7 +126,9 @@ class Play:
                     self.clock.now = float(step["now"])
                 case "start":
                     self.relays.begin(self.config)
-                    running = asyncio.create_task(self.relays.run())
+                    running = asyncio.create_task(
+                        together(connections=self.relays.connect(), relays=self.relays.run())
+                    )
                 case "connected":
                     await self.stack.enter_async_context(peer(self.there))
                     before = len(self.there.connects)

@@ -21,8 +21,8 @@ from ruuvi_host.relay.mqtt.companions import Companion, Presence
 from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, Message, MessageMaker
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.pauses import Pauses
-from ruuvi_host.relay.mqtt.publishing import Publisher
 from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
+from ruuvi_host.relay.mqtt.seat import Seat
 from ruuvi_host.relay.mqtt.sink import MqttSink
 from ruuvi_host.relay.mqtt.standing import Standing
 from ruuvi_host.relay.sink import Outcome, Verdict
@@ -58,11 +58,13 @@ def tags(there: Peer) -> list[int]:
 async def running(at: MqttTarget, *companions: Companion) -> AsyncIterator[MqttSink]:
     """A sink that knows who we are from the first batch."""
 
-    async def known() -> DeviceId:
+    async def known(other_than: DeviceId | None) -> DeviceId:
+        if other_than:
+            await asyncio.Event().wait()
         return GATEWAY
 
-    publisher = Publisher(at, MessageMaker(at.prefix, DataFormat.RAW, ""))
-    sink = MqttSink(Standing(at, companions, known), publisher)
+    maker = MessageMaker(at.prefix, DataFormat.RAW, "")
+    sink = MqttSink(at, maker, Seat(), lambda: Standing(at, companions, known))
     task = asyncio.create_task(sink.run())
     try:
         yield sink

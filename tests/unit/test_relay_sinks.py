@@ -25,6 +25,7 @@ from relay_world import (
 
 from ruuvi_host.config.model import Profile
 from ruuvi_host.intake.batch import Batch
+from ruuvi_host.lifetime import together
 from ruuvi_host.relay.guard import AGAIN
 from ruuvi_host.relay.sink import Outcome, Verdict
 
@@ -193,7 +194,9 @@ def test_what_a_sink_runs_lives_as_long_as_its_relay_delivers(
         connected = world.sink = Connected(iter(repeat(ACCEPTED)))
         world.relay = world.successor()
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(world.relay.run())
+            running = tasks.create_task(
+                together(run=world.relay.run(), connect=world.relay.connect())
+            )
             await asyncio.sleep(AGAIN - 1)
             assert (connected.began, connected.lives) == (1, 0)
             await asyncio.sleep(2)

@@ -28,6 +28,7 @@ from ruuvi_host.config.targets import MqttTarget
 from ruuvi_host.relay.http.outcome import NotDelivered
 from ruuvi_host.relay.http.tls import Tls
 from ruuvi_host.relay.mqtt.attempt import STEP, Attempt, NotWebSocketError, drop, look_up, why_not
+from ruuvi_host.relay.mqtt.messages import Message
 from ruuvi_host.relay.mqtt.parameters import KEEP_ALIVE, Connect
 from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
 
@@ -72,6 +73,8 @@ class Connection:
         self._longest: int = said.get("MaximumPacketSize", 0)
         """Bytes of a packet; 0: any."""
         self._most = min(MOST_IN_FLIGHT, said.get("ReceiveMaximum", MOST_IN_FLIGHT))
+        self._qos: int = said.get("MaximumQoS", 1)
+        self._retains = bool(said.get("RetainAvailable", 1))
         self.lost: asyncio.Future[NoConnectionError] = asyncio.get_running_loop().create_future()
         """Why it has ended; not done: it has not."""
         self.received: Callable[[str, bytes], None] = _nobody
@@ -120,16 +123,19 @@ class Connection:
         *,
         qos: int,
         retain: bool = False,
+        expiry: int = 0,
         said: Iterable[tuple[str, str]] = (),
         then: Settled | None = None,
     ) -> None:
         """Send one message. Raises NoConnectionError.
 
-        said: user properties, for those who speak MQTT 5.
+        expiry: seconds after which the broker drops it, 0: never; and said: user properties; for
+        those who speak MQTT 5.
         """
         if not self.is_up:
             raise self.lost.result()
-        properties = None if self.version == "3.1.1" else _properties(tuple(said))
+        properties = None if self.version == "3.1.1" else _properties(tuple(said), expiry)
+        qos, retain = min(qos, self._qos), retain and self._retains
         info = self._paho.publish(topic, payload, qos, retain, properties)
         if info.rc != 0:
             self.end("cannot be written to")
@@ -255,6 +261,7 @@ def _client(
 ) -> aiomqtt.Client:
     broker, will = target.broker, hello.will
     is_5 = version is ProtocolVersion.V5
+    delay = target.options.will_delay if is_5 and will else 0
     return aiomqtt.Client(
         *(broker.server, broker.port),
         identifier=hello.client_id,
@@ -262,9 +269,11 @@ def _client(
         password=hello.password,
         logger=_silent,
         protocol=version,
-        will=aiomqtt.Will(will.topic, will.payload, 1, True) if will else None,
+        will=_will(will, delay) if will else None,
         clean_session=None if is_5 else True,
-        clean_start=True if is_5 else _BY_DEFAULT,
+        # A will waits only as long as the session lives, and nobody begins a new one.
+        clean_start=not delay if is_5 else _BY_DEFAULT,
+        properties=_session(delay) if delay else None,
         transport="websockets" if broker.transport.is_websocket else "tcp",
         timeout=STEP,
         keepalive=KEEP_ALIVE,
@@ -272,6 +281,24 @@ def _client(
         websocket_path=broker.websocket_path if broker.transport.is_websocket else None,
         max_inflight_messages=MOST_IN_FLIGHT,
     )
+
+
+def _will(will: Message, delay: int) -> aiomqtt.Will:
+    properties = None
+    if delay:
+        make: Any = Properties
+        properties = make(PacketTypes.WILLMESSAGE)
+        properties.WillDelayInterval = delay
+    return aiomqtt.Will(will.topic, will.payload, 1, True, properties)
+
+
+def _session(seconds: int) -> Properties:
+    """One that lives for so long without a connection."""
+    make: Any = Properties
+    properties = make(PacketTypes.CONNECT)
+    properties.SessionExpiryInterval = seconds
+    made: Properties = properties
+    return made
 
 
 class _Closing(ssl.SSLSocket):
@@ -286,11 +313,13 @@ class _Closing(ssl.SSLSocket):
 
 
 @lru_cache(16)
-def _properties(said: tuple[tuple[str, str], ...]) -> Properties:
+def _properties(said: tuple[tuple[str, str], ...], expiry: int) -> Properties:
     """Of a message that is JSON."""
     make: Any = Properties
     properties = make(PacketTypes.PUBLISH)
     properties.PayloadFormatIndicator = 1
+    if expiry:
+        properties.MessageExpiryInterval = expiry
     properties.ContentType = "application/json"
     if said:
         properties.UserProperty = list(said)

@@ -8,6 +8,11 @@ from ruuvi_host.intake.advertisement import Advertisement
 REFUSES = 128
 """The least reason code of a PUBACK with which the broker does not take a message."""
 
+QUOTA_EXCEEDED = 0x97
+"""Such a message is sent once more."""
+TOO_LONG = 0x95
+"""The code for "packet too large"; such a message is not sent at all."""
+
 
 class Flight:
     """Knows what became of each report of a batch."""
@@ -16,8 +21,11 @@ class Flight:
         self._reports = reports
         self._under_way: set[int] = set()
         """Places of reports."""
-        self._settled: dict[int, bool] = {}
-        """Place of a report → whether the broker has it."""
+        self._settled: dict[int, int] = {}
+        """Place of a report → the code with which the broker has answered."""
+        self._again: list[int] = []
+        """Places of those that are to be sent once more."""
+        self._tried_twice: set[int] = set()
 
     @property
     def under_way(self) -> int:
@@ -31,7 +39,17 @@ class Flight:
 
     def refuse(self, place: int) -> None:
         """The broker would not take this one, so it is not sent."""
-        self._settled[place] = False
+        self._settled[place] = TOO_LONG
+
+    def take_again(self) -> list[int]:
+        """Places of reports for which the broker had no room; once for each."""
+        again, self._again = self._again, []
+        return again
+
+    @property
+    def has_again(self) -> bool:
+        """Is there one?"""
+        return bool(self._again)
 
     @property
     def unconfirmed(self) -> tuple[Advertisement, ...]:
@@ -46,7 +64,12 @@ class Flight:
     @property
     def refused(self) -> int:
         """Reports that the broker does not take."""
-        return sum(not taken for taken in self._settled.values())
+        return sum(code >= REFUSES for code in self._settled.values())
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """With which it refuses, each once."""
+        return tuple(sorted({code for code in self._settled.values() if code >= REFUSES}))
 
     @property
     def remaining(self) -> tuple[Advertisement, ...]:
@@ -56,4 +79,8 @@ class Flight:
 
     def _settle(self, place: int, code: int) -> None:
         self._under_way.discard(place)
-        self._settled[place] = code < REFUSES
+        if code == QUOTA_EXCEEDED and place not in self._tried_twice:
+            self._tried_twice.add(place)
+            self._again.append(place)
+        else:
+            self._settled[place] = code

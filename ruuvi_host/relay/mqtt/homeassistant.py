@@ -63,9 +63,10 @@ class ToHomeAssistant(Companion):
     # --- what happens at the connection
 
     def connected(self, presence: Presence) -> None:
+        is_other = self._presence and self._presence.gateway != presence.gateway
         self._presence = presence
         self._refused = False
-        if self._announcements:
+        if self._announcements and not is_other:
             self._announcements.connected()
         elif discovery := discovery_of(self._target, presence.gateway):
             self._announcements = Announcements(discovery, self._name_of)

@@ -101,15 +101,17 @@ class MqttKind:
             from ruuvi_host.relay.mqtt.missing import MissingSink
 
             return MissingSink(MISSING)
-        from ruuvi_host.relay.mqtt.publishing import Publisher
+        from ruuvi_host.relay.mqtt.seat import Seat
         from ruuvi_host.relay.mqtt.sink import MqttSink
         from ruuvi_host.relay.mqtt.standing import Standing
 
         coordinates, members = context.config.coordinates, own_members(target, context)
         maker = MessageMaker(target.prefix, target.data_format, coordinates, members)
-        companions = tuple(_companions(target, context))
-        standing = Standing(target, companions, context.gateway)
-        return MqttSink(standing, Publisher(target, maker))
+
+        def make() -> Standing:  # it may outlive `context`
+            return Standing(target, tuple(_companions(target, context)), context.gateway)
+
+        return MqttSink(target, maker, context.remembered.of(target.name, Seat), make)
 
 
 def _companions(target: MqttTarget, context: SinkContext) -> Iterator["Companion"]:

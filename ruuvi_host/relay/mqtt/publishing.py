@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from firmware_protocol.messages import address_text
 from ruuvi_host import __version__
@@ -17,21 +17,28 @@ LONGEST = 40.0
 """Seconds for one batch; what is left of it then comes next."""
 LATE = 10.0
 """Seconds, or the interval if that is longer, after which a message is one of the backlog."""
+FULL = 1.0
+"""Seconds until a message is sent again for which the broker had no room."""
 LATE_FOR_CONSUMERS = 60
 """Seconds after which a message says of itself that it is late; with MQTT 5."""
 
 MOST_REMEMBERED = 1000
 """Messages that were not confirmed; at a break there are twenty more."""
 
+SentAt = dict[tuple[bytes, int, bytes], int]
+"""Address, timestamp and data of a report → UTC, seconds."""
+
 
 class Publisher:
-    """Publishes the reports of batches of one target. Knows which texts may be there already."""
+    """Publishes the reports of batches of one target.
 
-    def __init__(self, target: MqttTarget, maker: MessageMaker) -> None:
+    sent_at: when messages were made that were not confirmed. Sent again, they say the same.
+    """
+
+    def __init__(self, target: MqttTarget, maker: MessageMaker, sent_at: SentAt) -> None:
         self._target = target
         self._maker = maker
-        self._sent_at: dict[tuple[bytes, int, bytes], int] = {}
-        """Of messages that were not confirmed: UTC, seconds. Sent again, they say the same."""
+        self._sent_at = sent_at
 
     async def publish(
         self,
@@ -58,16 +65,30 @@ class Publisher:
         gateway = batch.gateway.addr
         return self._maker.message(report, gateway, when, counted=batch.counted), when
 
+    def send(
+        self,
+        presence: Presence,
+        message: Message,
+        said: Iterable[tuple[str, str]],
+        then: Callable[[int], None],
+    ) -> None:
+        """Raises NoConnectionError. said, then: as of Connection.publish."""
+        target, options = self._target, self._target.options
+        presence.connection.publish(
+            *(message.topic, message.payload),
+            qos=target.qos,
+            retain=options.retain_readings,
+            expiry=options.message_expiry,
+            said=said,
+            then=then,
+        )
+
     def gap(self, age: float) -> float:
         """Seconds to leave before a report of this age: one of a backlog is sent slowly. Where
         every message is sent, batches are small, and the relay takes care of that."""
         late = max(LATE, 2.0 * self._target.period)
         is_late = self._target.backlog is Backlog.NEWEST and age > late
         return 1.0 / self._target.drain_rate if is_late else 0.0
-
-    @property
-    def qos(self) -> int:
-        return self._target.qos
 
     def _remember(self, flight: Flight, utc: int) -> None:
         times = self._sent_at
@@ -119,8 +140,13 @@ class _Round:
             await asyncio.sleep(max(0.0, due - self._now()))
             if wait := await self._send(place, reports[place]):
                 held.append((self._now() + wait, place))
-        while self._flight.under_way:
-            await connection.settles()
+        while self._flight.under_way or self._flight.has_again:
+            if self._flight.under_way:
+                await connection.settles()
+                continue
+            await asyncio.sleep(FULL)
+            for place in self._flight.take_again():
+                await self._send(place, reports[place])
 
     async def _send(self, place: int, report: Advertisement) -> float:
         """Returns the seconds after which to try again; 0: it is done."""
@@ -141,12 +167,7 @@ class _Round:
         said: Iterable[tuple[str, str]] = self._said
         if not batch.counted and when - report.timestamp > LATE_FOR_CONSUMERS:
             said = (*self._said, ("late", "1"))
-        connection.publish(
-            *(message.topic, message.payload),
-            qos=self._publisher.qos,
-            said=said,
-            then=flight.sent(place),
-        )
+        self._publisher.send(self._presence, message, said, flight.sent(place))
         return 0.0
 
 

@@ -11,7 +11,29 @@ CONNACK: Final = {
     5: ("MQTT_CONNECTION_REFUSE_NOT_AUTHORIZED", "does not let this client in"),
 }
 """Code → name in the gateway's firmware, and what the broker means."""
+REASONS: Final = {
+    128: "unspecified error",
+    131: "implementation specific error",
+    135: "not authorized",
+    137: "server busy",
+    138: "banned",
+    140: "bad authentication method",
+    144: "topic name invalid",
+    145: "packet identifier in use",
+    149: "packet too large",
+    151: "quota exceeded",
+    153: "payload format invalid",
+    154: "retain not supported: set mqtt_disable_retained_messages",
+    155: "QoS not supported",
+    156: "use another server",
+    157: "server moved",
+    159: "connection rate exceeded",
+}
+"""Reason code of MQTT 5 → its name there, and what helps."""
 NOT_AUTHORIZED = frozenset({4, 5})
+
+
+_NEED_A_PERSON = frozenset({1, 2, 138, 140, 154, 155, 156, 157})
 
 
 class Step(Enum):
@@ -62,6 +84,11 @@ class NoConnectionError(Exception):
 
 def refusal(server: str, code: int) -> NoConnectionError:
     """What a CONNACK says that is no consent."""
-    _, what = CONNACK.get(code, ("", "refuses the connection"))
-    fix = code in NOT_AUTHORIZED or code in (1, 2)
+    _, what = CONNACK.get(code, ("", f"refuses the connection: {reason(code)}"))
+    fix = code in NOT_AUTHORIZED or code in _NEED_A_PERSON
     return NoConnectionError(Step.REFUSED, f"{server} {what} (CONNACK {code})", code=code, fix=fix)
+
+
+def reason(code: int) -> str:
+    """The name of a reason code of MQTT 5."""
+    return REASONS.get(code, f"reason code {code}")

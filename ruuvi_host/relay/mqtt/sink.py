@@ -9,13 +9,17 @@ stands, and in answer to a subscription.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
+from ruuvi_host.config.mqtt_target import MqttTarget
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.mqtt.companions import Presence
 from ruuvi_host.relay.mqtt.flight import Flight
+from ruuvi_host.relay.mqtt.messages import MessageMaker
 from ruuvi_host.relay.mqtt.publishing import Publisher
-from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
+from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step, reason
+from ruuvi_host.relay.mqtt.seat import Seat
 from ruuvi_host.relay.mqtt.standing import Standing
 from ruuvi_host.relay.sink import Outcome, Verdict
 
@@ -28,17 +32,33 @@ AGAIN = 1.0
 
 
 class MqttSink:
-    """Publishes the reports of batches over a connection that stands."""
+    """Publishes the reports of batches over a connection that stands.
 
-    def __init__(self, standing: Standing, publisher: Publisher) -> None:
-        self._standing = standing
-        self._publisher = publisher
+    seat: knows whether there is one already; otherwise `make` makes it.
+    """
+
+    def __init__(
+        self, target: MqttTarget, maker: MessageMaker, seat: Seat, make: Callable[[], Standing]
+    ) -> None:
+        self._seat = seat
+        self._standing = seat.take(self, target, make)
+        self._publisher = Publisher(target, maker, seat.sent_at)
         self._tried_by: Presence | None = None
         """The last batch."""
 
     async def run(self) -> None:
         """Connect, for ever. A connection that is there when this is cancelled stays."""
         await self._standing.run()
+
+    @property
+    def state(self) -> str:
+        """For people."""
+        return self._standing.state
+
+    @property
+    def is_leaving(self) -> bool:
+        """It stands, and nobody goes on with it."""
+        return self._standing.is_up and self._seat.is_left_by(self, self._standing)
 
     async def deliver(self, batch: Batch, utc: float) -> Outcome:
         standing = self._standing
@@ -69,17 +89,19 @@ class MqttSink:
                 await self._standing.up.wait()
 
     async def close(self) -> None:
-        """Say that we are gone, and go."""
-        await self._standing.leave()
+        """Say that we are gone, and go; unless another sink goes on with the connection."""
+        await self._seat.leave(self, self._standing)
 
     def _partly(self, flight: Flight, batch: Batch, error: NoConnectionError | None) -> Outcome:
         remaining, refused = flight.remaining, flight.refused
         if remaining:
             slow = NoConnectionError(Step.LOST, "the broker is slow; the rest comes next")
             return self._not_delivered(error or slow, flight)
+        names = ", ".join(map(reason, flight.codes))
         if refused and refused == len(batch.advertisements):
-            return Outcome(Verdict.REFUSED, "the broker does not take these messages", reached=True)
-        why = "the broker does not take a part of the messages" if refused else ""
+            why = f"the broker does not take these messages ({names})"
+            return Outcome(Verdict.REFUSED, why, code=flight.codes[0], reached=True)
+        why = f"the broker does not take a part of the messages ({names})" if refused else ""
         return Outcome(Verdict.ACCEPTED, why, refused=refused)
 
     def _not_delivered(

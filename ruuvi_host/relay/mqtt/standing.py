@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from firmware_protocol.messages import DeviceId
+from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host.config.mqtt_target import MqttTarget
 from ruuvi_host.relay.mqtt.client import connect
 from ruuvi_host.relay.mqtt.companions import Companion, Presence
@@ -29,14 +29,15 @@ COMPANIONS_LAST_WORDS = 1.0
 class Standing:
     """The connection of one target.
 
-    gateway: tells who we are, once that is known. None: `learn` does.
+    gateway: tells who we are, as soon as that is known, and is another one than that. None: `learn`
+    does.
     """
 
     def __init__(
         self,
         target: MqttTarget,
         companions: Sequence[Companion] = (),
-        gateway: Callable[[], Awaitable[DeviceId]] | None = None,
+        gateway: Callable[[DeviceId | None], Awaitable[DeviceId]] | None = None,
     ) -> None:
         self.target = target
         self.companions = companions
@@ -50,8 +51,11 @@ class Standing:
         """The first attempt to connect has ended."""
         self.up = asyncio.Event()
         self._gateway = gateway
-        self._known: asyncio.Future[bytes] | None = None
-        """Our address."""
+        self._address = b""
+        """Ours; empty: not known yet."""
+        self._known = asyncio.Event()
+        self._since = 0.0
+        """When the present connection was made, by the clock of the loop."""
         self._pauses = Pauses()
         self._told = ""
         """The reason that is in the log."""
@@ -65,11 +69,24 @@ class Standing:
         """Does nobody but a batch tell who we are?"""
         return self._gateway is None
 
+    @property
+    def state(self) -> str:
+        """For people."""
+        server = self.target.address
+        if self.is_up:
+            assert self.presence
+            return f"connected to {server} by MQTT {self.presence.connection.version}"
+        if not self._address:
+            return f"waits for the address of the gateway before it connects to {server}"
+        if not self.tried.is_set():
+            return f"connects to {server}"
+        return f"not connected: {self.why}"
+
     def learn(self, address: bytes) -> None:
-        """Who we are, unless it is known."""
-        known = self._address()
-        if not known.done():
-            known.set_result(address)
+        """Who we are, unless somebody else tells."""
+        if self._gateway is None and not self._address:
+            self._address = address
+            self._known.set()
 
     async def run(self) -> None:
         """Connect, for ever. A connection that is there when this is cancelled stays."""
@@ -77,6 +94,7 @@ class Standing:
             for companion in self.companions:
                 tasks.create_task(companion.run(), name=f"{self.target.name} companion")
             tasks.create_task(self._stay_connected(), name=f"{self.target.name} connection")
+            tasks.create_task(self._know_gateway(), name=f"{self.target.name} gateway")
 
     async def leave(self, successor: MqttTarget | None = None) -> None:
         """Say that we are gone, and go. successor: as of Companion.leaving."""
@@ -84,6 +102,7 @@ class Standing:
         self.up.clear()
         if presence is None:
             return
+        target = self.target
         if presence.connection.is_up:
             with suppress(NoConnectionError, TimeoutError):
                 async with asyncio.timeout(COMPANIONS_LAST_WORDS):
@@ -91,29 +110,48 @@ class Standing:
                         await companion.leaving(presence, successor)
             with suppress(NoConnectionError, TimeoutError):
                 async with asyncio.timeout(LAST_WORD):
-                    await self._say_offline(presence)
+                    await self._say(presence, OFFLINE, retain=target.retains)
+                    if target.retains and successor and not successor.retains:
+                        # Nothing takes it away any more; and whoever subscribes takes it for true.
+                        await self._say(presence, b"", retain=True)
         await presence.connection.close()
 
-    def _address(self) -> "asyncio.Future[bytes]":
-        if self._known is None:
-            self._known = asyncio.get_running_loop().create_future()
-        return self._known
+    async def _know_gateway(self) -> None:
+        """When it is another one, its connection has another client id, will and topics."""
+        gateway: DeviceId | None = None
+        while self._gateway:
+            gateway = await self._gateway(gateway)
+            before, self._address = self._address, gateway.addr
+            self._known.set()
+            if before and self._differs(before):
+                log.warning(
+                    "%s: the gateway is %s now: its connection is made anew",
+                    *(self.target.name, address_text(gateway.addr)),
+                )
+                await self.leave()
+
+    def _differs(self, address: bytes) -> bool:
+        """Does who has this address say something else in its connection than we do?"""
+        prefix, ours = self.target.prefix, self._address
+        said = [connect_of(self.target, a) for a in (address, ours)]
+        topics = [status_topic(prefix, a) for a in (address, ours)]
+        return said[0] != said[1] or topics[0] != topics[1]
 
     async def _stay_connected(self) -> None:
-        if self._gateway and not self._address().done():
-            self.learn((await self._gateway()).addr)
-        address = await asyncio.shield(self._address())
+        await self._known.wait()
         while True:
             pause = 0.0
             if self.presence is None:
                 try:
-                    await self._connect(address)
+                    await self._connect(self._address)
                 except NoConnectionError as error:
                     refused = error.step is Step.REFUSED and error.fix
                     self._disconnected(error, pause := self._pauses.failed(refused=refused))
                 finally:
                     self.tried.set()
-            if self.presence:
+            if self.presence and self._differs(self.presence.gateway):
+                await self.leave()  # it was made for another gateway
+            elif self.presence:
                 pause = await self._lost(self.presence)
             await asyncio.sleep(pause)
 
@@ -135,6 +173,7 @@ class Standing:
             await connection.close()
             raise
         self.presence = presence
+        self._since = asyncio.get_running_loop().time()
         self._told = ""
         by = "" if connection.version == "3.1.1" else " by MQTT 5"
         if target.broker.version != connection.version:
@@ -144,10 +183,11 @@ class Standing:
 
     async def _lost(self, presence: Presence) -> float:
         """Wait until the connection is. Returns the seconds to wait for the next one."""
-        now = asyncio.get_running_loop().time
-        since = now()
         lost = await asyncio.shield(presence.connection.lost)
-        twice = self._pauses.held(now() - since, by_network=lost.by_network)
+        if self.presence is not presence:  # we have left it
+            return 0.0
+        held = asyncio.get_running_loop().time() - self._since
+        twice = self._pauses.held(held, by_network=lost.by_network)
         self._disconnected(lost, pause := self._pauses.failed())
         if twice:
             log.warning(
@@ -173,14 +213,14 @@ class Standing:
         for companion in self.companions:
             companion.received(presence, topic, payload)
 
-    async def _say_offline(self, presence: Presence) -> None:
-        """And wait until the broker has it. Raises NoConnectionError."""
+    async def _say(self, presence: Presence, state: bytes, *, retain: bool) -> None:
+        """Publish it, and wait until the broker has it. Raises NoConnectionError."""
         connection, confirmed = presence.connection, asyncio.Event()
         connection.publish(
             status_topic(self.target.prefix, presence.gateway),
-            OFFLINE,
+            state,
             qos=self.target.qos,
-            retain=self.target.retains,
+            retain=retain,
             then=lambda _: confirmed.set(),
         )
         while not confirmed.is_set():
