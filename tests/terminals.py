@@ -9,7 +9,8 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from programs import COMMAND, PATIENCE
 
@@ -23,21 +24,23 @@ class Terminal:
         columns: int = 120,
         lines: int = 24,
         env: Mapping[str, str] | None = None,
+        stdout: Path | None = None,
     ) -> None:
         self.ours, self.theirs = os.openpty()
         self.before = termios.tcgetattr(self.theirs)
         self.resize(columns, lines)
         # These would count for more than the terminal's own size.
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-        self.process = subprocess.Popen(
-            [COMMAND, *arguments],
-            stdin=self.theirs,
-            stdout=self.theirs,
-            stderr=self.theirs,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env=environment | {"TERM": "xterm"} | dict(env or {}),
-        )
+        with open(stdout, "wb") if stdout else nullcontext(self.theirs) as out:
+            self.process = subprocess.Popen(
+                [COMMAND, *arguments],
+                stdin=self.theirs,
+                stdout=out,
+                stderr=self.theirs,
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                env=environment | {"TERM": "xterm"} | dict(env or {}),
+            )
         self.text = ""
 
     def resize(self, columns: int, lines: int) -> None:
@@ -87,9 +90,14 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    *arguments: str, columns: int = 120, lines: int = 24, env: Mapping[str, str] | None = None
+    *arguments: str,
+    columns: int = 120,
+    lines: int = 24,
+    env: Mapping[str, str] | None = None,
+    stdout: Path | None = None,
 ) -> Iterator[Terminal]:
-    opened = Terminal(*arguments, columns=columns, lines=lines, env=env)
+    """stdout: its standard output goes there, and not to the terminal."""
+    opened = Terminal(*arguments, columns=columns, lines=lines, env=env, stdout=stdout)
     try:
         yield opened
     finally:

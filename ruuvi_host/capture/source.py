@@ -5,7 +5,7 @@ as received, at the speed of the line.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from ruuvi_host.capture.pcapng import Reader, Record
@@ -97,16 +97,20 @@ class Source:
                 yield Record(False, 0, offset * _BYTE, piece)
 
 
-def bytes_of(path: str, unnamed: str = "''") -> Iterator[bytes]:
+def bytes_of(
+    path: str, unnamed: str = "''", passed: Callable[[int], None] = lambda count: None
+) -> Iterator[bytes]:
     """The blocks of a file, or of standard input (-), as they are read.
 
-    unnamed: what an empty path is called in messages. Raises ConfigError.
+    unnamed: what an empty path is called in messages. passed: told the bytes of each block when
+    that is done with. Raises ConfigError.
     """
     try:
         fd = 0 if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             while block := os.read(fd, BLOCK):
                 yield block
+                passed(len(block))
         finally:
             if fd:
                 os.close(fd)
@@ -116,7 +120,7 @@ def bytes_of(path: str, unnamed: str = "''") -> Iterator[bytes]:
         raise ConfigError(name, why) from error
 
 
-def open_source(path: str) -> Source:
-    """The records of the file, or of standard input (-). Raises ConfigError, at the first record at
-    the latest."""
-    return Source("standard input" if path == "-" else path, bytes_of(path))
+def open_source(path: str, passed: Callable[[int], None] = lambda count: None) -> Source:
+    """The records of the file, or of standard input (-). passed: as of `bytes_of`. Raises
+    ConfigError, at the first record at the latest."""
+    return Source("standard input" if path == "-" else path, bytes_of(path, passed=passed))

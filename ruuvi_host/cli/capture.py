@@ -120,9 +120,11 @@ def _record(path: str, port: str | None, *, passive: bool, every_company: bool) 
 def _anonymize(source: str, target: str, seed: str | None) -> None:
     from ruuvi_host.capture.anonymize import write_anonymized
     from ruuvi_host.capture.source import open_source
+    from ruuvi_host.cli.progress import progress, size_of
 
-    capture = open_source(source)
-    done = write_anonymized(capture, target, seed)
+    with progress(f"anonymizing {source}", size_of(source)) as passed:
+        capture = open_source(source, passed)
+        done = write_anonymized(capture, target, seed)
     for remark in capture.remarks:
         click.echo(f"{capture.name}: {remark}", err=True)
     click.echo(

@@ -19,10 +19,11 @@ import click
 from ruuvi_host.cli.decoding import key_option, read_keys, read_without, without_option
 from ruuvi_host.cli.groups import Group
 from ruuvi_host.cli.output import ALIKE
+from ruuvi_host.cli.progress import progress, size_of
 from ruuvi_host.errors import FormatError, RuuviHostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from ruuvi_host.formats import Keys
     from ruuvi_host.formats.measurement import Value
@@ -91,14 +92,14 @@ def adv(
     named = False
     with suppress(BrokenPipeError):  # the reader has ended
         for text in hexes:
-            batches: Iterable[list[bytes]]
             if text == "-" or text.startswith("@"):
-                batches = _lines(text.removeprefix("@"))
+                path = text.removeprefix("@")
+                with progress(f"reading {path}", size_of(path), beside_output=True) as passed:
+                    for lines in _lines(path, passed):
+                        _write(STDOUT, "".join(map(read, lines)))
             else:  # as bytes, so that an argument that is no UTF-8 is treated like such a line
-                batches = [[os.fsencode(text)]]
+                _write(STDOUT, read(os.fsencode(text)))
                 named = True
-            for lines in batches:
-                _write(STDOUT, "".join(map(read, lines)))
     if named and not read.decoded:
         raise SystemExit(1)
 
@@ -127,11 +128,14 @@ def uart(path: str, as_json: bool, unknown: bool, show_device_id: bool) -> None:
     from ruuvi_host.capture.source import open_source
     from ruuvi_host.cli.frames import FrameList
 
-    source = open_source(path)
-    found = FrameList(source, as_json=as_json, unknown=unknown, show_device_id=show_device_id)
     with suppress(BrokenPipeError):
-        for text in found:
-            _write(STDOUT, text)
+        with progress(f"reading {path}", size_of(path), beside_output=True) as passed:
+            source = open_source(path, passed)
+            found = FrameList(
+                source, as_json=as_json, unknown=unknown, show_device_id=show_device_id
+            )
+            for text in found:
+                _write(STDOUT, text)
         _write(STDERR, found.counted())
         if source.is_damaged:
             raise SystemExit(1)
@@ -152,16 +156,16 @@ def _write(fd: int, text: str) -> None:
         raise RuuviHostError(f"the output cannot be written: {error.strerror}") from error
 
 
-def _lines(path: str) -> Iterator[list[bytes]]:
+def _lines(path: str, passed: Callable[[int], None]) -> Iterator[list[bytes]]:
     """The lines that each read of a file, or of standard input (-), completes.
 
     Of a line that is too long only as much is kept as is needed to see that: UTF-8 has up to four
-    bytes a character.
+    bytes a character. passed: told how many bytes are done with.
     """
     from ruuvi_host.capture.source import bytes_of
 
     tail = b""
-    for block in bytes_of(path, "@"):
+    for block in bytes_of(path, "@", passed):
         *lines, tail = (tail + block).split(b"\n")
         tail = tail[: 4 * MAX_LINE + 2]
         yield lines

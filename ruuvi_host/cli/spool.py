@@ -150,23 +150,31 @@ def export(target: str, state_dir: str | None, simulate: bool, output: Path | No
     import os
     import sys
 
-    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.cli.progress import progress
+    from ruuvi_host.errors import ConfigError, RuuviHostError
     from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 
     unreadable = _Unreadable(target)
-    rows = unreadable.without(_entries(target, _folder(state_dir, simulate=simulate)))
-    count = 0
+    folder = _folder(state_dir, simulate=simulate)
+    rows = unreadable.without(_entries(target, folder))
+    count, file = 0, sys.stdout
+    if file is None and not output:
+        raise RuuviHostError("there is no standard output to write to")
     with ExitStack() as opened:
-        file = sys.stdout
         try:
             if output:
                 text = open(output, "w", encoding="utf-8", opener=_private)  # noqa: SIM115 - entered
                 file = opened.enter_context(text)
+            bar = progress(
+                f"exporting {target}", _count(folder, target), beside_output=output is None
+            )
+            advance = opened.enter_context(bar)
             for row in rows:
                 facts = BodyFacts(use_timestamps=not row.batch.counted)
                 body = json.loads(b"".join(body_slices(row.batch, facts, round(row.made))))
                 file.write(json.dumps({"target": target, **body}) + "\n")
                 count += 1
+                advance(1)
             file.flush()
         except BrokenPipeError:  # nobody reads on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -230,6 +238,7 @@ def drain(
 
     from ruuvi_host import logs
     from ruuvi_host.cli.place import check_folder, place, state_of
+    from ruuvi_host.cli.progress import progress
     from ruuvi_host.config.addresses import refuse_ruuvi
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.targets import CUSTOM, RUUVI
@@ -265,7 +274,8 @@ def drain(
         refuse_ruuvi(server.address)
     with _owned(folder):
         _path(folder, target)
-        told = run_once(drain_now(folder, target, server, loaded.config))
+        with progress(f"sending {target}", _count(folder, target)) as advance:
+            told = run_once(drain_now(folder, target, server, loaded.config, advance))
     click.echo(f"{target}: {told}", err=True)
     if told.left:
         raise SinkError(target, "not all was accepted; the rest stays in the spool")
@@ -313,6 +323,17 @@ def _entries(target: str, folder: Path) -> Iterator[Entry | Unreadable]:
     path = _path(folder, target)
     _check_log(path)
     return reading.entries(path)
+
+
+def _count(folder: Path, target: str) -> int | None:
+    """Of batches; None: not known."""
+    from ruuvi_host.errors import SpoolError
+    from ruuvi_host.relay.spool import reading
+
+    try:
+        return reading.summary(folder / f"{target}.spool").batches
+    except SpoolError:
+        return None
 
 
 def _check_log(path: Path) -> None:

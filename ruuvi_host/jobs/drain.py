@@ -1,6 +1,7 @@
 """Delivering what waits in a spool, once and by hand, without a coprocessor."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -12,11 +13,15 @@ from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.batch import Batcher
 from ruuvi_host.intake.table import AdvertisementTable
 from ruuvi_host.jobs.state import set_aside
+from ruuvi_host.lifetime import ended
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.relay.kinds import SinkContext, kind_of
 from ruuvi_host.relay.relay import HostRelay
 from ruuvi_host.relay.source import BatchSource, Nonces
 from ruuvi_host.relay.spool.spool import Spool
+
+LOOK = 0.1
+"""Seconds between two looks at how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,16 @@ class Drained:
         return f"batches accepted {self.accepted}{said}, left {self.left}"
 
 
-async def drain(folder: Path, name: str, target: Target, config: Config) -> Drained:
+async def drain(
+    folder: Path,
+    name: str,
+    target: Target,
+    config: Config,
+    passed: Callable[[int], None] = lambda count: None,
+) -> Drained:
     """Deliver the spool `name` of the state folder to `target`, until a batch is not accepted.
+
+    passed: told how many batches are done with, several times a second.
 
     The folder must be locked: a spool has one user at a time. Raises SpoolError if what is left
     could not be kept.
@@ -71,7 +84,11 @@ async def drain(folder: Path, name: str, target: Target, config: Config) -> Drai
         await spool.open()
         if spool.failure:
             raise SpoolError(str(spool.path), spool.failure.why)
-        await relay.drain()
+        telling = asyncio.create_task(_tell(counters, passed), name="progress")
+        try:
+            await relay.drain()
+        finally:
+            await ended(telling)
     finally:
         await relay.finish(0)
     return Drained(
@@ -79,6 +96,15 @@ async def drain(folder: Path, name: str, target: Target, config: Config) -> Drai
         counters.kept,
         set_aside(folder) != before,
     )
+
+
+async def _tell(counters: RelayCounters, passed: Callable[[int], None]) -> NoReturn:
+    told = 0
+    while True:
+        await asyncio.sleep(LOOK)
+        done = counters.accepted + counters.refused + counters.aged_out + counters.unreadable
+        passed(done - told)
+        told = done
 
 
 def _nobody() -> NoReturn:
