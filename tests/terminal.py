@@ -1,4 +1,4 @@
-"""A command of ours on a real terminal: what it shows, and what it leaves."""
+"""A pseudo-terminal with a command in it, for tests of what people see and type."""
 
 import fcntl
 import os
@@ -8,40 +8,47 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from programs import COMMAND, PATIENCE
 
 
 class Terminal:
-    """A terminal with a command of ours in it; `ruuvi-host listen --simulate`, if none is named."""
+    """A terminal with a `ruuvi-host` command in it. `text` is what it was sent so far."""
 
     def __init__(
         self,
+        *arguments: str,
         columns: int = 120,
         lines: int = 24,
-        term: str = "xterm",
-        command: Sequence[str] = ("listen", "--simulate"),
+        env: Mapping[str, str] | None = None,
+        stdout: Path | None = None,
+        stdin: bool = True,
     ) -> None:
         self.ours, self.theirs = os.openpty()
         self.before = termios.tcgetattr(self.theirs)
         self.resize(columns, lines)
         # These would count for more than the terminal's own size.
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-        self.process = subprocess.Popen(
-            [COMMAND, *command],
-            stdin=self.theirs,
-            stdout=self.theirs,
-            stderr=self.theirs,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env=environment | {"TERM": term},
-        )
+        with open(stdout, "wb") if stdout else nullcontext(self.theirs) as out:
+            self.process = subprocess.Popen(
+                [COMMAND, *arguments],
+                stdin=self.theirs if stdin else subprocess.DEVNULL,
+                stdout=out,
+                stderr=self.theirs,
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),
+                env=environment | {"TERM": "xterm"} | dict(env or {}),
+            )
         self.text = ""
 
     def resize(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
+
+    def type(self, text: str) -> None:
+        os.write(self.ours, text.encode())
 
     def wait_for(self, pattern: str, since: int = 0) -> None:
         give_up = time.monotonic() + PATIENCE
@@ -49,16 +56,26 @@ class Terminal:
             assert time.monotonic() < give_up, f"no {pattern!r} in …{self.text[-1000:]!r}"
             self.read()
 
+    def answer(self, question: str, text: str) -> None:
+        """Wait for a question that was not there before, and answer it."""
+        self.wait_for(question, getattr(self, "_since", 0))
+        self._since = len(self.text)
+        self.type(f"{text}\n")
+
     def read(self) -> None:
         if select.select([self.ours], [], [], 0.1)[0]:
             self.text += os.read(self.ours, 65536).decode("utf-8", "replace")
 
     def end(self) -> int:
         """Press Ctrl-C: the exit code."""
-        os.write(self.ours, b"\x03")
+        self.type("\x03")
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit code when it has ended; all of its text has been read then."""
         give_up = time.monotonic() + PATIENCE
         while self.process.poll() is None:
-            assert time.monotonic() < give_up
+            assert time.monotonic() < give_up, self.text[-1000:]
             self.read()
         while select.select([self.ours], [], [], 0)[0]:
             self.read()
@@ -74,12 +91,16 @@ class Terminal:
 
 @contextmanager
 def terminal(
+    *arguments: str,
     columns: int = 120,
     lines: int = 24,
-    term: str = "xterm",
-    command: Sequence[str] = ("listen", "--simulate"),
+    env: Mapping[str, str] | None = None,
+    stdout: Path | None = None,
+    stdin: bool = True,
 ) -> Iterator[Terminal]:
-    opened = Terminal(columns, lines, term, command)
+    """stdout: its standard output goes there, and not to the terminal. stdin: False: it cannot read
+    what is typed."""
+    opened = Terminal(*arguments, columns=columns, lines=lines, env=env, stdout=stdout, stdin=stdin)
     try:
         yield opened
     finally:

@@ -61,7 +61,8 @@ def command(
 
     Of --config and --set only the tables [sensors."AA:BB:CC:DD:EE:FF"] count: names, offsets, keys.
 
-    A live table on a terminal; elsewhere, or with --json, a line for each report. With --mqtt a
+    A live table on a terminal, whose last picture stays there (space, b and arrows: what does not
+    fit; q: end); elsewhere, or with --json, a line for each report. With --mqtt a
     line for each measurement, from whichever host it comes first, for each change of the place of
     a sensor, and for the state of each host. At the end the counters, on stderr.
     """

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 from collections import deque
-from collections.abc import Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -17,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware_protocol.messages import address_text
+from ruuvi_host.cli.scroll import QUIT, Scroll, single_keys
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.formats.summary import summary
 from ruuvi_host.intake.advertisement import RSSI_NOT_AVAILABLE
@@ -39,43 +43,99 @@ class Picture(Protocol):
 
 
 async def show_table(sensors: Sensors, listening: Coroutine[Any, Any, None]) -> None:
-    """Show what `sensors` while `listening` fills it. The terminal is as before afterwards."""
-    await show(lambda console, now, log: picture(console, sensors, now, log), listening)
+    """Show `sensors` while `listening` fills it. The terminal is as before afterwards, with all of
+    the last table on it."""
+    scroll = Scroll()
+    try:
+        await show(
+            lambda console, now, log: picture(console, sensors, now, log, scroll),
+            *(listening, scroll.press),
+        )
+    finally:
+        if sensors.by_address:
+            console = Console()
+            console.print(_table(console, sensors, SystemClock().monotonic()), end="")
 
 
-async def show(picture: Picture, listening: Coroutine[Any, Any, None]) -> None:
-    """Show it, again and again, while `listening` runs. The terminal is as before afterwards."""
+async def show(
+    picture: Picture,
+    listening: Coroutine[Any, Any, None],
+    press: Callable[[bytes], bool] = lambda typed: typed == QUIT,
+) -> None:
+    """Show it, again and again, while `listening` runs. The terminal is as before afterwards.
+
+    press: told what is typed; returns whether to stop, as with Ctrl-C.
+    """
     console = Console()
     clock = SystemClock()
     log: deque[str] = deque(maxlen=LOG_LINES)
 
+    typed = asyncio.Event()
+
+    def read() -> None:
+        try:
+            keys = os.read(0, 1024)
+        except OSError:
+            keys = b""
+        if not keys:  # there is nobody any more
+            loop.remove_reader(0)
+        elif press(keys):
+            signal.raise_signal(signal.SIGINT)
+        typed.set()
+
     async def redraw(live: Live) -> None:
         while True:
+            typed.clear()
             live.update(picture(console, clock.monotonic(), log), refresh=True)
-            await asyncio.sleep(INTERVAL)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL):
+                    await typed.wait()
 
+    loop = asyncio.get_running_loop()
     with (
         _logging_into(log),
+        single_keys() as has_keys,
         Live(console=console, screen=True, auto_refresh=False, redirect_stderr=False) as live,
     ):
-        await together(listen=listening, redraw=redraw(live))
+        if has_keys:
+            loop.add_reader(0, read)
+        try:
+            await together(listen=listening, redraw=redraw(live))
+        finally:
+            if has_keys:
+                loop.remove_reader(0)
 
 
-def picture(console: Console, sensors: Sensors, now: float, log: deque[str]) -> Segments:
+def picture(
+    console: Console, sensors: Sensors, now: float, log: deque[str], scroll: Scroll
+) -> Segments:
     """As much of the table as there is room for, then what was counted and the end of the log."""
     room = max(console.height - len(log) - 1, 1)
+    rows = len(sensors.by_address)
+    # A row has one line or more, so there is no use for more rows than lines.
+    lines = console.render_lines(_table(console, sensors, now, scroll.first, room))
+    shown = min(room, rows - scroll.first)
+    scroll.settle(rows, (room - 1) * shown // max(len(lines) - 1, 1))
+    said = sensors.summary()
+    if len(lines) > room or scroll.first:
+        said += f"; from {scroll.first + 1} of {rows} on (space, b, arrows: others)"
+    return below(console, lines[:room], [*log, said])
+
+
+def _table(
+    console: Console, sensors: Sensors, now: float, first: int = 0, most: int | None = None
+) -> Table:
+    """At most so many sensors from that one on; None: all."""
     columns = 2 if console.width < NARROW else 6
     table = Table(box=None, pad_edge=False)
     for title in ("Sensor", "Reading", "DF", "dBm", "Age", "Lost")[:columns]:
         table.add_column(title, no_wrap=title != "Reading")
-    # A row has one line or more, so there is no use for more rows than lines.
-    for sensor in list(sensors.by_address.values())[:room]:
+    end = None if most is None else first + most
+    for sensor in islice(sensors.by_address.values(), first, end):
         # Text, not markup: names come from the air.
         row = _row(sensor, sensors.known.name(sensor.address), now)
         table.add_row(*(Text(cell) for cell in row[:columns]))
-    lines = console.render_lines(table)
-    said = sensors.summary() + "; not all fit in here" * (len(lines) > room)
-    return below(console, lines[:room], [*log, said])
+    return table
 
 
 def below(console: Console, lines: list[list[Segment]], texts: Iterable[str]) -> Segments:

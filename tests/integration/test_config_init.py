@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from programs import COMMAND, ruuvi_host, simulated
-from terminals import terminal
+from terminal import terminal
 from usb_bus import NEEDS, WRAPPER, Bus
 
 

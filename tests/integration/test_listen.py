@@ -107,7 +107,7 @@ def test_wrong_options(options: list[str], sentence: str) -> None:
 
 
 def test_the_terminal_is_as_before() -> None:
-    with terminal() as screen:
+    with terminal("listen", "--simulate") as screen:
         screen.wait_for("moved")
         screen.wait_for("coprocessor configured")
         assert screen.end() == 0
@@ -115,13 +115,13 @@ def test_the_terminal_is_as_before() -> None:
         assert screen.text.rindex(SHOW) > screen.text.rindex(HIDE)
         left = screen.text.index(LEAVE)
         assert re.search(r"\d+ sensors: \d+ reports", screen.text[left:])
-        assert "moved" not in screen.text[left:]
+        assert "moved" in screen.text[left:], "the last table stays"
         assert "listening\r\n" not in screen.text, "the log is in the picture, which fills lines"
         assert termios.tcgetattr(screen.theirs) == screen.before
 
 
 def test_a_terminal_that_is_made_smaller() -> None:
-    with terminal(120, 24) as screen:
+    with terminal("listen", "--simulate") as screen:
         screen.wait_for("Lost")
         screen.wait_for("moved")
         screen.resize(40, 8)
@@ -131,7 +131,26 @@ def test_a_terminal_that_is_made_smaller() -> None:
 
 
 def test_a_terminal_that_can_do_nothing() -> None:
-    with terminal(term="dumb") as screen:
+    with terminal("listen", "--simulate", env={"TERM": "dumb"}) as screen:
         screen.wait_for("dBm  ")
         assert screen.end() == 0
         assert "\x1b" not in screen.text
+
+
+def test_what_does_not_fit_is_scrolled_and_stays_at_the_end() -> None:
+    with terminal("listen", "--simulate", lines=6) as screen:
+        screen.wait_for(r"from 1 of 10 on")
+        screen.type(" ")
+        screen.wait_for(r"from [2-9] of 10 on")
+        screen.type("q")
+        assert screen.wait() == 0
+        left = screen.text[screen.text.index(LEAVE) :]
+        assert len(re.findall(r"(?:[0-9A-F]{2}:){5}", left)) == 10
+        assert termios.tcgetattr(screen.theirs) == screen.before
+
+
+def test_keys_of_somebody_else_are_left_alone() -> None:
+    with simulated() as board, terminal("listen", "--port", board.port, stdin=False) as screen:
+        screen.wait_for("moved")
+        assert screen.end() == 0
+        assert termios.tcgetattr(screen.theirs) == screen.before

@@ -120,7 +120,7 @@ def test_for_people_and_with_names(broker: Mosquitto) -> None:
 def test_on_a_terminal(broker: Mosquitto) -> None:
     """Hosts and sensors as tables; where a sensor is, is where it is strongest."""
     url = f"mqtt://127.0.0.1:{broker.port}"
-    with Hosts(broker.port) as hosts, terminal(command=("listen", "--mqtt", url)) as screen:
+    with Hosts(broker.port) as hosts, terminal("listen", "--mqtt", url) as screen:
         hosts.state(1, "online")
         screen.wait_for(rf"{gateway(1)} +online")
         hosts.says(1, host=1, rssi=-80)

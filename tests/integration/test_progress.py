@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer
 from programs import COMMAND, PATIENCE, ruuvi_host
-from terminals import terminal
+from terminal import terminal
 
 CAPTURE = Path(__file__).parents[1] / "captures" / "every-kind.pcapng"
 BAR = "━"

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from firmware_protocol.messages import AdvRprt2
 from ruuvi_host.cli.live import picture
+from ruuvi_host.cli.scroll import Scroll
 from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.intake.readings import Readings
 from ruuvi_host.intake.sensors import Sensors
@@ -33,11 +34,15 @@ def sent(kind: str) -> bytes:
 
 
 def shown(
-    sensors: Sensors, width: int = 160, height: int = 30, log: tuple[str, ...] = ()
+    sensors: Sensors,
+    width: int = 160,
+    height: int = 30,
+    log: tuple[str, ...] = (),
+    scroll: Scroll | None = None,
 ) -> list[str]:
     output = StringIO()
     console = Console(file=output, width=width, height=height)
-    console.print(picture(console, sensors, 5.0, deque(log)), end="")
+    console.print(picture(console, sensors, 5.0, deque(log), scroll or Scroll()), end="")
     return [line.rstrip() for line in output.getvalue().split("\n")]
 
 
@@ -107,8 +112,52 @@ def test_more_sensors_than_lines() -> None:
     lines = shown(sensors, height=10)
     assert len(lines) == 10
     assert lines[-1].startswith("200 sensors: ")
-    assert lines[-1].endswith("; not all fit in here")
+    assert lines[-1].endswith("; from 1 of 200 on (space, b, arrows: others)")
     assert sum(line.startswith("00:") for line in lines) == 8
+
+
+def addresses(lines: list[str]) -> list[int]:
+    return [int(line[:17].replace(":", ""), 16) for line in lines if line.startswith("00:")]
+
+
+def test_keys_go_through_all_of_them() -> None:
+    sensors, scroll = received(*[sent("5")] * 20), Scroll()
+
+    def after(typed: bytes) -> list[int]:
+        assert not scroll.press(typed)
+        return addresses(shown(sensors, height=10, scroll=scroll))
+
+    assert after(b"") == list(range(8))
+    assert after(b" ") == list(range(8, 16))
+    assert after(b"\x1b[6~") == list(range(12, 20)), "a full last page"
+    assert after(b" ") == list(range(12, 20))
+    assert after(b"b") == list(range(4, 12))
+    assert after(b"k\x1b[A") == list(range(2, 10))
+    assert after(b"\x1b[5~") == list(range(8))
+    assert after(b"G") == list(range(12, 20))
+    assert after(b"j") == list(range(13, 20)), "line by line to the very last"
+    assert after(b"j" * 100) == [19]
+    assert after(b"g") == list(range(8))
+    assert after(b"\x1b[H\x1bxyz\x00\xff\x1b[99;99X") == list(range(8)), "what means nothing"
+    assert scroll.press(b"xq")
+
+
+def test_rows_of_several_lines_can_all_be_reached() -> None:
+    sensors, scroll = received(*[sent("e1")] * 10), Scroll()
+    seen = set()
+    for _ in range(10):
+        seen |= set(addresses(shown(sensors, width=40, height=10, scroll=scroll)))
+        scroll.press(b" ")
+    scroll.press(b"j" * 10)
+    seen |= set(addresses(shown(sensors, width=40, height=10, scroll=scroll)))
+    assert seen == set(range(10))
+
+
+def test_what_fits_does_not_move() -> None:
+    sensors, scroll = received(sent("5"), sent("e1")), Scroll()
+    shown(sensors, scroll=scroll)
+    scroll.press(b"jjj ")
+    assert addresses(shown(sensors, scroll=scroll)) == [0, 1]
 
 
 @pytest.mark.parametrize("width", [12, 40, 64, 80, 200])
