@@ -39,7 +39,9 @@ class SerialRig(BareRig):
         if not self.is_hardware:
             self.name = f"serial ({kind})"
         self._reset_command = reset_command
-        self.abilities = frozenset({Ability.ANSWER, Ability.RADIO})
+        self.abilities = frozenset(
+            {Ability.ANSWER, Ability.RADIO, Ability.CHANNELS, Ability.STATIC}
+        )
         if official:
             self.abilities |= {Ability.RECEIVER}
         if reset_command:

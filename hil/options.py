@@ -14,11 +14,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hil", "hardware in the loop")
     group.addoption(
         "--rig",
-        choices=[*MADE_TO_ORDER, "serial", "replay"],
+        choices=[*MADE_TO_ORDER, "hci", "serial", "replay"],
         default="sim",
         help="What the suite runs on: sim, the simulator (default); qemu, the reference firmware "
-        "on an emulated chip; native, the same as a program under sanitizers; serial, a board on "
-        "--port; replay, a recording.",
+        "on an emulated chip; native, the same as a program under sanitizers; hci, the bridge to a "
+        "Bluetooth controller; serial, a board on --port; replay, a recording.",
     )
     group.addoption(
         "--port",
@@ -36,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="For --rig serial: the board runs the official firmware, so its receiver must have "
         "the official weaknesses, too, and its watchdog is waited for (42 s).",
+    )
+    group.addoption(
+        "--hci",
+        metavar="TRANSPORT",
+        help="For --rig hci: a controller, as `ruuvi-host bridge --hci` takes it. Default: a "
+        "scripted one, which has no radio.",
     )
     group.addoption("--capture-file", metavar="FILE", help="For --rig replay.")
     group.addoption(
@@ -84,6 +90,8 @@ def problem_with(config: pytest.Config) -> str | None:
         return f"--firmware is for {made_to_order}. What is behind --rig {option.rig} is asked"
     if option.rig != "serial" and option.official:
         return f"--official is for --rig serial, not for --rig {option.rig}"
+    if option.rig != "hci" and option.hci:
+        return f"--hci is for --rig hci, not for --rig {option.rig}"
     if option.rig != "replay" and option.capture_file:
         return f"a capture is for --rig replay, not for --rig {option.rig}"
     if option.baud <= 0:

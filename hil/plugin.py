@@ -143,6 +143,7 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
         pytest.fail(str(made), pytrace=False)
     run = pytestconfig.stash[RUN]
     run.rig, run.description = made.name, made.description
+    run.is_hardware = getattr(made, "is_hardware", False)
     yield made
     made.stop()
 
@@ -162,6 +163,10 @@ def _make(config: pytest.Config) -> Rig:
         from .replayed import ReplayRig
 
         return ReplayRig(Path(option.capture_file))
+    if option.rig == "hci":
+        from .bridged import BridgedRig
+
+        return BridgedRig(option.hci)
     return SerialRig(option.port, option.baud, option.reset_command, official=option.official)
 
 

@@ -34,6 +34,11 @@ class Ability(StrEnum):
     """Makes the board anew: generation, watchdog, transmitter."""
     RADIO = "radio"
     """Has a real one."""
+    CHANNELS = "channels"
+    """Scans the primary channels that it is told to, and tells in each report which one it was. HCI
+    has no word for either: a Bluetooth controller scans all three, and a bridge tells 255."""
+    STATIC = "static_address"
+    """Its address is random static, as that of every nRF52."""
     RECEIVER = "official_receiver"
     """Takes bytes as the official firmware does, with all that this brings: chunks that end with
     0x0A, a ring that bad frames stay in. Others may be better, and need not be the same."""

@@ -80,7 +80,9 @@ def main() -> None:
     adverts = tags(options.tags, is_extended=options.extended)
     if options.scan_responses:
         adverts = with_scan_responses(adverts)
-    make = on_tcp() if options.tcp else on_pty(options.link)
+    make = on_tcp() if options.tcp else None
+    if options.link:
+        make = on_pty(options.link)
     with ServedController(habits, Cycle(adverts, options.rate), make) as served:
         print(served.path, flush=True)
         with suppress(KeyboardInterrupt):

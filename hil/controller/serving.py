@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,6 +36,7 @@ class ServedController:
     """A context manager: the controller is reached at `path` inside it.
 
     make_end: makes the line, and makes it again after it had vanished; see `on_pty` and the others.
+    None: a pty in a folder of its own.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class ServedController:
         """What `--hci` is given."""
         self.lost = 0
         """Pieces that no host has read."""
-        self._make_end = make_end or on_pty()
+        self._make_end = make_end
+        self._stack = ExitStack()
         self._end: End | None = None
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._serve, name="controller", daemon=True)
@@ -59,6 +61,9 @@ class ServedController:
         self._ends = False
 
     def __enter__(self) -> Self:
+        if self._make_end is None:
+            folder = tempfile.TemporaryDirectory(prefix="hci-")
+            self._make_end = on_pty(str(Path(self._stack.enter_context(folder), "controller")))
         self._end = self._make_end()
         self.path = self._end.path
         self._thread.start()
@@ -75,6 +80,7 @@ class ServedController:
         self._thread.join()
         if self._end:
             self._end.close()
+        self._stack.close()
         os.close(self._wake)
 
     @property
@@ -95,6 +101,7 @@ class ServedController:
         with self._news:
             self.controller.heal()
             self._unwritten.clear()
+            assert self._make_end
             self._end = self._end or self._make_end()
             os.eventfd_write(self._wake, 1)
 
@@ -104,6 +111,11 @@ class ServedController:
             for advert in adverts:
                 self.controller.hear(advert)
             os.eventfd_write(self._wake, 1)
+
+    def do(self, what: Callable[[], None]) -> None:
+        """While nothing else happens here."""
+        with self._news:
+            what()
 
     def wait_for(self, what: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Wait until something holds that changes when bytes come or go. Raises TimeoutError."""
@@ -181,13 +193,9 @@ class ServedController:
                 return
 
 
-def on_pty(link: str | None = None) -> Callable[[], End]:
-    """A pty at the name `link`; None: at one in a folder of its own."""
-    if link is not None:
-        return lambda: PtyEnd(link)
-    # Removed with the function that holds it.
-    folder = tempfile.TemporaryDirectory(prefix="hci-")
-    return lambda: PtyEnd(str(Path(folder.name, "controller")))
+def on_pty(link: str) -> Callable[[], End]:
+    """A pty whose name is the symbolic link `link`."""
+    return lambda: PtyEnd(link)
 
 
 def on_tcp(port: int = 0) -> Callable[[], End]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-RIGS = ("sim", "qemu", "native", "serial", "replay")
+RIGS = ("sim", "qemu", "native", "hci", "serial", "replay")
 
 
 @click.command(
@@ -14,6 +14,7 @@ Examples:
   ruuvi-host hil                                     the simulator
   ruuvi-host hil --rig qemu                          our firmware on an emulated chip
   ruuvi-host hil --rig serial --port /dev/ttyACM0    a board
+  ruuvi-host hil --rig hci --hci hci0                a Bluetooth adapter, and the bridge to it
   ruuvi-host hil --rig sim -k watchdog -x            pytest's own options, too
 
 \b
@@ -26,7 +27,8 @@ Exit codes: 0 passed; 1 a test failed; 2 interrupted; 4 a wrong option;
     default="sim",
     show_default=True,
     help="What the suite runs on: the simulator; the reference firmware on an emulated chip (qemu) "
-    "or as a program (native); a board (serial); a capture (replay).",
+    "or as a program (native); the bridge to a Bluetooth controller (hci); a board (serial); a "
+    "capture (replay).",
 )
 @click.option("--port", metavar="PORT", help="The board, for --rig serial.")
 @click.option("--baud", type=int, help="Its speed.  [default: 115200]")
@@ -40,6 +42,11 @@ Exit codes: 0 passed; 1 a test failed; 2 interrupted; 4 a wrong option;
     is_flag=True,
     help="The board runs the official firmware: its receiver must have those weaknesses, too, and "
     "it must reset itself after 42 s without reports, which takes as long.",
+)
+@click.option(
+    "--hci",
+    metavar="TRANSPORT",
+    help="The controller, for --rig hci.  [default: a scripted one, without a radio]",
 )
 @click.option("--capture", metavar="FILE", help="The capture, for --rig replay.")
 @click.option(

@@ -50,7 +50,7 @@ def test_without_a_path_it_is_unit_and_property_tests(capsys: pytest.CaptureFixt
 
 def test_what_cannot_run_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     clients = "not run: tests/clients: Debian has no aioruuvigateway, ruuvi-gateway-client\n"
-    decoder = "not run: tests/differential: Debian has no ruuvitag-sensor\n"
+    decoder = "not run: tests/differential: Debian has no bumble, ruuvitag-sensor\n"
     for path, told in (
         ("tests", clients + decoder),
         ("tests/clients", clients),
