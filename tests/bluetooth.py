@@ -15,7 +15,7 @@ class StandIn(Kernel):
     """
 
     def __init__(self, root: Path, *refusals: int, no_socket: int = 0) -> None:
-        super().__init__(str(root))
+        super().__init__(str(root), str(root / "proc"))
         self.root = root
         self.refusals = list(refusals)
         self.bound: list[int] = []
@@ -35,6 +35,20 @@ class StandIn(Kernel):
         switch.mkdir(parents=True)
         for name, text in (("name", f"hci{index}"), ("soft", soft), ("hard", hard)):
             (switch / name).write_text(f"{text}\n")
+
+    def hold(self, pid: int, name: str) -> None:
+        """A program has an HCI socket open."""
+        inode = 7000 + pid
+        table = self.root / "proc/net/hci"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        head = "sk               RefCnt Rmem   Wmem   User   Inode  Parent\n"
+        before = table.read_text() if table.exists() else head
+        table.write_text(f"{before}ffff 2      0      0      0      {inode:<6d} 0\n")
+        fds = self.root / f"proc/{pid}/fd"
+        fds.mkdir(parents=True)
+        (fds / "3").symlink_to("/dev/null")
+        (fds / "4").symlink_to(f"socket:[{inode}]")
+        (self.root / f"proc/{pid}/comm").write_text(f"{name}\n")
 
     def open(self) -> socket.socket:
         if self._no_socket:

@@ -9,7 +9,9 @@ pulled, so that a host does what it does about a dead port.
 """
 
 import logging
+import os
 from collections.abc import Callable
+from typing import Any
 
 from firmware_protocol.coprocessor import Configured, CoprocessorEvent
 from ruuvi_host.bridge.controller import Controller
@@ -18,6 +20,7 @@ from ruuvi_host.bridge.life import Life
 from ruuvi_host.bridge.opening import Opener
 from ruuvi_host.bridge.radio import Wish
 from ruuvi_host.bridge.settings import BridgeSettings
+from ruuvi_host.bridge.telling import serve
 from ruuvi_host.clock import Clock, SystemClock
 from ruuvi_host.device.folder_watch import FolderWatch
 from ruuvi_host.device.port import Port
@@ -70,13 +73,30 @@ class Bridge:
     async def run(self) -> None:
         """Serve until cancelled. Raises PortError when the transport cannot be opened at first."""
         try:
-            await together(pty=self.line.run(), controller=self._live())
+            await together(
+                pty=self.line.run(), controller=self._live(), telling=serve(self.document)
+            )
         finally:
             self.line.close()
             self._controller.lock.release()
             if self.was_there:
                 for line in self.summary():
                     log.info("%s", line)
+
+    def document(self) -> dict[str, Any]:
+        """For `doctor`, which finds a pty and wants to know what is behind it."""
+        settings, counters = self._settings, self.counters
+        return {
+            "pid": os.getpid(),
+            "transport": settings.name.text,
+            "pty": self.line.path,
+            "link": os.path.abspath(settings.link) if settings.link else "",
+            "host_present": self.line.host_present,
+            "reports": counters.reports,
+            "sent": counters.sent,
+            "rungs": counters.rungs,
+            **self._controller.told(),
+        }
 
     def summary(self) -> list[str]:
         """At the end, for people."""

@@ -3,8 +3,9 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 
-from firmware_protocol.messages import SetAll
+from firmware_protocol.messages import DeviceId, SetAll
 from firmware_protocol.scan import company_id
 from ruuvi_host.bridge.life import Life
 from ruuvi_host.bridge.local import machine_id
@@ -16,7 +17,15 @@ from ruuvi_host.errors import ConfigError, PortError
 from ruuvi_host.hci import texts
 from ruuvi_host.hci.counters import ControllerCounters
 from ruuvi_host.hci.facts import ControllerFacts
-from ruuvi_host.hci.happenings import Happening, Heard, Started
+from ruuvi_host.hci.happenings import (
+    Asserted,
+    Climbed,
+    Happening,
+    Heard,
+    OtherKind,
+    Refused,
+    Started,
+)
 from ruuvi_host.hci.identity import identity
 from ruuvi_host.hci.ladder import Ladder
 from ruuvi_host.hci.session import ControllerSession
@@ -35,9 +44,13 @@ _ALL = SetAll(fltr_tags=False, use_coded_phy=True, max_adv_len=0)
 class Looked:
     """What a look has shown."""
 
+    missing: float = inf
+    """Reports of Ruuvi's sensors until it is clear that it hears them."""
     problem: str = ""
     """Why there was nothing to be looked at, and what to do about it."""
     facts: ControllerFacts | None = None
+    device: DeviceId | None = None
+    """Who a bridge on it would be."""
     lines: list[str] = field(default_factory=list)
     """The controller in a line, then one for each thing that would disappoint."""
     reports: int = 0
@@ -62,12 +75,11 @@ class Looked:
         )
 
 
-async def look(
-    settings: BridgeSettings, *, seconds: float = LISTEN, opener: Opener | None = None
-) -> Looked:
-    """Open the controller, start it, and scan for some seconds. Nothing is raised."""
-    looked = Looked()
-    opener = opener or Opener(settings.name, take=settings.take)
+async def look(settings: BridgeSettings, *, seconds: float = LISTEN, enough: float = inf) -> Looked:
+    """Open the controller, start it, and scan for some seconds, or until it has heard `enough`
+    reports of Ruuvi's sensors. Nothing is raised."""
+    looked = Looked(enough)
+    opener = Opener(settings.name, take=settings.take)
     try:
         port = await opener.open()
     except PortError as error:
@@ -89,34 +101,39 @@ async def _listen(
     session = ControllerSession(
         settings.scan, bytes(range(6)), ladder=Ladder(), counters=counters, flush=is_line
     )
-    started = asyncio.Event()
+    started, enough = asyncio.Event(), asyncio.Event()
 
     def on_happening(happening: Happening, now: float) -> None:
         match happening:
             case Heard(reports):
                 looked.reports += len(reports)
                 looked.devices.update(report.address for report in reports)
-                looked.sensors.update(r.address for r in reports if company_id(r.data) == RUUVI)
+                ruuvi = [r.address for r in reports if company_id(r.data) == RUUVI]
+                looked.sensors.update(ruuvi)
+                looked.missing -= len(ruuvi)
+                if looked.missing <= 0:
+                    enough.set()
             case Started(facts):
                 looked.facts = facts
                 life.tell(session.set_scan(_ALL, now), now)
                 started.set()
-            case _:
+            case Refused() | OtherKind() | Climbed() | Asserted():
                 if line := texts.happening_line(happening):
                     looked.happened.append(line)
 
     life = Life(port, session, on_happening, lambda: True, SystemClock())
     listening = asyncio.create_task(life.run())
-    waiting = asyncio.create_task(started.wait())
+    waiting = [asyncio.create_task(event.wait()) for event in (started, enough)]
     try:
-        await asyncio.wait((listening, waiting), timeout=START, return_when="FIRST_COMPLETED")
-        if started.is_set():
-            await asyncio.wait((listening,), timeout=seconds)
+        for event, limit in zip(waiting, (START, seconds), strict=True):
+            await asyncio.wait((listening, event), timeout=limit, return_when="FIRST_COMPLETED")
+            if not event.done():
+                break
         if listening.done():
             listening.result()  # raises what ended it
     finally:
-        listening.cancel()
-        waiting.cancel()
+        for task in (listening, *waiting):
+            task.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await listening
     name = settings.name.text
@@ -136,5 +153,6 @@ async def _listen(
     except ConfigError as error:
         looked.lines.append(str(error))
         return
+    looked.device = who.device
     looked.lines.append(texts.controller_line(name, looked.facts, who))
     looked.lines += texts.disappointments(looked.facts, who, session.kind, counters)

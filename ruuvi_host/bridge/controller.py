@@ -2,6 +2,7 @@
 
 import logging
 import os
+from typing import Any
 
 from ruuvi_host.bridge.local import AddressLock, machine_id
 from ruuvi_host.bridge.radio import Wish
@@ -66,6 +67,17 @@ class Controller:
         """Of what the radio does otherwise than the host has asked for; each once."""
         for line in warnings(wish.settings, self._facts, self._kind):
             self._tell(logging.WARNING, f"{self._settings.name.text}: {line}")
+
+    def told(self) -> dict[str, Any]:
+        """For `doctor`: who it is, in a line, and what would disappoint."""
+        if self.identity is None:
+            return {"controller": "", "disappointments": []}
+        name, who = self._settings.name.text, self.identity
+        counters = self._counters if self._counters.reports else None
+        return {
+            "controller": texts.controller_line(name, self._facts, who),
+            "disappointments": texts.disappointments(self._facts, who, self._kind, counters),
+        }
 
     def _tell(self, level: int, line: str) -> None:
         if line not in self._told:

@@ -48,10 +48,11 @@ class Adapter:
 
 
 class Kernel:
-    """This machine's Bluetooth. sys: the folder of sysfs. Errors are those of the system."""
+    """This machine's Bluetooth. sys, proc: the folders of sysfs and of processes. Errors are those
+    of the system."""
 
-    def __init__(self, sys: str = "/sys") -> None:
-        self._sys = Path(sys)
+    def __init__(self, sys: str = "/sys", proc: str = "/proc") -> None:
+        self._sys, self._proc = Path(sys), Path(proc)
 
     def open(self) -> socket.socket:
         """A raw HCI socket that is bound to nothing."""
@@ -86,6 +87,22 @@ class Kernel:
     def find(self, address: bytes) -> Adapter | None:
         """The adapter with this address."""
         return next((a for a in self.adapters() if a.address == address), None)
+
+    def holders(self) -> list[str]:
+        """The programs that have HCI sockets, as far as this user may know: bluetoothd, a bridge.
+        Which adapter a socket is for, the kernel does not tell."""
+        sockets = {f"socket:[{line.split()[5]}]" for line in self._sockets()}
+        found = []
+        for process in sorted(self._proc.glob("[0-9]*")) if sockets else ():
+            with suppress(OSError):
+                if any(os.readlink(fd) in sockets for fd in (process / "fd").iterdir()):
+                    found.append(f"{_read(process / 'comm')} (process {process.name})")
+        return found
+
+    def _sockets(self) -> Iterator[str]:
+        with suppress(OSError):
+            lines = (self._proc / "net/hci").read_text("utf-8", "replace").splitlines()
+            yield from (line for line in lines[1:] if len(line.split()) > 5)
 
     def _adapter(self, index: int) -> Adapter:
         told, up = self._address(index), None

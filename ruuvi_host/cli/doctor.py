@@ -11,6 +11,7 @@ from ruuvi_host.cli.configuration import configuration_options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ruuvi_host.bridge.settings import BridgeSettings
     from ruuvi_host.doctor.judgement import Finding
 
 
@@ -19,9 +20,15 @@ if TYPE_CHECKING:
 Examples:
   sudo ruuvi-host doctor
   ruuvi-host doctor --port /dev/ttyACM0 --url http://my.server:8000/record
+  sudo ruuvi-host doctor --hci hci0
   sudo ruuvi-host doctor --bundle report.zip"""
 )
 @click.option("--port", metavar="PORT", help="As for `run`.")
+@click.option(
+    "--hci",
+    metavar="TRANSPORT",
+    help="Examine a Bluetooth controller instead of a port, as for `bridge`.",
+)
 @click.option(
     "--simulate",
     is_flag=True,
@@ -41,6 +48,7 @@ Examples:
 )
 def command(
     port: str | None,
+    hci: str | None,
     simulate: bool,
     url: str | None,
     state_dir: str | None,
@@ -85,14 +93,17 @@ def command(
         findings.append(finding)
         click.echo(_json_line(finding) if as_json else str(finding))
 
-    if port and simulate:
-        raise ConfigError("--port", "name the port, or use --simulate (one of them)")
+    if bool(port) + bool(hci) + simulate > 1:
+        raise ConfigError("--port", "name the port, or use --hci or --simulate (one of them)")
+    controller = _controller(hci) if hci else None
     options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
     config_file = configuration.pop("config_file")
-    is_named = port or url or simulate or bundle
+    is_named = port or hci or url or simulate or bundle
     if not is_named and is_service_meant(config_file, state_dir) and _from_outside(show):
         raise SystemExit(exit_status(findings))
-    where = place(config_file, state_dir, simulate=simulate, other=bool(port), may_go_on=bool(url))
+    where = place(
+        config_file, state_dir, simulate=simulate, other=bool(port or hci), may_go_on=bool(url)
+    )
     where.tell()
     what = partial(inputs, where.config, **configuration, simulated=simulate, state=where.state)
     if url:
@@ -106,7 +117,9 @@ def command(
     async def tell() -> None:
         nonlocal loaded
         async with simulated(loaded, state) if simulate else nullcontext(loaded) as loaded:
-            async for finding in examine(loaded, state, post=not no_post, heard=heard):
+            async for finding in examine(
+                loaded, state, post=not no_post, heard=heard, hci=controller
+            ):
                 show(finding)
 
     run_once(tell())
@@ -130,6 +143,13 @@ def _json_line(finding: Finding) -> str:
         "remedy": finding.remedy,
     }
     return json.dumps(line, ensure_ascii=False)
+
+
+def _controller(transport: str) -> BridgeSettings:
+    from ruuvi_host.bridge.names import read_name
+    from ruuvi_host.bridge.settings import BridgeSettings
+
+    return BridgeSettings(read_name(transport))
 
 
 def _from_outside(show: Callable[[Finding], None]) -> bool:

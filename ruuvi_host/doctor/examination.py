@@ -15,6 +15,8 @@ from typing import Any, ParamSpec
 
 from firmware_protocol.events import Event, Identified, Ready, Received
 from firmware_protocol.messages import DeviceId, SetAll
+from ruuvi_host.bridge.kernel import Kernel
+from ruuvi_host.bridge.settings import BridgeSettings
 from ruuvi_host.capture.memory import PortTap, Recording
 from ruuvi_host.clock import SystemClock, WallClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
@@ -24,7 +26,7 @@ from ruuvi_host.config.targets import Target
 from ruuvi_host.device.port import Tap
 from ruuvi_host.device.supervisor import Supervisor
 from ruuvi_host.device.trouble import BRLTTY, MODEM_MANAGER, TAKERS, running, who_else_has
-from ruuvi_host.doctor import judgement
+from ruuvi_host.doctor import bridges, judgement
 from ruuvi_host.doctor.hosts import Asked, ask_host, ask_service
 from ruuvi_host.doctor.judgement import Finding, Level
 from ruuvi_host.errors import DeviceError, PortError, SpoolError
@@ -44,10 +46,15 @@ ENOUGH, LEAST = 20, 3.0
 
 
 async def examine(
-    loaded: Loaded, state: Path, *, post: bool, heard: Recording | None = None
+    loaded: Loaded,
+    state: Path,
+    *,
+    post: bool,
+    heard: Recording | None = None,
+    hci: BridgeSettings | None = None,
 ) -> AsyncIterator[Finding]:
     """All findings, as they come. post: try each server with a real post. heard: gets what comes
-    over the ports that are opened."""
+    over the ports that are opened. hci: a controller, in place of ports."""
     config = loaded.config
     for finding in judgement.configuration(loaded.problems):
         yield finding
@@ -63,7 +70,12 @@ async def examine(
     if problem := folder.gateway_problem():
         remedy = "it is made anew when the coprocessor has told its address"
         yield Finding("state directory", Level.WARNING, problem, remedy)
-    for number, settings in enumerate(config.coprocessors):
+    if hci:
+        seen = _Seen()
+        async for finding in _controller(hci, seen):
+            yield finding
+        known = seen.device or known
+    for number, settings in enumerate(() if hci else config.coprocessors):
         seen = _Seen()
         tap = PortTap(heard, number) if heard else None
         async for finding in _port(settings, config, asked, seen, tap):
@@ -116,6 +128,23 @@ def from_outside(document: dict[str, Any], why: str) -> Iterator[Finding]:
         yield from judgement.link(told)
 
 
+async def _controller(settings: BridgeSettings, seen: "_Seen") -> AsyncIterator[Finding]:
+    """A Bluetooth controller: asked of its bridge if it has one, else opened."""
+    told = await asyncio.to_thread(bridges.bridge_on, settings.name)
+    faults = False
+    for finding in await _listed(bridges.adapter, settings.name, Kernel(), is_ours=bool(told)):
+        faults = faults or finding.level is Level.FAULT
+        yield finding
+    if told:
+        for finding in bridges.of_bridge(told):
+            yield finding
+    elif not faults:
+        looked, findings = await bridges.opened(settings, LISTEN, ENOUGH)
+        seen.device = looked.device
+        for finding in findings:
+            yield finding
+
+
 async def _port(
     settings: CoprocessorSettings,
     config: Config,
@@ -125,6 +154,8 @@ async def _port(
 ) -> AsyncIterator[Finding]:
     path = settings.port
     for finding in await _listed(_port_takers, path):
+        yield finding
+    for finding in await _listed(bridges.behind, path):
         yield finding
     service = await asyncio.to_thread(ask_service)
     for host, told in ((host, host.of_port(path)) for host in (asked, service)):
