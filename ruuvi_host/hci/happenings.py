@@ -22,7 +22,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Scanning:
-    """The scan is on, or, with None, off: there is nothing to scan."""
+    """The scan is on, or, with None, off: there is nothing to scan. Told when that changes."""
 
     plan: ScanPlan | None
 
@@ -71,7 +71,7 @@ class Climbed:
     rung: Rung
     reason: str
     first: bool
-    """The first time that this rung is reached since there were reports: log it."""
+    """Is it the highest since there were reports? The others are repetitions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ class Ladder:
         """A command was not answered, or worse. One rung higher each time."""
         if now - self._fault_at > CALM:
             self._faults = 0
+            self.rung = None
         self._fault_at = now
         self._faults = max(self._faults + 1, at_least - 1)
         return self._reached(Rung(min(self._faults + 1, Rung.POWER)))

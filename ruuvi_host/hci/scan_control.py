@@ -29,6 +29,8 @@ class ScanControl:
         self.has_heard = False
         """Has any report with data come with this kind?"""
         self._has_begun = False  # with this kind
+        self._is_told = False
+        self._told: ScanPlan | None = None
         self._switched = False
 
     def begin(self, facts: ControllerFacts, own_address: int) -> None:
@@ -36,17 +38,17 @@ class ScanControl:
         if not self._switched:
             self.kind = kind_of(self.choice, facts)
         self.own_address = own_address
-        self.forget()
-
-    def forget(self) -> None:
-        """The host has to say anew what it wants."""
-        self.wanted = None
+        self.wanted = None  # the host has to say it anew
         self.is_due = False
+        self._is_told = False
 
-    def began(self, scanned: ScanPlan | None) -> None:
-        """The controller does as it was told."""
+    def began(self, scanned: ScanPlan | None) -> bool:
+        """The controller does as it was told. Is that news?"""
         self.was_reset = False
         self._has_begun = self._has_begun or scanned is not None
+        is_news = not self._is_told or scanned != self._told
+        self._is_told, self._told = True, scanned
+        return is_news
 
     def other_kind_may_help(self, status: int) -> bool:
         """A scan was refused. What has worked before is refused for another reason: a controller

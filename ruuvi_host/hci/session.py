@@ -301,8 +301,8 @@ class ControllerSession:
         if scanned or not refusal:
             if refusal:
                 self._refused(refusal, "scanning without the Coded PHY")
-            scan.began(scanned)
-            self._happenings.append(Scanning(scanned))
+            if scan.began(scanned):
+                self._happenings.append(Scanning(scanned))
         elif scan.other_kind_may_help(refusal.status) and scan.switch():
             self._refused(refusal, "legacy scanning is tried")
             reason = f"{command_name(refusal.opcode)} is refused"

@@ -21,7 +21,7 @@ _RUNGS = {
     Rung.SCAN_ANEW: "scan off and on",
     Rung.RESET: "HCI reset",
     Rung.REOPEN: "closing and opening it",
-    Rung.POWER: "it needs its power or reset line",
+    Rung.POWER: "only its power helps (--reset-command, or unplug it)",
 }
 
 
@@ -62,7 +62,7 @@ def happening_line(happening: Happening) -> str | None:
             return f"{reason}: {kind.value} scanning from here on"
         case Asserted(file, line):
             return f"the controller's firmware stopped at an assertion: {file} line {line}"
-        case Climbed(rung, reason, first) if first or rung is not Rung.SCAN_ANEW:
+        case Climbed(rung, reason, True):
             return f"rung {rung.value}, {_RUNGS[rung]}: {reason}"
         case Recovered(rung, silence):
             return f"reports again after {silence:.0f} s; rung {rung.value} was the highest"

@@ -93,6 +93,7 @@ def test_reports_forgive_faults_and_so_does_time() -> None:
     assert ladder.fault(3.0) == 2
     assert ladder.fault(3.0 + CALM) == 3
     assert ladder.fault(3.0 + 2 * CALM + 0.1) == 2
+    assert ladder.is_first, "it is another story"
 
 
 def test_it_tells_whether_a_rung_is_new() -> None:

@@ -378,6 +378,7 @@ def test_a_cellar() -> None:
     world.run(209.0)
     assert rungs(world) == [1, 2]
     assert len(world.told(Started)) == 2
+    assert len(world.told(Scanning)) == 2, "the same once more is no news"
     world.run(211.0)
     assert rungs(world) == [1, 2, 3]
     assert world.session.is_spent
