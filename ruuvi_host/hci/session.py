@@ -181,6 +181,7 @@ class ControllerSession:
             self._report(reports, now)
         if self._splitter.is_desynchronized and not self.is_spent:
             reason = f"H4 desynchronized: {self._splitter.longest_run} bytes in no packet"
+            reason += self._doubt()
             self._climb(self._ladder.fault(now, Rung.REOPEN), reason, now)
         return self._take()
 
@@ -193,7 +194,7 @@ class ControllerSession:
             self._splitter.give_up()
             if not self._talk.try_again(now):
                 at_least = Rung.REOPEN if command.opcode == RESET.opcode else Rung.RESET
-                reason = f"no answer to {command_name(command.opcode)}"
+                reason = f"no answer to {command_name(command.opcode)}{self._doubt()}"
                 self._climb(self._ladder.fault(now, at_least), reason, now)
         elif self.state in (State.IDLE, State.SCANNING):
             if now >= self._alive_at + PROBE_EVERY:
@@ -340,6 +341,10 @@ class ControllerSession:
             self.state = State.SPENT
             self._ladder.pause(now)
             self._reader.clear()
+
+    def _doubt(self) -> str:
+        """While it has never answered."""
+        return "" if self.facts else "; is it an HCI controller, and at this speed?"
 
     def _take(self) -> list[Happening]:
         happenings, self._happenings = self._happenings, []

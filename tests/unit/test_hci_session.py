@@ -147,6 +147,18 @@ def test_a_reset_is_tried_three_times() -> None:
     assert world.counters.unanswered == 2
 
 
+def test_what_never_answered_may_be_something_else() -> None:
+    world = World(ControllerModel(deaf=True))
+    world.run(16.0)
+    world.open()
+    world.says(bytes(300))
+    world.model.deaf = False
+    world.open()
+    world.says(bytes(300))
+    reasons = [each.reason for each in world.log if isinstance(each, Climbed)]
+    assert ["HCI controller, and at this speed?" in reason for reason in reasons] == [1, 1, 0]
+
+
 def test_a_reset_that_is_refused_is_tried_three_times_too() -> None:
     world = World(ControllerModel(refusals={0x0C03: 0x0C}))
     assert world.model.names() == [0x0C03] * 3
