@@ -4,7 +4,9 @@ import grp
 import json
 import os
 import re
+import select
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -147,8 +149,6 @@ def wait_for_end(pid: int) -> None:
     except ProcessLookupError:
         return
     try:
-        import select
-
         assert select.select([number], [], [], PATIENCE)[0], "it goes on"
     finally:
         os.close(number)
@@ -276,6 +276,19 @@ def test_a_reset_is_a_boot_on_the_same_pty(tmp_path: Path) -> None:
         host.stop(signal.SIGINT)
         assert program.stop() == 0
     assert len([line for line in program.out if line.startswith("/dev/")]) == 1
+
+
+def test_systemd_is_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, serve(tmp_path) as served:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE)
+        env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000000"}
+        with ruuvi_host("bridge", "--hci", served.path, env=env) as program:
+            told = [systemd.recv(100), systemd.recv(100)]
+            assert sorted(told) == [b"READY=1", b"WATCHDOG=1"]
+            assert program.out, "the path was printed before"
+            assert program.stop() == 0
+        assert systemd.recv(100) == b"STOPPING=1"
 
 
 # -- who it is ------------------------------------------------------------------------------------
