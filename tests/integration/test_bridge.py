@@ -286,7 +286,7 @@ def test_systemd_is_told(tmp_path: Path) -> None:
         with ruuvi_host("bridge", "--hci", served.path, env=env) as program:
             told = [systemd.recv(100), systemd.recv(100)]
             assert sorted(told) == [b"READY=1", b"WATCHDOG=1"]
-            assert program.out, "the path was printed before"
+            program.wait_for("^/dev/")
             assert program.stop() == 0
         assert systemd.recv(100) == b"STOPPING=1"
 
