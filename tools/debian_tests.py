@@ -273,14 +273,16 @@ def install(root: Path, python: str) -> None:
 
 
 def in_root(root: Path, *command: str) -> int:
-    return subprocess.run(
-        [
-            *(*NAMESPACES, f"--mount-proc={root}/proc", "sh", "-c", IN_THE_ROOT, str(root)),
-            *("env", "-i", "-C", "/src", *(f"{k}={v}" for k, v in ENVIRONMENT.items()), *command),
-        ],
-        stdin=subprocess.DEVNULL,
-        check=False,
-    ).returncode
+    inside = command_in(root, *command)
+    return subprocess.run(inside, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def command_in(root: Path, *command: str) -> list[str]:
+    """What runs a command in the root file system."""
+    return [
+        *(*NAMESPACES, f"--mount-proc={root}/proc", "sh", "-c", IN_THE_ROOT, str(root)),
+        *("env", "-i", "-C", "/src", *(f"{k}={v}" for k, v in ENVIRONMENT.items()), *command),
+    ]
 
 
 # --- the rest

@@ -44,7 +44,7 @@ FOR_PIP = ("/etc/ssl/certs/ca-certificates.crt", "/etc/resolv.conf", "/etc/hosts
 """Files of this machine without which its package index is not reached."""
 TO_INSTALL = """
 set -e
-test -e /ha/done && exit 0
+cmp -s /core/home_assistant_core.py /ha/done && exit 0  # which says what it needs
 rm -rf /ha
 /usr/bin/python3 -m venv --without-pip /ha
 pip() { /usr/bin/python3 -m pip --quiet --disable-pip-version-check --python /ha/bin/python "$@"; }
@@ -52,7 +52,7 @@ pip install "homeassistant==$1"
 /ha/bin/python /core/home_assistant_core.py requirements > /ha/requirements.txt
 pip install -c /ha/lib/python3*/site-packages/homeassistant/package_constraints.txt \
     -r /ha/requirements.txt
-touch /ha/done
+cp /core/home_assistant_core.py /ha/done
 """
 
 
@@ -61,12 +61,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=about, epilog=rest, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_options(parser)
+    with installed(parser.parse_args()) as root, host() as url:
+        return judge(root, url)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version", default=VERSION, help=f"of Home Assistant (default: {VERSION})"
     )
     parser.add_argument("--root", type=Path, metavar="DIR", help="as for tools/debian_tests.py")
     parser.add_argument("--mirror", metavar="URL", help="as for tools/debian_tests.py")
-    options = parser.parse_args()
+
+
+@contextmanager
+def installed(options: argparse.Namespace) -> Iterator[Path]:
+    """A Debian with Home Assistant in it."""
     if not shutil.which("mmdebstrap") or os.geteuid() != 0:
         debian_tests.stop("mmdebstrap is not installed, or you are not root: see debian_tests.py")
     wanted = [
@@ -79,8 +89,7 @@ def main() -> int:
         prepare(root)
         if debian_tests.in_root(root, "sh", "-c", TO_INSTALL, "sh", options.version):
             debian_tests.stop("Home Assistant cannot be installed; what was said stands above")
-        with host() as url:
-            return judge(root, url)
+        yield root
 
 
 def prepare(root: Path) -> None:

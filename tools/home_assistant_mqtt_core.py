@@ -82,7 +82,8 @@ def told(hass, warnings: StringIO) -> dict:
             "via": by_id.get(d.via_device_id),
         }
         for d in devices.values()
-        if any(domain == MQTT for domain, _ in d.identifiers)
+        # Home Assistant has one for the broker, too.
+        if any(domain == MQTT and name.startswith("ruuvi_") for domain, name in d.identifiers)
     ]
     return {"entities": entities, "devices": found, "warnings": warnings.getvalue().splitlines()}
 

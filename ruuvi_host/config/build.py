@@ -14,7 +14,7 @@ from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConf
 from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.host_values import HostValues
 from ruuvi_host.config.model import Config, FilterSettings, Profile
-from ruuvi_host.config.mqtt import gateway_target, look_at_unused, looked_at
+from ruuvi_host.config.mqtt import gateway_target, look_at_discovery, look_at_unused, looked_at
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.sensor_tables import SENSORS
 from ruuvi_host.config.sources import Sources
@@ -78,6 +78,7 @@ def build(sources: Sources) -> Config:
         api=_api(host, problems),
         sensors=tuple(host.sensors.made(problems)),
     )
+    look_at_discovery(config.targets, problems)
     _check_that_they_pass(config, sources)
     faults = tuple(str(p) for p in problems.found if p.severity is Severity.FAULT)
     return replace(config, faults=faults)

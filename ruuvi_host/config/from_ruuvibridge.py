@@ -6,6 +6,7 @@ Source of the keys: Scrin/RuuviBridge, config/config.go and what uses it.
 import json
 
 from ruuvi_host.config.build import MAX_FILTER_ADDRESSES
+from ruuvi_host.config.homeassistant import wrong_with_prefix
 from ruuvi_host.config.takeover import (
     EMPTY,
     LOGGING,
@@ -51,6 +52,7 @@ _OF_TARGET = {
     "influxdb_publisher": {**_OF_TARGETS, "org": "org", "bucket": "bucket"},
     "influxdb3_publisher": {**_OF_TARGETS, "database": "bucket"},
 }
+_DISCOVERY = ("mqtt.homeassistant.enabled", "mqtt.homeassistant.prefix")
 _ALLOWED, _LIST = "scan_filter_allow_listed", "scan_filter_list"
 
 TAKEN: dict[str, tuple[str, ...]] = {
@@ -64,6 +66,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "mqtt_publisher.enabled": ("use_mqtt",),
     **{f"mqtt_publisher.{name}": ours for name, ours in MQTT.items()},
     "mqtt_publisher.minimum_interval": ("mqtt_sending_interval",),
+    "mqtt_publisher.homeassistant_discovery_prefix": _DISCOVERY,
     "tag_names": ("sensors.ADDRESS.name",),
     **LOGGING,
 }
@@ -80,7 +83,6 @@ LEFT = {
     "influxdb3_publisher.enabled": "a target that is off is not made",
     "prometheus": "metrics have other names here, and are part of the local API: /metrics; set "
     "api.listen",
-    "mqtt_publisher.homeassistant_discovery_prefix": "discovery by Home Assistant is not there yet",
     "mqtt_publisher.lwt_topic": _LWT,
     "mqtt_publisher.lwt_online_payload": _LWT,
     "mqtt_publisher.lwt_offline_payload": _LWT,
@@ -193,7 +195,22 @@ def _take_mqtt(taken: Takeover, table: Section) -> None:
         where = f"{section}.minimum_interval"
         if interval := _interval(taken, where, text_of(table, "minimum_interval")):
             taken.take(where, {"mqtt_sending_interval": interval})
+    _take_discovery(taken, table, f"{section}.homeassistant_discovery_prefix")
     taken.leave_others(section, table, LEFT)
+
+
+def _take_discovery(taken: Takeover, table: Section, theirs: str) -> None:
+    """Empty: it is off there, too. Its entities are others than ours, so there will be two sets."""
+    prefix = text_of(table, "homeassistant_discovery_prefix")
+    if "homeassistant_discovery_prefix" not in table:
+        return
+    if not prefix:
+        taken.leave(theirs, EMPTY)
+        return
+    if why := wrong_with_prefix(prefix):
+        taken.leave(theirs, why)
+    else:
+        taken.take(theirs, dict(zip(_DISCOVERY, ("true", prefix), strict=True)))
 
 
 def _interval(taken: Takeover, theirs: str, text: str) -> str:

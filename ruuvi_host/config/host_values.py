@@ -50,6 +50,8 @@ def unknown(name: str, known: Iterable[str]) -> str:
     """Half a sentence about a key that is not there, with the one that may have been meant."""
     if name in BY_NAME:
         return "is a gateway's key: it belongs in gw_cfg.json, or in the table [gateway]"
+    if any(key.startswith(f"{name}.") for key in HOST_BY_NAME):
+        return f"must be a table: [{name}]"
     table = name.partition(".")[0]
     if table not in (name, *_TABLES) and (guess := meant(table, _TABLES)):
         return "unknown key" + guess

@@ -1,6 +1,6 @@
 """The broker of a gateway's configuration: keys mqtt_* and [mqtt], and what is wrong with them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -82,6 +82,19 @@ def look_at_unused(gateway: GatewayConfig, host: HostValues, problems: Problems)
     if host[key] and not gateway["use_mqtt"]:
         why = "use_mqtt is off, so there is no broker by which it could be told"
         problems.add(key, why, source=host.origins[key])
+
+
+def look_at_discovery(targets: Iterable[object], problems: Problems) -> None:
+    """Two that tell the same Home Assistant of the same sensors would take turns."""
+    known: dict[tuple[str, int, str], str] = {}
+    for target in targets:
+        if isinstance(target, MqttTarget) and (told := target.extras.homeassistant):
+            broker = target.broker
+            first = known.setdefault((broker.server, broker.port, told.prefix), target.name)
+            if first != target.name:
+                where = f"target.{target.name}.homeassistant.enabled"
+                why = f"the target {first} tells the same Home Assistant, and the last one counts"
+                problems.add(where, why, "switch it off for one of them", source="")
 
 
 def _possible(target: MqttTarget, host: HostValues, problems: Problems) -> Extras:

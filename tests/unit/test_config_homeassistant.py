@@ -111,6 +111,18 @@ def test_without_a_broker_there_is_nobody_to_tell(tmp_path: Path) -> None:
     assert ("mqtt.homeassistant.enabled", "warning") in said(loaded)
 
 
+def test_it_is_a_table(tmp_path: Path) -> None:
+    [problem] = of_gateway(tmp_path, "[mqtt]\nhomeassistant = true\n").problems
+    assert str(problem) == "mqtt.homeassistant: must be a table: [mqtt.homeassistant]"
+
+
+def test_two_that_tell_the_same_home_assistant(tmp_path: Path) -> None:
+    one = f"{TABLE}{DECODED}homeassistant.enabled = true\n"
+    for lines, count in (("", 1), ("port = 1884\n", 0), ('homeassistant.prefix = "b"\n', 0)):
+        loaded = of_table(tmp_path, f"{one}{lines}".removeprefix(TABLE) + one.replace("site", "b"))
+        assert said(loaded) == [("target.b.homeassistant.enabled", "warning")] * count
+
+
 @pytest.mark.parametrize(
     ("lines", "key"),
     [
@@ -183,7 +195,8 @@ def test_keys_in_a_table_of_a_target_are_set(tmp_path: Path) -> None:
     ]
     path.write_text(with_keys(path, pairs)[path], "utf-8")
     loaded = load(Inputs(config=path))
-    assert said(loaded) == []
+    # They are at one broker; that of "site" tells at another place.
+    assert said(loaded) == [("target.new.homeassistant.enabled", "warning")]
     told = {t.name: t.extras.homeassistant for t in loaded.config.targets if hasattr(t, "extras")}
     assert told == {"site": HomeAssistant("ha"), "other": HomeAssistant(), "new": HomeAssistant()}
 

@@ -126,7 +126,10 @@ def test_ruuvibridge(tmp_path: Path) -> None:
         "F0:E1:D2:C3:B4:A5": {"name": "Sauna, hot"},
     }
     assert document["log"] == {"level": "debug"}
-    assert document["mqtt"] == {"websocket_path": "/mqtt"}
+    assert document["mqtt"] == {
+        "websocket_path": "/mqtt",
+        "homeassistant": {"enabled": True, "prefix": "homeassistant"},
+    }
     assert document["gateway"] == {
         "scan_filter_allow_listed": False,
         "scan_filter_list": ["00:11:22:33:44:55", "F0:E1:D2:C3:B4:A5"],
@@ -145,10 +148,18 @@ def test_ruuvibridge(tmp_path: Path) -> None:
         *("gateway_polling.enabled", "gateway_polling.bearer_token", "mqtt_listener"),
         *("processing.extended_values", "processing.filter_list", "influxdb_publisher.enabled"),
         *("influxdb_publisher.org", "prometheus", "tag_names.nowhere", "debug", "surprise"),
-        *("mqtt_publisher.homeassistant_discovery_prefix", "mqtt_publisher.lwt_topic"),
-        "logging.type",
+        *("mqtt_publisher.lwt_topic", "logging.type"),
     }
     assert "SECRET" not in repr(taken.left) + repr(taken.taken)
+
+
+@pytest.mark.parametrize(("prefix", "why"), [("''", "empty"), ("a/#", "must be levels")])
+def test_a_discovery_prefix_that_tells_nothing(tmp_path: Path, prefix: str, why: str) -> None:
+    lines = ["mqtt_publisher:", "  broker_address: broker.home"]
+    lines.append(f"  homeassistant_discovery_prefix: {prefix}")
+    document, taken = taken_over(tmp_path, "\n".join(lines))
+    assert "mqtt" not in document
+    assert why in told(taken)["mqtt_publisher.homeassistant_discovery_prefix"]
 
 
 def test_ruuvi_go_gateway(tmp_path: Path) -> None:

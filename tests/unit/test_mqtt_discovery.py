@@ -77,6 +77,13 @@ def test_the_prefix_of_home_assistant_and_of_topics() -> None:
     assert not config.retained
 
 
+def test_a_state_that_is_not_kept_decides_on_nothing() -> None:
+    """Home Assistant subscribes to it when it has got the config, and so after "online" came."""
+    config = document(discovery(retained=False).sensor_config(SENSOR, 5))
+    assert "availability" not in config
+    assert config["device"]["via_device"] == "ruuvi_gateway_AACCEE001122"
+
+
 def test_the_gateway_can_be_removed() -> None:
     topic = "homeassistant/device/ruuvi_gateway_AACCEE001122/config"
     assert discovery().removal(None) == Config(topic, b"", True)

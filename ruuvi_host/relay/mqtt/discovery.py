@@ -119,9 +119,11 @@ class Discovery:
                 for component, entity in entities.items()
             },
         }
-        if self.shared:
+        if self.shared or not self.retained:
+            # A state that the broker does not keep never comes to who subscribes after it, and
+            # without a will nobody says "offline".
             del document["availability"]
-        else:
+        if not self.shared:
             device = document["device"]
             assert isinstance(device, dict)
             device["via_device"] = f"ruuvi_gateway_{_digits(self.gateway)}"

@@ -28,7 +28,7 @@ STARTED = b"online"
 """What Home Assistant says of itself when it has started."""
 REFUSED = 128
 """Reason codes from here on: the broker does not take it."""
-SAVING = 5.0
+SAVING = 1.0
 """Seconds in which what was announced is gathered for the disk."""
 CLOSING = 1.0
 """Seconds for the disk at the end; it may hang, and the stop of the host must not."""
