@@ -55,6 +55,7 @@ PURE = (
     "ruuvi_host.monitoring.dropped",
     *(
         "ruuvi_host.monitoring.health",
+        "ruuvi_host.monitoring.host_status",
         "ruuvi_host.monitoring.overview",
         "ruuvi_host.monitoring.backlog",
         "ruuvi_host.monitoring.sensor_log",

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import Clock
@@ -56,6 +56,8 @@ class Relays:
         self._nonces = Nonces()
         self.remembered = Remembered()
         """A server's key outlives a new configuration, as on the gateway."""
+        self.host: Callable[[], dict[str, Any]] = dict
+        """What the host tells of itself; asked when something is sent."""
         self._spools: dict[str, Spool] = {}
         """By target: so does what is undelivered."""
         self._queue_counters: dict[str, QueueCounters] = {}
@@ -147,7 +149,9 @@ class Relays:
         is_lossy = config.profile is Profile.GATEWAY and not kind.is_always_kept
         make = GatewayRelay if is_lossy else HostRelay
         context = SinkContext(
-            *(config, self.remembered, self._readings, self._other_gateway), folder=self._folder
+            *(config, self.remembered, self._readings, self._other_gateway),
+            host=lambda: self.host(),
+            folder=self._folder,
         )
         relay = make(
             target.name,

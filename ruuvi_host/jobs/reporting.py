@@ -120,6 +120,7 @@ class Reporting:
             targets=self._relaying.relays.counters(),
             problems={target.name: target.failing for target in facts.targets},
             growth={target.name: target.growth for target in facts.targets},
+            connections={target.name: target.connection for target in facts.targets},
             statistics=self._relaying.statistics.counters,
             api=self.api(),
         )

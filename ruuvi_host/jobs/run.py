@@ -15,6 +15,7 @@ from ruuvi_host.device.port import Tap
 from ruuvi_host.jobs.configuration import Configuration, Reload
 from ruuvi_host.jobs.door import HostDoor
 from ruuvi_host.jobs.evidence import Gathering
+from ruuvi_host.jobs.host_teller import HostTeller
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.reporting import Reporting
@@ -147,6 +148,9 @@ class Host:
             config, state.path, self._receiving, start, lambda: self._sensors.readings
         )
         self._reporting = Reporting(self._receiving, self._relaying, self._sensors)
+        self._relaying.relays.host = HostTeller(
+            self._reporting, self._receiving, self._configuration
+        ).document
         self._reporting.reload_failure = lambda: self._configuration.failure
         self._watch = Watch(
             self._reporting.facts,

@@ -85,6 +85,8 @@ class TargetFacts:
     """Batches that were not delivered, and are gone."""
     growth: float | None = None
     """Batches an hour by which the backlog grows; negative: it shrinks. None: neither."""
+    connection: str = ""
+    """How a connection is that is kept; empty: there is none of that kind."""
 
 
 @dataclass(frozen=True, slots=True)

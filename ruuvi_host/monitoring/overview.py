@@ -4,8 +4,8 @@ Pure. The document is what `ruuvi-host status --json` prints; the lines are made
 Its keys are an interface: docs/pages/status.md lists them, and a test compares the two.
 """
 
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ruuvi_host.monitoring.accounting import IN_NO_SUM, Account, accounts, unknown
@@ -51,6 +51,8 @@ class Overview:
     growth: dict[str, float | None]
     """Target → batches an hour by which its backlog grows; None: it does not, or is not known."""
     statistics: StatisticsCounters
+    connections: Mapping[str, str] = field(default_factory=dict)
+    """Target → how its connection is, where one is kept; empty: none is."""
     known_sensors: Sequence[SensorStatus] = ()
     """Those that a person has said something about."""
     api: ApiStatus | None = None
@@ -80,6 +82,7 @@ class Overview:
                 {
                     "name": name,
                     "problem": self.problems.get(name, ""),
+                    "connection": self.connections.get(name, ""),
                     "backlog_growth": _rounded(self.growth.get(name)),
                     "counters": flat(counters),
                 }
@@ -153,6 +156,7 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{target['name']}: {state}; waiting: batches {counters['waiting_batches']}, "
             f"reports {counters['waiting_reports']}"
+            + (f"; {connection}" if (connection := target["connection"]) else "")
             + (f", {rate(growth)}" if (growth := target["backlog_growth"]) else "")
         )
         yield from _events(TargetCounters, counters)

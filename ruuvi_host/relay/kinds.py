@@ -53,6 +53,8 @@ class SinkContext:
     `config` has it."""
     gateway: Callable[[DeviceId | None], Awaitable[DeviceId]] | None = None
     """Who we are, as soon as that is known, and is another one than that. None: batches tell."""
+    host: Callable[[], dict[str, Any]] | None = None
+    """What the host tells of itself, as of now; see monitoring/host_status.py. None: nothing."""
     folder: Path | None = None
     """Where a sink may keep what is to outlive it. None: nowhere."""
 

@@ -89,6 +89,7 @@ class HostRelay:
             no_room=bool(unkept and unkept.room),
             lost=counters.overflowed + counters.aged_out + counters.unreadable + counters.lost,
             growth=self._backlog.growth,
+            connection=self._delivery.sink.state,
         )
 
     # --- its life

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.mqtt_target import Backlog, MqttTarget
 from ruuvi_host.config.target_parts import MQTT, TlsFiles
+from ruuvi_host.monitoring.host_status import what_matters
 from ruuvi_host.relay.http.outcome import NotDelivered
 from ruuvi_host.relay.http.tls import Tls
 from ruuvi_host.relay.kinds import CheckResult, Kind, SinkContext
@@ -116,6 +117,10 @@ class MqttKind:
 
 def _companions(target: MqttTarget, context: SinkContext) -> Iterator["Companion"]:
     """What is published besides readings. Imported only then."""
+    if target.options.status_topic and context.host:
+        from ruuvi_host.relay.mqtt.host_status import HostStatus
+
+        yield HostStatus(target, context.host, what_matters)
     path = path_of(context.folder, target.name) if context.folder else None
     if target.extras.homeassistant or (path and path.exists()):
         from ruuvi_host.relay.mqtt.homeassistant import ToHomeAssistant
