@@ -24,7 +24,7 @@ Examples:
   ruuvi-host check custom --url https://my.server/record --port /dev/ttyACM0
   ruuvi-host check custom --url http://127.0.0.1:8080/ --simulate"""
 )
-@click.argument("names", metavar="[ruuvi|custom|status|NAME]...", nargs=-1)
+@click.argument("names", metavar="[ruuvi|custom|mqtt|status|NAME]...", nargs=-1)
 @click.option("--url", metavar="URL", help="Your own server, in place of the configured one.")
 @click.option(
     "--port",
@@ -34,6 +34,12 @@ Examples:
 @click.option("--simulate", is_flag=True, help="Sign as the simulated coprocessor does.")
 @configuration_options
 @click.option("--state-dir", metavar="DIR", help="As for `run`.")
+@click.option(
+    "--same-id",
+    is_flag=True,
+    help="Ask a broker with the client id of the host, which ends the connection of one that is "
+    "running; without it, the id has -check behind it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
     names: tuple[str, ...],
@@ -45,6 +51,7 @@ def command(
     settings: tuple[str, ...],
     trust_clock: bool,
     state_dir: str | None,
+    same_id: bool,
     as_json: bool,
 ) -> None:
     """Try all configured targets, or the named ones: does a delivery arrive?
@@ -88,7 +95,7 @@ def command(
     targets = _chosen(loaded, names, simulate=simulate)
     gateway = _identity(loaded, targets, asked=bool(port), simulate=simulate)
     config = replace(loaded.config, trust_clock=loaded.config.trust_clock or simulate)
-    results = run_once(check_all(targets, config, gateway))
+    results = run_once(check_all(targets, config, gateway, same_id=same_id))
     if url and any(key == CERTIFICATES[1] and text == "false" for key, text, _ in options):
         results = [_with_certificates(result) for result in results]
     for result in results:
@@ -123,7 +130,7 @@ def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[T
     """The targets to post to. Raises ConfigError."""
     from ruuvi_host.config.addresses import refuse_ruuvi
     from ruuvi_host.config.problems import Severity
-    from ruuvi_host.config.targets import CUSTOM, RUUVI, STATISTICS
+    from ruuvi_host.config.targets import CUSTOM, MQTT, RUUVI, STATISTICS
     from ruuvi_host.errors import ConfigError
 
     config = loaded.config
@@ -131,18 +138,22 @@ def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[T
     if config.statistics:
         on[STATISTICS] = config.statistics
     keys = {RUUVI: "use_http_ruuvi", CUSTOM: "use_http", STATISTICS: "use_http_stat"}
+    keys[MQTT] = "use_mqtt"
     wanted = [STATISTICS if name == "status" else name for name in names] or list(on)
     chosen = []
     for name in wanted:
         if name not in on and name not in keys:
-            known = ", ".join(["ruuvi", "custom", "status", *(n for n in on if n not in keys)])
+            known = ", ".join(
+                ["ruuvi", "custom", "mqtt", "status", *(n for n in on if n not in keys)]
+            )
             raise ConfigError(name, f"there is no target of this name; there are {known}")
         if name not in on:
             for problem in loaded.problems:
-                if problem.severity is Severity.FAULT and problem.key.startswith("http_"):
+                of_it = problem.key.startswith("mqtt_" if name == MQTT else "http_")
+                if problem.severity is Severity.FAULT and of_it:
                     raise ConfigError(problem.key, problem.why)
             raise ConfigError(
-                keys[name], f"is off, so there is no server to check (--set {keys[name]}=true)"
+                keys[name], f"is off, so there is nothing to check (--set {keys[name]}=true)"
             )
         if simulate:
             refuse_ruuvi(on[name].address)

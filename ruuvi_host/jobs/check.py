@@ -27,9 +27,12 @@ NOBODY = DeviceId(bytes(8), bytes(6))
 
 
 async def check_all(
-    targets: Sequence[Target], config: Config, gateway: DeviceId
+    targets: Sequence[Target], config: Config, gateway: DeviceId, *, same_id: bool = False
 ) -> list[CheckResult]:
-    """A batch without reports to each target, one after the other; to statistics a status."""
+    """A batch without reports to each target, one after the other; to statistics a status.
+
+    same_id: brokers are asked with the client id of the host itself.
+    """
     clock = SystemClock()
     if config.use_timestamps and not WallClock(clock, trusted=config.trust_clock).check():
         log.warning("the clock is not synchronised: `run` would wait for it (--trust-clock)")
@@ -41,7 +44,7 @@ async def check_all(
 
             results.append(await check(statistics, gateway, empty_status(gateway, config)))
         else:
-            kind, context = kind_of(target), SinkContext(config)
+            kind, context = kind_of(target), SinkContext(config, same_id=same_id)
             results.append(await kind.probe(target, gateway, context, clock.wall()))
     return results
 

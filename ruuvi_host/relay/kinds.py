@@ -55,6 +55,8 @@ class SinkContext:
     """Who we are, as soon as that is known, and is another one than that. None: batches tell."""
     host: Callable[[], dict[str, Any]] | None = None
     """What the host tells of itself, as of now; see monitoring/host_status.py. None: nothing."""
+    same_id: bool = False
+    """A check of a broker has the client id of the host itself."""
     folder: Path | None = None
     """Where a sink may keep what is to outlive it. None: nowhere."""
 

@@ -7,21 +7,22 @@ from typing import Any
 
 import pytest
 from conftest import load_vectors
-from mqtt_peer import Peer, peer
+from mqtt_peer import Peer, Published, peer
 from tcp_ports import free_port
 
 from firmware_protocol.messages import DeviceId
+from ruuvi_host.config.broker_options import BrokerOptions
 from ruuvi_host.config.mqtt_target import Broker, MqttLogin, MqttTarget
 from ruuvi_host.config.target_parts import DataFormat
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.mqtt import client
+from ruuvi_host.relay.mqtt import client, publishing
 from ruuvi_host.relay.mqtt.client import MOST_IN_FLIGHT, connect
 from ruuvi_host.relay.mqtt.companions import Companion, Presence
 from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, Message, MessageMaker
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.pauses import Pauses
-from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
+from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step, refusal
 from ruuvi_host.relay.mqtt.seat import Seat
 from ruuvi_host.relay.mqtt.sink import MqttSink
 from ruuvi_host.relay.mqtt.standing import Standing
@@ -409,3 +410,147 @@ def test_what_companions_publish_counts_among_what_is_unconfirmed() -> None:
             assert there.withheld <= 4  # with what is said when we leave
 
     run(main())
+
+
+# -- options --------------------------------------------------------------------------------------
+
+
+def test_a_message_for_which_there_is_no_room_is_sent_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publishing, "FULL", 0.01)
+
+    async def main() -> None:
+        seen: list[str] = []
+
+        def code(message: Published) -> int:
+            seen.append(message.topic)
+            full = message.topic.endswith(":02") or seen.count(message.topic) == 1
+            return 0x97 if full and message.topic != STATUS else 0
+
+        async with peer(code=code) as there:
+            async with running(target(there.port, version="5")) as sink:
+                outcome = await sink.deliver(batch(4), NOW)
+            assert tags(there) == [0, 1, 2, 3, 0, 1, 2, 3]
+            assert (outcome.verdict, outcome.refused) == (Verdict.ACCEPTED, 1)
+            assert "quota exceeded" in outcome.reason
+
+    run(main())
+
+
+def test_limits_of_a_broker_are_ours() -> None:
+    async def main() -> None:
+        most_qos_0, retains_nothing = b"\x24\x00", b"\x25\x00"
+        options = BrokerOptions(retain_readings=True, message_expiry=90)
+        async with peer(says=most_qos_0 + retains_nothing) as there:
+            async with running(target(there.port, version="5", options=options)) as sink:
+                assert await sink.deliver(batch(3), NOW) == Outcome(Verdict.ACCEPTED)
+            await there.until(lambda peer: peer.ended)
+            assert {(p.number, p.retained) for p in there.published} == {(0, False)}
+        async with peer() as there:
+            async with running(target(there.port, version="5", options=options)) as sink:
+                await sink.deliver(batch(3), NOW)
+            await there.until(lambda peer: peer.ended)
+            online, *readings, _ = there.published
+            assert all(p.retained and b"\x02\x00\x00\x00\x5a" in p.properties for p in readings)
+            assert b"\x02\x00\x00\x00\x5a" not in online.properties
+
+    run(main())
+
+
+@pytest.mark.parametrize("delay", [0, 30])
+def test_a_will_that_waits_needs_a_session_that_lives_so_long(delay: int) -> None:
+    async def main() -> None:
+        options = BrokerOptions(will_delay=delay)
+        async with peer() as there:
+            async with running(target(there.port, version="5", options=options)) as sink:
+                await sink.deliver(batch(1), NOW)
+            [hello] = there.connects
+            session, will = b"\x11\x00\x00\x00\x1e", b"\x18\x00\x00\x00\x1e"
+            assert (session in hello, will in hello) == (delay > 0, delay > 0)
+            clean_start = bool(hello[9] & 2)
+            assert clean_start is (delay == 0)
+
+    run(main())
+
+
+def test_the_names_of_reasons() -> None:
+    assert "retain not supported: set mqtt_disable" in str(refusal("broker:1883", 154))
+    assert refusal("broker:1883", 154).fix
+    assert "server busy (CONNACK 137)" in str(refusal("broker:1883", 137))
+    assert "reason code 250" in str(refusal("broker:1883", 250))
+
+
+# -- who we are -----------------------------------------------------------------------------------
+
+OTHER = DeviceId(id=bytes(8), addr=bytes.fromhex("0A0B0C0D0E0F"))
+
+
+class Identity:
+    """Who the gateway is, once a test says so."""
+
+    def __init__(self) -> None:
+        self._told: asyncio.Queue[DeviceId] = asyncio.Queue()
+
+    def tell(self, device: DeviceId) -> None:
+        self._told.put_nowait(device)
+
+    async def __call__(self, other_than: DeviceId | None) -> DeviceId:
+        return await self._told.get()
+
+
+def test_it_connects_when_it_is_known_who_we_are_and_anew_when_it_is_another() -> None:
+    async def main() -> None:
+        who = Identity()
+        async with peer() as there:
+            at = target(there.port)
+            standing = Standing(at, (), who)
+            assert standing.state.startswith("waits for the address of the gateway")
+            task = asyncio.create_task(standing.run())
+            who.tell(GATEWAY)
+            await there.until(lambda peer: peer.published)
+            assert f"connected to mqtt://127.0.0.1:{there.port}" in standing.state
+            # At once: it is no failure.
+            async with asyncio.timeout(5):
+                who.tell(OTHER)
+                await there.until(lambda peer: len(peer.connects) == 2 and len(peer.published) == 3)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await standing.leave()
+            await there.until(lambda peer: len(peer.ended) == 2)
+            assert there.ended == ["DISCONNECT", "DISCONNECT"]
+            other = "ruuvi/0A:0B:0C:0D:0E:0F/gw_status"
+            assert [(p.topic, p.payload) for p in there.published] == [
+                *((STATUS, ONLINE), (STATUS, OFFLINE), (other, ONLINE), (other, OFFLINE)),
+            ]
+            assert b"0A:0B:0C:0D:0E:0F" in there.connects[1]
+
+    run(main())
+
+
+def test_with_names_of_our_own_another_gateway_changes_no_connection() -> None:
+    async def main() -> None:
+        who = Identity()
+        async with peer() as there:
+            at = target(there.port, prefix="cellar/", login=MqttLogin("cellar"))
+            async with asyncio.TaskGroup() as tasks:
+                standing = Standing(at, (), who)
+                task = tasks.create_task(standing.run())
+                who.tell(GATEWAY)
+                await there.until(lambda peer: peer.published)
+                who.tell(OTHER)
+                while standing._address != OTHER.addr:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0)
+                assert standing.is_up
+                task.cancel()
+            await standing.leave()
+            await there.until(lambda peer: peer.ended)
+            assert len(there.connects) == 1
+
+    run(main())
+
+
+def test_a_check_has_an_id_of_its_own_unless_it_is_to_have_the_same() -> None:
+    at = target(1883, login=MqttLogin("cellar"))
+    checks = [connect_of(at, GATEWAY.addr, check=True, same_id=same) for same in (False, True)]
+    assert [(c.client_id, c.will) for c in checks] == [("cellar-check", None), ("cellar", None)]

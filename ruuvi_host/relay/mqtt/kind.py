@@ -89,8 +89,9 @@ class MqttKind:
             return CheckResult(target.name, MISSING, Step.HERE.value, _REMEDIES[Step.HERE])
         from ruuvi_host.relay.mqtt.client import connect
 
+        hello = connect_of(target, gateway.addr, check=True, same_id=context.same_id)
         try:
-            connection = await connect(target, connect_of(target, gateway.addr, check=True))
+            connection = await connect(target, hello)
         except NoConnectionError as error:
             remedy = _REMEDIES[error.step]
             return CheckResult(target.name, str(error), error.step.value, remedy, error.code)

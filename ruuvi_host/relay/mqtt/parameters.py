@@ -27,8 +27,11 @@ class Connect:
     """With QoS 1, retained."""
 
 
-def connect_of(target: MqttTarget, gateway: bytes, *, check: bool = False) -> Connect:
-    """gateway: its address. check: only to see whether we may connect."""
+def connect_of(
+    target: MqttTarget, gateway: bytes, *, check: bool = False, same_id: bool = False
+) -> Connect:
+    """gateway: its address. check: only to see whether we may connect; same_id: and whether with
+    the very client id, which ends the connection of a host that is running."""
     login = target.login
     client_id = login.client_id or address_text(gateway)
     # A password without a user name is no MQTT 3.1.1: the name is there, and empty.
@@ -36,4 +39,6 @@ def connect_of(target: MqttTarget, gateway: bytes, *, check: bool = False) -> Co
     will = None
     if target.retains and not check:
         will = Message(status_topic(target.prefix, gateway), OFFLINE)
-    return Connect(client_id + OF_A_CHECK * check, user, login.password or None, will)
+    if check and not same_id:
+        client_id += OF_A_CHECK
+    return Connect(client_id, user, login.password or None, will)
