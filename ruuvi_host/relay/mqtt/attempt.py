@@ -20,6 +20,8 @@ STEP = 9.0
 """Seconds for each step of connecting: as on the gateway."""
 
 _PROTOCOL_ERROR = 130
+_UNSPECIFIED, _LOST = 128, "MQTT_CS_CONNECTION_LOST"
+"""What paho 2.1 says of both, and its state by which they can be told apart."""
 _NEAR = "only this machine, or its neighbours on the wire, can reach what this name leads to"
 _CODES = {132: 1, 133: 2, 136: 3, 134: 4, 135: 5}
 """paho tells refusals of MQTT 3.1.1 in the numbers of MQTT 5."""
@@ -81,6 +83,9 @@ class Attempt:
         self._opened(client, data, sock)
 
     def _end(self, code: int) -> None:
+        lost = getattr(getattr(self._paho, "_state", None), "name", _LOST)
+        if code == _UNSPECIFIED and lost != _LOST:
+            code = _PROTOCOL_ERROR
         if not self.ended.done():
             self.ended.set_result(code)
 
