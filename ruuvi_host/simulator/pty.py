@@ -42,6 +42,11 @@ LOOK_FOR_HOST = 0.02
 LOOK_SELDOM = 0.05
 """The same for what runs for months: a bridge, that waits for a host."""
 
+SLOW_HOST = 0.01
+"""While a host does not read what a bridge has for it, it is looked at so often."""
+MOST_UNWRITTEN = 1 << 16
+"""Bytes that a bridge keeps for it: a second at 1,000 reports a second. What comes then is lost."""
+
 LONGEST_STEP = 0.25
 """If this process was stopped for longer, the board was too, instead of making up for it."""
 
@@ -109,6 +114,26 @@ class MachineTime(BoardTime):
         return self._then - then
 
 
+class PtyName:
+    """What else a pty can be found by, and by whom. Raises ConfigError."""
+
+    def __init__(self, link: str | None, group: int | None) -> None:
+        self._link = link
+        self._group = group
+
+    def give(self, path: str) -> None:
+        """The pty is there."""
+        if self._group is not None:
+            share(path, self._group)
+        if self._link is not None:
+            make_link(self._link, path)
+
+    def take(self, path: str) -> None:
+        """It goes."""
+        if self._link is not None:
+            remove_link(self._link, path)
+
+
 class PtyLine(Generic[E]):
     """Something on a pty. See the top of this file.
 
@@ -139,11 +164,9 @@ class PtyLine(Generic[E]):
         """Has a host opened the pty? Known while it runs."""
         self.bytes_lost = 0
         """Left the line and were not read by any host."""
-        self._link = link
-        self._group = group
+        self._name = PtyName(link, group)
         self._on_event = on_event
         self._waits_for_host = waits_for_host
-        self._look = LOOK_SELDOM if real_time else LOOK_FOR_HOST
         self._unwritten = b""
         self._host_left = False
         self._master = -1
@@ -175,10 +198,7 @@ class PtyLine(Generic[E]):
         # one can be thrown away instead of being read by the next one.
         os.close(slave)
         try:
-            if self._group is not None:
-                share(self.path, self._group)
-            if self._link is not None:
-                make_link(self._link, self.path)
+            self._name.give(self.path)
         except ConfigError:
             self.close()
             raise
@@ -188,8 +208,10 @@ class PtyLine(Generic[E]):
         if not self.path:
             return
         self._set_host_present(False)
-        if self._link is not None:
-            remove_link(self._link, self.path)
+        if self._is_real_time:  # nothing of it is for the next pty
+            self.bytes_lost += len(self._unwritten)
+            self._unwritten = b""
+        self._name.take(self.path)
         os.close(self._master)
         self.path = ""
 
@@ -249,21 +271,34 @@ class PtyLine(Generic[E]):
             board.receive(received, time.now)
         if self._unwritten:
             self._unwritten = self._unwritten[self._write(self._unwritten) :]
-            if self._unwritten:
+            if self._unwritten and self._waits_for_host:
                 return SHORTEST_WAIT
         output = board.advance(time.now)
         if output:
-            written = self._write(output)
-            if self._waits_for_host:
-                self._unwritten = output[written:]
-            else:
-                self.bytes_lost += len(output) - written
+            self._send(output)
         for event in board.take_events():
             if self._on_event:
                 self._on_event(event)
-        wait = board.deadline - time.now
-        wait = min(wait, LONGEST_WAIT if self.host_present else self._look)
-        return max(wait, SHORTEST_WAIT)
+        if self.host_present:
+            longest = SLOW_HOST if self._unwritten else LONGEST_WAIT
+        else:
+            longest = LOOK_SELDOM if self._is_real_time else LOOK_FOR_HOST
+        return max(min(board.deadline - time.now, longest), SHORTEST_WAIT)
+
+    @property
+    def _is_real_time(self) -> bool:
+        return isinstance(self._time, MachineTime)
+
+    def _send(self, output: bytes) -> None:
+        """Write what the host reads now. The rest is lost, as on a line; but what only plays a
+        board waits for the host, and a bridge does for a while: it would cut a frame in two."""
+        written = 0 if self._unwritten else self._write(output)
+        if self._waits_for_host:
+            self._unwritten = output[written:]
+        elif self._is_real_time and self.host_present and len(self._unwritten) < MOST_UNWRITTEN:
+            self._unwritten += output[written:]
+        else:
+            self.bytes_lost += len(output) - written
 
     def _read(self) -> bytes:
         try:
