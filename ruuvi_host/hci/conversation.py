@@ -1,7 +1,7 @@
 """One command at a time: what is in flight, until when, and what its answer is.
 
-A controller may answer and say that it takes no further command yet; the next one then waits, and
-its time runs. A reset is sent all the same.
+A controller may answer and say that it takes no further command yet; the next one then waits. But
+not for ever, since there may be one that never says otherwise; and a reset not at all.
 """
 
 from math import inf
@@ -9,6 +9,9 @@ from math import inf
 from ruuvi_host.hci.commands import FLUSH, RESET, HciCommand, Opcode
 from ruuvi_host.hci.counters import ControllerCounters
 from ruuvi_host.hci.events import Answer
+
+CREDIT_TIMEOUT = 1.0
+"""Seconds that a command waits until the controller takes it."""
 
 
 def _switches_off(command: HciCommand) -> bool:
@@ -34,19 +37,24 @@ class Conversation:
         self._has_credit = True
         self._held = b""  # until there is credit
 
+    @property
+    def is_held(self) -> bool:
+        """Has the command in flight not been sent yet?"""
+        return bool(self._held)
+
     def send(self, command: HciCommand, now: float) -> None:
         """A new command."""
         self._tries = 0
         self._send(command, now)
 
-    def answer(self, answer: Answer) -> Answer | None:
+    def answer(self, answer: Answer, now: float) -> Answer | None:
         """The answer to the command in flight, which then is over; None: it is none, or not yet.
 
         One that is too short is as good as none: the deadline will tell.
         """
         self._has_credit = answer.credit > 0
-        if self._has_credit and self._held:
-            self._output, self._held = self._held, b""
+        if self._has_credit:
+            self._release(now)
         command = self.in_flight
         if command is None or answer.opcode != command.opcode:
             self._counters.unmatched += answer.opcode != 0
@@ -61,6 +69,8 @@ class Conversation:
 
     def try_again(self, now: float) -> bool:
         """The deadline has come. False: that was the last try, and nothing is in flight now."""
+        if self._release(now):
+            return True
         self._counters.unanswered += 1
         command = self.in_flight
         if command is None or self._tries >= command.tries:
@@ -84,9 +94,18 @@ class Conversation:
         self._tries += 1
         self._counters.commands += 1
         self.in_flight = command
-        self.deadline = now + command.timeout
         if command.opcode == RESET.opcode:  # gives credit anew
             self._has_credit = True
         zeros = FLUSH if self._flush and command.opcode == RESET.opcode else b""
-        packet = zeros + command.packet()
-        self._output, self._held = (packet, b"") if self._has_credit else (b"", packet)
+        self._held = zeros + command.packet()
+        self.deadline = now + CREDIT_TIMEOUT
+        if self._has_credit:
+            self._release(now)
+
+    def _release(self, now: float) -> bool:
+        """Send what was held back. False: nothing was."""
+        if not self._held or self.in_flight is None:
+            return False
+        self._output, self._held = self._held, b""
+        self.deadline = now + self.in_flight.timeout
+        return True

@@ -191,7 +191,8 @@ class ControllerSession:
         if command:
             if now < self._talk.deadline:
                 return []
-            self._splitter.give_up()
+            if not self._talk.is_held:
+                self._splitter.give_up()
             if not self._talk.try_again(now):
                 at_least = Rung.REOPEN if command.opcode == RESET.opcode else Rung.RESET
                 reason = f"no answer to {command_name(command.opcode)}{self._doubt()}"
@@ -248,7 +249,7 @@ class ControllerSession:
                 self.counters.malformed_events += 1
 
     def _answered(self, told: Answer, now: float) -> None:
-        answer = self._talk.answer(told)
+        answer = self._talk.answer(told, now)
         if answer is None or self._procedure is None:
             return
         self._alive_at = now

@@ -120,10 +120,14 @@ def test_a_controller_says_how_many_commands_it_takes() -> None:
     assert session.take_output() == b"", "nor one twice"
 
 
-def test_a_controller_that_takes_no_command_any_more_is_reset() -> None:
+def test_a_controller_that_takes_no_command_is_given_one_all_the_same() -> None:
     session = World(ControllerModel(deaf=True)).session
     session.receive(h4(event(0x0E, b"\x00\x03\x0c\x00")), 1.0)
-    [climbed] = session.tick(3.0)
+    assert session.deadline == 2.0
+    assert session.tick(2.0) == []
+    assert session.take_output() == bytes.fromhex("01011000"), "there may be one that never does"
+    assert session.deadline == 4.0
+    [climbed] = session.tick(4.0)
     assert isinstance(climbed, Climbed)
     assert climbed.rung is Rung.RESET
     assert session.take_output() == bytes.fromhex("01030c00")
