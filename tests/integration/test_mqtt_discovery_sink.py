@@ -4,6 +4,7 @@ long packets."""
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ruuvi_host.relay.mqtt.standing import Standing
 from ruuvi_host.relay.sink import Verdict
 
 GATEWAY = DeviceId(id=b"\x00\x11\x22\x33\x44\x55\x66\x77", addr=bytes.fromhex("AACCEE001122"))
+SWAPPED = bytes.fromhex("AACCEE003344")
 NOW = 1_795_000_000
 [CASE] = [c for c in load_vectors("formats.json")["cases"] if c["name"] == "df5-official-valid"]
 DATA = bytes.fromhex(CASE["adv_hex"])
@@ -44,17 +46,27 @@ def batch(*sensors: int, data: bytes = DATA) -> Batch:
 
 @asynccontextmanager
 async def running(
-    port: int, path: Path | None = None, *, version: str = "3.1.1", **settings: Any
+    port: int,
+    path: Path | None = None,
+    *,
+    version: str = "3.1.1",
+    swapped: asyncio.Event | None = None,
+    **settings: Any,
 ) -> AsyncIterator[MqttSink]:
+    """swapped: then there is another gateway."""
     at = MqttTarget(
         *("mqtt", Broker("127.0.0.1", port, version=version)),
         **{"data_format": DataFormat.DECODED, "extras": TOLD, **settings},
     )
 
+    gateways: list[DeviceId] = [GATEWAY, replace(GATEWAY, addr=SWAPPED)]
+
     async def known(other_than: DeviceId | None) -> DeviceId:
         if other_than:
+            await (swapped or asyncio.Event()).wait()
+        if not gateways:
             await asyncio.Event().wait()
-        return GATEWAY
+        return gateways.pop(0)
 
     maker = MessageMaker(at.prefix, at.data_format, "")
     teller = ToHomeAssistant(at, lambda _: "", path)
@@ -124,6 +136,26 @@ def test_over_each_connection_again(monkeypatch: pytest.MonkeyPatch) -> None:
             while (await sink.deliver(batch(1), NOW)).verdict is not Verdict.ACCEPTED:
                 await sink.pause(1.0)
             assert told(there)[before:] == ["G22", "C01", "R01"]
+
+    run(main())
+
+
+def test_another_gateway_tells_that_it_is_another_one() -> None:
+    async def main() -> None:
+        swapped = asyncio.Event()
+        async with peer() as there, running(there.port, swapped=swapped) as sink:
+            await sink.deliver(batch(1), NOW)
+            before = len(told(there))
+            swapped.set()
+            await there.until(lambda peer: len(peer.connects) == 2)
+            # Its old self is taken back.
+            await there.until(lambda _: len(told(there)) == before + 1)
+            other = replace(batch(1), gateway=replace(GATEWAY, addr=SWAPPED))
+            while (await sink.deliver(other, NOW)).verdict is not Verdict.ACCEPTED:
+                await sink.pause(1.0)
+            assert told(there)[before:] == ["g", "G44", "C01", "R01"]
+            *_, config, _ = there.published
+            assert b'"state_topic":"ruuvi/AA:CC:EE:00:33:44/00:00' in config.payload
 
     run(main())
 

@@ -51,6 +51,8 @@ class ToHomeAssistant(Companion):
         if told and not target.retains:
             # The broker keeps nothing, so it is told again when Home Assistant asks for it.
             self.topics = (f"{told.prefix}/status",)
+        self._discovery: Discovery | None = None
+        """None: nothing is told over this connection."""
         self._announcements: Announcements | None = None
         self._presence: Presence | None = None
         self._topics: set[str] = set()
@@ -63,12 +65,16 @@ class ToHomeAssistant(Companion):
     # --- what happens at the connection
 
     def connected(self, presence: Presence) -> None:
-        is_other = self._presence and self._presence.gateway != presence.gateway
         self._presence = presence
         self._refused = False
-        if self._announcements and not is_other:
+        # The gateway may be another one than at the last connection.
+        self._discovery = discovery = discovery_of(self._target, presence.gateway)
+        if discovery is None:
+            self._announcements = None
+        elif self._announcements:
+            self._announcements.changed(discovery)
             self._announcements.connected()
-        elif discovery := discovery_of(self._target, presence.gateway):
+        else:
             self._announcements = Announcements(discovery, self._name_of)
         self._news.set()
 
@@ -137,8 +143,7 @@ class ToHomeAssistant(Companion):
     async def _take_back(self, presence: Presence) -> None:
         """What an earlier run, or earlier settings, have told and these do not. Raises
         NoConnectionError."""
-        discovery = discovery_of(self._target, presence.gateway)
-        old = sorted(stale(self._topics, discovery))
+        old = sorted(stale(self._topics, self._discovery))
         if old:
             text = "%s: taken back from Home Assistant: devices %d"
             log.info(text, self._target.name, len(old))
