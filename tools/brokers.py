@@ -83,9 +83,11 @@ class Mosquitto:
         self.kill()
 
 
-def wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Until somebody listens there. Raises BrokerError."""
-    end = monotonic() + PATIENCE
+def wait_for_port(
+    port: int, process: "subprocess.Popen[bytes]", log: Path, patience: float = PATIENCE
+) -> None:
+    """Until somebody listens there, for so many seconds. Raises BrokerError."""
+    end = monotonic() + patience
     while monotonic() < end:
         if process.poll() is not None:
             said = log.read_text("utf-8", "replace").strip().rpartition("\n")[2]

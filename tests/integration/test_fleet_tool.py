@@ -1,11 +1,15 @@
 """tools/fleet.py with a few hosts and a real broker; how fast it is, is not tested."""
 
+import itertools
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+from cluster_tap import Packets
 from fleet_hosts import connect_packet, packet, publish_packet
+from hypothesis import given
+from hypothesis import strategies as st
 from mosquitto import needs_broker
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -41,3 +45,17 @@ def test_a_small_fleet() -> None:
     assert told["messages_per_s"] > 0
     assert abs(told["bytes_per_s"] / told["messages_per_s"] - 216) < 2, "as calculated"
     assert told["back_all_s"] > 0
+
+
+@given(st.lists(st.integers(0, 400), max_size=6), st.lists(st.integers(1, 500), min_size=1))
+def test_packets_are_found_in_any_pieces(sizes: list[int], pieces: list[int]) -> None:
+    """What tools/cluster.py sees of a connection."""
+    wanted = [(0x32, bytes(size)) for size in sizes]
+    stream = b"".join(packet(first, body) for first, body in wanted)
+    packets, found = Packets(), []
+    lengths = itertools.cycle(pieces)
+    while stream:
+        length = next(lengths)
+        found += list(packets.feed(stream[:length]))
+        stream = stream[length:]
+    assert found == wanted
