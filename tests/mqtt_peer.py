@@ -44,6 +44,8 @@ class Peer:
     published: list[Published] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     """How connections have ended: "DISCONNECT", or "closed"."""
+    grants: int = 1
+    """QoS of its SUBACK; 128: it refuses."""
     subscribed: list[str] = field(default_factory=list)
     """Topics."""
     withheld: int = 0
@@ -118,7 +120,7 @@ class Peer:
             own = b"\0" if self.level == 5 else b""  # no properties
             topic = body[2 + len(own) :]
             self.subscribed.append(topic[2 : 2 + int.from_bytes(topic[:2], "big")].decode())
-            answer = body[:2] + own + b"\x01"
+            answer = body[:2] + own + bytes([self.grants])
             writer.write(bytes([0x90, len(answer)]) + answer)
         if kind == 0xC0:
             writer.write(b"\xd0\x00")

@@ -1,5 +1,6 @@
 """`ruuvi-host listen --mqtt` with a real broker: what many hosts publish, as one."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 from certificates import authority, chain
 from fleet_messages import gateway, message, tag
 from mosquitto import BROKER, Mosquitto, needs_broker
+from mqtt_peer import peer
 from paho.mqtt.enums import CallbackAPIVersion
 from programs import COMMAND, PATIENCE, Program, ruuvi_host
 from terminal import terminal
@@ -291,6 +293,36 @@ def certificate(folder: Path, name: str) -> dict[str, Any]:
     files["certfile"].write_bytes(chain(issued))
     files["keyfile"].write_bytes(issued.private_key_pem.bytes())
     return {key: str(path) for key, path in files.items()}
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_what_may_not_be_read(version: str) -> None:
+    async def main() -> str:
+        async with peer(grants=128) as broker:
+            url = f"mqtt://127.0.0.1:{broker.port}"
+            return await asyncio.to_thread(failing, url, "--mqtt-version", version, code=4)
+
+    assert "does not let this client subscribe to ruuvi/+/+" in asyncio.run(main())
+
+
+def test_what_a_broker_should_not_send() -> None:
+    """A topic that is no text ends the connection, and nothing else."""
+
+    async def main() -> None:
+        async with peer() as broker:
+            with listening(f"mqtt://127.0.0.1:{broker.port}", "--json") as it:
+                await broker.until(lambda b: b.subscribed)
+                for writer in broker.writers:
+                    writer.write(b"\x30\x04\x00\x02\xff\xfe")
+                await asyncio.to_thread(it.wait_for, "WARNING: no connection")
+                await broker.until(lambda b: len(b.subscribed) > 1)
+                short = b'{"dataFormat":5,"measurementSequenceNumber":1}'
+                await broker.say(f"ruuvi/{gateway(1)}/{tag()}", short)
+                await asyncio.to_thread(it.wait_for, "measurement")
+                assert await asyncio.to_thread(it.stop) == 0
+            assert "Traceback" not in "".join(it.err)
+
+    asyncio.run(main())
 
 
 def test_rights_of_hosts_with_certificates(tmp_path: Path) -> None:
