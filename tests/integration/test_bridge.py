@@ -79,6 +79,13 @@ def counted(program: Program) -> dict[str, int]:
     return {name.strip(): int(n) for name, n in re.findall(r"([A-Za-z ]+) (\d+)", line)}
 
 
+def most_memory(program: Program) -> int:
+    """KiB."""
+    status = Path(f"/proc/{program.pid}/status").read_text()
+    [told] = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(told)
+
+
 # -- the whole chain ------------------------------------------------------------------------------
 
 
@@ -96,6 +103,7 @@ def test_all_that_is_heard_is_taken_in(rate: int, tmp_path: Path) -> None:
         assert len(heard) == rate + 1
         assert {line.get("data_format") for line in heard} >= {3, 5, 6, 0xC5, 0xE1}
         assert {line["channel"] for line in heard} == {255}
+        assert most_memory(program) <= 30 << 10
         assert program.stop() == 0
     told = counted(program)
     assert told["HCI reports"] == told["sent"] == rate + 1
