@@ -79,19 +79,24 @@ def make_group() -> click.Group:
 def main() -> None:
     """Entry point. An error ends the process with its exit code."""
     prepare()
-    from ruuvi_host.errors import RuuviHostError
-
     try:
         if sys.argv[1:] == ["--version"]:
             print(f"ruuvi-host, version {__version__}", flush=True)
         else:
-            make_group()(prog_name="ruuvi-host")
-    except RuuviHostError as error:
-        _fail(str(error), error.exit_code, error)
+            _run()
     except OSError as error:
         if not _is_output(error):
             raise
         _fail(f"the output cannot be written: {error.strerror}", 1, error)
+
+
+def _run() -> None:
+    from ruuvi_host.errors import RuuviHostError
+
+    try:
+        make_group()(prog_name="ruuvi-host")
+    except RuuviHostError as error:
+        _fail(str(error), error.exit_code, error)
 
 
 def _is_output(error: OSError) -> bool:

@@ -10,7 +10,7 @@ import sys
 ALIKE = "ruuvi_host.alike"
 """The name under which codecs know it."""
 _ALIKE = {"…": "...", "→": "->", "·": "-", "°": "deg ", "µ": "u", "²": "2", "³": "3", "₂": "2"}
-_ALIKE |= {"\N{EN DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"}
+_ALIKE |= {"\u2013": "-", "\u00d7": "x"}
 """What stands for a sign that cannot be written. All others become \\uXXXX, as JSON has them."""
 
 
