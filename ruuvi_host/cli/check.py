@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ruuvi_host.cli.configuration import CERTIFICATES, configuration_options, for_url, inputs
+from ruuvi_host.cli.groups import Command
 
 if TYPE_CHECKING:
     from firmware_protocol.messages import DeviceId
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   ruuvi-host check --config /etc/ruuvi-host/ruuvi-host.toml
   ruuvi-host check custom --url https://my.server/record --port /dev/ttyACM0
-  ruuvi-host check custom --url http://127.0.0.1:8080/ --simulate"""
+  ruuvi-host check custom --url http://127.0.0.1:8080/ --simulate""",
 )
 @click.argument("names", metavar="[ruuvi|custom|mqtt|status|NAME]...", nargs=-1)
 @click.option("--url", metavar="URL", help="Your own server, in place of the configured one.")
@@ -142,6 +144,8 @@ def _chosen(loaded: Loaded, names: tuple[str, ...], *, simulate: bool) -> list[T
     wanted = [STATISTICS if name == "status" else name for name in names] or list(on)
     chosen = []
     for name in wanted:
+        if "://" in name:
+            raise ConfigError(name, f"is an address, and no name of a target: --url {name}")
         if name not in on and name not in keys:
             known = ", ".join(
                 ["ruuvi", "custom", "mqtt", "status", *(n for n in on if n not in keys)]

@@ -22,7 +22,7 @@ from ruuvi_host.cli.changing import (
     write,
 )
 from ruuvi_host.cli.configuration import configuration_options, inputs, key_and_value
-from ruuvi_host.cli.groups import Group
+from ruuvi_host.cli.groups import Group, Whole
 from ruuvi_host.cli.init import init
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def import_command(file: Path, config_file: Path | None, state_dir: Path | None)
 
 
 @command.command()
-@click.argument("number", type=click.IntRange(min=1), default=1)
+@click.argument("number", type=Whole(min=1), default=1)
 @click.option("--list", "as_list", is_flag=True, help="Show what there is a way back from.")
 @click.option(
     "--config",

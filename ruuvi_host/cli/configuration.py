@@ -101,7 +101,7 @@ def key_and_value(text: str) -> tuple[str, str]:
 
         # Else it may be a secret without its key.
         shown = key if key in BY_NAME or key in HOST_BY_NAME else "…"
-        raise ConfigError("--set", f"must be KEY=VALUE, and {shown} is not")
+        raise ConfigError("--set", f"must be KEY=VALUE without spaces, and {shown} is not")
     return key.strip(), value
 
 

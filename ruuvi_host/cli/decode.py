@@ -201,7 +201,8 @@ class _Reader:
         try:
             data = bytes.fromhex(line)
         except ValueError:
-            error = FormatError("bad_hex", "not a sequence of hexadecimal bytes")
+            why = "not a sequence of hexadecimal bytes, as 0201061BFF9904… (without 0x and :)"
+            error = FormatError("bad_hex", why)
             return self._answers.error(line, error)
         shown = data.hex().upper()
         try:
@@ -281,9 +282,27 @@ def _text_answers(derived: bool, keys: Keys, without: frozenset[int]) -> Answers
         return f"{title(shown)}\n{''.join(rows)}\n"
 
     def error(shown: str, error: FormatError) -> str:
-        return f"{title(shown)}\n  {error.code}: {error}\n\n"
+        return f"{title(shown)}\n  {error.code}: {error}{_hint(shown)}\n\n"
 
     return Answers(reading, error)
+
+
+def _hint(shown: str) -> str:
+    """Is it a part of advertising data, as pages about the formats show it?"""
+    from ruuvi_host.formats import FORMATS
+
+    try:
+        data = bytes.fromhex(shown)
+    except ValueError:
+        return ""
+    for beginning, missing in ((b"\x99\x04", "FF"), (b"", "FF9904")):
+        payload = data.removeprefix(beginning)
+        known = FORMATS.get(payload[0]) if payload and data.startswith(beginning) else None
+        if known and known.length == len(payload):
+            what = "manufacturer data" if beginning else "a payload"
+            size = len(data) + len(missing) // 2
+            return f" (this looks like {what} alone: put {size:02X}{missing} in front)"
+    return ""
 
 
 @cache

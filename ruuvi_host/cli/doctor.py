@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ruuvi_host.cli.configuration import configuration_options
+from ruuvi_host.cli.groups import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   sudo ruuvi-host doctor
   ruuvi-host doctor --port /dev/ttyACM0 --url http://my.server:8000/record
   sudo ruuvi-host doctor --hci hci0
-  sudo ruuvi-host doctor --bundle report.zip"""
+  sudo ruuvi-host doctor --bundle report.zip""",
 )
 @click.option("--port", metavar="PORT", help="As for `run`.")
 @click.option(

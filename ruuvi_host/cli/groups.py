@@ -1,4 +1,4 @@
-"""Groups of commands that tell what a mistyped one may mean."""
+"""Commands that tell what a mistyped one may mean, and what is meant by a stray word."""
 
 from __future__ import annotations
 
@@ -53,3 +53,60 @@ class Group(click.Group):
                 raise
             told = f"No such command {name!r}. Did you mean {near!r}?"
             raise click.UsageError(told, ctx) from error
+
+
+SHORT = {
+    "-p": "--port",
+    "-u": "--url",
+    "-c": "--config",
+    "-i": "--interval",
+    "-s": "--simulate",
+    "-j": "--json",
+    "-v": "--debug",
+    "--verbose": "--debug",
+    "--device": "--port",
+    "--serial": "--port",
+    "--server": "--url",
+    "--period": "--interval",
+    "--simulated": "--simulate",
+    "--conf": "--config",
+}
+"""What is no option, and what it may be meant for."""
+
+
+class Command(click.Command):
+    """Says which option a stray word belongs behind."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            ours = {name for option in self.params for name in option.opts}
+            told = error.format_message()
+            meant = next((hint for word in given if (hint := _meant(word, told, ours))), None)
+            if meant is None or "Did you mean" in told:
+                raise
+            raise click.UsageError(f"{told.rstrip('.')}. Did you mean {meant!r}?", ctx) from error
+
+
+def _meant(word: str, told: str, ours: set[str]) -> str | None:
+    """told: the error, which names the word that is wrong."""
+    if word not in told:
+        return None
+    option = SHORT.get(word)
+    if option:
+        return option if option in ours else None
+    if word.startswith(("http://", "https://")):
+        option = "--url"
+    elif word.startswith(("/dev/", "usb:", "socket://", "rfc2217://", "tty")):
+        option = "--port"
+    elif word.endswith((".toml", ".json")):
+        option = "--config"
+    return f"{option} {word}" if option in ours else None
+
+
+class Whole(click.IntRange):
+    """A range of whole numbers, called so when something else is given."""
+
+    name = "whole number"

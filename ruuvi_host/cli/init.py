@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ruuvi_host.cli.changing import CONFIG
+from ruuvi_host.cli.groups import Whole
 
 if TYPE_CHECKING:
     from ruuvi_host.jobs.ports import SeenPort
@@ -36,7 +37,7 @@ MOST_SECONDS = 3600
 @click.option(
     "--interval",
     metavar="S",
-    type=click.IntRange(1, MOST_SECONDS),
+    type=Whole(1, MOST_SECONDS),
     help=f"Seconds between posts, 1 to {MOST_SECONDS}.",
 )
 @click.option(
@@ -78,7 +79,7 @@ def init(
         if asks and data_format is None:
             data_format = _ask("What does it get of each tag", "raw", click.Choice(list(FORMATS)))
         if asks and interval is None:
-            interval = _ask("Seconds between posts", 10, click.IntRange(1, MOST_SECONDS))
+            interval = _ask("Seconds between posts", 10, Whole(1, MOST_SECONDS))
         pairs += _of_server(url, data_format or "raw", interval or 10)
     if pairs:
         change_keys(path, sources, pairs)

@@ -11,6 +11,7 @@ import click
 from ruuvi_host.cli.configuration import config_option, set_option
 from ruuvi_host.cli.decoding import key_option, read_entries, read_without, without_option
 from ruuvi_host.cli.fleet_options import fleet_options, unfit, wanted
+from ruuvi_host.cli.groups import Command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   ruuvi-host listen --simulate
   ruuvi-host listen --port /dev/ttyACM0 --json | head
   ruuvi-host listen --mqtt mqtts://reader@broker.example --password-file ./password
-  ruuvi-host listen --mqtt @broker-url --share workers --json >> readings.jsonl"""
+  ruuvi-host listen --mqtt @broker-url --share workers --json >> readings.jsonl""",
 )
 @click.option("--port", metavar="PORT", help="Serial port of the coprocessor, as for `run`.")
 @click.option("--simulate", is_flag=True, help="Use a simulated coprocessor instead of a port.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ruuvi_host.cli.groups import Whole
 from ruuvi_host.errors import ConfigError, RuuviHostError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Whole(0, 65535),
     default=8080,
     show_default=True,
     help="Port to listen on; 0: any free one.",
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key, if in another file.")
 @click.option(
     "--answer",
-    type=click.IntRange(200, 599),
+    type=Whole(200, 599),
     default=200,
     show_default=True,
     metavar="STATUS",
@@ -56,14 +57,14 @@ if TYPE_CHECKING:
 @click.option("--hang", is_flag=True, help="Simulate an outage: read, and never answer.")
 @click.option(
     "--fail-first",
-    type=click.IntRange(0),
+    type=Whole(0),
     default=0,
     metavar="N",
     help="Only the first N good batches meet the outage (503, or the status of --answer).",
 )
 @click.option(
     "--fail-every",
-    type=click.IntRange(0),
+    type=Whole(0),
     default=0,
     metavar="N",
     help="Only every Nth good batch meets the outage.",

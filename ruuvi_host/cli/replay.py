@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ruuvi_host.cli.groups import Whole
+
 if TYPE_CHECKING:
     from ruuvi_host.capture.player import Player, PlayerEvent
     from ruuvi_host.capture.script import Survey
@@ -49,7 +51,7 @@ Example, in two terminals:
 @click.option(
     "--coprocessor",
     "number",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     default=1,
     show_default=True,
     metavar="N",

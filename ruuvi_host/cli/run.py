@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
+from ruuvi_host.cli.groups import Command, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ MIN_INTERVAL, MAX_INTERVAL = 1, 3600
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   ruuvi-host run --port /dev/ttyACM0 --url http://my.server:8000/record
@@ -31,7 +33,7 @@ Examples:
   ruuvi-host run --hci hci0 --url http://my.server:8000/record
 
 SIGHUP reads the configuration again; if it cannot be used, the old one stays. Closing the terminal
-stops the host, unless it was started with nohup."""
+stops the host, unless it was started with nohup.""",
 )
 @click.option(
     "--port",
@@ -60,7 +62,7 @@ stops the host, unless it was started with nohup."""
 )
 @click.option(
     "--interval",
-    type=click.IntRange(MIN_INTERVAL, MAX_INTERVAL),
+    type=Whole(MIN_INTERVAL, MAX_INTERVAL),
     metavar="S",
     help="Seconds between posts to your own server, 1 to 3600. [default: 10]",
 )

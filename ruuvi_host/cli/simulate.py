@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ruuvi_host.cli.groups import Whole
+
 if TYPE_CHECKING:
     from firmware_protocol.coprocessor import CoprocessorEvent
     from ruuvi_host.simulator.pty import PtyServer
@@ -34,7 +36,7 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
 )
 @click.option(
     "--tags",
-    type=click.IntRange(0, 10_000),
+    type=Whole(0, 10_000),
     default=10,
     show_default=True,
     help="Number of simulated tags.",
@@ -80,7 +82,7 @@ def _checked_baud(ctx: click.Context, param: click.Parameter, value: int | None)
 )
 @click.option(
     "--baud",
-    type=click.IntRange(0, 12_000_000),
+    type=Whole(0, 12_000_000),
     callback=_checked_baud,
     help="Speed of the line; 0: sending takes no time.  [default: 115200, or 0 with --rate when "
     "transmitting is ideal]",

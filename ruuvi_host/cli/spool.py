@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ruuvi_host.cli.configuration import configuration_options, for_url, inputs
-from ruuvi_host.cli.groups import Group
+from ruuvi_host.cli.groups import Group, Whole
 
 if TYPE_CHECKING:
     from ruuvi_host.jobs.state import StateDirectory
@@ -99,7 +99,7 @@ def list_(state_dir: str | None, simulate: bool, as_json: bool) -> None:
 @_target
 @_state_option
 @_json
-@click.option("--limit", metavar="N", type=click.IntRange(1), help="The oldest N only.")
+@click.option("--limit", metavar="N", type=Whole(1), help="The oldest N only.")
 def show(
     target: str, state_dir: str | None, simulate: bool, as_json: bool, limit: int | None
 ) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ruuvi_host.cli.configuration import configuration_options
+from ruuvi_host.cli.groups import Command
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(cls=Command)
 @configuration_options
 @click.option("--state-dir", metavar="DIR", help="The one of the running host. As for `run`.")
 @click.option("--simulate", is_flag=True, help="The host was started with --simulate.")

@@ -18,6 +18,7 @@ from ruuvi_host.config.file_places import HOST_FILE as HOST_FILE
 from ruuvi_host.config.gateway_values import whole
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.service import Service
+from ruuvi_host.config.syntax_hints import hint_json, hint_toml
 from ruuvi_host.private_files import sync_folder
 
 PIPE_PATIENCE = 3.0
@@ -79,7 +80,8 @@ def parse_json(text: str, problems: Problems) -> dict[str, Any]:
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise Unreadable(f"not JSON: {error.msg} at {where}") from error
+        hint = hint_json(text, error.pos)
+        raise Unreadable(f"not JSON: {error.msg} at {where}{_behind(hint)}") from error
     except ValueError as error:
         raise Unreadable(f"not JSON that can be read: {error}") from error
     if not isinstance(document, dict):
@@ -95,7 +97,11 @@ def parse_toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except ValueError as error:  # what tomllib raises is one
-        raise Unreadable(f"not TOML: {error}") from error
+        raise Unreadable(f"not TOML: {error}{_behind(hint_toml(text, str(error)))}") from error
+
+
+def _behind(hint: str) -> str:
+    return f" ({hint})" if hint else ""
 
 
 def check_toml(text: str) -> None:

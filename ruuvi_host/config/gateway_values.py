@@ -45,7 +45,10 @@ def read_value(key: GatewayKey, value: Any, problems: Problems, severity: Severi
     if severity is Severity.WARNING:
         severity = Severity.FAULT if key.guards else severity
         instead = "ignored" if key.closed is None else f"taking {json.dumps(key.closed)}"
-    problems.add(key.name, f"must be {key.kind.value}", instead, severity=severity, value=shown)
+    why = f"must be {key.kind.value}"
+    if isinstance(value, str) and isinstance(from_text(key, value), bool | int):
+        why += ", without quotes"
+    problems.add(key.name, why, instead, severity=severity, value=shown)
     return MISSING
 
 

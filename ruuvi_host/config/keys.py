@@ -142,7 +142,9 @@ def _why_not(key: HostKey, value: Any) -> str:
         case _:
             good = isinstance(value, str) and "\0" not in value
     if not good:
-        return f"must be {key.kind.value}"
+        inside = value_from_text(key, value) if isinstance(value, str) else None
+        is_quoted = isinstance(inside, bool | int | float)
+        return f"must be {key.kind.value}" + ", without quotes" * is_quoted
     for one in value if key.kind is HostKind.TEXTS else [value]:
         if key.choices and one not in key.choices:
             # A list shows which of its texts it is.

@@ -263,7 +263,10 @@ class Sources:
                 why = f"unknown; is {PREFIX}{near} meant?"
                 self.problems.add(variable, why, severity=Severity.ERROR, source="environment")
             else:  # it may be there for something else, as what Kubernetes sets for a service
-                self.problems.add(variable, "unknown key", "ignored", source="environment")
+                rest = variable.removeprefix(PREFIX)
+                ends = [name for name in names if name.endswith(f"_{rest}")]
+                guess = f"; is {min(ends, key=len)} meant?" if ends else ""
+                self.problems.add(variable, f"unknown key{guess}", "ignored", source="environment")
         self._take_overrides(found)
 
     def _take_overrides(self, overrides: Iterable[tuple[str, str, str]]) -> None:

@@ -463,7 +463,7 @@ def test_our_users_own_words_must_be_right() -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "=", "=x", " =x"])
 def test_set_without_a_key(text: str) -> None:
-    with pytest.raises(ConfigError, match="must be KEY=VALUE, and … is not"):
+    with pytest.raises(ConfigError, match="must be KEY=VALUE without spaces, and … is not"):
         key_and_value(text)
     with pytest.raises(ConfigError, match="and use_http is not"):
         key_and_value("use_http")

@@ -196,7 +196,10 @@ def test_only_true_and_false_are_booleans(load: Load, key: str, wrong: object) -
     loaded = load({key: wrong})
     assert loaded.config == load({}).config
     (problem,) = problems_of(loaded)
-    assert (problem.key, problem.why) == (key, "must be true or false")
+    assert (problem.key, problem.why) == (
+        key,
+        "must be true or false" + ", without quotes" * (wrong == "true"),
+    )
     assert problem.instead == "ignored"
     assert problem.severity is Severity.WARNING
     assert problem.source.endswith("/gw_cfg.json")
@@ -210,7 +213,7 @@ def test_only_true_and_false_are_booleans(load: Load, key: str, wrong: object) -
         ("company_id", 65536, "a whole number from 0 to 65535"),
         ("company_id", -1, "a whole number from 0 to 65535"),
         ("company_id", 1.5, "a whole number from 0 to 65535"),
-        ("company_id", "1177", "a whole number from 0 to 65535"),
+        ("company_id", "1177", "a whole number from 0 to 65535, without quotes"),
         ("company_id", "0x10000", "a whole number from 0 to 65535"),
         ("company_id", "0x", "a whole number from 0 to 65535"),
         ("company_id", "0x-1", "a whole number from 0 to 65535"),
