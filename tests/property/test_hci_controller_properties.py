@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_protocol.messages import SetAll
@@ -115,9 +115,10 @@ HABITS = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(HABITS)
 def test_whatever_is_valid_is_understood(habits: Habits) -> None:
-    result = run(habits, 60.0)
+    result = run(habits, 40.0)
     assert result.state is State.SCANNING
     assert result.rungs == []
     told = result.controller.seen.counts
@@ -157,6 +158,7 @@ def test_faults_are_mended_by_the_rung_that_is_for_them(
         assert len(after) > 2 * (290 - within)
 
 
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.floats(0, 300), st.sampled_from(Fault)), max_size=4).map(sorted),
     st.sampled_from(ScanChoice),
@@ -165,6 +167,6 @@ def test_no_sequence_of_faults_is_too_much(
     faults: list[tuple[float, Fault]], choice: ScanChoice
 ) -> None:
     """Unless it needs its power, which only rung 4 gives, it is heard in the end."""
-    result = run(Habits(), 1200.0, choice=choice, faults=tuple(faults), rate=1.0)
+    result = run(Habits(), 1200.0, choice=choice, faults=tuple(faults), rate=0.5)
     if all(fault is not Fault.QUIET_FOR_GOOD for _, fault in faults):
         assert result.heard[-1] > 1190.0
