@@ -28,8 +28,9 @@ class Opener:
 
     @property
     def is_line(self) -> bool:
-        """Bytes without bounds: a controller may have been left in the middle of a command."""
-        return not isinstance(self.name, AdapterName)
+        """A serial line: a controller may have been left in the middle of a command. What is behind
+        TCP may throw away all that it receives with a byte that it does not expect (bumble)."""
+        return isinstance(self.name, SerialName)
 
     def is_there(self) -> bool:
         """Is there anything to open, as far as can be told without opening it?"""

@@ -23,7 +23,8 @@ def _switches_off(command: HciCommand) -> bool:
 class Conversation:
     """The command in flight.
 
-    flush: zeros go before each HCI_Reset, which complete a command that was left in the middle.
+    flush: zeros go before an HCI_Reset, which complete a command that was left in the middle. Not
+    at the second try: some controllers throw away all that comes with a byte they do not expect.
     """
 
     def __init__(self, counters: ControllerCounters, *, flush: bool) -> None:
@@ -96,7 +97,8 @@ class Conversation:
         self.in_flight = command
         if command.opcode == RESET.opcode:  # gives credit anew
             self._has_credit = True
-        zeros = FLUSH if self._flush and command.opcode == RESET.opcode else b""
+        is_flush = self._flush and command.opcode == RESET.opcode and self._tries != 2
+        zeros = FLUSH if is_flush else b""
         self._held = zeros + command.packet()
         self.deadline = now + CREDIT_TIMEOUT
         if self._has_credit:

@@ -75,7 +75,7 @@ class ControllerSession:
     choice: which kind of scan.
     random_address: six random bytes; the session makes a random static address of them.
     ladder, counters: those of the life before, or new ones.
-    flush: zeros before each reset, for a controller on a serial line that was left in the middle of
+    flush: zeros before a reset, for a controller on a serial line that was left in the middle of
     a command. Not for a user channel, which takes packets.
     """
 

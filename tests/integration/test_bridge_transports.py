@@ -202,6 +202,7 @@ def test_what_comes_and_goes(kernel: StandIn) -> None:
     assert by_address.is_there()
     assert not by_number.is_line
     assert Opener(read_name("/dev/nope")).is_line
+    assert not Opener(read_name("socket://127.0.0.1:9")).is_line
     assert not Opener(read_name("/dev/nope")).is_there()
 
 

@@ -109,6 +109,16 @@ def test_zeros_go_before_a_reset_on_a_serial_line_only() -> None:
     assert World().model.zeros == 0
 
 
+def test_the_second_reset_goes_without_zeros() -> None:
+    """A controller that does not skip them alone would never hear one."""
+    world = World(ControllerModel(deaf=True), flush=True)
+    zeros = [world.model.zeros]
+    for until in (6.0, 11.0):
+        world.run(until)
+        zeros.append(world.model.zeros)
+    assert zeros == [258, 258, 516]
+
+
 def test_a_controller_says_how_many_commands_it_takes() -> None:
     session = World(ControllerModel(deaf=True)).session
     none, one = h4(event(0x0E, b"\x00\x03\x0c\x00")), h4(event(0x0E, b"\x01\x00\x00"))
