@@ -8,7 +8,7 @@ from math import inf
 from firmware_protocol.messages import DeviceId, SetAll
 from firmware_protocol.scan import company_id
 from ruuvi_host.bridge.life import Life
-from ruuvi_host.bridge.local import machine_id
+from ruuvi_host.bridge.local import identify, machine_id
 from ruuvi_host.bridge.opening import Opener
 from ruuvi_host.bridge.settings import BridgeSettings
 from ruuvi_host.clock import SystemClock
@@ -26,7 +26,6 @@ from ruuvi_host.hci.happenings import (
     Refused,
     Started,
 )
-from ruuvi_host.hci.identity import identity
 from ruuvi_host.hci.ladder import Ladder
 from ruuvi_host.hci.session import ControllerSession
 
@@ -143,13 +142,7 @@ async def _listen(
             looked.problem += ": other firmware, another speed (PORT@BAUD), or it needs power off"
         return
     try:
-        who = identity(
-            looked.facts,
-            machine_id(),
-            name,
-            address=settings.address,
-            device_id=settings.device_id,
-        )
+        who = identify(settings, looked.facts, machine_id())
     except ConfigError as error:
         looked.lines.append(str(error))
         return

@@ -4,14 +4,14 @@ import logging
 import os
 from typing import Any
 
-from ruuvi_host.bridge.local import AddressLock, machine_id
+from ruuvi_host.bridge.local import AddressLock, identify, machine_id
 from ruuvi_host.bridge.radio import Wish
 from ruuvi_host.bridge.settings import BridgeSettings
 from ruuvi_host.hci import texts
 from ruuvi_host.hci.counters import ControllerCounters
 from ruuvi_host.hci.facts import ControllerFacts
 from ruuvi_host.hci.happenings import Started
-from ruuvi_host.hci.identity import Identity, identity
+from ruuvi_host.hci.identity import Identity
 from ruuvi_host.hci.ladder import Ladder
 from ruuvi_host.hci.plan import ScanKind, warnings
 from ruuvi_host.hci.session import ControllerSession
@@ -50,14 +50,7 @@ class Controller:
         """It has told what it is. Raises RuuviHostError: another bridge is the same gateway."""
         settings = self._settings
         self._facts, self._kind = happening.facts, happening.kind
-        given = settings.address is not None and settings.device_id is not None
-        who = identity(
-            happening.facts,
-            b"" if given else machine_id(),
-            settings.name.text,
-            address=settings.address,
-            device_id=settings.device_id,
-        )
+        who = identify(settings, happening.facts, machine_id())
         self.lock.take(who.device.addr)
         self.identity = who
         self._tell(logging.INFO, texts.controller_line(settings.name.text, happening.facts, who))

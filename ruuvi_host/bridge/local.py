@@ -3,28 +3,46 @@
 import errno
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
+from firmware_protocol.errors import LocalProtocolError
 from firmware_protocol.messages import address_text
+from ruuvi_host.bridge.settings import BridgeSettings
 from ruuvi_host.errors import ConfigError, RuuviHostError
+from ruuvi_host.hci.facts import ControllerFacts
+from ruuvi_host.hci.identity import Identity, identity
 
 MACHINE_ID = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
 def machine_id(files: tuple[str, ...] = MACHINE_ID) -> bytes:
-    """The secret number that this installation has had since its first boot. Raises ConfigError."""
+    """The secret number that this installation has had since its first boot; empty: it has none."""
     for name in files:
-        try:
+        with suppress(OSError):
             text = Path(name).read_bytes().strip()
-        except OSError:
-            continue
-        if len(text) == 32 and all(c in b"0123456789abcdefABCDEF" for c in text):
-            return text
-    raise ConfigError(
-        "--device-id",
-        f"this machine has no {files[0]}, from which it is made. Make one "
-        "(`sudo systemd-machine-id-setup`), or give --device-id and --address yourself",
-    )
+            if len(text) == 32 and all(c in b"0123456789abcdefABCDEF" for c in text):
+                return text
+    return b""
+
+
+def identify(settings: BridgeSettings, facts: ControllerFacts, number: bytes) -> Identity:
+    """Who a bridge on this controller is. number: of `machine_id`. Raises ConfigError."""
+    try:
+        return identity(
+            facts,
+            number,
+            settings.name.text,
+            address=settings.address,
+            device_id=settings.device_id,
+        )
+    except LocalProtocolError as error:
+        raise ConfigError(
+            "--device-id",
+            f"this machine has no {MACHINE_ID[0]}, from which it would be made. Make one (`sudo "
+            "systemd-machine-id-setup`; in a container, mount the machine's), or give --device-id "
+            "and --address yourself",
+        ) from error
 
 
 class AddressLock:
