@@ -24,7 +24,7 @@ from ruuvi_host.jobs.state import StateDirectory
 from ruuvi_host.lifetime import ended, has_terminal, on_signal, shielded, together
 from ruuvi_host.logs import RecentLines
 from ruuvi_host.monitoring.machine import boot_id
-from ruuvi_host.monitoring.socket import StatusSocket
+from ruuvi_host.monitoring.socket import StatusSocket, place_for_members
 from ruuvi_host.monitoring.starts import ResetReason, Start, Starts
 from ruuvi_host.monitoring.systemd import Notifier
 from ruuvi_host.monitoring.watchdog import Standstill, Watch
@@ -180,6 +180,9 @@ class Host:
             else:
                 self._configuration.ask()
 
+        if folder := place_for_members():
+            members = StatusSocket(folder, self._reporting.document, for_group=True)
+            beside |= {"members": self._serve_status(members.run())}
         # Undelivered data is sent with the coprocessor unplugged, too.
         known = self._receiving.identified.is_set()
         has_work = known and self._relaying.relays.has_backlog

@@ -3,6 +3,9 @@
 A client that connects gets one JSON document, then the connection is closed. The host reads nothing
 from it. Only the owner may connect (mode 0600). A client that does not read the document within a
 few seconds is disconnected: the host does not wait.
+
+A service has one more, in the folder that systemd makes for it in /run: members of its group may
+enter that, and connect there. State and configuration stay the user's own.
 """
 
 import asyncio
@@ -11,7 +14,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,9 +32,15 @@ class StatusSocket:
     """Serves the document that `status` returns, as long as `run` runs."""
 
     def __init__(
-        self, directory: Path, status: Callable[[], dict[str, Any]], patience: float = PATIENCE
+        self,
+        directory: Path,
+        status: Callable[[], dict[str, Any]],
+        patience: float = PATIENCE,
+        *,
+        for_group: bool = False,
     ) -> None:
         self._directory = directory
+        self._for_group = for_group
         self._status = status
         self._patience = patience
         self._clients: set[_Client] = set()
@@ -39,7 +48,7 @@ class StatusSocket:
     async def run(self) -> None:
         """Until cancelled. Raises OSError when there can be no socket."""
         loop = asyncio.get_running_loop()
-        with listening(self._directory) as socket:
+        with listening(self._directory, for_group=self._for_group) as socket:
             server = await loop.create_unix_server(self._client, sock=socket)
             try:
                 await loop.create_future()
@@ -123,10 +132,21 @@ def owner(directory: Path) -> int | None:
         return process or None
 
 
+def place_for_members(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder of a socket for the group; None: this is no service, or has no such folder."""
+    folder = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(folder) if folder else None
+
+
 @contextmanager
-def listening(directory: Path, name: str = NAME) -> Iterator[socket.socket]:
+def listening(
+    directory: Path, name: str = NAME, *, for_group: bool = False
+) -> Iterator[socket.socket]:
     """A socket that only its owner may connect to, while the block runs. An old one is from a
-    process that has ended, because we have the lock. Raises OSError."""
+    process that has ended, because we have the lock.
+
+    for_group: its group may, too, if it may enter the directory. Raises OSError.
+    """
     path = directory / name
     with suppress(FileNotFoundError):
         if stat.S_ISSOCK(path.lstat().st_mode):
@@ -135,7 +155,7 @@ def listening(directory: Path, name: str = NAME) -> Iterator[socket.socket]:
     try:
         with _short(directory, name) as short:
             listening.bind(short)
-        path.chmod(0o600)  # before `listen`: until then no client can connect
+        path.chmod(0o660 if for_group else 0o600)  # before anybody can connect
         listening.listen()
         listening.setblocking(False)
     except BaseException:

@@ -12,7 +12,7 @@ import pytest
 from programs import Program, ruuvi_host
 from told_counters import assert_accounted_for, counted
 
-from ruuvi_host.monitoring.socket import StatusSocket
+from ruuvi_host.monitoring.socket import StatusSocket, ask
 
 
 @pytest.fixture
@@ -52,11 +52,17 @@ def accounting(host: Program) -> dict[str, dict[str, int]]:
     return found
 
 
-def test_asked_while_it_runs(state: str) -> None:
+def test_asked_while_it_runs(state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = tmp_path / "run"
+    members.mkdir()
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(members))
     with receiver() as server, run(state, url_of(server)) as host:
         server.wait_for('"tags": [1-9].*"signature": "ok"', 2)
         (document,) = map(json.loads, status(state, "--json").out)
         assert document["pid"] == host.pid
+        asked = ask(members)
+        assert asked
+        assert asked["pid"] == host.pid
         (link,) = document["coprocessors"]
         assert link["state"] == "ready"
         assert link["counters"]["uart_overruns"] is None  # a pseudo-terminal does not tell
@@ -68,6 +74,7 @@ def test_asked_while_it_runs(state: str) -> None:
         assert lines[1].startswith("health: ok: reports flow; custom: batches are accepted")
         assert any(line.startswith("  custom, changed ") for line in lines)
         assert host.stop() == 0
+    assert list(members.iterdir()) == []
 
 
 def test_the_accounting_at_the_end_over_an_outage_a_new_configuration_and_a_stop(

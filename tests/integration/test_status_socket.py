@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from lines import run
 
-from ruuvi_host.monitoring.socket import MAX_CLIENTS, NAME, StatusSocket, ask
+from ruuvi_host.monitoring.socket import (
+    MAX_CLIENTS,
+    NAME,
+    StatusSocket,
+    ask,
+    listening,
+    place_for_members,
+)
 
 SMALL = {"version": "0.1.0"}
 PATIENCE = 0.2
@@ -53,6 +60,17 @@ def test_it_tells_who_asks(tmp_path: Path) -> None:
     served(tmp_path, SMALL, visit)
     assert not (tmp_path / NAME).exists()
     assert ask(tmp_path) is None
+
+
+def test_the_group_may_ask_over_another_one(tmp_path: Path) -> None:
+    for for_group, mode in ((True, 0o660), (False, 0o600)):
+        with listening(tmp_path, for_group=for_group) as listener, listener:
+            assert stat.S_IMODE((tmp_path / NAME).lstat().st_mode) == mode
+
+
+def test_the_folder_of_the_other_one_is_the_one_of_systemd() -> None:
+    assert place_for_members({"RUNTIME_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a")
+    assert place_for_members({"RUNTIME_DIRECTORY": ""}) is place_for_members({}) is None
 
 
 def test_a_large_document_arrives(tmp_path: Path) -> None:
