@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import debian_root
 import debian_tests
 import pytest
 from sources import SOURCE
@@ -70,12 +71,12 @@ URIS = """\
 
 
 def test_the_mirror_is_that_of_apt() -> None:
-    mirror = debian_tests.mirror_of_apt(URIS)
+    mirror = debian_root.mirror_of_apt(URIS)
     assert mirror == "https://user:secret@one.example/debian"
-    assert debian_tests.without_password(mirror) == "https://one.example/debian"
+    assert debian_root.without_password(mirror) == "https://one.example/debian"
     only_other = URIS.replace("/debian/", "/copy/")
-    assert str(debian_tests.mirror_of_apt(only_other)).endswith("/extras")
-    assert debian_tests.mirror_of_apt("") is None
+    assert str(debian_root.mirror_of_apt(only_other)).endswith("/extras")
+    assert debian_root.mirror_of_apt("") is None
 
 
 def test_how_archives_are_reached_is_as_apt_does() -> None:
@@ -89,7 +90,7 @@ Acquire::http::Proxy "http://proxy.example:3128";
 Acquire::https::Verify-Peer "true";
 Acquire::httpx "no";
 """
-    assert debian_tests.apt_settings(dump) == [
+    assert debian_root.apt_settings(dump) == [
         'Acquire::Check-Valid-Until "false"',
         'Acquire::http::Proxy "http://proxy.example:3128"',
         'Acquire::https::Verify-Peer "true"',
