@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check --require-virtualenv
 
-.PHONY: run test lint types tests hil bench soak clean
+.PHONY: run test lint types tests hil bench soak deb deb-test clean
 
 run: $(VENV)/.run
 	@$(BIN)/python tools/demo.py
@@ -38,6 +38,13 @@ bench: $(VENV)/.bench
 # The fault tests for as long as asked: make soak SOAK="kill --times 1000 --minutes 60"
 soak: $(VENV)/.test
 	$(BIN)/python tools/soak.py $(SOAK)
+
+# The Debian package, into dist/; and tried on a running systemd. As root, where this is no Debian 13.
+deb:
+	$(PYTHON) tools/deb.py
+
+deb-test:
+	$(PYTHON) tools/deb_test.py
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
