@@ -17,9 +17,9 @@ from ruuvi_host.monitoring.socket import (
     NAME,
     StatusSocket,
     ask,
-    listening,
     place_for_members,
 )
+from ruuvi_host.monitoring.socket import listening as opened
 
 SMALL = {"version": "0.1.0"}
 PATIENCE = 0.2
@@ -64,7 +64,7 @@ def test_it_tells_who_asks(tmp_path: Path) -> None:
 
 def test_the_group_may_ask_over_another_one(tmp_path: Path) -> None:
     for for_group, mode in ((True, 0o660), (False, 0o600)):
-        with listening(tmp_path, for_group=for_group) as listener, listener:
+        with opened(tmp_path, for_group=for_group) as listener, listener:
             assert stat.S_IMODE((tmp_path / NAME).lstat().st_mode) == mode
 
 

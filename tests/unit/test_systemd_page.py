@@ -48,7 +48,7 @@ def test_systemd_understands_the_unit_of_a_bridge(tmp_path: Path) -> None:
     installed = tmp_path / "ruuvi-host-bridge@hci0.service"
     text = BRIDGE.read_text("utf-8")
     assert text.count(PROGRAM) == 1
-    installed.write_text(text.replace(PROGRAM, "/bin/true"))
+    installed.write_text(text.replace(PROGRAM, "ExecStart=/bin/true "))
     ran = subprocess.run(
         [str(ANALYZE), "verify", str(installed)], capture_output=True, text=True, check=False
     )
