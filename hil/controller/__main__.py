@@ -21,7 +21,7 @@ ODD = Habits(
     chatter=True,
     reports_per_event=3,
     cuts=7,
-    begins_with=bytes.fromhex("01 03 0C FF"),
+    begins_with=bytes.fromhex("01 6D 0C FF"),
 )
 
 
