@@ -168,8 +168,8 @@ def test_extended_scanning_that_hears_nothing() -> None:
     assert [rung for _, rung in world.rungs()] == [Rung.SCAN_ANEW, Rung.RESET]
 
 
-def broken(fault: Fault, **habits: int) -> World:
-    world = World(Habits(**habits) if habits else None)
+def broken(fault: Fault, habits: Habits | None = None) -> World:
+    world = World(habits)
     world.run(30)
     assert world.heard
     world.controller.fail(fault, world.now)
