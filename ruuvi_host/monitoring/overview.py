@@ -156,7 +156,7 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield (
             f"{target['name']}: {state}; waiting: batches {counters['waiting_batches']}, "
             f"reports {counters['waiting_reports']}"
-            + (f"; {connection}" if (connection := target["connection"]) else "")
+            + (f"; {connection}" if (connection := _connection(target)) else "")
             + (f", {rate(growth)}" if (growth := target["backlog_growth"]) else "")
         )
         yield from _events(TargetCounters, counters)
@@ -173,6 +173,12 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
     labels = {sensor["address"]: _label(sensor) for sensor in document["known_sensors"]}
     for address, count in document["missed_most"].items():
         yield f"    {labels.get(address, address)}: {count}"
+
+
+def _connection(target: dict[str, Any]) -> str:
+    """How it is, without what is said already."""
+    connection, problem = str(target["connection"]), str(target["problem"])
+    return connection.replace(f": {problem}", "") if problem else connection
 
 
 def _label(sensor: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from tcp_ports import free_port
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.broker_options import BrokerOptions
 from ruuvi_host.config.mqtt_target import Broker, MqttLogin, MqttTarget
-from ruuvi_host.config.target_parts import DataFormat
+from ruuvi_host.config.target_parts import DataFormat, TlsFiles
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.mqtt import client, publishing
@@ -548,6 +550,27 @@ def test_with_names_of_our_own_another_gateway_changes_no_connection() -> None:
             assert len(there.connects) == 1
 
     run(main())
+
+
+def test_a_connection_goes_on_with_the_same_settings_and_certificates(tmp_path: Path) -> None:
+    path = tmp_path / "mqtt_srv_cert"
+    path.write_bytes(b"one")
+    at = target(1883)
+    at = replace(at, broker=replace(at.broker, tls=TlsFiles(server_cert=path)))
+    seat = Seat()
+
+    def taken(by: object, at: MqttTarget) -> Standing:
+        return seat.take(by, at, lambda: Standing(at))
+
+    first = taken(1, at)
+    assert taken(2, replace(at, login=at.login)) is first
+    assert not seat.is_left_by(1, first)
+    assert seat.is_left_by(2, first)
+    path.write_bytes(b"another")
+    second = taken(3, at)
+    assert second is not first
+    assert seat.is_left_by(2, first)
+    assert taken(4, replace(at, qos=0)) is not second
 
 
 def test_a_check_has_an_id_of_its_own_unless_it_is_to_have_the_same() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ruuvi_host.config.broker_options import BrokerOptions
 from ruuvi_host.config.load import Loaded, load
 from ruuvi_host.config.mqtt import is_private
 from ruuvi_host.config.mqtt_target import Backlog, MqttTarget, Transport
@@ -169,3 +170,47 @@ def test_who_can_read_a_password_is_told(tmp_path: Path) -> None:
 )
 def test_which_servers_are_ours(server: str, private: bool) -> None:
     assert is_private(server) is private
+
+
+@pytest.mark.parametrize(
+    ("keys", "line", "key"),
+    [
+        ({}, "message_expiry_s = 60", "message_expiry_s"),
+        ({}, "will_delay_s = 30", "will_delay_s"),
+        ({"mqtt_disable_retained_messages": True}, "retain_readings = true", "retain_readings"),
+        (
+            {"mqtt_disable_retained_messages": True},
+            'version = "5"\nwill_delay_s = 30',
+            "will_delay_s",
+        ),
+        ({}, 'status_topic = "a/+"', "status_topic"),
+        ({}, f'status_topic = "{"a" * 257}"', "status_topic"),
+        ({}, 'status_topic = "ruuvi/<gateway MAC>/state"', "status_topic"),
+        ({}, 'status_topic = "ruuvi/AA:BB:CC:DD:EE:FF/state"', "status_topic"),
+        ({"mqtt_prefix": "home/"}, 'status_topic = "home/state"', "status_topic"),
+    ],
+)
+def test_options_that_cannot_be_had(
+    tmp_path: Path, keys: dict[str, object], line: str, key: str
+) -> None:
+    loaded = of_gateway(tmp_path, keys, f"[mqtt]\n{line}\n")
+    assert (f"mqtt.{key}", "fault") in said(loaded)
+    options = broker(loaded).options
+    assert options.without(key) == options, "it is off"
+    (tmp_path / "other").mkdir()
+    prefix = "".join(f'prefix = "{v}"\n' for k, v in keys.items() if k == "mqtt_prefix")
+    if "mqtt_disable_retained_messages" in keys:
+        prefix += "disable_retained_messages = true\n"
+    table = of_table(tmp_path / "other", prefix + line)
+    assert any(k.endswith(f".{key}") and severity == "error" for k, severity in said(table))
+
+
+def test_options_of_a_broker(tmp_path: Path) -> None:
+    own = (
+        '[mqtt]\nversion = "5"\nmessage_expiry_s = 60\nwill_delay_s = 30\nretain_readings = true\n'
+        'status_topic = "ruuvi-host/<gateway MAC>/status"\n'
+    )
+    loaded = of_gateway(tmp_path, {}, own)
+    assert said(loaded) == []
+    options = broker(loaded).options
+    assert options == BrokerOptions(60, 30, True, "ruuvi-host/<gateway MAC>/status")

@@ -80,7 +80,8 @@ class Standing:
             return f"waits for the address of the gateway before it connects to {server}"
         if not self.tried.is_set():
             return f"connects to {server}"
-        return f"not connected: {self.why}"
+        wait = max(0.0, self.next_try - asyncio.get_running_loop().time())
+        return f"not connected: {self.why}; next try in {wait:.0f} s"
 
     def learn(self, address: bytes) -> None:
         """Who we are, unless somebody else tells."""
