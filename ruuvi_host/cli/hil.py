@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+_OWN_OUTPUT = ("-v", "--verbose", "-s", "--capture", "-q", "--quiet", "--co", "-h", "--help")
+"""Options of pytest with which it shows, or does, something else."""
 RIGS = ("sim", "qemu", "native", "hci", "serial", "replay")
 
 
@@ -74,6 +76,7 @@ def command(
     from importlib.util import find_spec
     from pathlib import Path
 
+    from ruuvi_host.cli.progress import is_terminal
     from ruuvi_host.errors import ConfigError
 
     # Installed, the suite is ruuvi_host/hil; in a source tree it is beside ruuvi_host.
@@ -98,7 +101,17 @@ def command(
     # The configuration of pytest that stands in a folder above is not for this suite.
     fixed = [f"--rootdir={suite.parent}", f"--config-file={os.devnull}", "-ra"]
     fixed += ["-p", "no:cacheprovider"]
-    code = pytest.main([str(suite), *fixed, *given, *arguments])
+    plugins = []
+    if (
+        not any(word.startswith(_OWN_OUTPUT) for word in arguments)
+        and is_terminal(sys.stdout)
+        and is_terminal(sys.stderr)
+    ):
+        from ruuvi_host.cli.hil_bar import Bar
+
+        plugins.append(Bar())
+        fixed += ["-o", "console_output_style=classic"]
+    code = pytest.main([str(suite), *fixed, *given, *arguments], plugins=plugins)
     if code == pytest.ExitCode.USAGE_ERROR:
         _suggest(arguments)
     raise SystemExit(code)

@@ -23,7 +23,7 @@ def progress(
     total: of what is told; None: not known. beside_output: there is none when standard output is a
     terminal, too, since what is written there shows how far it is.
     """
-    if not _is_wanted(beside_output=beside_output):
+    if not is_terminal(sys.stderr) or (beside_output and is_terminal(sys.stdout)):
         yield _nobody
         return
     import logging
@@ -70,13 +70,11 @@ def size_of(path: str) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
-def _is_wanted(*, beside_output: bool) -> bool:
-    def is_terminal(stream: object) -> bool:
-        return stream is not None and stream.isatty()  # type: ignore[attr-defined]
-
-    if os.environ.get("TERM", "dumb") == "dumb" or not is_terminal(sys.stderr):
+def is_terminal(stream: object) -> bool:
+    """One that can do more than print lines."""
+    if stream is None or os.environ.get("TERM", "dumb") == "dumb":
         return False
-    return not (beside_output and is_terminal(sys.stdout))
+    return bool(stream.isatty())  # type: ignore[attr-defined]
 
 
 def _nobody(count: int) -> None:

@@ -1,5 +1,6 @@
 """Bars for work that takes a while: on a terminal, and nowhere else."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -74,3 +75,15 @@ def test_a_spool_that_is_exported_and_sent(tmp_path: Path) -> None:
             assert "sending custom" in screen.text
             assert BAR in screen.text
             assert screen.text.rstrip().endswith("left 0")
+
+
+def test_the_suite_for_boards(tmp_path: Path) -> None:
+    command = ("hil", "--report", str(tmp_path / "report"), "-k", "test_tells_who_it_is")
+    with terminal(*command) as screen:
+        assert screen.wait() == 0, screen.text
+        assert BAR in screen.text
+        assert "::test_tells_who_it_is" in screen.text
+        assert re.search(r"\d+ passed.* in \d", screen.text), "what pytest says at the end stays"
+    with terminal(*command, "-v") as screen:
+        assert screen.wait() == 0, screen.text
+        assert BAR not in screen.text
