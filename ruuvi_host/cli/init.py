@@ -61,9 +61,12 @@ def init(
 
     Nothing is sent to Ruuvi Cloud unless you set use_http_ruuvi afterwards.
     """
+    from ruuvi_host import logs
     from ruuvi_host.cli.changing import change_keys, present
     from ruuvi_host.errors import ConfigError
 
+    logs.configure()
+    logs.adjust("critical", as_json=False)  # who answers is in the list
     asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
     path, sources = present(config_file, None)
     path = path or HERE
@@ -129,7 +132,8 @@ def _asked_port() -> str:
 
     ports = _listed()
     best = next((number for number, port in enumerate(ports, 1) if port.answers), None)
-    best = best or (1 if ports else None)
+    if best is None and ports and not any(port.told for port in ports):
+        best = 1  # they were not asked
     while True:
         question = "Number or name of the port" + ("" if best else " (none: Enter)")
         text: str = click.prompt(
