@@ -59,7 +59,7 @@ def _of_service_for_members(
     from ruuvi_host.config.service import Service
     from ruuvi_host.monitoring.socket import ask
 
-    folder = Service.of().state
+    folder = Service.of().runtime
     if is_service_meant(configuration["config_file"], state_dir, other=simulate):
         with suppress(OSError, ValueError, RecursionError):  # there is another way to ask it
             return folder, ask(folder)
@@ -78,7 +78,7 @@ def _directory(configuration: dict[str, Any], state_dir: str | None, *, simulate
     try:
         where = place(configuration["config_file"], state_dir, simulate=simulate)
     except ConfigError as error:
-        denied = why_denied(Service.of().state / NAME) or str(error)
+        denied = why_denied(Service.of().runtime / NAME) or str(error)
         raise HealthError(f"the service cannot be asked: {denied}") from error
     options = [("state_dir", state_dir, "--state-dir")] if state_dir is not None else []
     configuration = configuration | {"config_file": where.config}

@@ -25,12 +25,13 @@ class Service:
     folder: Path
     """Of the configuration."""
     state: Path
-    """With the socket over which a running one is asked, also by members of its group."""
+    runtime: Path
+    """With the socket over which members of its group ask a running one."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> "Service":
         root = Path(environment.get(ROOT_VARIABLE) or "/")
-        return cls(root / "etc/ruuvi-host", root / "var/lib/ruuvi-host")
+        return cls(root / "etc/ruuvi-host", root / "var/lib/ruuvi-host", root / "run/ruuvi-host")
 
     @property
     def config(self) -> Path | None:

@@ -51,7 +51,10 @@ def ask_host(state: Path) -> Asked:
 
 
 def ask_service() -> Asked:
-    return ask_host(Service.of().state)
+    """Over the socket for members of its group; else over its own."""
+    service = Service.of()
+    asked = ask_host(service.runtime)
+    return asked if asked.document else ask_host(service.state)
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.config = root / "etc/ruuvi-host/ruuvi-host.toml"
         self.state = root / "var/lib/ruuvi-host"
+        self.runtime = root / "run/ruuvi-host"
         self.home = root / "home"
         self.config.parent.mkdir(parents=True)
         self.state.parent.mkdir(parents=True)
@@ -58,7 +59,8 @@ class Machine:
     def running(self) -> Iterator[Program]:
         """The service, with a simulated board."""
         options = ("--config", str(self.config), "--state-dir", str(self.state))
-        with ruuvi_host("run", "--simulate", *options, env=self.environment) as host:
+        environment = self.environment | {"RUNTIME_DIRECTORY": str(self.runtime)}
+        with ruuvi_host("run", "--simulate", *options, env=environment) as host:
             host.wait_for("not delivered")
             yield host
 
@@ -204,12 +206,13 @@ def test_what_root_writes_the_service_can_read(machine: Machine) -> None:
 @pytest.mark.skipif(os.geteuid() != 0 or not _SETPRIV, reason="only root can be another user")
 def test_a_member_of_its_group_may_ask_it(machine: Machine) -> None:
     owner = pwd.getpwnam("daemon")
-    machine.state.mkdir()
-    machine.state.chmod(0o710)  # of our group, in which this process is
+    machine.state.mkdir(mode=0o700)
+    machine.runtime.mkdir(parents=True)
+    machine.runtime.chmod(0o750)  # of our group, in which this process is
     with machine.running() as host:
-        for path in (machine.state, machine.config, machine.state / "status.sock"):
+        socket = machine.runtime / "status.sock"
+        for path in (machine.state, machine.config, machine.runtime, socket):
             os.chown(path, owner.pw_uid, -1)
-        (machine.state / "status.sock").chmod(0o660)
         done = machine.asked("status", other=True)
         assert f"process {host.pid}" in done.stdout
         told = machine.asked("doctor", "--json", other=True)
@@ -218,11 +221,12 @@ def test_a_member_of_its_group_may_ask_it(machine: Machine) -> None:
         assert "only root and the user daemon may read it" in found["configuration"]["sentence"]
         assert told.returncode == 1
         assert machine.asked("spool", "list", other=True).returncode == 2
-        for path in (machine.state, machine.state / "status.sock"):
+        for path in (machine.runtime, socket):
             os.chown(path, -1, owner.pw_gid)
         done = machine.asked("status", other=True)
         assert "only root, the user daemon and members of the group daemon" in done.stderr
         assert done.returncode == 5
+        assert host.stop() == 0
 
 
 def test_a_host_with_simulate(machine: Machine) -> None:
