@@ -109,11 +109,13 @@ class Bridge:
         port = await self._opener.open()
         while True:
             heard = self.counters.sent
-            lost = await self._one_life(port)
+            try:
+                lost = await self._one_life(port)
+            finally:
+                self.line.unplug()
+                await port.close()
             if self.counters.sent > heard:
                 back_off.reset()
-            self.line.unplug()
-            await port.close()
             if isinstance(lost, PortError):
                 log.warning("%s; the pty is taken away until it is back", lost)
             elif lost.rung is Rung.POWER:
