@@ -130,8 +130,13 @@ class Link(asyncio.Protocol):
         self._transport.write(written)
         return len(written)
 
+    @property
+    def is_open(self) -> bool:
+        """False: it is known to have ended, or will be in a moment."""
+        return self._transport is not None and not self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
-        if self._transport:
+        if self._transport and self.is_open:
             self._transport.write(data)
 
     def close(self) -> None:
@@ -239,7 +244,7 @@ class Host:
     def send(self) -> None:
         """What waits, as long as not too much is unconfirmed."""
         link, tally, plan = self.link, self.tally, self._plan
-        while link and self._waiting and len(link.in_flight) < IN_FLIGHT:
+        while link and link.is_open and self._waiting and len(link.in_flight) < IN_FLIGHT:
             sensor = self._waiting.popleft()
             self._measured = (self._measured + 1) % 0xFFFF
             utc = int(time())
