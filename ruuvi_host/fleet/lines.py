@@ -45,7 +45,8 @@ def json_line(told: Told, utc: float, known: Readings) -> str:
     line |= {"gw_mac": heard.gateway, "rssi": heard.rssi}
     line |= {n: v for n in ("ts", "gwts", "cnt") if (v := getattr(heard, n)) is not None}
     ordered = {name: line.pop(name) for name in _FIRST if name in line} | line
-    decoded = "" if "dataFormat" in line or not heard.data else _decoded(heard.data, known)
+    is_decoded = "dataFormat" in line or "data_format" in line or not heard.data
+    decoded = "" if is_decoded else _decoded(heard.data, known)
     return json.dumps(ordered)[:-1] + decoded + "}"
 
 
@@ -60,9 +61,7 @@ def _decoded(data: bytes, known: Readings) -> str:
         measurement = decode(data, known.keys)
     except FormatError as error:
         return f', "error": "{error.code}"'
-    named = fields(measurement)
-    named = {"dataFormat": named.pop("data_format"), **named}
-    return ", " + json.dumps(named)[1:-1]
+    return ", " + json.dumps(fields(measurement))[1:-1]
 
 
 def text_line(told: Told, known: Readings) -> str:

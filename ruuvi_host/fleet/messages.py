@@ -21,7 +21,7 @@ _NOBODY = "00:00:00:00:00:00"
 """The sensor of an empty round, which gateways publish."""
 _HIGHEST = 1 << 40
 """Of a time in seconds, or a counter: more is no such thing."""
-_ENVELOPE = frozenset({"gw_mac", "rssi", "aoa", "gwts", "ts", "cnt", "coords"})
+_ENVELOPE = frozenset({"gw_mac", "rssi", "aoa", "gwts", "ts", "cnt", "coords", "name", "offsets"})
 """Members that are about the message, not the measurement."""
 
 
@@ -86,10 +86,14 @@ def read_message(topic: str, payload: bytes) -> Heard | GatewayState | None:
     data = _hex(told.get("data"))
     if data is None:
         return None
+    # A host that decodes all formats has its own names for those that no gateway decodes.
     data_format, number = (
         _of_data(data)
         if data
-        else _of_members(told.get("dataFormat"), told.get("measurementSequenceNumber"))
+        else _of_members(
+            told.get("dataFormat", told.get("data_format")),
+            told.get("measurementSequenceNumber", told.get("measurement_sequence")),
+        )
     )
     rssi = _whole(told.get("rssi"), -128)
     return Heard(

@@ -11,6 +11,8 @@ from ruuvi_host.fleet.fleet import Fleet, Measurement, Moved, Told
 from ruuvi_host.fleet.lines import json_line, text_line
 from ruuvi_host.fleet.messages import GatewayState, Heard, read_message
 from ruuvi_host.fleet.repeats import Repeats
+from ruuvi_host.formats import encode
+from ruuvi_host.formats.dfc5 import FormatC5
 from ruuvi_host.intake.readings import Readings
 
 
@@ -238,8 +240,23 @@ def test_a_message_cannot_say_what_we_say() -> None:
 def test_other_formats_have_our_names() -> None:
     three = "02010611FF99040329" + "1A1ECE1EFC18F94202CA0B53"
     told = line(World(), 0, data=three)
-    assert (told["dataFormat"], told["humidity"]) == (3, 20.5)
+    assert (told["data_format"], told["humidity"]) == (3, 20.5)
     assert line(World(), 0, data="020106")["error"] == "not_ruuvi"
+
+
+def test_a_host_that_decodes_all_formats() -> None:
+    """Of those that no gateway decodes it has the data, and not, with our own names."""
+    payload = encode(FormatC5(measurement_sequence=7))
+    c5 = f"020106{len(payload) + 3:02X}FF9904{payload.hex()}"
+    own: dict[str, Any] = {"data_format": 0xC5, "measurement_sequence": 7, "name": "Sauna"}
+    gone = {"dataFormat": None, "measurementSequenceNumber": None}
+    world = World()
+    assert line(world, 7, data=c5)["measurement_sequence"] == 7
+    topic, payload = message(7, host=2, decoded=True, **own)
+    told = {k: v for k, v in json.loads(payload).items() if k not in gone}
+    assert world.fleet.receive(topic, json.dumps(told).encode(), world.now, UTC) == []
+    told["measurement_sequence"] = 8
+    assert world.fleet.receive(topic, json.dumps(told).encode(), world.now, UTC)
 
 
 def test_a_move_and_a_state_are_lines_too() -> None:
