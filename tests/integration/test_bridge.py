@@ -111,7 +111,6 @@ def test_all_that_is_heard_is_taken_in(rate: int, tmp_path: Path) -> None:
 
 
 def test_from_the_controller_to_the_server(controller: ServedController, tmp_path: Path) -> None:
-    before = links()
     with ruuvi_host("receive", "--port", "0", "--json") as server:
         url = server.wait_for(r'"listening": "(.*?)"')[1]
         options = ("--url", url, "--interval", "1", "--trust-clock")
@@ -121,16 +120,16 @@ def test_from_the_controller_to_the_server(controller: ServedController, tmp_pat
             assert host.stop() == 0
             assert not is_alive(child)
         assert [line for line in host.err if "bridge: HCI reports" in line]
-    assert links() == before
+    assert not links(controller)
 
 
 def run(served: ServedController, state: Path, *options: str) -> Program:
     return ruuvi_host("run", "--hci", served.path, "--state-dir", str(state), *options)
 
 
-def links() -> set[Path]:
+def links(served: ServedController) -> set[Path]:
     """Where the pty of a child is found."""
-    return set(Path(tempfile.gettempdir()).glob("ruuvi-host-controller-*"))
+    return set(Path(tempfile.gettempdir()).glob(f"ruuvi-host-{Path(served.path).name}-*"))
 
 
 # -- run --hci: two processes, one end ------------------------------------------------------------
@@ -163,13 +162,13 @@ def wait_for_end(pid: int) -> None:
 
 
 def test_who_is_killed_leaves_no_orphan(controller: ServedController, tmp_path: Path) -> None:
-    before = links()
     with run(controller, tmp_path, *NOWHERE) as host:
         host.wait_for("coprocessor configured")
         (child,) = children(host)
+        assert links(controller)
         assert host.stop(signal.SIGKILL) == -signal.SIGKILL
         wait_for_end(child)
-    assert links() == before, "it has cleared up"
+    assert not links(controller), "it has cleared up"
 
 
 def test_a_child_that_is_killed_is_started_again(
