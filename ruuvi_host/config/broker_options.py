@@ -79,8 +79,8 @@ def option_keys(where: str = "") -> tuple[HostKey, ...]:
         text(
             f"{where}status_topic",
             "",
-            f"Where the host tells its own state, as ruuvi-host/{GATEWAY_MAC}/status; {GATEWAY_MAC}"
-            " stands for the address. Empty: nowhere.",
+            f"Where the host tells its own state, as `ruuvi-host/{GATEWAY_MAC}/status`; "
+            f"`{GATEWAY_MAC}` stands for the address. Empty: nowhere.",
         ),
     )
 

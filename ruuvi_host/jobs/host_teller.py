@@ -5,6 +5,7 @@ from typing import Any
 
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.show import lines
+from ruuvi_host.config.sources import Sources
 from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.reporting import Reporting
@@ -41,6 +42,11 @@ class HostTeller:
 
     def _text(self, loaded: Loaded) -> str:
         if self._told is None or self._told[0] is not loaded:
-            shown = {line.key: line.value for line in lines(loaded.sources)}
-            self._told = loaded, json.dumps(shown, default=str, sort_keys=True)
+            self._told = loaded, text_of(loaded.sources)
         return self._told[1]
+
+
+def text_of(sources: Sources) -> str:
+    """All settings, the same for the same ones; of a secret only whether there is one."""
+    shown = {line.key: line.value for line in lines(sources)}
+    return json.dumps(shown, default=str, sort_keys=True)
