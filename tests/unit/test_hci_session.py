@@ -49,6 +49,7 @@ def pi() -> ControllerModel:
 def test_the_start_in_its_order() -> None:
     world = World()
     assert world.model.names() == START
+    assert (world.counters.commands, world.counters.unanswered) == (len(START), 0)
     [started] = world.log
     assert isinstance(started, Started)
     assert started.kind is EXTENDED
@@ -77,11 +78,13 @@ def test_the_feature_alone_is_not_enough() -> None:
 
 
 def test_the_next_command_waits_for_the_answer() -> None:
-    session = World(ControllerModel(deaf=True)).session
+    world = World(ControllerModel(deaf=True))
+    session = world.session
     session.receive(h4(complete(0x0C03)), 1.0)
     assert session.take_output() == bytes.fromhex("01011000")
     session.receive(h4(complete(0x1002), event(0x0E, b"\x01\x00\x00"), status(0, 0)), 1.1)
     assert session.take_output() == b"", "neither another's answer nor a credit is one"
+    assert world.counters.unmatched == 1
     session.receive(h4(complete(0x1001, 0, bytes(8))), 1.2)
     assert session.take_output() == bytes.fromhex("01021000")
 
