@@ -53,6 +53,6 @@ def test_settings_are_read() -> None:
         assert read_reset("reset", text)
     [command] = re.findall(r"`reset_command = (\[.+?\])`", PAGE)
     settings = CoprocessorSettings.from_table(
-        {"port": "x", "reset_command": ast.literal_eval(command)}
+        {"port": "/dev/x", "reset_command": ast.literal_eval(command)}
     )
-    assert settings != CoprocessorSettings("x")
+    assert settings != CoprocessorSettings("/dev/x")
