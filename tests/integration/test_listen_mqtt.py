@@ -173,10 +173,10 @@ def test_real_hosts(broker: Mosquitto, tmp_path: Path) -> None:
         host("one", "ruuvi_raw") as one,
         host("two", "ruuvi_decoded") as two,
     ):
-        it.wait_for('"temperature"', 40)
+        it.wait_for('"temperature"', 20)
         assert one.stop() == two.stop() == it.stop() == 0
     told = lines(it, "measurement")
-    assert len({t["address"] for t in told}) >= 10
+    assert len({t["address"] for t in told}) >= 5
     assert [t for t in lines(it, "gateway") if t["gw_mac"] == "home"]
 
 
