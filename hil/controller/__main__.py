@@ -1,6 +1,7 @@
 """Starts the scripted controller by hand, with RuuviTags in the air."""
 
 import argparse
+import json
 import sys
 import threading
 from contextlib import suppress
@@ -87,8 +88,7 @@ def main() -> None:
         print(served.path, flush=True)
         with suppress(KeyboardInterrupt):
             obey(served)
-        counts = served.seen.counts
-        print(f"commands {len(served.seen.commands)}, " + str(dict(counts)), file=sys.stderr)
+        print(json.dumps({"commands": len(served.seen.commands), **served.seen.counts}), flush=True)
 
 
 def obey(served: ServedController) -> None:
