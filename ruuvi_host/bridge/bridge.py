@@ -87,11 +87,9 @@ class Bridge:
         """For `doctor`, which finds a pty and wants to know what is behind it."""
         settings, counters = self._settings, self.counters
         return {
-            "pid": os.getpid(),
             "transport": settings.name.text,
             "pty": self.line.path,
             "link": os.path.abspath(settings.link) if settings.link else "",
-            "host_present": self.line.host_present,
             "reports": counters.reports,
             "sent": counters.sent,
             "rungs": counters.rungs,

@@ -11,10 +11,18 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+from ruuvi_host.logs import printable
+
 TIMEOUT = 2.0
+_LARGEST = 1 << 16
+_LONGEST = 500
+_MOST = 20
+_TEXTS = ("transport", "pty", "link", "controller")
 _PEER = struct.Struct("3i")
 """struct ucred: process, user, group."""
 
@@ -44,21 +52,60 @@ async def serve(document: Callable[[], dict[str, Any]]) -> None:
         await server.serve_forever()
 
 
-def ask(pid: int) -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class BridgeStatus:
+    """What a bridge tells of itself. Its texts are safe to print."""
+
+    pid: int
+    transport: str
+    """As its `--hci`."""
+    pty: str
+    """Empty while the controller is gone."""
+    link: str
+    controller: str
+    """In a line; empty: none has started yet."""
+    disappointments: tuple[str, ...]
+    reports: int
+    """Heard, and handed on."""
+    sent: int
+    rungs: tuple[int, ...]
+    """How often rung 1, 2, 3 and 4 were climbed."""
+
+    @classmethod
+    def from_document(cls, document: Any, pid: int) -> "BridgeStatus | None":
+        """None: it is not one. Whoever answers may be anybody's program."""
+        try:
+            return cls(
+                pid,
+                *(printable(document[name], _LONGEST) for name in _TEXTS),
+                disappointments=tuple(
+                    printable(line, _LONGEST) for line in document["disappointments"][:_MOST]
+                ),
+                reports=int(document["reports"]),
+                sent=int(document["sent"]),
+                rungs=tuple(map(int, document["rungs"][:_MOST])),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+
+def ask(pid: int) -> BridgeStatus | None:
     """What the bridge that is this process tells; None: it is none, or tells us nothing. Blocks."""
+    until = monotonic() + TIMEOUT
     with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as asked:
         asked.settimeout(TIMEOUT)
         asked.connect(_name(pid))
+        peer = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        if _PEER.unpack(peer)[0] != pid:
+            return None
         answer = b""
-        while data := asked.recv(4096):
+        while (data := asked.recv(4096)) and len(answer) < _LARGEST and monotonic() < until:
             answer += data
-        document = json.loads(answer)
-        if isinstance(document, dict):
-            return document
+        return BridgeStatus.from_document(json.loads(answer), pid)
     return None
 
 
-def running(proc: str = "/proc") -> Iterator[dict[str, Any]]:
+def running(proc: str = "/proc") -> Iterator[BridgeStatus]:
     """What all bridges of this machine tell us. Blocks."""
     for process in sorted(Path(proc).glob("[0-9]*")):
         with suppress(OSError):

@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from ruuvi_host.bridge.check import Looked, look
 from ruuvi_host.bridge.kernel import Adapter, Kernel, why_not_taken
 from ruuvi_host.bridge.names import AdapterName, TransportName
 from ruuvi_host.bridge.settings import BridgeSettings
-from ruuvi_host.bridge.telling import running
+from ruuvi_host.bridge.telling import BridgeStatus, running
 from ruuvi_host.doctor.judgement import Finding, Level
 
 
@@ -16,32 +15,32 @@ def behind(port: str) -> Iterator[Finding]:
     """Of the bridge whose pty `port` is, or was. Nothing: it is another kind of port. Blocks."""
     real = os.path.realpath(port)
     for told in running():
-        if real == told["pty"] or os.path.abspath(port) == told["link"]:
+        if real == told.pty or os.path.abspath(port) == told.link:
             yield from of_bridge(told)
 
 
-def of_bridge(told: dict[str, Any]) -> Iterator[Finding]:
+def of_bridge(told: BridgeStatus) -> Iterator[Finding]:
     """What a running bridge tells, judged."""
-    topic = f"bridge {told['transport']}"
-    process = f"process {told['pid']}"
-    if not told["pty"]:
+    topic = f"bridge {told.transport}"
+    process = f"process {told.pid}"
+    if not told.pty:
         sentence = f"{process}: it has lost its controller, or does not get it to start"
         yield Finding(topic, Level.FAULT, sentence, "see its log; unplug the controller")
         return
-    who = told["controller"].removeprefix(f"{told['transport']}: ")
-    heard = f"{told['sent']} of {told['reports']} reports handed on"
+    who = told.controller.removeprefix(f"{told.transport}: ")
+    heard = f"{told.sent} of {told.reports} reports handed on"
     yield Finding(topic, Level.OK, f"{process}: {who}; {heard}")
-    for line in told["disappointments"]:
+    for line in told.disappointments:
         yield Finding(topic, Level.WARNING, line)
-    if any(told["rungs"]):
-        rungs = ", ".join(f"rung {n}: {count}" for n, count in enumerate(told["rungs"], 1) if count)
+    if any(told.rungs):
+        rungs = ", ".join(f"rung {n}: {count}" for n, count in enumerate(told.rungs, 1) if count)
         sentence = f"the controller had to be helped ({rungs})"
         yield Finding(topic, Level.WARNING, sentence, "see the log of the bridge for the reasons")
 
 
-def bridge_on(name: TransportName) -> dict[str, Any] | None:
+def bridge_on(name: TransportName) -> BridgeStatus | None:
     """What the bridge that has this controller tells; None: there is none. Blocks."""
-    return next((told for told in running() if told["transport"] == name.text), None)
+    return next((told for told in running() if told.transport == name.text), None)
 
 
 def adapter(name: TransportName, kernel: Kernel, *, is_ours: bool = False) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from hil.controller.habits import RASPBERRY_PI, Fault, Habits
 from hil.controller.serving import ServedController, on_pty
 from ruuvi_host.bridge.kernel import Adapter, Kernel
 from ruuvi_host.bridge.names import read_name
-from ruuvi_host.bridge.telling import ask
+from ruuvi_host.bridge.telling import BridgeStatus, ask
 from ruuvi_host.doctor.bridges import adapter, of_bridge
 from ruuvi_host.doctor.judgement import Level
 from ruuvi_host.simulator.board import Board
@@ -100,23 +100,50 @@ def test_a_serial_port_has_no_adapter(kernel: StandIn) -> None:
     assert findings(kernel, "/dev/ttyACM0") == []
 
 
+TOLD: dict[str, Any] = {
+    "transport": "hci0",
+    "pty": "/dev/pts/3",
+    "link": "",
+    "controller": "hci0: Bluetooth 5.0",
+    "disappointments": ["no E1"],
+    "reports": 9,
+    "sent": 5,
+    "rungs": [2, 0, 1, 0],
+}
+
+
 def test_what_a_bridge_tells_is_judged() -> None:
-    told: dict[str, Any] = {
-        "transport": "hci0",
-        "pid": 7,
-        "pty": "/dev/pts/3",
-        "controller": "hci0: Bluetooth 5.0",
-        "disappointments": ["no E1"],
-        "reports": 9,
-        "sent": 5,
-        "rungs": [2, 0, 1, 0],
-    }
+    told = BridgeStatus.from_document(TOLD, 7)
+    assert told
     fine, less, helped = of_bridge(told)
-    assert str(fine) == ("ok       bridge hci0: process 7: Bluetooth 5.0; 5 of 9 reports handed on")
+    assert str(fine) == "ok       bridge hci0: process 7: Bluetooth 5.0; 5 of 9 reports handed on"
     assert str(less) == "warning  bridge hci0: no E1"
     assert "(rung 1: 2, rung 3: 1)" in str(helped)
-    [lost] = of_bridge(told | {"pty": ""})
+    [lost] = of_bridge(replace(told, pty=""))
     assert lost.level is Level.FAULT
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        {},
+        "text",
+        TOLD | {"rungs": None},
+        TOLD | {"sent": "many"},
+        TOLD | {"pty": 3},
+        TOLD | {"disappointments": [4]},
+    ],
+    ids=repr,
+)
+def test_who_answers_may_be_anybody(document: object) -> None:
+    assert BridgeStatus.from_document(document, 7) is None
+    harmful = TOLD | {"controller": "\x1b[2J" * 500, "disappointments": ["\n"] * 1000}
+    told = BridgeStatus.from_document(harmful, 7)
+    assert told
+    assert len(told.disappointments) == 20
+    assert all(finding.sentence.isprintable() for finding in of_bridge(told))
 
 
 # -- the real programs ----------------------------------------------------------------------------
