@@ -97,14 +97,15 @@ class Changes:
             raise SaveError(f"the configuration cannot be read again: {error}") from error
 
     async def _change_file(self, name: str, change: Callable[[Sources], T]) -> T:
-        """What uses it looks at it before each post; only another place has to be told."""
+        """What uses it looks at it before each post; only another place has to be told, and what a
+        connection that is kept was made with."""
 
         async def changed() -> T:
             sources = self._configuration.loaded.sources
             before = sources.places.where(name)
             try:
                 result = await asyncio.to_thread(change, sources)
-                if sources.places.where(name) != before:
+                if sources.places.where(name) != before or name.startswith("mqtt_"):
                     await self._configuration.renew()
             except OSError as error:
                 raise SaveError(f"{error.filename}: {error.strerror}") from error

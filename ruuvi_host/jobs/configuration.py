@@ -23,8 +23,6 @@ class Configuration:
 
     def __init__(self, loaded: Loaded, reload: Reload) -> None:
         self.loaded = loaded
-        self.refused = ""
-        """Why the one that was wanted last was not taken; empty: it was."""
         self._reload = reload
         self._asked = asyncio.Event()
         self._news = asyncio.Event()
@@ -76,7 +74,6 @@ class Configuration:
                 if anew or not asking:  # who changes it by the API is told, and it is put back
                     self.failure = str(error).replace("\n       ", "; ")
                 kept()
-                self.refused = str(error)
                 log.error("the configuration stays as it was: %s", error)
                 for each in asking:
                     if not each.done():
@@ -88,7 +85,6 @@ class Configuration:
                 self._asked.set()
                 raise
             self._taking += asking
-            self.refused = ""
             before, self.loaded = self.loaded, loaded
             self.failure = ""
             log.info("configuration read again")

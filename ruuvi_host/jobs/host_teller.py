@@ -33,7 +33,7 @@ class HostTeller:
         return host_status(
             self._reporting.overview(),
             ConfigurationFacts(
-                self._text(loaded), str(path) if path else "", self._configuration.refused
+                self._text(loaded), str(path) if path else "", self._configuration.failure
             ),
             receiving.gateway().addr if known else None,
             receiving.clock.wall(),

@@ -94,9 +94,11 @@ class Relaying:
             clock=self._while_clock_is_right(),
         )
 
-    def keep(self, config: Config) -> None:
-        """Go on as before with a configuration in which only what others use is another."""
+    async def keep(self, config: Config) -> None:
+        """Go on as before with a configuration in which only what others use is another; but files
+        of certificates may be."""
         self._config = config
+        await self.relays.refresh()
 
     async def reconfigure(self, config: Config) -> None:
         """After `run` was cancelled: go on with `config`, as a gateway does. What waits becomes a

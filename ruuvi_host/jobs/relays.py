@@ -111,6 +111,10 @@ class Relays:
             if failure:
                 raise failure
 
+    async def refresh(self) -> None:
+        """Files of certificates may be others now."""
+        await together(**{relay.name: relay.refresh() for relay in self._relays})
+
     async def disconnect(self) -> None:
         """In place of `finish`, when only `connect` ran."""
         await together(**{relay.name: relay.disconnect() for relay in self._relays})

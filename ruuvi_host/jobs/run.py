@@ -258,7 +258,7 @@ class Host:
             if anew:
                 return
             self._door.scanning.end()
-            self._relaying.keep(config)
+            await self._relaying.keep(config)
             self._sensors.reconfigure(config)
             self._configuration.taken()
             self._reloaded()

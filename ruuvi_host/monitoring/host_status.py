@@ -80,9 +80,10 @@ def host_status(
 
 
 def what_matters(document: dict[str, Any]) -> object:
-    """Of such a document: what is to be told at once when it is another one. It changes seldom."""
+    """Of such a document: what is to be told at once when it is another one. It changes seldom;
+    the sentence of health does not, as it tells for how long something lasts."""
     return (
-        document["health"],
+        document["health"]["level"],
         [link["state"] for link in document["radio"]],
         {
             name: (target["problem"], target["waiting_batches"] > 0, target["lost_reports"])

@@ -97,6 +97,9 @@ class GatewayRelay:
             async with asyncio.timeout(DISK_GRACE):
                 await self._spool.close()
 
+    async def refresh(self) -> None:
+        await self._delivery.sink.refresh()
+
     async def disconnect(self) -> None:
         await self._delivery.sink.close()
 

@@ -37,6 +37,13 @@ class Guarded:
     def is_leaving(self) -> bool:
         return isinstance(self._sink, Connected) and self._sink.is_leaving
 
+    async def refresh(self) -> None:
+        if isinstance(self._sink, Connected):
+            try:
+                await self._sink.refresh()
+            except Exception as error:
+                self._tell(error)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """What lives on between batches runs in here."""

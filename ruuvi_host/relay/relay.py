@@ -139,6 +139,10 @@ class HostRelay:
         self._outbox.let_go()
         await self._delivery.sink.close()
 
+    async def refresh(self) -> None:
+        """Files of certificates may be others now."""
+        await self._delivery.sink.refresh()
+
     async def disconnect(self) -> None:
         """In place of `finish`, when only `connect` ran."""
         await self._delivery.sink.close()

@@ -111,6 +111,10 @@ class Connected(Protocol):
         """How the connection is, for people, without any secret."""
         ...
 
+    async def refresh(self) -> None:
+        """Files that the connection was made with may be others now: then it is made anew."""
+        ...
+
     @property
     def is_leaving(self) -> bool:
         """The connection is there, and ends when the sink is closed. As the settings are others

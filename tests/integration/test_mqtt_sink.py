@@ -577,3 +577,26 @@ def test_a_check_has_an_id_of_its_own_unless_it_is_to_have_the_same() -> None:
     at = target(1883, login=MqttLogin("cellar"))
     checks = [connect_of(at, GATEWAY.addr, check=True, same_id=same) for same in (False, True)]
     assert [(c.client_id, c.will) for c in checks] == [("cellar-check", None), ("cellar", None)]
+
+
+def test_other_certificates_make_another_connection_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "mqtt_srv_cert"
+        path.write_bytes(b"one")
+        async with peer() as there:
+            at = target(there.port)
+            at = replace(at, broker=replace(at.broker, tls=TlsFiles(server_cert=path)))
+            async with running(at) as sink:
+                await sink.deliver(batch(1), NOW)
+                await sink.refresh()
+                assert len(there.connects) == 1
+                path.write_bytes(b"another")
+                await sink.refresh()
+                async with asyncio.timeout(5):  # it is no failure, after which there is a pause
+                    await there.until(lambda peer: peer.published[-1].payload == ONLINE)
+            await there.until(lambda peer: len(peer.ended) == 2)
+            assert len(there.connects) == 2
+            states = [p.payload for p in there.published if p.topic == STATUS]
+            assert states == [ONLINE, OFFLINE, ONLINE, OFFLINE]
+
+    run(main())

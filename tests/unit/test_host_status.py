@@ -35,7 +35,7 @@ def document(problem: str = "", lost: int = 0, waiting: int = 0, uptime: float =
         version="0.1.0",
         pid=1,
         uptime=uptime,
-        health=Health((Finding(Level.OK, "reports flow"),)),
+        health=Health((Finding(Level.OK, f"for {uptime} s"),)),
         links=[link],
         intake=IntakeCounters(),
         sensors=0,

@@ -35,6 +35,12 @@ class Seat:
         self._holder = holder
         return self._standing
 
+    def has_other_files(self, standing: Standing) -> bool:
+        """Are the certificates others than those that the connection was made with? Asked once."""
+        files = _print(standing.target)
+        before, self._files = self._files, files
+        return files != before
+
     def is_left_by(self, holder: object, standing: Standing) -> bool:
         """Does nobody go on with the connection of this sink?"""
         return self._standing is not standing or self._holder is holder

@@ -55,6 +55,10 @@ class MqttSink:
         """For people."""
         return self._standing.state
 
+    async def refresh(self) -> None:
+        if self._seat.has_other_files(self._standing):
+            await self._standing.leave()  # and the next one is made at once
+
     @property
     def is_leaving(self) -> bool:
         """It stands, and nobody goes on with it."""
