@@ -22,7 +22,6 @@ TIMEOUT = 2.0
 _LARGEST = 1 << 16
 _LONGEST = 500
 _MOST = 20
-_TEXTS = ("transport", "pty", "link", "controller")
 _PEER = struct.Struct("3i")
 """struct ucred: process, user, group."""
 
@@ -77,16 +76,21 @@ class BridgeStatus:
         try:
             return cls(
                 pid,
-                *(printable(document[name], _LONGEST) for name in _TEXTS),
-                disappointments=tuple(
-                    printable(line, _LONGEST) for line in document["disappointments"][:_MOST]
-                ),
+                transport=_shown(document["transport"]),
+                pty=_shown(document["pty"]),
+                link=_shown(document["link"]),
+                controller=_shown(document["controller"]),
+                disappointments=tuple(map(_shown, document["disappointments"][:_MOST])),
                 reports=int(document["reports"]),
                 sent=int(document["sent"]),
                 rungs=tuple(map(int, document["rungs"][:_MOST])),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
+
+
+def _shown(text: str) -> str:
+    return printable(text, _LONGEST)
 
 
 def ask(pid: int) -> BridgeStatus | None:
