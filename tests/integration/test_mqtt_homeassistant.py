@@ -147,7 +147,7 @@ def test_a_new_name_is_told_and_switched_off_it_is_taken_back(tmp_path: Path) ->
             path.write_text(toml(broker.port, enabled=False), "utf-8")
             subprocess.run(["kill", "-HUP", str(host.pid)], check=True)
             host.wait_for("mqtt: taken back from Home Assistant: devices 11")
-            subscriber.wait(lambda s: len(configs(s.heard[before:])) >= 11)
+            subscriber.wait(lambda s: len({m.topic for m in configs(s.heard[before:])}) == 11)
             assert host.stop() == 0
         gone = configs(subscriber.heard[before:])
         assert {m.payload for m in gone} == {""}
@@ -166,13 +166,15 @@ def test_switched_off_while_it_did_not_run(tmp_path: Path) -> None:
         assert len(remembered.read_text("utf-8").splitlines()) == 11
         other = toml(broker.port, 'prefix = "other"')
         with simulated(tmp_path, other) as host:
-            subscriber.wait(lambda s: len([m for m in configs(s.heard) if not m.payload]) == 11)
-            subscriber.wait(lambda s: len({*_told_at(s, "other/")}) == 11)
+            subscriber.wait(
+                lambda s: len({m.topic for m in configs(s.heard) if not m.payload}) == 11
+            )
+            subscriber.wait(lambda s: len({topic for topic, _ in _told_at(s, "other/")}) == 11)
             assert host.stop() == 0
         lines = remembered.read_text("utf-8").splitlines()
         assert {line.partition("/")[0] for line in lines} == {"other"}
         with simulated(tmp_path, toml(broker.port, enabled=False)) as host:
-            subscriber.wait(lambda s: len([m for m in _told_at(s, "other/") if not m[1]]) == 11)
+            subscriber.wait(lambda s: len({m for m in _told_at(s, "other/") if not m[1]}) == 11)
             assert host.stop() == 0
         assert not remembered.exists()
 
@@ -186,6 +188,7 @@ def test_what_is_not_retained_is_told_again_on_request(tmp_path: Path) -> None:
         text = toml(broker.port, mqtt_disable_retained_messages=True)
         with simulated(tmp_path, text) as host:
             subscriber.wait(lambda s: len(configs(s.heard)) == 11)
+            first = {m.topic: m.payload for m in configs(subscriber.heard)}
             with Subscriber(broker.port, "homeassistant/device/#") as later:
                 for state in ("offline", "online"):
                     publish.single(
@@ -196,7 +199,6 @@ def test_what_is_not_retained_is_told_again_on_request(tmp_path: Path) -> None:
         assert not any(m.retained for m in later.heard)
         assert devices(later.heard)[0] == OWN
         assert len(set(devices(later.heard))) == 4
-        first = {m.topic: m.payload for m in configs(subscriber.heard[:100])}
         assert all(m.payload == first[m.topic] for m in later.heard)
 
 
