@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 
 import builds
 import sources
-from figures import api, chain, line, mqtt, parsing, process
+from figures import api, bridge, chain, line, mqtt, parsing, process
 from figures.figure import Benchmark, Figure, Result, Round, Unavailable
 
 from firmware_protocol.crc import has_fast_crcmod
@@ -46,6 +46,26 @@ def _line(rate: int, cpu: float, p99: float | None = 1.0) -> Benchmark:
         Figure(f"line-{rate}-rate", f"{at}: really sent", "/s"),
     )
     return Benchmark(figures, partial(line.line, rate))
+
+
+def _bridge(rate: int, cpu: float) -> Benchmark:
+    at = f"bridge at {rate:,} HCI reports/s"
+    figures = (
+        Figure(f"bridge-{rate}-lost", f"{at}: lost", "", at_most=0, in_every_round=True),
+        Figure(f"bridge-{rate}-cpu", f"{at}: CPU of one core", "%", at_most=cpu),
+        Figure(f"bridge-{rate}-memory", f"{at}: RSS", "MiB", at_most=27),
+        Figure(f"bridge-{rate}-start", f"{at}: start to first report", "ms", at_most=1000),
+    )
+    return Benchmark(figures, partial(bridge.serving, rate))
+
+
+def _bumble_host(rate: int) -> Benchmark:
+    at = f"bumble's host, which only counts {rate:,}/s"
+    figures = (
+        Figure(f"bumble-host-{rate}-cpu", f"{at}: CPU of one core", "%"),
+        Figure(f"bumble-host-{rate}-memory", f"{at}: RSS", "MiB"),
+    )
+    return Benchmark(figures, partial(bridge.bumble_host, rate))
 
 
 BENCHMARKS = (
@@ -74,6 +94,19 @@ BENCHMARKS = (
         (Figure("every-report", "every report to decoded JSON, in USB full speed", at_least=6),),
         chain.every_report,
     ),
+    Benchmark(
+        (
+            Figure("hci-legacy", "HCI events to reports, against bumble's", at_least=5),
+            Figure("hci-legacy-time", "the same: ours, a report", "us"),
+            Figure("hci-extended", "the same with extended reports", at_least=5),
+            Figure("hci-extended-time", "the same: ours, a report", "us"),
+        ),
+        bridge.parser,
+    ),
+    _bridge(226, cpu=3),
+    _bridge(1_000, cpu=12),
+    _bumble_host(226),
+    _bumble_host(1_000),
     _line(200, cpu=4),
     _line(2_000, cpu=12),
     _line(20_000, cpu=35, p99=None),

@@ -60,6 +60,17 @@ def test_every_line_names_rig_firmware_and_board(ran: Path) -> None:
         assert properties["firmware"] in ("1.0.0", "2.0.0")
 
 
+def test_the_bridge_on_a_scripted_controller(tmp_path: Path) -> None:
+    """What a bridge cannot do is skipped, and why."""
+    done = hil(tmp_path, "--rig", "hci", "-k", "test_tells_who_it_is or test_coded or test_channel")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "rig hci (no hardware was tested)" in done.stdout
+    assert "needs channels, which rig hci has not" in done.stdout
+    told = json.loads((tmp_path / "report" / "report.json").read_text())
+    passed = {line["name"] for line in told["tests"] if line["outcome"] == "passed"}
+    assert len(passed) == 2, told
+
+
 def test_no_report_has_a_device_id(ran: Path) -> None:
     secret = DEVICE.id
     forms = {
@@ -78,6 +89,7 @@ def test_no_report_has_a_device_id(ran: Path) -> None:
     ("arguments", "said"),
     [
         (["--rig", "serial"], "--port"),
+        (["--rig", "sim", "--hci", "hci0"], "--hci is for --rig hci"),
         (["--rig", "replay"], "--capture"),
         (["--port", "/dev/ttyACM0"], "--rig serial"),
         (

@@ -77,12 +77,17 @@ def idle() -> Round:
 class Child:
     """A process whose standard output can be read by the line; ended with the block."""
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, stdin: bool = False, folder: str | None = None) -> None:
         self._complaints = TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self._complaints, text=True
+            command,
+            stdin=subprocess.PIPE if stdin else None,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            text=True,
+            cwd=folder,
         )
-        self._name = f"ruuvi-host {command[1]}"
+        self._name = f"{Path(command[0]).name} {command[1]}"
         self.pid = self._process.pid
 
     def __enter__(self) -> "Child":
@@ -92,6 +97,12 @@ class Child:
         self._process.terminate()
         self._process.communicate()
         self._complaints.close()
+
+    def write_line(self, line: str) -> None:
+        standard_input = self._process.stdin
+        assert standard_input
+        standard_input.write(f"{line}\n")
+        standard_input.flush()
 
     def read_line(self) -> str:
         output = self._process.stdout
