@@ -84,6 +84,8 @@ def init(
         if asks and interval is None:
             interval = _ask("Seconds between posts", 10, Whole(1, MOST_SECONDS))
         pairs += _of_server(url, data_format or "raw", interval or 10)
+    if path.suffix == ".json" and not path.exists():  # by default a gateway sends to Ruuvi, too
+        pairs += [("use_http_ruuvi", "false"), ("use_http_stat", "false")]
     if pairs:
         change_keys(path, sources, pairs)
     else:

@@ -1,5 +1,6 @@
 """`ruuvi-host config init`: on a real terminal, and by options alone."""
 
+import json
 import os
 import subprocess
 import tomllib
@@ -130,6 +131,23 @@ def test_what_is_missing_or_wrong(tmp_path: Path, options: tuple[str, ...], sent
     done = init(*options, folder=tmp_path, code=2)
     assert sentence in done.stderr
     assert not (tmp_path / "ruuvi-host.toml").exists()
+
+
+def test_a_new_file_of_a_gateway_sends_nothing_to_ruuvi(tmp_path: Path) -> None:
+    options = ("--port", "/dev/ttyACM0", "--url", "http://my.server/", "--config", "gw_cfg.json")
+    init(*options, folder=tmp_path)
+    written = json.loads((tmp_path / "gw_cfg.json").read_text())
+    switches = {name: written[name] for name in ("use_http", "use_http_ruuvi", "use_http_stat")}
+    assert switches == {"use_http": True, "use_http_ruuvi": False, "use_http_stat": False}
+
+
+def test_who_goes_away_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ruuvi-host.toml"
+    with terminal("config", "init", "--port", "/dev/x", "--config", str(path)) as screen:
+        screen.wait_for("URL of your server")
+        screen.type("\x04")
+        assert screen.wait() == 1
+    assert not path.exists()
 
 
 def test_a_delivery_that_does_not_arrive_keeps_the_file(tmp_path: Path) -> None:
