@@ -2,6 +2,7 @@
 restart, too, and with other settings. A file with a topic a line. Everything here blocks."""
 
 import logging
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from ruuvi_host import private_files
 
 log = logging.getLogger(__name__)
 
+_one_at_a_time = threading.Lock()
+"""A thread goes on when nobody waits for it any more, and the last one must have the last word."""
 _LONGEST = 8 << 20
 """Bytes. Ten thousand sensors take less than one."""
 
@@ -36,10 +39,11 @@ def save(path: Path | None, topics: Iterable[str]) -> None:
     if path is None:
         return
     text = "".join(f"{topic}\n" for topic in sorted(topics))
-    try:
-        if text:
-            private_files.replace(path, text.encode())
-        else:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        log.warning("%s: cannot be written: %s", path, error.strerror)
+    with _one_at_a_time:
+        try:
+            if text:
+                private_files.replace(path, text.encode())
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s: cannot be written: %s", path, error.strerror)
