@@ -67,8 +67,7 @@ def test_the_bridge_on_a_scripted_controller(tmp_path: Path) -> None:
     assert "rig hci (no hardware was tested)" in done.stdout
     assert "needs channels, which rig hci has not" in done.stdout
     told = json.loads((tmp_path / "report" / "report.json").read_text())
-    passed = {line["name"] for line in told["tests"] if line["outcome"] == "passed"}
-    assert len(passed) == 2, told
+    assert [line["outcome"] for line in told["tests"]].count("passed") == 2
 
 
 def test_no_report_has_a_device_id(ran: Path) -> None:
