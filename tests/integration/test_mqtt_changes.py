@@ -44,6 +44,7 @@ def test_only_what_concerns_a_broker_ends_its_connection(tmp_path: Path) -> None
             more(subscriber, "cellar/")
             host.wait_for("mqtt: connected", 2)
             assert host.stop() == 0
+        subscriber.wait(lambda s: len(s.states()) == 4)
         topics = [m.topic for m in subscriber.heard]
         old, new = [t for t in topics if t.startswith("ruuvi/")], topics[-1]
         assert new == "cellar/gw_status"
@@ -53,8 +54,7 @@ def test_only_what_concerns_a_broker_ends_its_connection(tmp_path: Path) -> None
             *(("ruuvi", ONLINE), ("ruuvi", OFFLINE)),
             *(("cellar", ONLINE), ("cellar", OFFLINE)),
         ]
-        for target in ("mqtt",):
-            assert_accounted_for(host, target)
+        assert_accounted_for(host, "mqtt")
 
 
 def test_what_waits_for_its_round_goes_over_the_old_connection(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_what_waits_for_its_round_goes_over_the_old_connection(tmp_path: Path) -
             *(f"target.all.port={broker.port}", "target.all.client_id=all"),
         )
         with run(tmp_path, config, *other) as host:
-            subscriber.wait(lambda s: len(s.of("all/")) > 5)  # so much was heard
+            subscriber.wait(lambda s: len({m.topic for m in s.of("all/")}) > 5)  # were heard
             change(host, tmp_path, broker.port, 1, mqtt_prefix="cellar/")
             host.wait_for("mqtt: connected", 2)
             subscriber.wait(lambda s: any(m.topic == "cellar/gw_status" for m in s.heard))
