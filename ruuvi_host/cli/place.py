@@ -103,7 +103,7 @@ def _not_allowed(denied: str, own: Path | None) -> Exception:
 
     where, _, why = denied.partition(" ")
     mine = f" (and you have no host of your own, whose state would be in {own})" if own else ""
-    return ConfigError(where, f"{why}: run this with sudo{mine}")
+    return ConfigError(where, f"{why}; run this with sudo{mine}")
 
 
 def state_of(told: Loaded | Sources, *, simulate: bool = False) -> Path:
@@ -133,7 +133,7 @@ def check_folder(folder: Path) -> None:
         raise ConfigError("--state-dir", why) from error
     except OSError as error:
         denied = why_denied(folder)
-        problem = f"{denied}: run this with sudo" if denied else f"{folder} cannot be read"
+        problem = f"{denied}; run this with sudo" if denied else f"{folder} cannot be read"
         if not denied:
             problem += f": {error.strerror}"
         raise ConfigError("--state-dir", problem) from error

@@ -159,7 +159,7 @@ def test_who_may_not_look_is_told_who_may(machine: Machine) -> None:
         done = machine.asked(*words, other=True)
         assert done.returncode == 2, done
         assert str(machine.config) in done.stderr
-        assert "only root and the user daemon may read it: run this with sudo" in done.stderr
+        assert "only root and the user daemon may read it; run this with sudo" in done.stderr
     done = machine.asked("status", other=True)
     assert (done.returncode, "only root and the user daemon" in done.stderr) == (5, True)
     machine.config.chmod(0o644)
