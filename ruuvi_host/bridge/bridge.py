@@ -117,7 +117,7 @@ class Bridge:
             if isinstance(lost, PortError):
                 log.warning("%s; the pty is taken away until it is back", lost)
             elif lost.rung is Rung.POWER:
-                await self._reset()
+                await self._reset(lost)
             port = await self._open_again(back_off)
 
     async def _open_again(self, back_off: BackOff) -> Port:
@@ -143,10 +143,14 @@ class Bridge:
         finally:
             self._life = None
 
-    async def _reset(self) -> None:
+    async def _reset(self, climbed: Climbed) -> None:
         """Rung 4: only power helps."""
         command = self._settings.reset_command
         if command is None:
+            if climbed.first:
+                log.error(
+                    "there is no --reset-command: unplug the controller, and plug it in again"
+                )
             return
         log.warning("the controller is reset by %s", command.argv[0])
         try:

@@ -269,6 +269,13 @@ def test_only_power_helps(tmp_path: Path) -> None:
     assert "rungs 0 0 0 1" in program.err[-2]
 
 
+def test_without_a_command_a_person_is_asked(tmp_path: Path) -> None:
+    with serve(tmp_path) as served, bridge(served, tmp_path / "port") as program:
+        served.fail(Fault.ASSERT)
+        program.wait_for("ERROR: there is no --reset-command: unplug the controller")
+        assert program.stop() == 0
+
+
 def test_a_reset_is_a_boot_on_the_same_pty(tmp_path: Path) -> None:
     with (
         serve(tmp_path) as served,
