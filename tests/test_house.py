@@ -51,6 +51,7 @@ PACKAGE = "ruuvi_host"  # has no room and no imports: it holds the version, whic
 
 PURE = (
     *("firmware_protocol", "ruuvi_host.formats", "ruuvi_host.hci", "ruuvi_host.intake"),
+    *("ruuvi_host.bridge.coprocessor", "ruuvi_host.bridge.names", "ruuvi_host.bridge.radio"),
     *("ruuvi_host.monitoring.accounting", "ruuvi_host.monitoring.counters"),
     "ruuvi_host.monitoring.dropped",
     *(
