@@ -118,6 +118,8 @@ class Subscriber:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # Else it is open until it is collected, in the middle of a test that counts what is open.
+        self._client._reset_sockets(sockpair_only=True)
 
     def _on_subscribe(self, *_: object) -> None:
         with self._news:

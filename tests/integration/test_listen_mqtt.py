@@ -64,6 +64,7 @@ class Hosts:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets(sockpair_only=True)  # see mosquitto.py
 
 
 @pytest.fixture(scope="module")
