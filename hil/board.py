@@ -40,7 +40,10 @@ class SerialRig(BareRig):
             self.name = f"serial ({kind})"
         self._reset_command = reset_command
         self.abilities = frozenset(
-            {Ability.ANSWER, Ability.RADIO, Ability.CHANNELS, Ability.STATIC}
+            {
+                *(Ability.ANSWER, Ability.RADIO),
+                *(Ability.CHANNELS, Ability.PATIENCE, Ability.STATIC),
+            }
         )
         if official:
             self.abilities |= {Ability.RECEIVER}

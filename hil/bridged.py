@@ -144,7 +144,10 @@ class Tap:
                 self._from_bridge()
 
     def _from_bridge(self) -> bool:
-        data = os.read(self._pty, 4096)
+        try:
+            data = os.read(self._pty, 4096)
+        except BlockingIOError:  # _drain was faster
+            return True
         self._line.sendall(data)
         for message in self._from_bridges.feed(data):
             self._last_seen |= isinstance(message, AdvRprt2) and message.address == LAST.address

@@ -37,6 +37,8 @@ class Ability(StrEnum):
     CHANNELS = "channels"
     """Scans the primary channels that it is told to, and tells in each report which one it was. HCI
     has no word for either: a Bluetooth controller scans all three, and a bridge tells 255."""
+    PATIENCE = "patience"
+    """Waits for the rest of a command for as long as it takes. A bridge gives half a command up."""
     STATIC = "static_address"
     """Its address is random static, as that of every nRF52."""
     RECEIVER = "official_receiver"

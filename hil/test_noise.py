@@ -65,6 +65,7 @@ def test_garbage_before_a_frame_costs_it(wire: Wire) -> None:
     wire.exchange(b"\x55\x55\n" + GOOD, GetDeviceId())
 
 
+@needs("patience")
 def test_frame_in_pieces(wire: Wire) -> None:
     """Byte by byte, as slowly as one likes: there is no time-out."""
     for byte in GOOD[:-1]:
