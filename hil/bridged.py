@@ -60,8 +60,7 @@ class GeneratedAir:
             self._generator = Generator(self._word, now, baud=115200, is_v1=False)
             self._word = None
         elif self._generator:
-            while self._generator.deadline < now:
-                self._generator.next()  # nobody was listening
+            self._generator.postpone(now)
 
     def next(self) -> Advert:
         assert self._generator

@@ -62,6 +62,10 @@ class Generator:
         """When the next event happens."""
         return inf if self._period == inf else self._begin + self._steps * self._period
 
+    def postpone(self, now: float) -> None:
+        """Nothing was scanned until now: what was due waits, so that no number is left out."""
+        self._begin += max(now - self.deadline, 0.0)
+
     def next(self) -> AdvertisingEvent:
         """The event that is due."""
         number = self._events
