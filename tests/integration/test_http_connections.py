@@ -458,7 +458,8 @@ def test_a_post_can_be_cancelled_at_any_moment(tmp_path: Path, scheme: str) -> N
                 await asyncio.sleep(0)
             if not posting.cancel():
                 return False
-            await asyncio.wait({posting})
+            await asyncio.wait({posting}, timeout=20)
+            assert posting.done(), f"it waits for the server after being cancelled in turn {turns}"
             assert posting.cancelled(), f"it went on after being cancelled in turn {turns}"
             return True
 
@@ -468,6 +469,9 @@ def test_a_post_can_be_cancelled_at_any_moment(tmp_path: Path, scheme: str) -> N
             while await cancelled_after(turns, server):
                 turns += 1
             assert turns > 5
+        async with serving(never, context) as port:
+            for turn in range(turns):
+                await cancelled_after(turn, Server(scheme, port))
 
     with warnings.catch_warnings():
         if tuple(map(int, version("anyio").split(".")[:2])) < (4, 16):

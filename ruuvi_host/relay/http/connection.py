@@ -54,6 +54,8 @@ def _cancellable(
     Before 4.16 anyio swallowed a cancellation that came in the turn of the loop in which it
     cancelled something itself, as it does once it is connected, and when a time is up (its issue
     1214). Who cancels waits for the end, and would wait for ever: at the next SIGHUP or SIGTERM.
+    So this is around all as a whole, and around each step that has a limit of time: what follows
+    it may wait for a server that never answers.
     """
 
     @wraps(method)
@@ -191,6 +193,7 @@ class _Network(httpcore.AsyncNetworkBackend):
         if self._tcp:
             await self._tcp.aclose()
 
+    @_cancellable
     async def connect_tcp(
         self,
         host: str,
@@ -309,6 +312,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             return b""
         raise failure
 
+    @_cancellable
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """A failure is left to httpcore: it reads on, since an answer may have come before."""
         try:
@@ -347,6 +351,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             result = await _end(reading)
         return isinstance(result, asyncio.CancelledError)
 
+    @_cancellable
     async def start_tls(
         self,
         ssl_context: ssl.SSLContext,
