@@ -32,7 +32,7 @@ from ruuvi_host.relay.turns import Turns
 
 GATHERING_FOR_DISK = 1.0
 """Seconds; as GATHERING, for batches that wait for their target."""
-LEAVING = 2.0
+LEAVING = 1.5
 """Seconds for what still goes over a connection that is left. Others wait meanwhile."""
 MOST_UNMERGED = 20
 """Batches that wait, where only the newest report of each sensor is wanted."""

@@ -93,6 +93,11 @@ class Connection:
     def is_up(self) -> bool:
         return not self.lost.done()
 
+    @property
+    def in_flight(self) -> int:
+        """Messages that are sent, and not confirmed."""
+        return len(self._in_flight)
+
     def takes(self, topic: str, payload: bytes) -> bool:
         """Is such a message not too long for this broker?"""
         return not self._longest or len(topic.encode()) + len(payload) + _AROUND <= self._longest

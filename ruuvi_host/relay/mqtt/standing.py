@@ -20,10 +20,12 @@ from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
 
 log = logging.getLogger(__name__)
 
-LAST_WORD = 2.0
-"""Seconds for the confirmation of "offline" at the end."""
-COMPANIONS_LAST_WORDS = 1.0
-"""Seconds for what companions have to say before it."""
+LAST_WORDS = 2.0
+"""Seconds until "offline", and what companions have to say before it, is confirmed at the end."""
+COMPANIONS_LAST_WORDS = 0.5
+"""Of those, for companions."""
+SLOW_LAST_WORDS = 1.0
+"""The same, where something else was not confirmed yet: a stop has five seconds in all."""
 
 
 class Standing:
@@ -103,19 +105,26 @@ class Standing:
         self.up.clear()
         if presence is None:
             return
-        target = self.target
         if presence.connection.is_up:
+            seconds = SLOW_LAST_WORDS if presence.connection.in_flight else LAST_WORDS
             with suppress(NoConnectionError, TimeoutError):
-                async with asyncio.timeout(COMPANIONS_LAST_WORDS):
-                    for companion in self.companions:
-                        await companion.leaving(presence, successor)
-            with suppress(NoConnectionError, TimeoutError):
-                async with asyncio.timeout(LAST_WORD):
-                    await self._say(presence, OFFLINE, retain=target.retains)
-                    if target.retains and successor and not successor.retains:
-                        # Nothing takes it away any more; and whoever subscribes takes it for true.
-                        await self._say(presence, b"", retain=True)
+                async with asyncio.timeout(seconds):
+                    await self._say_last_words(presence, successor)
         await presence.connection.close()
+
+    async def _say_last_words(self, presence: Presence, successor: MqttTarget | None) -> None:
+        """Raises NoConnectionError."""
+        retains = self.target.retains
+        try:
+            async with asyncio.timeout(COMPANIONS_LAST_WORDS):
+                for companion in self.companions:
+                    await companion.leaving(presence, successor)
+        except TimeoutError:
+            pass  # ours is what others wait for
+        await self._say(presence, OFFLINE, retain=retains)
+        if retains and successor and not successor.retains:
+            # Nothing takes it away any more; and whoever subscribes takes it for true.
+            await self._say(presence, b"", retain=True)
 
     async def _know_gateway(self) -> None:
         """When it is another one, its connection has another client id, will and topics."""
