@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from ruuvi_host.config.mqtt_target import MqttTarget
 from ruuvi_host.errors import SinkError
-from ruuvi_host.relay.mqtt.client import Connection, connect
+from ruuvi_host.relay.mqtt.client import connect
+from ruuvi_host.relay.mqtt.connection import Connection
 from ruuvi_host.relay.mqtt.parameters import Connect
 from ruuvi_host.relay.mqtt.refusals import NoConnectionError
 

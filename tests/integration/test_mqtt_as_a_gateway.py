@@ -23,7 +23,7 @@ from ruuvi_host.config.target_parts import TlsFiles
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.kinds import SinkContext, kind_of
-from ruuvi_host.relay.mqtt import attempt, client, pauses
+from ruuvi_host.relay.mqtt import attempt, client, connection, pauses
 from ruuvi_host.relay.mqtt.parameters import KEEP_ALIVE
 from ruuvi_host.relay.sink import Outcome, Verdict
 
@@ -120,4 +120,4 @@ def test_times() -> None:
     assert TIMING["check_limit"]["limit_s"] == client.WHOLE
     assert TIMING["ping_after_idle"]["no_pingresp_disconnect_after_s"] == KEEP_ALIVE
     assert TIMING["reconnect"]["after_s"] == pauses.FIRST
-    assert TIMING["stop"]["wait_ms"] == client.DISCONNECTING * 1000
+    assert TIMING["stop"]["wait_ms"] == connection.DISCONNECTING * 1000

@@ -18,9 +18,10 @@ from ruuvi_host.config.mqtt_target import Broker, MqttLogin, MqttTarget
 from ruuvi_host.config.target_parts import DataFormat, TlsFiles
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.mqtt import client, publishing
-from ruuvi_host.relay.mqtt.client import MOST_IN_FLIGHT, connect
+from ruuvi_host.relay.mqtt import connection, publishing
+from ruuvi_host.relay.mqtt.client import connect
 from ruuvi_host.relay.mqtt.companions import Companion, Presence
+from ruuvi_host.relay.mqtt.connection import MOST_IN_FLIGHT
 from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, Message, MessageMaker
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.pauses import Pauses
@@ -127,7 +128,7 @@ def test_qos_0_as_a_gateway() -> None:
 
 
 def test_no_more_than_twenty_messages_are_unconfirmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "UNANSWERED", 0.3)
+    monkeypatch.setattr(connection, "UNANSWERED", 0.3)
 
     async def main() -> None:
         async with peer(confirms=lambda p: p.topic == STATUS) as there:
@@ -145,7 +146,7 @@ def test_no_more_than_twenty_messages_are_unconfirmed(monkeypatch: pytest.Monkey
 
 def test_what_is_confirmed_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """One PUBACK is withheld, then the connection ends: only that message is still to be sent."""
-    monkeypatch.setattr(client, "UNANSWERED", 0.3)
+    monkeypatch.setattr(connection, "UNANSWERED", 0.3)
 
     async def main() -> None:
         async with (
@@ -297,7 +298,7 @@ def test_a_puback_that_refuses_is_no_delivery() -> None:
 
 
 def test_what_a_broker_says_of_itself_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "UNANSWERED", 0.3)
+    monkeypatch.setattr(connection, "UNANSWERED", 0.3)
 
     async def main() -> None:
         receive_maximum, longest = b"\x21\x00\x03", b"\x27\x00\x00\x02\x00"

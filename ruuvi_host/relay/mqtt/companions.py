@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from ruuvi_host.config.mqtt_target import MqttTarget
 from ruuvi_host.intake.advertisement import Advertisement
-from ruuvi_host.relay.mqtt.client import Connection
+from ruuvi_host.relay.mqtt.connection import Connection
 from ruuvi_host.relay.mqtt.messages import Message
 
 
