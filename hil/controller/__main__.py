@@ -52,8 +52,9 @@ def parser() -> argparse.ArgumentParser:
         + ", ".join([*Fault, "heal"])
         + ".",
     )
-    made.add_argument("--tcp", action="store_true", help="on 127.0.0.1 instead of a pty")
-    made.add_argument("--link", metavar="PATH", help="symbolic link to the pty")
+    where = made.add_mutually_exclusive_group()
+    where.add_argument("--tcp", action="store_true", help="on 127.0.0.1 instead of a pty")
+    where.add_argument("--link", metavar="PATH", help="symbolic link to the pty")
     made.add_argument("--radio", choices=RADIOS, default="coded", help="what it can hear")
     made.add_argument("--tags", type=int, default=8, metavar="N")
     made.add_argument("--rate", type=float, default=10.0, metavar="N", help="reports a second")
