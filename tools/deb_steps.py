@@ -208,9 +208,19 @@ def reload(trial: Trial) -> None:
     said = "journalctl -u ruuvi-host -o cat | tail -n 20 | grep -i ruuvi-host.toml"
     trial.check("a bad one is told", trial.until(lambda: trial.sh(said)), trial.sh(said))
     trial.check("and changes nothing", trial.arrives() and trial.pid == pid)
-    trial.check("the status tells it", True, trial.show("StatusText"))
+    told = trial.show("StatusText")
+    trial.check("the status tells it", "configuration" in told, told)
     trial.sh(f"sed -i '$d' {CONFIG}; systemctl reload ruuvi-host")
     trial.check("mended, it goes on", trial.arrives() and trial.pid == pid)
+    imported = trial.sh(
+        'echo \'{"http_user": "me"}\' > /root/gw_cfg.json;'
+        f" ruuvi-host config import --config {CONFIG} /root/gw_cfg.json >/dev/null 2>&1;"
+        " stat -c %U:%a /etc/ruuvi-host/*"
+    )
+    right = {*imported.splitlines()} == {"ruuvi-host:600"}
+    trial.check("what root imports is the service's", right, imported.replace("\n", ", "))
+    trial.sh("systemctl reload ruuvi-host")
+    trial.check("and it goes on", trial.arrives() and trial.pid == pid)
 
 
 def killed(trial: Trial) -> None:
