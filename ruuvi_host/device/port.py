@@ -133,9 +133,10 @@ class Port(asyncio.Protocol):
 
         What has come in by then has been handed over. Raises PortError when the port is lost.
         """
+        self._until = until
         if self._loss is None and not self._poked:
             await self._wait(until)
-        if self._loop.time() >= until:
+        if self._loop.time() >= self._until:
             # As in `read`: what has come since the loop last looked is no silence.
             self._look()
             await asyncio.sleep(0)
