@@ -181,7 +181,7 @@ def _always_the_same_examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     """hypothesis also draws numbers that stand in the modules of the project that are loaded: what
     it tries would depend on which tests run beside this one. (Private, and new in 6.131.)"""
     if hasattr(providers, "_get_local_constants"):
-        empty = providers.Constants()
+        empty = type(providers._get_local_constants())()
         monkeypatch.setattr(providers, "_get_local_constants", lambda: empty)
         providers.CONSTANTS_CACHE.cache.clear()
         yield
