@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
-from lines import PATIENCE
+from lines import PATIENCE, until
 from lines import run as run_async
 
 from ruuvi_host.clock import EARLIEST, SystemClock
@@ -136,8 +136,12 @@ def test_a_small_jump_is_followed_and_told_once(
             batches = await world.accepted()
             assert max(times(batches[-1])) > SystemClock.wall() + 7000
             assert world.receiving.table.counters.clock_not_synchronised == 0
+            await until(jumps_told)
+
+    def jumps_told() -> list[str]:
+        return [r.getMessage() for r in caplog.records if "jumped" in r.getMessage()]
 
     run_async(check())
-    told = [r.getMessage() for r in caplog.records if "jumped" in r.getMessage()]
+    told = jumps_told()
     assert len(told) == 1
     assert told[0].endswith("timestamps follow it")

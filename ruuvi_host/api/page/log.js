@@ -6,7 +6,7 @@ import { told } from "./saving.js";
 import { dateAndClock, say } from "./text.js";
 
 export function logSection(parent, page) {
-  const lines = element("pre", { class: "log", tabindex: "0", "aria-label": say("logLines") });
+  const lines = element("pre", { class: "log", tabindex: "0", role: "region", "aria-label": say("logLines") });
   const refresh = element("button", { type: "button", click: showLines }, say("refresh"));
   const result = element("div", { class: "result", role: "status", tabindex: "-1" });
   const versions = element("ol", { class: "versions" });
