@@ -26,7 +26,7 @@ from ruuvi_host.hci.commands import (
 from ruuvi_host.hci.conversation import Conversation
 from ruuvi_host.hci.counters import ControllerCounters
 from ruuvi_host.hci.events import Answer, Assertion, HardwareError, Malformed, is_report, parse
-from ruuvi_host.hci.facts import ControllerFacts
+from ruuvi_host.hci.facts import COMPANY_NORDIC, COMPANY_ZEPHYR, ControllerFacts
 from ruuvi_host.hci.h4 import PacketSplitter
 from ruuvi_host.hci.happenings import (
     Asserted,
@@ -241,7 +241,7 @@ class ControllerSession:
             case HardwareError(code):
                 reason = f"the controller reports hardware error 0x{code:02X}"
                 self._climb(self._ladder.fault(now), reason, now)
-            case Assertion(file, line):
+            case Assertion(file, line) if self._is_zephyr(file):
                 self._happenings.append(Asserted(file, line))
                 reason = f"the controller stopped at an assertion, {file} line {line}"
                 self._climb(self._ladder.fault(now, Rung.POWER), reason, now)
@@ -342,6 +342,13 @@ class ControllerSession:
             self.state = State.SPENT
             self._ladder.pause(now)
             self._reader.clear()
+
+    def _is_zephyr(self, file: str) -> bool:
+        """Other vendors' events may begin as its last words do. One that has not said yet who it
+        is must name a file."""
+        if self.facts and self.facts.company is not None:
+            return self.facts.company in (COMPANY_NORDIC, COMPANY_ZEPHYR)
+        return bool(file) and "?" not in file
 
     def _doubt(self) -> str:
         """While it has never answered."""

@@ -207,10 +207,9 @@ class PtyLine(Generic[E]):
         """Take the pty and our link away. A host that has it open loses it."""
         if not self.path:
             return
+        if self._is_real_time:
+            self._count_the_rest()
         self._set_host_present(False)
-        if self._is_real_time:  # nothing of it is for the next pty
-            self.bytes_lost += len(self._unwritten)
-            self._unwritten = b""
         self._name.take(self.path)
         os.close(self._master)
         self.path = ""
@@ -285,6 +284,14 @@ class PtyLine(Generic[E]):
             longest = LOOK_SELDOM if self._is_real_time else LOOK_FOR_HOST
         return max(min(board.deadline - time.now, longest), SHORTEST_WAIT)
 
+    def _count_the_rest(self) -> None:
+        """What the host has not read when its end of the pty goes is lost; nothing of it is for the
+        next pty. To write more would not help: the system throws it away."""
+        self._time.now += self._time.step()
+        rest = self.board.advance(self._time.now)
+        self.bytes_lost += len(rest) + len(self._unwritten) + self.unread()
+        self._unwritten = b""
+
     @property
     def _is_real_time(self) -> bool:
         return isinstance(self._time, MachineTime)
@@ -310,6 +317,7 @@ class PtyLine(Generic[E]):
                 raise PortError(self.path, f"the pty has failed: {error.strerror}") from error
             if self.host_present:
                 self._set_host_present(False)
+                self.bytes_lost += self.unread()
                 self._discard_unread()
                 self.bytes_lost += len(self._unwritten)
                 self._unwritten = b""

@@ -111,6 +111,28 @@ def test_what_a_host_never_reads_is_bounded_counted_and_lost_in_whole_frames() -
     served(exercise)
 
 
+def test_what_was_not_read_when_either_end_goes_is_counted() -> None:
+    async def exercise(talker: Talker, line: PtyLine[CoprocessorEvent]) -> None:
+        host = await opened(line)
+        talker.said = FRAME
+        line.wake()
+        await until(lambda: line.unread() == len(FRAME))
+        talker.said = FRAME  # the line has not even been woken
+        line.unplug()
+        assert line.bytes_lost == 2 * len(FRAME)
+        os.close(host)
+        line.replug()
+        host = await opened(line)
+        talker.said = FRAME
+        line.wake()
+        await until(lambda: line.unread() == len(FRAME))
+        os.close(host)
+        await until(lambda: not line.host_present)
+        assert line.bytes_lost == 3 * len(FRAME)
+
+    served(exercise)
+
+
 def test_who_comes_next_gets_nothing_of_it() -> None:
     async def exercise(talker: Talker, line: PtyLine[CoprocessorEvent]) -> None:
         host = await opened(line)

@@ -531,6 +531,20 @@ def test_zephyrs_last_words_lead_to_its_power() -> None:
     assert world.session.is_spent
 
 
+def test_what_other_vendors_tell_is_no_assertion() -> None:
+    vendors = h4(event(0xFF, b"\xaa\x01\x02"))
+    world = World(pi(), host=SetAll())
+    world.says(vendors)
+    world.says(h4(event(0xFF, b"\xaaull_scan.c\x00\x39\x30\x00\x00")))
+    assert rungs(world) == []
+    model = pi()
+    model.deaf = True
+    world = World(model)  # it has not said yet who it is
+    world.says(vendors)
+    assert rungs(world) == []
+    assert not world.session.is_spent
+
+
 def test_noise_is_no_h4() -> None:
     world = World(host=SetAll())
     world.says(bytes(299))
