@@ -270,6 +270,17 @@ def test_tls_with_an_authority_and_a_client_certificate(tmp_path: Path) -> None:
             False,
             "path: the answer is a web page",
         ),
+        (
+            answer(200, "Content-Type: text/html", body=b"\n<!DOCTYPE html><p>Log in</p>"),
+            False,
+            "path: the answer is a web page, '(no title)'",
+        ),
+        (
+            answer(200, "Content-Type: text/html; charset=utf-8", body=b"<html>Log in</html>"),
+            False,
+            "path: the answer is a web page",
+        ),
+        (answer(200, "Content-Type: text/html", body=b"OK"), True, "delivered (status 200)"),
     ],
 )
 def test_check(answered: bytes, delivered: bool, words: str) -> None:

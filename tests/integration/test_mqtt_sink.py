@@ -301,7 +301,7 @@ def test_what_a_broker_says_of_itself_is_obeyed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(connection, "UNANSWERED", 0.3)
 
     async def main() -> None:
-        receive_maximum, longest = b"\x21\x00\x03", b"\x27\x00\x00\x02\x00"
+        receive_maximum, longest = b"\x21\x00\x03", b"\x27\x00\x00\x01\x80"
         async with peer(confirms=lambda p: p.topic == STATUS, says=receive_maximum) as there:
             async with running(target(there.port, version="5")) as sink:
                 assert (await sink.deliver(batch(9), NOW)).verdict is Verdict.LATER
@@ -315,6 +315,32 @@ def test_what_a_broker_says_of_itself_is_obeyed(monkeypatch: pytest.MonkeyPatch)
             assert tags(there) == []
 
     run(main())
+
+
+def test_a_message_that_just_fits_is_sent() -> None:
+    async def main() -> None:
+        async with peer() as there, running(target(there.port, version="5")) as sink:
+            await sink.deliver(batch(1, age=61), NOW)
+            sent = there.published[1]
+        lengths = 2 + 2 + 2  # of what follows, of the topic, and the number
+        size = 1 + lengths + len(sent.topic) + 1 + len(sent.properties) + len(sent.payload)
+        for most, verdict in ((size + 2, Verdict.ACCEPTED), (size - 1, Verdict.REFUSED)):
+            async with peer(says=b"\x27" + most.to_bytes(4, "big")) as there:
+                async with running(target(there.port, version="5")) as sink:
+                    assert (await sink.deliver(batch(1, age=61), NOW)).verdict is verdict
+                assert len(tags(there)) == (verdict is Verdict.ACCEPTED)
+
+    run(main())
+
+
+def test_a_broker_that_does_not_take_the_state(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        there = Peer(code=lambda p: 0x87 if p.topic == STATUS else 0)
+        async with peer(there), running(target(there.port, version="5")) as sink:
+            assert (await sink.deliver(batch(1), NOW)).verdict is Verdict.ACCEPTED
+
+    run(main())
+    assert "does not take our state (the topic …gw_status): not authorized" in caplog.text
 
 
 def test_messages_say_what_they_are_and_that_they_are_late() -> None:

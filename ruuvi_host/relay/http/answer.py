@@ -16,6 +16,8 @@ _PASSING = frozenset({408, 425, TOO_MANY_REQUESTS})
 somebody does something, and the data is worth keeping until then."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TITLE = re.compile(r"<title>(.{0,1000}?)</title>", re.DOTALL | re.IGNORECASE)
+_PAGE = re.compile(rb"\s{0,100}<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+"""How one begins, with a title or without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,10 @@ class Answer:
         if not kind.lower().startswith(b"text/html"):
             return ""
         title = _TITLE.search(self.body.decode("utf-8", "replace"))
-        return " ".join(title[1].split()) if title else ""
+        if title and title[1].strip():
+            return " ".join(title[1].split())
+        # Many a receiver's "OK" is said to be HTML, too.
+        return "(no title)" if _PAGE.match(self.body) else ""
 
     def text(self, secrets: tuple[str, ...]) -> str:
         """The body as text without control characters and without our secrets."""

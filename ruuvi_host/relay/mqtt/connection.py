@@ -17,8 +17,8 @@ MOST_IN_FLIGHT = 20
 """Messages that are not confirmed; so many every broker takes."""
 UNANSWERED = 30.0
 """Seconds that a message may wait for its confirmation; then the connection ends."""
-_AROUND = 200
-"""Bytes of a packet around topic and payload, at most: lengths, and our properties."""
+_AROUND = 9
+"""Bytes of a packet around topic, payload and properties, at most: type, number, and lengths."""
 
 Settled = Callable[[int], None]
 """Told what became of a message: the reason code of its PUBACK; 128 and more: the broker does not
@@ -78,9 +78,15 @@ class Connection:
         """Messages that are sent, and not confirmed."""
         return len(self._in_flight)
 
-    def takes(self, topic: str, payload: bytes) -> bool:
-        """Is such a message not too long for this broker?"""
-        return not self._longest or len(topic.encode()) + len(payload) + _AROUND <= self._longest
+    def takes(
+        self, topic: str, payload: bytes, *, expiry: int = 0, said: Iterable[tuple[str, str]] = ()
+    ) -> bool:
+        """Is such a message not too long for this broker? expiry, said: as of `publish`."""
+        if not self._longest:
+            return True
+        properties = self._properties(tuple(said), expiry).pack() if self._properties else b""
+        length = len(topic.encode()) + len(properties) + len(payload)
+        return length + _AROUND <= self._longest
 
     async def room(self) -> None:
         """Wait until one more message may be sent. Raises NoConnectionError."""

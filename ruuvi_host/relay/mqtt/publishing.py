@@ -65,6 +65,11 @@ class Publisher:
         gateway = batch.gateway.addr
         return self._maker.message(report, gateway, when, counted=batch.counted), when
 
+    def fits(self, presence: Presence, message: Message, said: Iterable[tuple[str, str]]) -> bool:
+        """Is it not too long for the broker? said: as of `send`."""
+        expiry = self._target.options.message_expiry
+        return presence.connection.takes(message.topic, message.payload, expiry=expiry, said=said)
+
     def send(
         self,
         presence: Presence,
@@ -157,16 +162,16 @@ class _Round:
             if (wait := self._paced - self._now()) > 0:
                 await asyncio.sleep(wait)
         message, when = self._publisher.message(batch, report, self._utc)
-        if not connection.takes(message.topic, message.payload):
+        said: Iterable[tuple[str, str]] = self._said
+        if not batch.counted and when - report.timestamp > LATE_FOR_CONSUMERS:
+            said = (*self._said, ("late", "1"))
+        if not self._publisher.fits(self._presence, message, said):
             flight.refuse(place)
             return 0.0
         for companion in self._companions:
             if wait := companion.before(self._presence, report, message, self._now()):
                 return wait
             await connection.room()
-        said: Iterable[tuple[str, str]] = self._said
-        if not batch.counted and when - report.timestamp > LATE_FOR_CONSUMERS:
-            said = (*self._said, ("late", "1"))
         self._publisher.send(self._presence, message, said, flight.sent(place))
         return 0.0
 

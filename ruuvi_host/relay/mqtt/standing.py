@@ -13,10 +13,11 @@ from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host.config.mqtt_target import MqttTarget
 from ruuvi_host.relay.mqtt.client import connect
 from ruuvi_host.relay.mqtt.companions import Companion, Presence
+from ruuvi_host.relay.mqtt.flight import REFUSES
 from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, status_topic
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.pauses import Pauses
-from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
+from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step, reason
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +174,11 @@ class Standing:
         connection.received = lambda topic, payload: self._received(presence, topic, payload)
         try:
             connection.publish(
-                status_topic(target.prefix, address), ONLINE, qos=target.qos, retain=target.retains
+                status_topic(target.prefix, address),
+                ONLINE,
+                qos=target.qos,
+                retain=target.retains,
+                then=self._said_online,
             )
             for companion in self.companions:
                 for topic in companion.topics:
@@ -218,6 +223,11 @@ class Standing:
             level = logging.ERROR if error.fix else logging.WARNING
             text = "%s: no connection: %s; next try in %.0f s"
             log.log(level, text, self.target.name, error, pause)
+
+    def _said_online(self, code: int) -> None:
+        if code >= REFUSES:
+            text = "%s: the broker does not take our state (the topic …gw_status): %s"
+            log.warning(text, self.target.name, reason(code))
 
     def _received(self, presence: Presence, topic: str, payload: bytes) -> None:
         for companion in self.companions:
