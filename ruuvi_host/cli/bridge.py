@@ -200,8 +200,8 @@ def _reset_command(text: str) -> ResetCommand:
         words = shlex.split(text)
     except ValueError as error:
         raise ConfigError("--reset-command", f"cannot be read: {error}") from error
-    if not words:
-        raise ConfigError("--reset-command", "is empty")
+    if not any(words[:1]):
+        raise ConfigError("--reset-command", "names no program")
     if which(words[0]) is None:
         raise ConfigError("--reset-command", f"there is no program {words[0]}")
     return ResetCommand(tuple(words))

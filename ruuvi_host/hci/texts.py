@@ -65,7 +65,9 @@ def happening_line(happening: Happening) -> str | None:
         case Climbed(rung, reason, True):
             return f"rung {rung.value}, {_RUNGS[rung]}: {reason}"
         case Recovered(rung, silence):
-            return f"reports again after {silence:.0f} s; rung {rung.value} was the highest"
+            # The time of a start is not in it, so a short one would mislead.
+            after = f" after {silence:.0f} s" if silence >= 1 else ""
+            return f"reports again{after}; rung {rung.value} was the highest"
     return None
 
 

@@ -414,6 +414,7 @@ def test_check_of_one_that_hears_nothing(tmp_path: Path) -> None:
         (["--hci", "hci0", "--group", "nobody's"], 2, "Error: --group: there is no group"),
         (["--hci", "hci0", "--reset-command", "/no/program x"], 2, "Error: --reset-command: there"),
         (["--hci", "hci0", "--reset-command", "'"], 2, "Error: --reset-command: cannot be read"),
+        (["--hci", "hci0", "--reset-command", "''"], 2, "Error: --reset-command: names no program"),
         (["--hci", "hci0", "--scan", "passive"], 2, "Error: Invalid value for '--scan'"),
         ([], 2, "Error: Missing option '--hci'"),
     ],

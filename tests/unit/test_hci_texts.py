@@ -59,6 +59,7 @@ def test_versions(number: int, version: str) -> None:
         (Climbed(Rung.RESET, "dead", True), ["rung 2", "dead"]),
         (Climbed(Rung.POWER, "dead", True), ["rung 4", "power", "unplug"]),
         (Recovered(Rung.RESET, 90.4), ["90 s", "rung 2"]),
+        (Recovered(Rung.RESET, 0.4), ["reports again; rung 2"]),
         (Climbed(Rung.SCAN_ANEW, "quiet", False), None),
         (Heard([]), None),
     ],
