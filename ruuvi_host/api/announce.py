@@ -87,6 +87,7 @@ async def _publish(command: Sequence[str]) -> str:
                     await process.communicate()
             except TimeoutError:
                 process.kill()
+                await process.wait()
 
 
 async def _line(stream: asyncio.StreamReader) -> str:

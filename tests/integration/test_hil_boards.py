@@ -72,6 +72,7 @@ class Board(Peer):
             reporting.cancel()
             if program.returncode is None:
                 program.kill()
+                await program.wait()
         assert program.returncode is not None
         return program.returncode, output.decode()
 
