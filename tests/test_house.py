@@ -39,7 +39,7 @@ LAYERS = (
         *("ruuvi_host.device", "ruuvi_host.relay", "ruuvi_host.capture"),
         *("ruuvi_host.simulator", "ruuvi_host.receiver"),
     ),
-    ("ruuvi_host.bundle", "ruuvi_host.bridge", "ruuvi_host.fleet"),
+    ("ruuvi_host.bundle", "ruuvi_host.bridge", "ruuvi_host.fleet", "ruuvi_host.remote"),
     ("ruuvi_host.api",),
     ("ruuvi_host.jobs",),
     ("ruuvi_host.doctor",),
@@ -63,6 +63,7 @@ PURE = (
         "ruuvi_host.monitoring.sensor_status",
     ),
     *("ruuvi_host.fleet.fleet", "ruuvi_host.fleet.lines"),
+    *("ruuvi_host.remote.answer", "ruuvi_host.remote.memory"),
     *(
         "ruuvi_host.relay.mqtt.announcements",
         "ruuvi_host.relay.mqtt.discovery",
