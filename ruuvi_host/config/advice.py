@@ -9,9 +9,6 @@ from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.gateway_keys import BY_NAME, RUUVI_CLOUD_URL
 from ruuvi_host.config.problems import Problem, Problems
 
-_NOT_SERVED = {
-    "remote_cfg_use": "the remote configuration is not fetched by this version yet",
-}
 _SWITCHES = {
     "http_url": "use_http",
     "http_stat_url": "use_http_stat",
@@ -23,9 +20,6 @@ _OF_THE_API = ("lan_auth_type", "lan_auth_api_key", "lan_auth_api_key_rw")
 
 def advise(gateway: GatewayConfig, problems: Problems, *, api: bool | None = None) -> None:
     """Add warnings to `problems`. api: the local API is on; None: that is not known."""
-    for key, why in _NOT_SERVED.items():
-        if gateway[key] != BY_NAME[key].default:
-            problems.add(key, why, source=gateway.origins[key])
     if api and not gateway["ntp_use"]:
         why = "false: /history has no timestamps, and Home Assistant cannot use it"
         problems.add("ntp_use", why, "set it to true", source=gateway.origins["ntp_use"])

@@ -11,11 +11,13 @@ from ruuvi_host.config.addresses import basic_authorization, check_url, split_us
 from ruuvi_host.config.advice import advise
 from ruuvi_host.config.api import ApiSettings, parse_listen, parse_names, parse_proxies
 from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConfig
-from ruuvi_host.config.gateway_keys import CREDENTIALS, RUUVI_CLOUD_URL
+from ruuvi_host.config.gateway_keys import CREDENTIALS, REMOTE_CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.host_values import HostValues
 from ruuvi_host.config.model import Config, FilterSettings, Profile
 from ruuvi_host.config.mqtt import gateway_target, look_at_discovery, look_at_unused, looked_at
 from ruuvi_host.config.problems import Problems, Severity
+from ruuvi_host.config.remote import PINNED, PUBLIC_KEY, RemoteSettings
+from ruuvi_host.config.remote_checks import look_at_remote
 from ruuvi_host.config.sensor_tables import SENSORS
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.config.spool import MIB, SpoolSettings, Sync
@@ -54,6 +56,7 @@ def build(sources: Sources) -> Config:
     if version and not _SEMANTIC_VERSION.fullmatch(version):
         why = "must be a version such as v2.0.0"
         problems.add("nrf_firmware", why, severity=Severity.ERROR, value=version)
+    look_at_remote(gateway, host, problems)
     builder = _Targets(sources)
     config = Config(
         scan=scan_settings(gateway, problems),
@@ -77,6 +80,7 @@ def build(sources: Sources) -> Config:
         coprocessors=tuple(host.arrays["coprocessor"].made(problems)),
         api=_api(host, problems),
         sensors=tuple(host.sensors.made(problems)),
+        remote=builder.remote() if gateway["remote_cfg_use"] else None,
     )
     look_at_discovery(config.targets, problems)
     _check_that_they_pass(config, sources)
@@ -287,6 +291,28 @@ class _Targets:
             self._proxy,
             self._host["http.keep_alive"],
             self._host["http.redirect_get"],
+        )
+
+    def remote(self) -> RemoteSettings | None:
+        gateway, host = self._gateway, self._host
+        kind = gateway["remote_cfg_auth_type"]
+        credentials = REMOTE_CREDENTIALS[kind]
+        if any(map(self._was_refused, ("remote_cfg_url", "remote_cfg_auth_type", *credentials))):
+            return None  # to ask without what was to authenticate us would be a guess
+        return RemoteSettings(
+            gateway["remote_cfg_url"],
+            "none" if kind == "no" else kind,
+            gateway["remote_cfg_auth_basic_user"],
+            gateway["remote_cfg_auth_basic_pass"],
+            gateway["remote_cfg_auth_bearer_token"],
+            self._tls("remote_cfg_", "rcfg_", ""),
+            self._proxy,
+            gateway["remote_cfg_refresh_interval_minutes"],
+            splay=host["remote_configuration.splay_s"],
+            trial=host["remote_configuration.trial_s"],
+            pinned=tuple(host[PINNED]),
+            allow_no_target=host["remote_configuration.allow_no_target"],
+            public_key=host[PUBLIC_KEY],
         )
 
     def _address(self, key: str) -> tuple[str, Authorization | None] | None:

@@ -8,6 +8,7 @@ from ruuvi_host.config.broker_options import option_keys
 from ruuvi_host.config.homeassistant import extra_keys
 from ruuvi_host.config.keys import HostKey, choice, flag, path, text, texts, whole
 from ruuvi_host.config.mqtt_target import DRAIN_RATE, MOST_A_SECOND, VERSIONS
+from ruuvi_host.config.remote import REMOTE_KEYS
 
 HOST_KEYS: tuple[HostKey, ...] = (
     choice(
@@ -153,6 +154,7 @@ HOST_KEYS: tuple[HostKey, ...] = (
         "Announce the API by mDNS, under the name of the gateway, through Avahi; only where it "
         "listens on more than this machine.",
     ),
+    *REMOTE_KEYS,
     choice("log.level", ("info", "debug", "warning", "error"), "What is logged on stderr."),
     choice("log.format", ("text", "json"), "Lines for people, or JSON lines for programs."),
 )

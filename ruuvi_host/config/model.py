@@ -12,6 +12,7 @@ from firmware_protocol.messages import SetAll
 from ruuvi_host.config.addresses import refuse_ruuvi
 from ruuvi_host.config.api import ApiSettings
 from ruuvi_host.config.coprocessor import CoprocessorSettings
+from ruuvi_host.config.remote import RemoteSettings
 from ruuvi_host.config.sensors import SensorSettings
 from ruuvi_host.config.spool import SpoolSettings
 from ruuvi_host.config.targets import RUUVI, HttpTarget, Target
@@ -67,6 +68,8 @@ class Config:
     """None: there is no local API."""
     sensors: tuple[SensorSettings, ...] = ()
     """Those that a person has said something about, each address once."""
+    remote: RemoteSettings | None = None
+    """Where another configuration is fetched; None: nowhere."""
     faults: tuple[str, ...] = ()
     """What is wrong with it and does not keep the host from running."""
 

@@ -59,6 +59,8 @@ class Inputs:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     state: Path | None = None
     """The folder of the state, if no source names one; None: then there is none."""
+    gateway_text: str | None = field(default=None, repr=False)
+    """What the gateway's file is taken to say, whatever it does; None: it is read."""
 
 
 class Sources:
@@ -84,7 +86,9 @@ class Sources:
         """What the gateway's values were read from, one on top of the other."""
         files = own.get("files")
         named = self.path(files) if isinstance(files, str) and files else None
-        if kept := self._kept(GATEWAY_FILE):
+        if inputs.gateway_text is not None:
+            self._try_gateway_text(inputs.gateway_text)
+        elif kept := self._kept(GATEWAY_FILE):
             self.hidden_path, self.gateway_path = self.gateway_path, kept
             self._read_gateway_files(kept)
             self._warn_of_newer(kept)
@@ -227,6 +231,15 @@ class Sources:
             self.gateway.update(document, self.problems)
             if _has_secret(document):
                 warn_if_others_read(each, self.problems)
+
+    def _try_gateway_text(self, text: str) -> None:
+        """As if that stood where a gateway's keys are written."""
+        kept = self._kept(GATEWAY_FILE)
+        path = kept or self.gateway_path or (self.state or self.folder) / GATEWAY_FILE
+        if kept:
+            self.hidden_path = self.gateway_path
+        self._texts[path], self.gateway_path = text, path
+        self._read_gateway_files(path)
 
     def _overlay(self, document: Mapping[str, Any]) -> None:
         """Take over our user's own words: host settings, and a table of a gateway's keys."""

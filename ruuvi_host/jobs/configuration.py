@@ -123,7 +123,7 @@ def concerns_relaying(before: Config, after: Config) -> bool:
 
 
 def _of_relaying(config: Config) -> Config:
-    return replace(config, api=None, sensors=Config().sensors, faults=())
+    return replace(config, api=None, sensors=Config().sensors, remote=None, faults=())
 
 
 def _release(waiting: list["asyncio.Future[None]"]) -> None:
