@@ -850,7 +850,24 @@ def test_without_a_clock(load: Load) -> None:
     assert config == Config(use_timestamps=False, targets=(CLOUD,), statistics=STATUS)
 
 
-@pytest.mark.parametrize("key", ["remote_cfg_use"])
-def test_what_this_version_cannot_do_is_told(load: Load, key: str) -> None:
-    assert [problem.key for problem in problems_of(load({key: True}))] == [key]
-    assert texts(load({key: False})) == []
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({}, ["remote_cfg_url: empty"]),
+        ({"remote_cfg_url": "https://u:p@cfg.example/"}, ["remote_cfg_url: has a user in it"]),
+        ({"remote_cfg_url": "https://cfg.example/gw?x=1"}, ["remote_cfg_url: a folder has no"]),
+        ({"remote_cfg_url": "https://cfg.example/gw.json?x=1"}, []),
+        ({"remote_cfg_url": "HTTPS://cfg.example/"}, []),
+        (
+            {"remote_cfg_url": "https://c.example/", "remote_cfg_refresh_interval_minutes": 4},
+            ["remote_cfg_refresh_interval_minutes = 4: a fetch each"],
+        ),
+    ],
+)
+def test_what_keeps_a_configuration_from_being_fetched_is_told(
+    load: Load, document: dict[str, Any], told: list[str]
+) -> None:
+    problems = problems_of(load({"remote_cfg_use": True} | document))
+    assert len(problems) == len(told), problems
+    for problem, begin in zip(problems, told, strict=True):
+        assert str(problem).startswith(begin)
