@@ -63,7 +63,8 @@ PURE = (
         "ruuvi_host.monitoring.sensor_status",
     ),
     *("ruuvi_host.fleet.fleet", "ruuvi_host.fleet.lines"),
-    *("ruuvi_host.remote.answer", "ruuvi_host.remote.memory"),
+    *("ruuvi_host.remote.answer", "ruuvi_host.remote.memory", "ruuvi_host.remote.schedule"),
+    "ruuvi_host.remote.signature",
     *(
         "ruuvi_host.relay.mqtt.announcements",
         "ruuvi_host.relay.mqtt.discovery",

@@ -50,6 +50,13 @@ class Failed:
     """Without query; empty: nothing was asked."""
     retry_after: float | None = None
     """Seconds that the server asks for; None: it does not."""
+    absent_for: float | None = None
+    """With not_found: seconds for which the server says so; None: it does not."""
+    said: str = field(default="", repr=False)
+    """The body of an answer with an error."""
+    cause: str = ""
+    """name: it cannot be looked up; time: it was up; near: a check may not go there; file: one of
+    ours cannot be used; empty: another."""
 
 
 Answer: TypeAlias = Fetched | NotModified | Failed

@@ -31,6 +31,8 @@ class Answer:
     """The IP address that it came from."""
     path: str = field(default="", repr=False)
     """For which it was asked."""
+    whole: bool = True
+    """The body came to its end. False: cut by its sender, by us, or by the deadline."""
 
     def header(self, name: bytes) -> bytes | None:
         """The first one of that name, however it is written."""

@@ -139,7 +139,7 @@ class Connection:
             async with asyncio.timeout_at(deadline) as network.limit:
                 response = await self._send(request)
                 if way.shared.permits or not _leads_on(response):
-                    whole = await _read(response, content)
+                    whole = await _read(response, content, way.shared.body_limit or MAX_ANSWER)
         except (NotDelivered, TimeoutError):
             if not answer.status:
                 raise
@@ -152,9 +152,10 @@ class Connection:
             answer.status,
             answer.phrase.decode("latin-1"),
             tuple(response.headers) if response else (),
-            bytes(content[:MAX_ANSWER]),
+            bytes(content[: way.shared.body_limit or MAX_ANSWER]),
             way.peer,
             target,
+            whole,
         )
         return told, whole and answer.reusable
 
@@ -232,6 +233,8 @@ class _Network(httpcore.AsyncNetworkBackend):
 
     def status_has_come(self) -> None:
         """It cannot be changed by what comes behind it, so that has a limit of its own."""
+        if self.way.shared.body_limit:
+            return
         limit, success = self.limit, 200 <= self.answer.status < 300
         seconds = REST_OF_SUCCESS if success else self.way.shared.phase_timeout
         if limit and not limit.expired():
@@ -389,12 +392,15 @@ def _leads_on(response: httpcore.Response) -> bool:
     return response.status in REDIRECTS and b"location" in names
 
 
-async def _read(response: httpcore.Response, content: bytearray) -> bool:
-    """The body of an answer, as the gateway reads it and ignores it; whether it came to its end."""
+async def _read(response: httpcore.Response, content: bytearray, most: int) -> bool:
+    """The body of an answer, as the gateway reads it and ignores it; whether it came to its end.
+
+    most: bytes; what is longer is not read on, and is not whole.
+    """
     with suppress(OSError, httpcore.NetworkError, httpcore.ProtocolError):
         async for chunk in response.aiter_stream():
             content += chunk
-            if len(content) > MAX_ANSWER:
+            if len(content) > most:
                 return False
             await asyncio.sleep(0)  # a flood of tiny chunks must not hold up the rest
         return True

@@ -34,8 +34,8 @@ late, is then seen to come while nothing was asked; after the next request it wo
 class Exchange:
     """Makes requests, one at a time.
 
-    phase_timeout: seconds without progress in connecting, TLS and writing. permits: see Shared.
-    rest: see REST.
+    phase_timeout: seconds without progress in connecting, TLS and writing. permits, body_limit: see
+    Shared. rest: see REST.
     """
 
     def __init__(
@@ -46,8 +46,11 @@ class Exchange:
         keep_alive: bool,
         permits: Callable[[str], bool] | None = None,
         rest: float = REST,
+        body_limit: int = 0,
     ) -> None:
-        self._shared = Shared(phase_timeout, proxy, keep_alive, permits=permits)
+        self._shared = Shared(
+            phase_timeout, proxy, keep_alive, permits=permits, body_limit=body_limit
+        )
         self._rest = rest
         self._kept: Connection | None = None
         self._kept_since = 0.0

@@ -128,15 +128,15 @@ def parse_rate(value: str) -> int:
     return seconds if 1 <= seconds <= MAX_PERIOD else DEFAULT_PERIOD
 
 
-def parse_retry_after(value: bytes | None) -> float | None:
-    """`Retry-After` (seconds or a date) → seconds, at most an hour; None: absent or nonsense."""
+def parse_retry_after(value: bytes | None, most: float = MAX_RETRY_AFTER) -> float | None:
+    """`Retry-After` (seconds or a date) → seconds, at most `most`; None: absent or nonsense."""
     if value is None:
         return None
     try:
         seconds = float(value) if value.isdigit() else _seconds_until(value.decode("latin-1"))
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return min(max(seconds, 0.0), most)
 
 
 def _seconds_until(date: str) -> float:

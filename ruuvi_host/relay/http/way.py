@@ -40,6 +40,9 @@ class Shared:
     permits: Callable[[str], bool] | None = None
     """May this IP address be connected to? None: any may. With a proxy it is asked of the
     server's addresses as far as we know them: the proxy looks the name up by itself."""
+    body_limit: int = 0
+    """Bytes of a body that has a meaning: it is read to its end, or until the deadline. 0: it has
+    none, but for people."""
 
 
 class Way:
