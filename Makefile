@@ -1,13 +1,14 @@
 # Two commands on a fresh machine with Python 3.11 or newer:
 #   make run    the main job at once: simulated coprocessor, relay, local receiver
 #   make test   everything that is checked before a change lands
+#   make site   the pages as a site, docs/build/site/index.html
 #   make hil    the suite for boards, on the simulator; RIG=qemu: on an emulated chip
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check --require-virtualenv
 
-.PHONY: run test lint types tests hil bench soak deb deb-test clean
+.PHONY: run test lint types tests hil bench soak deb deb-test site clean
 
 run: $(VENV)/.run
 	@$(BIN)/python tools/demo.py
@@ -31,6 +32,10 @@ RIG ?= sim
 FIRMWARE ?= both
 hil: $(VENV)/.test
 	$(BIN)/pytest hil --rig $(RIG) --firmware $(FIRMWARE) --report hil-report/$(RIG)-$(FIRMWARE)
+
+# Searched and read without a network, as files or on any web server.
+site: $(VENV)/.site
+	$(BIN)/python tools/site.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python tools/bench.py
@@ -57,10 +62,14 @@ $(VENV)/.test: $(VENV)/.run
 	$(PIP) install -c constraints.txt -e '.[encrypted,test]'
 	@touch $@
 
+$(VENV)/.site: $(VENV)/.run
+	$(PIP) install -c constraints.txt -e '.[site]'
+	@touch $@
+
 # The peers are not pinned: what they cost today is the question.
 $(VENV)/.bench: $(VENV)/.run
 	$(PIP) install -e '.[bench]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) docs/build docs/.cache .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -40,7 +40,7 @@ WIDTH = 10_000
 def pages(day: str) -> Iterator[tuple[str, str]]:
     """Name of the file and its text, of each page. day: as 2026-11-28."""
     group = make_group()
-    for context in _contexts(click.Context(group, info_name=NAME, **group.context_settings)):
+    for context in contexts(click.Context(group, info_name=NAME, **group.context_settings)):
         name = context.command_path.replace(" ", "-")
         yield f"{name}.1", page(context, name, day)
 
@@ -49,22 +49,22 @@ def page(context: click.Context, name: str, day: str) -> str:
     """The page of the command of `context`."""
     command = context.command
     about, *rest = paragraphs(command.help or "")
-    summary = re.split(r"\.\s|\.$", _line(about))[0]
-    commands = list(_commands(context))
+    summary = re.split(r"\.\s|\.$", line(about))[0]
+    below = list(commands(context))
     parts = [
         f'.TH "{name.upper()}" 1 "{day}" "{NAME} {__version__}" "User Commands"\n',
         NEVER_HYPHENATED,
         f".SH NAME\n{escaped(name)} \\- {escaped(summary)}\n",
-        f".SH SYNOPSIS\n.B {escaped(context.command_path)}\n{escaped(_usage(context))}\n",
+        f".SH SYNOPSIS\n.B {escaped(context.command_path)}\n{escaped(usage(context))}\n",
         ".SH DESCRIPTION\n"
-        + "".join(map(_paragraph, rest if summary == _line(about).rstrip(".") else [about, *rest])),
-        _list("OPTIONS", _options(context)),
-        _list("COMMANDS", commands),
+        + "".join(map(_paragraph, rest if summary == line(about).rstrip(".") else [about, *rest])),
+        _list("OPTIONS", options(context)),
+        _list("COMMANDS", below),
         _examples(command.epilog or ""),
     ]
     if context.parent is None:
         parts += [_list("FILES", FILES), _list("EXIT STATUS", EXIT_CODES)]
-    others = sorted({NAME, *(f"{name}-{sub}" for sub, _ in commands)} - {name})
+    others = sorted({NAME, *(f"{name}-{sub}" for sub, _ in below)} - {name})
     if others:
         parts.append(".SH SEE ALSO\n" + ",\n".join(f".BR {escaped(o)} (1)" for o in others) + "\n")
     return "".join(parts)
@@ -83,17 +83,19 @@ def escaped(text: str) -> str:
     return re.sub(r"^\.", r"\\&.", text, flags=re.MULTILINE)
 
 
-def _contexts(context: click.Context) -> Iterator[click.Context]:
+def contexts(context: click.Context) -> Iterator[click.Context]:
+    """The command and all below it, in the order of the help."""
     yield context
     group = context.command
     if isinstance(group, click.Group):
         for name in group.list_commands(context):
             command = group.get_command(context, name)
             assert command
-            yield from _contexts(click.Context(command, info_name=name, parent=context))
+            yield from contexts(click.Context(command, info_name=name, parent=context))
 
 
-def _commands(context: click.Context) -> Iterator[tuple[str, str]]:
+def commands(context: click.Context) -> Iterator[tuple[str, str]]:
+    """Name and summary of each command of a group."""
     group = context.command
     if isinstance(group, click.Group):
         for name in group.list_commands(context):
@@ -102,11 +104,13 @@ def _commands(context: click.Context) -> Iterator[tuple[str, str]]:
             yield name, command.get_short_help_str(WIDTH)
 
 
-def _usage(context: click.Context) -> str:
+def usage(context: click.Context) -> str:
+    """What stands behind the name of the command in its first line."""
     return " ".join(context.command.collect_usage_pieces(context))
 
 
-def _options(context: click.Context) -> Iterator[tuple[str, str]]:
+def options(context: click.Context) -> Iterator[tuple[str, str]]:
+    """How each option is written, and what it does."""
     for parameter in context.command.get_params(context):
         record = parameter.get_help_record(context)
         if record and (record[1] or isinstance(parameter, click.Option)):
@@ -117,7 +121,7 @@ def _list(heading: str, items: object) -> str:
     """Terms with what they mean; nothing, if there are none."""
     assert not isinstance(items, str)
     entries = [
-        f".TP\n.B {escaped(term)}\n{escaped(_line(text))}\n"
+        f".TP\n.B {escaped(term)}\n{escaped(line(text))}\n"
         for term, text in items  # type: ignore[attr-defined]
     ]
     return f".SH {heading}\n{''.join(entries)}" if entries else ""
@@ -126,7 +130,7 @@ def _list(heading: str, items: object) -> str:
 def _paragraph(text: str) -> str:
     if text.startswith("\b"):
         return f".PP\n.nf\n{escaped(text.lstrip(chr(8)).strip(chr(10)))}\n.fi\n"
-    return f".PP\n{escaped(_line(text))}\n"
+    return f".PP\n{escaped(line(text))}\n"
 
 
 def _examples(epilog: str) -> str:
@@ -135,7 +139,8 @@ def _examples(epilog: str) -> str:
     return f".SH EXAMPLES\n{shown}" if shown else ""
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
+    """One line, without what is meant for click."""
     return " ".join(text.replace("\b", "").split())
 
 
