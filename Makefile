@@ -35,7 +35,7 @@ hil: $(VENV)/.test
 
 # Searched and read without a network, as files or on any web server.
 site: $(VENV)/.site
-	$(BIN)/python tools/site.py
+	$(BIN)/python tools/build_site.py
 
 bench: $(VENV)/.bench
 	$(BIN)/python tools/bench.py

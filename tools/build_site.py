@@ -1,6 +1,6 @@
 """Builds the pages as a site, and checks what came out: `make site`.
 
-    python tools/site.py     into docs/build/site, which is not committed
+    python tools/build_site.py     into docs/build/site, which is not committed
 
 Every link and anchor of the built pages leads somewhere, nothing is fetched from another server,
 and every page is in the navigation and in the index of the search. Exit status 1: it says what is
