@@ -4,7 +4,6 @@ Source: ruuvi.gateway_esp.c http_server_cb.c (the order of the files), http_down
 """
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from ruuvi_host.config.url import Address, parse_address
 
@@ -75,7 +74,7 @@ def places(url: str, mac: str) -> Places:
         )
     base, question, query = url.partition("?")
     own = _place(base, query)  # so that a fault of the address is told before what it means
-    if urlsplit(base).path.endswith(".json"):
+    if base.removeprefix(f"{scheme.lower()}://{_server(base)}").endswith(".json"):
         return Places(own)
     if question:
         raise BadAddressError(
@@ -99,19 +98,16 @@ def problem_of(url: str) -> str | None:
 
 
 def _place(base: str, query: str) -> Place:
-    try:
-        if "@" in urlsplit(base).netloc:
-            raise BadAddressError(
-                "remote_cfg_url has a user in it: use remote_cfg_auth_type, with its user and "
-                "password"
-            )
-        address = parse_address(f"{base}?{query}" if query else base)
-    except BadAddressError:
-        raise
-    except ValueError as error:
-        # That of urlsplit may repeat what stands there.
-        why = str(error) if str(error).startswith("its ") or "too long" in str(error) else ""
+    if "@" in _server(base):
         raise BadAddressError(
-            f"remote_cfg_url cannot be used: {why or 'its host or port is malformed'}"
-        ) from None
+            "remote_cfg_url has a user in it: use remote_cfg_auth_type, with its user and password"
+        )
+    try:
+        address = parse_address(f"{base}?{query}" if query else base)
+    except ValueError as error:
+        raise BadAddressError(f"remote_cfg_url cannot be used: {error}") from None
     return Place(base, query, address)
+
+
+def _server(base: str) -> str:
+    return base.partition("://")[2].partition("/")[0]

@@ -26,12 +26,13 @@ end."""
 def offset_of(mac: str) -> float:
     """-0.1..0.1, always the same for an address. mac: "AA:CC:EE:00:11:22".
 
-    Most lie within ±0.05, and few at the ends: so the last hosts of one round and the first of the
-    next one, which come together after some hours, are no more than those in its middle.
+    The sum of two draws: few lie at the ends. So the last hosts of one round and the first of the
+    next one, which come together after some hours, are no more than those in its middle (of an
+    interval of 30 min, 41 a minute of 1,000 hosts; with all offsets equally likely it would be 52).
     """
     digest = sha256(b"remote configuration " + mac.upper().encode()).digest()
     wide, narrow = (int.from_bytes(digest[i : i + 8], "big") / 2**64 for i in (0, 8))
-    return SPREAD * (1.5 * wide + 0.5 * narrow - 1)
+    return SPREAD * (1.4 * wide + 0.6 * narrow - 1)
 
 
 @dataclass(frozen=True, slots=True)
