@@ -19,10 +19,12 @@ class BrokerError(Exception):
 
 
 def free_port() -> int:
-    """One on which nobody listens, kept for this process: see tests/tcp_ports.py."""
-    holder = socket.socket()
+    """One that nobody uses at any address, kept for this process: see tests/tcp_ports.py."""
+    holder = socket.socket(socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET)
+    if holder.family == socket.AF_INET6:
+        holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
+    holder.bind(("", 0))
     port = int(holder.getsockname()[1])
     holder.detach()
     return port
