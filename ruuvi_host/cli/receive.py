@@ -47,6 +47,13 @@ if TYPE_CHECKING:
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Serve HTTPS: PEM certificate.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key, if in another file.")
 @click.option(
+    "--gw-cfg",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Also serve the configurations in this folder: AABBCCDDEEFF.json to the gateway of that "
+    "address, gw_cfg.json to all others. A line tells who asked.",
+)
+@click.option(
     "--answer",
     type=Whole(200, 599),
     default=200,
@@ -99,6 +106,8 @@ def command(
     prints the result, a line for each batch and for each post of a gateway's statistics, on any
     path. The first line is the address to post to.
 
+    With --gw-cfg it leads gateways, too: remote_cfg_url is then the address of the first line.
+
     --answer, --hang, --delay, --fail-first and --fail-every simulate a failing network.
     """
     import asyncio
@@ -121,7 +130,7 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
     import json
     import signal
 
-    from ruuvi_host.receiver import Receiver
+    from ruuvi_host.receiver import Receiver, configurations
     from ruuvi_host.receiver.lines import json_line, json_totals, text_lines, text_totals
     from ruuvi_host.receiver.receipt import Receipt
     from ruuvi_host.receiver.rejections import Rejections
@@ -147,7 +156,12 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
         if count := rejections.due(receipt):
             output.write(line(receipt, decode, count))
 
-    async with Receiver(settings, report, keep=0) as receiver:
+    of_asked = configurations.json_line if as_json else configurations.text_line
+
+    def asked(one: configurations.Asked) -> None:
+        output.write(of_asked(one))
+
+    async with Receiver(settings, report, keep=0, asked=asked) as receiver:
         url = receiver.url
         output.write(json.dumps({"listening": url}) if as_json else f"Listening on {url}")
         if receiver.is_public:

@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from ruuvi_host.clock import Clock
+from ruuvi_host.receiver.configurations import Asked, Served, header, serve
 from ruuvi_host.receiver.examine import Examiner, Headers, Result, Verdict, refuse_head, refused
 from ruuvi_host.receiver.receipt import Receipt, printable
 from ruuvi_host.receiver.settings import Settings
@@ -36,12 +38,20 @@ class ConnectionEnded(Exception):  # noqa: N818 - an event, not an error
 
 
 class App:
-    """Handles posts, and calls `report` with the receipt of each just before it is answered."""
+    """Handles posts, and calls `report` with the receipt of each just before it is answered; with
+    a folder of configurations it serves them, and calls `asked`."""
 
-    def __init__(self, settings: Settings, clock: Clock, report: Callable[[Receipt], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        report: Callable[[Receipt], None],
+        asked: Callable[[Asked], None],
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._report = report
+        self._asked = asked
         self._examiner = Examiner(settings.keys, settings.new_key)
         self._good_batches = 0
 
@@ -51,6 +61,9 @@ class App:
             await self._send(send, 200, {}, GREETING)
             await send({"type": "http.response.body"})
             return
+        if self._settings.gw_cfg and scope["method"] in ("GET", "HEAD"):
+            await self._serve(self._settings.gw_cfg, scope, send)
+            return
         receipt = await self._take(scope, receive)
         if receipt.verdict.post and receipt.answered and await _left(receive, self._settings.delay):
             receipt = replace(receipt, answered=False)
@@ -58,6 +71,32 @@ class App:
         if not receipt.answered and await _left(receive, HOLD):
             return
         await self._answer(receipt, receive, send)
+
+    async def _serve(self, folder: Path, scope: Message, send: Send) -> None:
+        """A file of the folder, in the way of web servers."""
+        headers = cast(Headers, scope["headers"])
+        served = await asyncio.to_thread(serve, folder, scope["path"], headers)
+        self._asked(
+            Asked(
+                self._clock.wall(),
+                header(headers, b"ruuvi_gw_mac") or client_name(scope["client"]),
+                f"{scope['method']} {scope['raw_path'].decode('latin-1')}",
+                served.status,
+                header(headers, b"ruuvi-host-version"),
+            )
+        )
+        await self._send_file(send, served, head=scope["method"] == "HEAD")
+
+    async def _send_file(self, send: Send, served: Served, *, head: bool) -> None:
+        headers = served.headers | {
+            "Date": formatdate(self._clock.wall(), usegmt=True),
+            "Connection": "close",
+        }
+        if served.status != 304:
+            headers["Content-Length"] = str(len(served.body))
+        pairs = [(n.lower().encode(), v.encode("latin-1")) for n, v in headers.items()]
+        await send({"type": "http.response.start", "status": served.status, "headers": pairs})
+        await send({"type": "http.response.body", "body": b"" if head else served.body})
 
     async def _take(self, scope: Message, receive: Receive) -> Receipt:
         """Read a request and check it."""

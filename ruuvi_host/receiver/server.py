@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from ruuvi_host.clock import Clock, SystemClock
+from ruuvi_host.errors import ConfigError
 from ruuvi_host.receiver.app import App, client_name
+from ruuvi_host.receiver.configurations import Asked
 from ruuvi_host.receiver.examine import Result, refused
 from ruuvi_host.receiver.receipt import Receipt
 from ruuvi_host.receiver.settings import Settings
@@ -39,12 +41,14 @@ class Receiver:
         report: Callable[[Receipt], None] = lambda receipt: None,
         keep: int = 100,
         clock: Clock | None = None,
+        asked: Callable[[Asked], None] = lambda asked: None,
     ) -> None:
-        """report: called for each request. keep: how many of the newest receipts are kept."""
+        """report: called for each request, but for a configuration: for that, `asked` is. keep: how
+        many of the newest receipts are kept."""
         self._settings = settings
         self._report = report
         self._clock = clock or SystemClock()
-        app = App(settings, self._clock, self._receive)
+        app = App(settings, self._clock, self._receive, asked)
         limits = Limits.of_an_application_that_judges(
             *(settings.head_timeout, settings.max_connections, settings.make_room),
             # Where the answer is delayed, that the client ends sending means that it has given up.
@@ -79,6 +83,9 @@ class Receiver:
 
     async def __aenter__(self) -> Self:
         context = tls_context(self._settings)
+        folder = self._settings.gw_cfg
+        if folder and not folder.is_dir():
+            raise ConfigError("--gw-cfg", f"{folder} is no folder")
         listeners = tcp(self._settings.host, self._settings.port, "--host", "--port")
         self.address, port = listeners[0].getsockname()[:2]
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host

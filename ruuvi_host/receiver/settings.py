@@ -22,6 +22,8 @@ class Settings:
     """PEM, with the chain. None: plain HTTP."""
     tls_key: Path | None = None
     """PEM. None: it is in `tls_cert`."""
+    gw_cfg: Path | None = None
+    """A folder of configurations that gateways fetch; None: there are none."""
 
     keys: tuple[bytes, ...] = ()
     """HMAC keys, any of which may sign; none: signatures are not verified."""
