@@ -164,6 +164,11 @@ class Door(Protocol):
         Raises SaveError, ConfigError."""
         ...
 
+    async def fetch_configuration(self) -> tuple[int, str]:
+        """Fetch the remote configuration now, and take it: a status as of HTTP, and why it is not
+        200."""
+        ...
+
     async def earlier(self) -> Sequence[Kept]:
         """What the last changes have replaced, the newest first: `undo` goes back by one."""
         ...

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ruuvi_host.api.exposition import Family, labelled
+from ruuvi_host.monitoring.configuration_status import ConfigurationStatus
 from ruuvi_host.monitoring.counters import (
     LEVELS,
     Counters,
@@ -39,6 +40,7 @@ def host_families(overview: Overview, meant: Meanings, now: float) -> Iterator[F
     yield from _of_links(overview, now)
     yield from _of_targets(overview)
     yield from _of_known_sensors(overview, now)
+    yield from _of_remote_configuration(overview.configuration)
     of_parts: Mapping[type[Counters], Sequence[tuple[str, Counters]]] = {
         LinkCounters: [(_port(link.name), link.counters) for link in overview.links],
         IntakeCounters: [("", overview.intake)],
@@ -128,6 +130,26 @@ def _of_known_sensors(overview: Overview, now: float) -> Iterator[Family]:
         if sensor.heard is not None:
             age.add(round(max(now - sensor.heard, 0.0), 1), labels)
     yield from (family for family in (silent, low, age) if family.samples)
+
+
+def _of_remote_configuration(status: ConfigurationStatus) -> Iterator[Family]:
+    """Nothing where nothing is fetched."""
+    if status.fetch is None:
+        return
+    name = "remote_config_fetch_total"
+    fetches = Family(f"{PREFIX}_{name}", "counter", "Fetches of the configuration, by result")
+    for result, count in sorted(status.fetches.items()):
+        fetches.add(count, labelled({"result": result}))
+    if fetches.samples:
+        yield fetches
+    if status.success is not None:
+        meaning = "UTC of the last fetch that brought a configuration, or the same again"
+        yield _one("remote_config_last_success_seconds", meaning, int(status.success))
+    info = _gauge("remote_config_info", "The hash of the configuration in force")
+    info.add(1, labelled({"hash": status.hash}))
+    yield info
+    on_trial = bool(status.trial and "waiting_for" in status.trial)
+    yield _one("remote_config_trial", "1 while a fetched configuration is on trial", on_trial)
 
 
 def _port(name: str) -> str:

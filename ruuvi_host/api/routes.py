@@ -12,6 +12,7 @@ from ruuvi_host.api.auth import delete_auth, get_auth, post_auth
 from ruuvi_host.api.bundle import bundle
 from ruuvi_host.api.check import post_check
 from ruuvi_host.api.door import Door
+from ruuvi_host.api.download import post_download
 from ruuvi_host.api.files import delete_file, get_file, post_file
 from ruuvi_host.api.gateway_document import get_ruuvi_json
 from ruuvi_host.api.history import get_history
@@ -58,6 +59,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/ruuvi.json", Key.READ, get_ruuvi_json),
     *(Route("GET", path, Key.NOBODY, file) for path, file in page_files().items()),
     Route("GET", "/validate_url", Key.WRITE, validate_url),
+    Route("POST", "/gw_cfg_download", Key.WRITE, post_download),
     Route("POST", "/host/check", Key.WRITE, post_check),
     Route("GET", "/host/bundle", Key.WRITE, bundle),
     Route("POST", "/ruuvi.json", Key.WRITE, post_ruuvi_json),

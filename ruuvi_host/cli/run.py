@@ -104,8 +104,11 @@ def command(
     Ruuvi Gateway does. What a server does not accept is kept and sent again. SIGTERM or Ctrl-C
     stops the host within five seconds; the last batch is delivered or kept.
     """
+    from dataclasses import replace
+
     from ruuvi_host import logs
     from ruuvi_host.config.addresses import check_url, refuse_ruuvi
+    from ruuvi_host.config.load import load as load_quietly
     from ruuvi_host.config.load import load_to_run
     from ruuvi_host.config.model import state_directory
     from ruuvi_host.errors import ConfigError
@@ -148,6 +151,11 @@ def command(
         logs.adjust(host["log.level"], as_json=host["log.format"] == "json")
         return _checked(loaded, simulate=simulate, interval=interval, again=again)
 
+    def attempt(text: str) -> Loaded:
+        """As if the gateway's file said that; nothing is logged."""
+        loaded = load_quietly(replace(what, gateway_text=text))
+        return _checked(loaded, simulate=simulate, interval=interval, again=True)
+
     with recent.kept(), bridge or nullcontext():
         loaded = load(again=False)
         named = loaded.sources.path_of("state_dir")
@@ -161,6 +169,7 @@ def command(
                 state,
                 simulate=simulate,
                 reload=load,
+                attempt=attempt,
                 taps=taps,
                 bridge=bridge,
                 in_terminal=in_terminal,
@@ -228,7 +237,8 @@ def _checked(loaded: Loaded, *, simulate: bool, interval: int | None, again: boo
     has_custom = any(target.name == CUSTOM for target in config.targets)
     if interval and not (again or has_custom or faults):
         raise ConfigError("--interval", "is for your own server: give --url too")
-    if not config.targets and not config.api:  # whoever can ask for one may, later
+    # Whoever can ask for a target may, later; and one may be fetched.
+    if not config.targets and not config.api and not config.remote:
         if faults and again:
             raise ConfigError(faults[0].key, faults[0].why)
         if not faults and (forgotten := forgotten_switch(loaded.problems)):

@@ -42,7 +42,7 @@ class Changes:
             except ConfigError as error:  # what is in the file is no fault of who asks
                 raise SaveError(str(error)) from error
 
-        return await self._do(plan, API)
+        return await self.do(plan, API)
 
     async def change_together(
         self,
@@ -51,13 +51,13 @@ class Changes:
         files: Mapping[str, str | None],
         mac: str,
     ) -> Change:
-        return await self._do(lambda s: plan_together(s, document, pairs, files, mac), API)
+        return await self.do(lambda s: plan_together(s, document, pairs, files, mac), API)
 
     async def earlier(self) -> list[Kept]:
         return await asyncio.to_thread(store.undoable, self._configuration.loaded.sources.state)
 
     async def undo(self) -> Change:
-        return await self._do(store.plan_undo, UNDO)
+        return await self.do(store.plan_undo, UNDO)
 
     async def write_file(self, name: str, content: bytes) -> None:
         await self._change_file(name, partial(write_file, name=name, content=content))
@@ -65,7 +65,9 @@ class Changes:
     async def delete_file(self, name: str) -> bool:
         return await self._change_file(name, partial(delete_file, name=name))
 
-    async def _do(self, plan: Callable[[Sources], Plan], by: str) -> Change:
+    async def do(self, plan: Callable[[Sources], Plan], by: str) -> Change:
+        """Any other change. plan: is asked, in a thread, when no change is under way; what it
+        raises is raised. Raises SaveError, ConfigError."""
         return await self._alone(lambda: self._change(plan, by))
 
     async def _change(self, make: Callable[[Sources], Plan], by: str) -> Change:

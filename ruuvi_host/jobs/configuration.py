@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 Reload = Callable[[], Loaded]
 """Reads the configuration again. Raises ConfigError, having changed nothing."""
 
+Attempt = Callable[[str], Loaded]
+"""What the configuration would be with this text in the gateway's file. Raises ConfigError."""
+
 
 class Configuration:
     """What is in force, and who waits for another one.
@@ -21,8 +24,9 @@ class Configuration:
     `renew` is for those who have changed a file; `wanted` and `taken` for the host itself.
     """
 
-    def __init__(self, loaded: Loaded, reload: Reload) -> None:
+    def __init__(self, loaded: Loaded, reload: Reload, attempt: Attempt | None = None) -> None:
         self.loaded = loaded
+        self._attempt = attempt
         self._reload = reload
         self._asked = asyncio.Event()
         self._news = asyncio.Event()
@@ -41,6 +45,11 @@ class Configuration:
     def try_to_read(self) -> None:
         """Could it be read again? In a thread, as it reads files. Raises ConfigError: not."""
         self._reload()
+
+    def attempt(self, text: str) -> Loaded:
+        """What it would be with this text in the gateway's file; in a thread. Raises ConfigError:
+        it cannot be."""
+        return self._attempt(text) if self._attempt else self._reload()
 
     async def renew(self) -> None:
         """Have it read again, and wait until it is in force. Raises ConfigError: it cannot be.

@@ -17,6 +17,7 @@ from ruuvi_host.intake.readings import Readings
 from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.jobs.evidence import Gathering
 from ruuvi_host.jobs.receiving import Receiving
+from ruuvi_host.jobs.remote import RemoteConfiguration
 from ruuvi_host.jobs.reporting import Reporting
 from ruuvi_host.jobs.scanning import OtherScanning
 from ruuvi_host.jobs.sensor_care import SensorCare
@@ -62,11 +63,13 @@ class HostDoor:
         self.listening: tuple[str, ...] = ()
         """Where the API can be asked, as URLs."""
         self._api_fault = ""
+        self.remote: RemoteConfiguration | None = None
+        """What fetches the configuration."""
         reporting.api = self._api_status
         self.scanning = OtherScanning(receiving)
 
     @cached_property
-    def _changes(self) -> "Changes":
+    def changes(self) -> "Changes":
         # Imported when the first change is asked for: half a megabyte.
         from ruuvi_host.jobs.changes import Changes
 
@@ -155,13 +158,13 @@ class HostDoor:
         return await asyncio.to_thread(read_file, self.loaded.sources, name)
 
     async def write_file(self, name: str, content: bytes) -> None:
-        await self._changes.write_file(name, content)
+        await self.changes.write_file(name, content)
 
     async def delete_file(self, name: str) -> bool:
-        return await self._changes.delete_file(name)
+        return await self.changes.delete_file(name)
 
     async def change(self, document: Mapping[str, Any]) -> "Change":
-        return await self._changes.change(document, self.identity().mac)
+        return await self.changes.change(document, self.identity().mac)
 
     async def change_together(
         self,
@@ -169,13 +172,18 @@ class HostDoor:
         pairs: Sequence[tuple[str, str]],
         files: Mapping[str, str | None],
     ) -> "Change":
-        return await self._changes.change_together(document, pairs, files, self.identity().mac)
+        return await self.changes.change_together(document, pairs, files, self.identity().mac)
+
+    async def fetch_configuration(self) -> tuple[int, str]:
+        assert self.remote
+        outcome = await self.remote.fetch()
+        return outcome.status, outcome.reason
 
     async def earlier(self) -> "Sequence[Kept]":
-        return await self._changes.earlier()
+        return await self.changes.earlier()
 
     async def undo(self) -> "Change":
-        return await self._changes.undo()
+        return await self.changes.undo()
 
     async def scan_for_now(self, document: Mapping[str, Any]) -> None:
         self.scanning.begin(document, self.loaded)

@@ -12,6 +12,7 @@ from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.monitoring.accounting import Account, accounts
 from ruuvi_host.monitoring.api_status import ApiStatus
+from ruuvi_host.monitoring.configuration_status import ConfigurationStatus
 from ruuvi_host.monitoring.counters import Counters, flat
 from ruuvi_host.monitoring.dropped import Drop, Watched, dropped
 from ruuvi_host.monitoring.health import Finding, HostFacts, Level, judge
@@ -20,6 +21,8 @@ from ruuvi_host.monitoring.sensor_status import SensorStatus, findings
 
 MOST_FAULTS = 5
 """Of the configuration, in health: the log has all."""
+
+_SINCE = "the configuration that was fetched last"
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,8 @@ class Reporting:
         self._dropped = Watched()
         self.api: Callable[[], ApiStatus | None] = lambda: None
         """The local API as of now; None: it is off."""
+        self.configuration: Callable[[], ConfigurationStatus] = ConfigurationStatus
+        """Where it comes from, as of now."""
         self.reload_failure: Callable[[], str] = str
         """Why the configuration could not be read again; empty: it could."""
 
@@ -58,6 +63,10 @@ class Reporting:
                     [Finding(Level.DEGRADED, f"configuration: not read again, {failure}")]
                     if (failure := self.reload_failure())
                     else []
+                ),
+                *(
+                    Finding(Level.DEGRADED, f"{name}: nothing accepted since {_SINCE}")
+                    for name in self.configuration().degraded
                 ),
                 *(
                     Finding(Level.DEGRADED, f"configuration: {fault}")
@@ -123,4 +132,5 @@ class Reporting:
             connections={target.name: target.connection for target in facts.targets},
             statistics=self._relaying.statistics.counters,
             api=self.api(),
+            configuration=self.configuration(),
         )

@@ -12,12 +12,13 @@ from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.device.port import Tap
-from ruuvi_host.jobs.configuration import Configuration, Reload
+from ruuvi_host.jobs.configuration import Attempt, Configuration, Reload
 from ruuvi_host.jobs.door import HostDoor
 from ruuvi_host.jobs.evidence import Gathering
 from ruuvi_host.jobs.host_teller import HostTeller
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
+from ruuvi_host.jobs.remote import RemoteConfiguration
 from ruuvi_host.jobs.reporting import Reporting
 from ruuvi_host.jobs.sensor_care import SensorCare
 from ruuvi_host.jobs.state import StateDirectory
@@ -48,6 +49,7 @@ async def run(
     *,
     simulate: bool,
     reload: Reload,
+    attempt: Attempt | None = None,
     taps: Sequence[Tap] = (),
     bridge: "BridgeProcess | None" = None,
     in_terminal: bool = False,
@@ -73,6 +75,7 @@ async def run(
         coprocessors = (CoprocessorSettings(board.path),) if board else loaded.config.coprocessors
         host = Host(
             *(coprocessors, loaded, state, reload, starts.this, notifier, taps),
+            attempt=attempt,
             simulated=simulate,
             in_terminal=in_terminal,
             debug=debug,
@@ -128,6 +131,7 @@ class Host:
         notifier: Notifier,
         taps: Sequence[Tap] = (),
         *,
+        attempt: Attempt | None = None,
         simulated: bool = False,
         in_terminal: bool = False,
         debug: bool = False,
@@ -137,7 +141,7 @@ class Host:
         """A port that is not there at first is no error."""
         self._in_terminal = in_terminal
         config = loaded.config
-        self._configuration = Configuration(loaded, reload)
+        self._configuration = Configuration(loaded, reload, attempt)
         self._notifier = notifier
         self._gathering = Gathering(start, SystemClock(), recent, len(coprocessors), taps)
         self._receiving = Receiving(
@@ -148,9 +152,7 @@ class Host:
             config, state.path, self._receiving, start, lambda: self._sensors.readings
         )
         self._reporting = Reporting(self._receiving, self._relaying, self._sensors)
-        self._relaying.relays.host = HostTeller(
-            self._reporting, self._receiving, self._configuration
-        ).document
+        self._relaying.relays.host = HostTeller(self._reporting, self._receiving).document
         self._reporting.reload_failure = lambda: self._configuration.failure
         self._watch = Watch(
             self._reporting.facts,
@@ -166,6 +168,12 @@ class Host:
             simulated=simulated,
             gathering=self._gathering,
         )
+        self._remote = RemoteConfiguration(
+            *(self._configuration, lambda: self._door.changes),
+            *(self._receiving, self._relaying.relays, state.path),
+        )
+        self._door.remote = self._remote
+        self._reporting.configuration = self._remote.status
 
     async def run(self, standstill: Standstill, **beside: Coroutine[Any, Any, None]) -> None:
         """Receive and relay. When cancelled: last batches out, the rest kept, then return.
@@ -200,6 +208,7 @@ class Host:
                         self._gathering.serve(self._state, lambda: self._configuration.loaded)
                     ),
                     api=self._serve_api(),
+                    remote=self._remote.run(),
                     history=self._sensors.sample(),
                     **beside,
                 )

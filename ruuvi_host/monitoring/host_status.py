@@ -3,38 +3,17 @@
 Its keys are an interface: docs/pages/mqtt.md lists them.
 """
 
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.monitoring.overview import Overview
 
-_DIGITS = 16
 _LOST = ("overflowed", "aged_out", "refused", "unreadable", "lost")
 """The reasons for which reports are gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationFacts:
-    """Of the configuration that is in force."""
-
-    text: str
-    """All of it, without secrets."""
-    source: str
-    """The file with the host's own settings, or with a gateway's; empty: there is none."""
-    error: str = ""
-    """Why another one was not taken; empty: none was refused since."""
-
-    @property
-    def hash(self) -> str:
-        """The same for the same configuration, secrets aside."""
-        return f"sha256:{sha256(self.text.encode('utf-8', 'replace')).hexdigest()[:_DIGITS]}"
-
-
 def host_status(
     overview: Overview,
-    configuration: ConfigurationFacts,
     gateway: bytes | None,
     utc: float,
     now: float,
@@ -70,12 +49,8 @@ def host_status(
             }
             for name, counters in overview.targets
         },
-        "configuration": {
-            "hash": configuration.hash,
-            "source": configuration.source or None,
-            "last_fetch": None,
-            "last_error": configuration.error or None,
-        },
+        "configuration": overview.configuration.document()
+        | {"last_error": overview.configuration.error or None},
     }
 
 

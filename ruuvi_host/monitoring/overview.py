@@ -11,6 +11,8 @@ from typing import Any
 from ruuvi_host.monitoring.accounting import IN_NO_SUM, Account, accounts, unknown
 from ruuvi_host.monitoring.api_status import ApiStatus
 from ruuvi_host.monitoring.api_status import line as api_line
+from ruuvi_host.monitoring.configuration_status import ConfigurationStatus
+from ruuvi_host.monitoring.configuration_status import lines as configuration_lines
 from ruuvi_host.monitoring.counters import (
     Counters,
     IntakeCounters,
@@ -57,6 +59,7 @@ class Overview:
     """Those that a person has said something about."""
     api: ApiStatus | None = None
     """None: it is off."""
+    configuration: ConfigurationStatus = field(default_factory=ConfigurationStatus)
 
     def accounts(self) -> list[Account]:
         named = [(link.name, link.counters) for link in self.links]
@@ -90,6 +93,7 @@ class Overview:
             ],
             "statistics": flat(self.statistics),
             "api": self.api.document() if self.api else None,
+            "configuration": self.configuration.document(),
             "accounting": [account.document() for account in self.accounts()],
             "unknown": list(unknown([(li.name, li.counters) for li in self.links], self.intake)),
         }
@@ -165,6 +169,7 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield from _events(StatisticsCounters, document["statistics"])
     if document["api"]:
         yield api_line(document["api"])
+    yield from configuration_lines(document["configuration"])
     yield "accounting:"
     for account in document["accounting"]:
         yield f"  {Account(account['name'], account['total'], account['parts'])}"

@@ -1,0 +1,206 @@
+"""Fetches the configuration of a running host by schedule and on demand, and tells how it goes."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmware_protocol.messages import address_text
+from ruuvi_host.config.remote import RemoteSettings
+from ruuvi_host.jobs.configuration import Configuration
+from ruuvi_host.jobs.receiving import Receiving
+from ruuvi_host.jobs.relays import Relays
+from ruuvi_host.jobs.remote_status import Teller
+from ruuvi_host.jobs.remote_take import Outcome, Taker
+from ruuvi_host.jobs.remote_targets import Targets
+from ruuvi_host.jobs.remote_trial import TrialWatch
+from ruuvi_host.lifetime import to_its_end
+from ruuvi_host.monitoring.configuration_status import ConfigurationStatus
+from ruuvi_host.remote.answer import Download, Failed, NotModified
+from ruuvi_host.remote.book import GOOD, Book
+from ruuvi_host.remote.memory import Memory
+from ruuvi_host.remote.schedule import Schedule, offset_of
+
+if TYPE_CHECKING:
+    from ruuvi_host.jobs.changes import Changes
+
+log = logging.getLogger(__name__)
+
+
+class RemoteConfiguration:
+    """Of one host. folder: of the state."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        changes: "Callable[[], Changes]",
+        receiving: Receiving,
+        relays: Relays,
+        folder: Path,
+    ) -> None:
+        self._configuration = configuration
+        self._receiving = receiving
+        self._book = Book(folder)
+        clock = receiving.clock
+        targets = Targets(relays.facts, relays.counters)
+        self._taker = Taker(
+            *(configuration, changes, self._book, targets),
+            lambda: (clock.wall(), clock.monotonic()),
+        )
+        self._trial = TrialWatch(
+            *(configuration, changes, self._book, targets),
+            lambda: self._download(self._book.record.memory),
+            (clock.wall, clock.monotonic),
+        )
+        self._one = asyncio.Lock()
+        """Fetches are made one after the other."""
+        self._due: float | None = None
+        """Monotonic; None: no more."""
+        self._news = asyncio.Event()
+        """There is another time to wait for."""
+        self._teller = Teller(configuration, self._book, self._trial)
+        self._told_warnings: set[str] = set()
+
+    def status(self) -> ConfigurationStatus:
+        """As of now."""
+        clock = self._receiving.clock
+        due = self._due
+        return self._teller.status(None if due is None else due - clock.monotonic() + clock.wall())
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._trial.resume()
+        before: RemoteSettings | None = None
+        while True:
+            loaded = self._configuration.loaded
+            settings = loaded.config.remote
+            self._news.clear()
+            if self._book.record.trial:
+                self._due = None
+                async with self._one:
+                    await self._trial.run()
+                self._set_due(settings)
+                before = self._configuration.loaded.config.remote
+                continue
+            if settings is None:
+                before = self._due = None
+                await self._news_or(None)
+                continue
+            await self._receiving.identified.wait()
+            if before is None or _is_elsewhere(before, settings):
+                self._set_first(settings)
+            elif before.interval != settings.interval:
+                self._set_due(settings)
+            before = settings
+            if await self._news_or(self._due):
+                continue
+            if self._configuration.loaded is loaded:
+                await self.fetch()
+
+    async def _news_or(self, due: float | None) -> bool:
+        """Wait until then, for another configuration, or for another time to wait for. True: it is
+        one of the latter."""
+        loaded = self._configuration.loaded
+        other = asyncio.ensure_future(self._configuration.other_than(loaded))
+        news = asyncio.ensure_future(self._news.wait())
+        left = None if due is None else max(0.0, due - self._receiving.clock.monotonic())
+        try:
+            done, _ = await asyncio.wait(
+                (other, news), timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            other.cancel()
+            news.cancel()
+        return bool(done)
+
+    async def fetch(self, *, force: bool = False) -> Outcome:
+        """Now, whatever the schedule. force: whatever is remembered, a text that was rolled back
+        too. To its end, once begun."""
+        found: list[Outcome] = []
+
+        async def kept() -> None:
+            found.append(await self._fetch(force=force))
+
+        if self._book.record.trial:
+            return Outcome("refused", 409, "another configuration is on trial: ask again then")
+        async with self._one:
+            await to_its_end(kept())
+        return found[0]
+
+    async def _fetch(self, *, force: bool) -> Outcome:
+        settings = self._configuration.loaded.config.remote
+        if settings is None:
+            return Outcome("refused", 400, "remote_cfg_use: is not true, or cannot be used")
+        if not self._receiving.identified.is_set():
+            return Outcome("refused", 503, "the coprocessor has not told the address yet")
+        record = self._book.record
+        download = await self._download(Memory() if force else record.memory)
+        answer = download.answer
+        if isinstance(answer, Failed):
+            outcome = Outcome(
+                *(answer.result, answer.status, answer.reason, answer.retry_after, answer.url)
+            )
+            await self._book.keep(memory=download.memory)
+        elif isinstance(answer, NotModified):
+            outcome = Outcome("not_modified", 200, url=answer.url)
+            await self._book.keep(memory=download.memory)
+        else:
+            outcome = await self._taker.take(answer, download.memory, self._mac(), force=force)
+        await self._count(outcome, answer.status)
+        self._set_due(self._configuration.loaded.config.remote, outcome.retry_after)
+        return outcome
+
+    async def _count(self, outcome: Outcome, status: int) -> None:
+        before, now = self._book.record.fetch, self._receiving.clock.wall()
+        after = self._book.counted(outcome.result, status, outcome.url, now, outcome.reason)
+        await self._book.keep(fetch=after)
+        if after.failures and (after.result, after.reason) != (before.result, before.reason):
+            log.warning("the remote configuration cannot be fetched: %s", outcome.reason)
+        elif not after.failures and before.failures:
+            log.info("the remote configuration can be fetched again: %s", after.url)
+
+    async def _download(self, memory: Memory) -> Download:
+        from ruuvi_host.remote.download import fetch
+
+        settings = self._configuration.loaded.config.remote
+        assert settings
+        download = await fetch(settings, self._mac(), memory)
+        for sentence in download.warnings:
+            if sentence not in self._told_warnings:
+                self._told_warnings.add(sentence)
+                log.warning("remote configuration: %s", sentence)
+        return download
+
+    def _mac(self) -> str:
+        return address_text(self._receiving.gateway().addr)
+
+    # -- when
+
+    def _schedule(self, settings: RemoteSettings) -> Schedule:
+        return Schedule(offset_of(self._mac()), settings.interval, self._book.record.fetch.failures)
+
+    def _set_first(self, settings: RemoteSettings) -> None:
+        has_saved = self._book.record.in_force is not None
+        first = self._schedule(settings).first(settings.splay, random.random(), has_saved=has_saved)
+        self._due = self._receiving.clock.monotonic() + first
+
+    def _set_due(self, settings: RemoteSettings | None, retry_after: float | None = None) -> None:
+        self._due = None
+        if settings and self._receiving.identified.is_set():
+            pause = self._schedule(settings).pause(random.random(), retry_after)
+            if pause is not None:
+                self._due = self._receiving.clock.monotonic() + pause
+        self._news.set()
+
+
+def _is_elsewhere(before: RemoteSettings, after: RemoteSettings) -> bool:
+    """Has somebody here named another server?"""
+    return replace(before, interval=after.interval) != after
+
+
+def is_good(outcome: Outcome) -> bool:
+    """Does the host have what the server wants it to have?"""
+    return outcome.result in GOOD

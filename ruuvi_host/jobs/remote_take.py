@@ -1,0 +1,198 @@
+"""Takes a fetched text: judged, written with a way back, taken up; or refused with a reason."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ruuvi_host.config.fetched import REMOTE, Merged, merged
+from ruuvi_host.config.gateway_keys import BY_NAME
+from ruuvi_host.config.load import Loaded
+from ruuvi_host.config.sources import Sources
+from ruuvi_host.config.store import Plan, gateway_paths, present
+from ruuvi_host.errors import ConfigError
+from ruuvi_host.jobs.configuration import Configuration
+from ruuvi_host.jobs.remote_targets import Targets
+from ruuvi_host.logs import printable
+from ruuvi_host.remote.answer import Fetched
+from ruuvi_host.remote.book import Book
+from ruuvi_host.remote.judgement import needs_trial, refuse_if_bad
+from ruuvi_host.remote.memory import Memory
+from ruuvi_host.remote.record import Applied, digest
+from ruuvi_host.remote.text import Refused, hash_of, published_hash, read
+from ruuvi_host.remote.trial import Phase, Texts, Trial
+
+if TYPE_CHECKING:
+    from ruuvi_host.jobs.changes import Changes
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has become of a fetch. status: as a gateway tells it."""
+
+    result: str
+    status: int = 200
+    reason: str = ""
+    """Empty: it is as the server wants it."""
+    retry_after: float | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    merged: Merged
+    candidate: Loaded
+    hash: str
+
+
+class Taker:
+    """Of one host. times: (UTC, monotonic) now."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        changes: "Callable[[], Changes]",
+        book: Book,
+        targets: Targets,
+        times: Callable[[], tuple[float, float]],
+    ) -> None:
+        self._configuration = configuration
+        self._changes = changes
+        self._book = book
+        self._targets = targets
+        self._times = times
+        self._told: set[str] = set()
+        """What is said once: pinned keys, unknown keys."""
+
+    async def take(self, fetched: Fetched, memory: Memory, mac: str, *, force: bool) -> Outcome:
+        """force: also one that was rolled back. Never raises but for cancellation."""
+        mark = digest(fetched.text)
+        if mark in self._book.record.bad and not force:
+            await self._book.keep(memory=memory)
+            told = self._book.record.rolled_back
+            why = f"this text was rolled back before: {told.reason if told else 'it cut us off'}"
+            return Outcome("rolled_back", 502, why, url=fetched.url)
+        try:
+            return await self._take(fetched, memory, mac, mark)
+        except Refused as error:
+            return await self._refuse(fetched, memory, mark, str(error))
+        except ConfigError as error:
+            return await self._refuse(fetched, memory, mark, str(error).replace("\n       ", "; "))
+
+    async def _take(self, fetched: Fetched, memory: Memory, mac: str, mark: str) -> Outcome:
+        """Raises Refused, ConfigError."""
+        from ruuvi_host.api.door import SaveError
+
+        book, judged = self._book, await asyncio.to_thread(self._judge, fetched.text, mac)
+        if judged.merged.is_equal:
+            applied = book.record.in_force
+            if applied is None or applied.saved != fingerprint(judged.candidate):
+                applied = self._applied(fetched, judged, {})
+            await book.keep(memory=memory, applied=applied, refused=None)
+            return Outcome("equal", url=fetched.url)
+        working = self._targets.working(self._times()[1])
+        taken: Applied | None = None
+
+        def plan(sources: Sources) -> Plan:
+            """In a thread, when no other change is under way."""
+            nonlocal judged, taken
+            judged = self._judge(fetched.text, mac)
+            before = {path: present(path) for path in gateway_paths(sources)}
+            taken = self._applied(fetched, judged, before)
+            if not needs_trial(self._configuration.loaded, judged.candidate):
+                return judged.merged.plan(sources)
+            trial = Trial(
+                *(Phase.APPLYING, self._times()[0], float(self._seconds(judged)), before),
+                *(judged.merged.text, mark, working),
+            )
+            try:
+                book.write(replace(book.record, trial=trial, pending=taken, refused=None))
+            except OSError as error:
+                why = f"the way back cannot be kept in the state folder: {error.strerror}"
+                raise Refused(why) from error
+            return judged.merged.plan(sources)
+
+        try:
+            change = await self._changes().do(plan, REMOTE)
+        except (Refused, ConfigError):
+            await book.keep(trial=None, pending=None)
+            raise
+        except SaveError as error:
+            await book.keep(trial=None, pending=None)
+            raise Refused(f"cannot be saved: {error}") from error
+        self._targets.mark()
+        now = self._times()[0]
+        if trial := book.record.trial:
+            began = replace(trial, phase=Phase.RUNNING, began=now)
+            await book.keep(trial=began, memory=memory, rolled_back=None)
+            more = f"; on trial for {trial.seconds:.0f} s"
+        else:
+            await book.keep(applied=taken, memory=memory, refused=None, rolled_back=None)
+            more = ""
+        keys = ", ".join(judged.merged.changed)
+        saved = f" (saved to {change.saved_to})" if change.saved_to else ""
+        log.info("configuration of %s in force%s: %s%s", fetched.url, saved, keys, more)
+        return Outcome("applied", url=fetched.url)
+
+    def _judge(self, text: str, mac: str) -> _Judged:
+        """What it comes to. May block. Raises Refused, ConfigError."""
+        reading = read(text)
+        now = self._configuration.loaded
+        remote = now.config.remote
+        pinned = remote.pinned if remote else ()
+        result = merged(now.sources, reading.document, pinned, mac)
+        candidate = self._configuration.attempt(result.text)
+        refuse_if_bad(now, candidate)
+        for sentence in reading.warnings:
+            self._tell_once(sentence)
+        for name in result.kept:
+            self._tell_once(f"{name}: is pinned here, and stays as it is")
+        gateway = candidate.sources.gateway
+        for name in reading.document:
+            if name in BY_NAME and name in gateway.own and gateway[name] != result.after[name]:
+                where = gateway.origins[name]
+                self._tell_once(f"{name}: is set by {where}, and stays as it is")
+        return _Judged(result, candidate, hash_of(reading.document))
+
+    def _tell_once(self, sentence: str) -> None:
+        if sentence not in self._told:
+            log.warning("fetched configuration: %s", sentence)
+        self._told.add(sentence)
+
+    def _applied(self, fetched: Fetched, judged: _Judged, before: Texts) -> Applied:
+        return Applied(
+            fetched.text,
+            fingerprint(judged.candidate),
+            judged.hash,
+            self._times()[0],
+            fetched.url,
+            fetched.etag,
+            before,
+        )
+
+    def _seconds(self, judged: _Judged) -> int:
+        remote = judged.candidate.config.remote
+        assert remote  # else it is refused
+        return remote.trial
+
+    async def _refuse(self, fetched: Fetched, memory: Memory, mark: str, why: str) -> Outcome:
+        book = self._book
+        why = printable(why, 500)
+        shown = published_hash(fetched.text)
+        # A 304 must never stand for a text that is not in force.
+        forgetful = memory.without(fetched.url)
+        if refusal := book.refusal(self._times()[0], shown, mark, why):
+            log.error("configuration of %s is refused: %s", fetched.url, why)
+            await book.keep(memory=forgetful, refused=refusal)
+        else:
+            await book.keep(memory=forgetful)
+        return Outcome("refused", 502, why, url=fetched.url)
+
+
+def fingerprint(loaded: Loaded) -> str:
+    """Of all keys of a gateway, with their secrets: kept to know them again, never shown."""
+    values = loaded.sources.gateway.values
+    return digest(repr(sorted(values.items())))

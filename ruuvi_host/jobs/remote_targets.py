@@ -1,0 +1,59 @@
+"""What the servers of a host have shown, for the trial of a configuration."""
+
+from collections.abc import Callable, Sequence
+
+from ruuvi_host.monitoring.counters import TargetCounters
+from ruuvi_host.monitoring.health import TargetFacts
+from ruuvi_host.remote.trial import TargetSign
+
+HOUR = 3600.0
+"""Seconds. A target that accepted nothing in it has no say."""
+_CONNECTED = "connected to "
+"""How the state of a connection begins that stands: see relay/mqtt/standing.py."""
+
+
+class Targets:
+    """Of one host. facts, counters: of its relays, as of now."""
+
+    def __init__(
+        self,
+        facts: Callable[[], Sequence[TargetFacts]],
+        counters: Callable[[], Sequence[tuple[str, TargetCounters]]],
+    ) -> None:
+        self._facts = facts
+        self._counters = counters
+        self._accepted: dict[str, int] = {}
+        self._attempts: dict[str, int] = {}
+
+    def working(self, now: float) -> tuple[str, ...]:
+        """Names of those that worked in the last hour. now: monotonic."""
+        accepted = {name: counters.relay.accepted for name, counters in self._counters()}
+        return tuple(
+            facts.name
+            for facts in self._facts()
+            if not facts.failing
+            and (
+                facts.connection.startswith(_CONNECTED)
+                or (accepted.get(facts.name) and facts.served > now - HOUR)
+            )
+        )
+
+    def mark(self) -> None:
+        """Signs count from here on."""
+        self._accepted = {name: each.relay.accepted for name, each in self._counters()}
+        self._attempts = {name: each.relay.attempts for name, each in self._counters()}
+
+    def signs(self) -> dict[str, TargetSign]:
+        """Since the mark."""
+        counted = dict(self._counters())
+        return {
+            facts.name: TargetSign(
+                proven=facts.connection.startswith(_CONNECTED)
+                or counted[facts.name].relay.accepted > self._accepted.get(facts.name, 0),
+                tried=bool(facts.failing)
+                or bool(facts.connection)
+                or counted[facts.name].relay.attempts > self._attempts.get(facts.name, 0),
+                why=facts.failing or facts.connection.partition("; next try")[0],
+            )
+            for facts in self._facts()
+        }

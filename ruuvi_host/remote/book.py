@@ -1,0 +1,72 @@
+"""What is remembered of the remote configuration, kept on disk with each change, and told of."""
+
+import asyncio
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ruuvi_host.remote.record import FetchFacts, Record, RecordFile, Refusal
+
+log = logging.getLogger(__name__)
+
+GOOD = ("applied", "equal", "not_modified")
+"""Results after which the server has what it wants."""
+
+
+class Book:
+    """Holds the record. folder: of the state."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = RecordFile(folder)
+        self.record = self._file.read()
+        self.fetches: dict[str, int] = {}
+        """Since the start, by result."""
+        self._told = ""
+
+    def write(self, record: Record) -> None:
+        """Durably, and only then count. May block. Raises OSError: the old one stays."""
+        self._file.write(record)
+        self.record = record
+
+    async def keep(self, **changes: Any) -> None:
+        """The same for what may be lost: a disk that cannot be written is told once."""
+        record = replace(self.record, **changes)
+        if record == self.record:
+            return
+        self.record = record
+        try:
+            await asyncio.to_thread(self._file.write, record)
+        except OSError as error:
+            self._tell_once(f"{self._file.path}: cannot be written: {error.strerror}")
+
+    def _tell_once(self, sentence: str) -> None:
+        if sentence != self._told:
+            log.warning("%s", sentence)
+        self._told = sentence
+
+    def counted(
+        self, result: str, status: int, url: str, now: float, reason: str = ""
+    ) -> FetchFacts:
+        """A fetch that has ended. now: UTC."""
+        before = self.record.fetch
+        self.fetches[result] = self.fetches.get(result, 0) + 1
+        good = result in GOOD
+        # A text that is refused is no fault of the way to it: it is looked at again in its time.
+        reached = good or result in ("refused", "rolled_back")
+        return FetchFacts(
+            last=now,
+            success=now if good else before.success,
+            result=result,
+            status=status,
+            url=url or before.url,
+            failures=0 if reached else before.failures + 1,
+            reason=reason,
+        )
+
+    def refusal(self, at: float, shown: str | None, digest: str, reason: str) -> Refusal | None:
+        """A new one; None: it is the one that is remembered."""
+        known = self.record.refused
+        if known and (known.digest, known.reason) == (digest, reason):
+            return None
+        return Refusal(at, shown, digest, reason)
