@@ -132,6 +132,9 @@ class FakeDoor:
     async def earlier(self) -> Sequence[Kept]:
         return []
 
+    async def fetch_configuration(self) -> tuple[int, str]:
+        return 400, "nothing is fetched here"
+
     async def undo(self) -> Change:
         raise NotImplementedError
 

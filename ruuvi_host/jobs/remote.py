@@ -150,12 +150,14 @@ class RemoteConfiguration:
         else:
             outcome = await self._taker.take(answer, download.memory, self._mac(), force=force)
         await self._count(outcome, answer.status)
-        self._set_due(self._configuration.loaded.config.remote, outcome.retry_after)
         return outcome
 
     async def _count(self, outcome: Outcome, status: int) -> None:
         before, now = self._book.record.fetch, self._receiving.clock.wall()
         after = self._book.counted(outcome.result, status, outcome.url, now, outcome.reason)
+        # Before it is told, so that who sees the one sees the other.
+        settings = self._configuration.loaded.config.remote
+        self._set_due(settings, outcome.retry_after, after.failures)
         await self._book.keep(fetch=after)
         if after.failures and (after.result, after.reason) != (before.result, before.reason):
             log.warning("the remote configuration cannot be fetched: %s", outcome.reason)
@@ -179,18 +181,23 @@ class RemoteConfiguration:
 
     # -- when
 
-    def _schedule(self, settings: RemoteSettings) -> Schedule:
-        return Schedule(offset_of(self._mac()), settings.interval, self._book.record.fetch.failures)
+    def _schedule(self, settings: RemoteSettings, failures: int = 0) -> Schedule:
+        return Schedule(offset_of(self._mac()), settings.interval, failures)
 
     def _set_first(self, settings: RemoteSettings) -> None:
         has_saved = self._book.record.in_force is not None
         first = self._schedule(settings).first(settings.splay, random.random(), has_saved=has_saved)
         self._due = self._receiving.clock.monotonic() + first
 
-    def _set_due(self, settings: RemoteSettings | None, retry_after: float | None = None) -> None:
+    def _set_due(
+        self,
+        settings: RemoteSettings | None,
+        retry_after: float | None = None,
+        failures: int = 0,
+    ) -> None:
         self._due = None
         if settings and self._receiving.identified.is_set():
-            pause = self._schedule(settings).pause(random.random(), retry_after)
+            pause = self._schedule(settings, failures).pause(random.random(), retry_after)
             if pause is not None:
                 self._due = self._receiving.clock.monotonic() + pause
         self._news.set()

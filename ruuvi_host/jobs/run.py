@@ -169,8 +169,11 @@ class Host:
             gathering=self._gathering,
         )
         self._remote = RemoteConfiguration(
-            *(self._configuration, lambda: self._door.changes),
-            *(self._receiving, self._relaying.relays, state.path),
+            self._configuration,
+            lambda: self._door.changes,
+            self._receiving,
+            self._relaying.relays,
+            state.path,
         )
         self._door.remote = self._remote
         self._reporting.configuration = self._remote.status

@@ -7,7 +7,12 @@ from typing import Any
 
 from ruuvi_host.config.load import load
 from ruuvi_host.config.sources import Inputs
-from ruuvi_host.jobs.host_teller import text_of
+from ruuvi_host.jobs.remote_status import text_of
+from ruuvi_host.monitoring.configuration_status import (
+    ConfigurationStatus,
+    FetchStatus,
+    text_hash,
+)
 from ruuvi_host.monitoring.counters import (
     IntakeCounters,
     LinkCounters,
@@ -16,7 +21,7 @@ from ruuvi_host.monitoring.counters import (
     TargetCounters,
 )
 from ruuvi_host.monitoring.health import Finding, Health, Level
-from ruuvi_host.monitoring.host_status import ConfigurationFacts, host_status, what_matters
+from ruuvi_host.monitoring.host_status import host_status, what_matters
 from ruuvi_host.monitoring.link_status import LinkState, LinkStatus
 from ruuvi_host.monitoring.overview import Overview
 
@@ -44,9 +49,12 @@ def document(problem: str = "", lost: int = 0, waiting: int = 0, uptime: float =
         problems={"mqtt": problem},
         growth={},
         statistics=StatisticsCounters(),
+        configuration=ConfigurationStatus(
+            *("remote", "sha256:3f2a90c1d4e5b677", 1_795_000_000.0),
+            FetchStatus(1_795_003_600.0, "not_modified", 304, "https://c/x.json", None, 0),
+        ),
     )
-    facts = ConfigurationFacts("{}", "/etc/ruuvi-host.toml")
-    return host_status(overview, facts, bytes.fromhex("AACCEE001122"), 1_795_000_000.0, 100.0)
+    return host_status(overview, bytes.fromhex("AACCEE001122"), 1_795_000_000.0, 100.0)
 
 
 def keys(value: Any) -> Any:
@@ -82,7 +90,7 @@ def test_the_hash_is_of_the_settings_and_not_of_secrets(tmp_path: Path) -> None:
         sources = load(Inputs(overrides=pairs)).sources
         text = text_of(sources)
         assert "SECRET" not in text
-        return ConfigurationFacts(text, "").hash
+        return text_hash(text)
 
     assert hashed(mqtt_pass="SECRET1") == hashed(mqtt_pass="SECRET2")
     assert hashed(mqtt_pass="SECRET1") != hashed(mqtt_pass="SECRET1", mqtt_port="8883")

@@ -18,6 +18,7 @@ from firmware_protocol.events import SessionCounters
 from firmware_protocol.framing import ScannerCounters
 from ruuvi_host.logs import StderrHandler, adjust
 from ruuvi_host.monitoring.api_status import ApiStatus
+from ruuvi_host.monitoring.configuration_status import ConfigurationStatus, FetchStatus
 from ruuvi_host.monitoring.counters import (
     IntakeCounters,
     LinkCounters,
@@ -107,8 +108,18 @@ def test_the_keys_of_the_document() -> None:
     damage = LineDamage(1000, 10, 3, 9.0, 999.0, True, "telnet", False, "so it is", "do this")
     sensor = SensorStatus("CB:B8:33:4C:88:4F", "Sauna", 990.0)
     api = ApiStatus(["http://127.0.0.1:8080/"], "", "lan_auth_ruuvi", "Admin", True, False)
+    configuration = ConfigurationStatus(
+        *("remote", "sha256:0", 1.0),
+        FetchStatus(1.0, "applied", 200, "https://c/x.json", 2.0, 0),
+        {"at": 1, "hash": None, "reason": ""},
+        {"until": 1, "waiting_for": ["remote"]},
+    )
     all_there_is = replace(
-        OVERVIEW, links=[replace(LINK, damage=damage)], known_sensors=[sensor], api=api
+        OVERVIEW,
+        links=[replace(LINK, damage=damage)],
+        known_sensors=[sensor],
+        api=api,
+        configuration=configuration,
     )
     assert listed("`ruuvi-host status --json` prints") == list(keys(all_there_is.document(1000.0)))
     assert OVERVIEW.document(1000.0)["coprocessors"][0]["damage"] is None

@@ -1,0 +1,144 @@
+"""A live host that is led by a server: a good change, a bad file, one that cuts off, a server that
+dies; and what a restart in the middle finds."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from config_server import ConfigServer
+from led_host import OWN, Led
+
+
+@pytest.fixture
+def server(tmp_path: Path):  # type: ignore[no-untyped-def]
+    with ConfigServer() as server:
+        yield server
+
+
+def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
+    led = Led(tmp_path, server)
+    led.serve_good(coordinates="60,25")
+    with led.running() as host:
+        status = led.until_fetched("applied")
+        assert status["source"] == "remote"
+        assert status["trial"] is None
+        assert led.saved()["coordinates"] == "60,25"
+        assert host.wait_for("configuration of .* in force.*: coordinates")
+        host.wait_for("custom: batches are accepted")
+
+        assert led.download() == {"status": 200, "message": ""}
+        assert led.status()["fetch"]["result"] == "not_modified"
+        assert led.status()["hash"] == status["hash"]
+
+        # A bad file is refused as a whole, with its reason, once in the log.
+        led.serve_good(coordinates="1,1", mqtt_port=99999)
+        for _ in range(2):
+            answer = led.download()
+            assert answer["status"] == 502
+            assert answer["message"].startswith("mqtt_port = 99999: must be")
+        status = led.until_fetched("refused")
+        assert status["refused"]["reason"] == answer["message"]
+        assert led.saved()["coordinates"] == "60,25"
+        assert sum("is refused" in line for line in host.err) == 1
+        led.serve_good(use_http=False)
+        assert "switches off every server" in led.download()["message"]
+
+        # One that cuts it off from its server comes back.
+        led.serve_good(http_url=f"{server.url}/nowhere", coordinates="2,2")
+        assert led.download() == {"status": 200, "message": ""}
+        status = led.until(lambda c: c["trial"])
+        assert set(status["trial"]["waiting_for"]) <= {"remote", "custom"}
+        assert led.download()["status"] == 409
+        status = led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
+        assert "no server accepts anything" in status["trial"]["reason"]
+        assert led.saved()["http_url"] == f"{server.url}/record"
+        assert led.saved()["coordinates"] == "60,25"
+        assert status["fetch"]["result"] == "rolled_back"
+        # It is remembered, though the server still has it.
+        assert led.download()["status"] in (200, 502)
+        assert led.saved()["coordinates"] == "60,25"
+
+        # A good one that needs a trial comes through it.
+        led.serve_good(http_url=f"{server.url}/record/2", coordinates="3,3")
+        assert led.download() == {"status": 200, "message": ""}
+        host.wait_for("has come through its trial")
+        status = led.until(lambda c: c["trial"] is None and c["source"] == "remote")
+        assert led.saved()["coordinates"] == "3,3"
+
+        metrics = led.metrics()
+        assert 'ruuvi_host_remote_config_fetch_total{result="applied"} 3' in metrics
+        assert f'ruuvi_host_remote_config_info{{hash="{status["hash"]}"}} 1' in metrics
+        assert "ruuvi_host_remote_config_trial 0" in metrics
+
+        led.serve("oops", 503)
+        assert led.download()["status"] == 503
+        status = led.status()
+        assert (status["fetch"]["result"], status["fetch"]["failures"]) == ("http_503", 1)
+        assert host.stop() == 0
+    assert not any("Traceback" in line for line in host.err)
+
+
+def test_a_remote_address_that_does_not_answer_is_given_up(
+    tmp_path: Path, server: ConfigServer
+) -> None:
+    led = Led(tmp_path, server, trial=2)
+    led.serve_good(remote_cfg_url=f"{server.url}/elsewhere/")
+    with led.running() as host:
+        status = led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
+        assert "the remote address did not answer" in status["trial"]["reason"]
+        assert led.saved()["remote_cfg_url"] == f"{server.url}/gw/"
+        assert host.stop() == 0
+
+
+def test_a_restart_in_the_middle_of_a_trial(tmp_path: Path, server: ConfigServer) -> None:
+    led = Led(tmp_path, server, trial=600)
+    led.serve_good()
+    with led.running() as host:
+        led.until(lambda c: c["fetch"]["result"] == "equal")
+        host.wait_for("custom: batches are accepted")
+        led.serve_good(http_url=f"{server.url}/nowhere", coordinates="2,2")
+        led.download()
+        before = led.until(lambda c: c["trial"])
+        host.stop(signal.SIGKILL)
+    (tmp_path / "ruuvi-host.toml").unlink()  # the length of the trial is that of its beginning
+    with led.running() as host:
+        after = led.until(lambda c: c["trial"])
+        assert abs(after["trial"]["until"] - before["trial"]["until"]) <= 1
+        assert "custom" in after["trial"]["waiting_for"]
+        assert after["source"] == "remote"
+        assert host.stop() == 0
+    # Its end comes while no host runs: it is still judged, and not unseen.
+    record = led.state / "remote.json"
+    document = json.loads(record.read_text())
+    document["trial"]["began"] -= 3600
+    document["trial"]["seconds"] = 2
+    record.write_text(json.dumps(document))
+    with led.running() as host:
+        led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
+        assert led.saved()["http_url"] == f"{server.url}/record"
+        assert host.stop() == 0
+
+
+def test_a_host_starts_and_works_while_its_server_is_away(tmp_path: Path) -> None:
+    with ConfigServer() as gone:
+        led = Led(tmp_path, gone)
+    with ConfigServer() as server:
+        led.file.write_text(json.dumps(led.good(http_url=f"{server.url}/record")))
+        with led.running() as host:
+            host.wait_for("custom: batches are accepted")
+            status = led.until_fetched("unreachable")
+            assert status["source"] == "local"
+            assert status["fetch"]["failures"] == 1
+            assert 40 <= status["fetch"]["next"] - status["fetch"]["last"] <= 75
+            assert host.stop() == 0
+    assert sum("cannot be fetched" in line for line in host.err) == 1
+
+
+def test_the_own_file_is_named_by_the_address(tmp_path: Path, server: ConfigServer) -> None:
+    led = Led(tmp_path, server)
+    server.files["/gw/gw_cfg.json"] = (200, json.dumps(led.good(coordinates="4,4")))
+    with led.running() as host:
+        led.until_fetched("applied")
+        assert [path for path, _ in server.asked[:2]] == [OWN, "/gw/gw_cfg.json"]
+        assert host.stop() == 0
