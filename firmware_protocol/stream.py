@@ -46,10 +46,15 @@ class MessageStream:
         return found
 
     def flush(self, now: float) -> list[Message]:
-        """Give up what is incomplete, and find what stands behind its beginning."""
-        self.deadline = inf
+        """Give up what is incomplete, and find what stands behind its beginning.
+
+        Before its time has come this is the end of a life: a frame that was on its way is counted as
+        skipped, and says nothing about the line.
+        """
+        is_cut_off, self.deadline = now < self.deadline < inf, inf
         first = not self._scanner.counters.bytes_in_frames
         found = self._scanner.flush()
-        if skipped := self._scanner.take_skipped():
+        skipped = self._scanner.take_skipped()
+        if skipped and (first or not is_cut_off):
             self.damage.look(skipped, now, first=first)
         return found

@@ -20,7 +20,7 @@ from programs import ruuvi_host  # noqa: E402 - it stands in the folder of the t
 from terminal import Terminal  # noqa: E402
 
 IMAGES = ROOT / "docs" / "pages" / "images"
-COLUMNS = 112
+COLUMNS = 104
 MOST = 100_000
 """Bytes of a picture."""
 # A picture that loads its font from elsewhere shows nothing offline, and tells who looks at it.
@@ -73,7 +73,9 @@ def draw(name: str, command: str, written: str) -> None:
     print(f"--- {name}\n{text}\n")
     lines = Text.from_ansi(f"$ ruuvi-host {command}\n{text}")
     console = Console(
-        record=True, width=max(line.cell_len for line in lines.split()) + 1, file=StringIO()
+        record=True,
+        width=min(COLUMNS, max(line.cell_len for line in lines.split()) + 1),
+        file=StringIO(),
     )
     console.print(lines)
     path = IMAGES / f"{name}.svg"

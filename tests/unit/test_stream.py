@@ -33,3 +33,12 @@ def test_what_stands_behind_a_false_beginning_is_found() -> None:
     assert stream.flush(1.0) == [GetDeviceId()]
     assert (stream.deadline, stream.pending) == (inf, 0)
     assert stream.counters.idle_rescans == 1
+
+
+def test_a_frame_that_is_cut_off_at_the_end_of_a_life_is_no_damage() -> None:
+    for end, seen in ((100.04, 0), (100.05, 5)):
+        stream = MessageStream(MAX_ADV_LEN, idle=0.05)
+        stream.feed(REPORT.to_frame() + REPORT.to_frame()[:5], 100.0)
+        assert stream.flush(end) == []
+        assert stream.counters.bytes_skipped == 5
+        assert (stream.damage.damage.skipped if stream.damage.damage else 0) == seen
