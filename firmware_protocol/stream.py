@@ -48,8 +48,8 @@ class MessageStream:
     def flush(self, now: float) -> list[Message]:
         """Give up what is incomplete, and find what stands behind its beginning.
 
-        Before its time has come this is the end of a life: a frame that was on its way is counted as
-        skipped, and says nothing about the line.
+        Before its time has come this is the end of a life: a frame that was on its way is counted
+        as skipped, and says nothing about the line.
         """
         is_cut_off, self.deadline = now < self.deadline < inf, inf
         first = not self._scanner.counters.bytes_in_frames

@@ -55,7 +55,7 @@ def main() -> None:
             receiver.wait_for("accepted", count=4)
             draw("status", "status", output("status", *folder))
             draw("doctor", "doctor", output("doctor", "--simulate", *url, *folder))
-        shown = [line for line in receiver.out if "tags 0 " not in line][:13]
+        shown = [line for line in receiver.out if "tags 0 " not in line][:6]
     draw("receive", "receive --port 8080 --decode", "\n".join(shown))
 
 
