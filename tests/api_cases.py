@@ -32,17 +32,9 @@ NEVER = {name for name, case in CASES.items() if "skip" in case.get("host", {})}
 """What does not happen on a host."""
 
 _NO_ROUTE = {"status": 404, "why": "remote configuration is not done yet"}
-_NO_CHECK = {"json_status": 400, "why": "cannot be checked yet"}
 NOT_YET: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         ["download_same", "download_changed", "download_404", "download_url_too_short"], _NO_ROUTE
-    ),
-    **dict.fromkeys(
-        [
-            *("validate_remote_ok", "validate_remote_use_missing", "validate_remote_not_object"),
-            "validate_remote_404",
-        ],
-        _NO_CHECK,
     ),
 }
 """What comes with MQTT and remote configuration → what is answered until then."""

@@ -27,6 +27,14 @@ def ok(body: bytes | str = TEXT, *headers: str, status: str = "200 OK") -> bytes
     return "\r\n".join(lines).encode() + content
 
 
+async def silent(request: Request, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(3600)
+
+
+async def hanging_up(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
 MISSING = ok("nope", status="404 Not Found")
 
 

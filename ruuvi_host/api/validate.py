@@ -41,8 +41,6 @@ Told = tuple[int, str]
 """Status and message for the JSON of the answer."""
 
 _NOT_THERE_YET = {
-    Check.REMOTE: "Remote configuration is not there yet: this version of ruuvi-host cannot check "
-    "it",
     Check.FIRMWARE: "ruuvi-host is updated by the package manager of this machine, not from an "
     "address",
 }
@@ -78,6 +76,10 @@ class Validation:
             from ruuvi_host.api.check_mqtt import try_broker
 
             return await try_broker(wish, door)
+        if wish.check is Check.REMOTE:
+            from ruuvi_host.api.check_remote import try_remote
+
+            return await try_remote(wish, door, time_limit=self._time_limit)
         try:
             check_url("url", wish.url)
         except ConfigError as problem:

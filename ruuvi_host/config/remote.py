@@ -56,7 +56,7 @@ class RemoteSettings:
     """A file ending in .json, or a folder. As it was given: `remote.addresses` judges it. Its query
     may hold a secret: never logged."""
     auth: str = "none"
-    """none, basic or bearer."""
+    """none, basic or bearer; of a check, also token or api_key, both with `token`."""
     user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)

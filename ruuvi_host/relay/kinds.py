@@ -82,6 +82,8 @@ class CheckResult:
     """What to do, one line."""
     code: int | None = None
     """As in Outcome."""
+    failed: str = "not delivered"
+    """What it is called if it failed."""
 
     @property
     def delivered(self) -> bool:
@@ -91,7 +93,7 @@ class CheckResult:
         """One line for people."""
         if self.delivered:
             return f"{self.target}: {self.reason}"
-        return f"{self.target}: not delivered: {self.step}: {self.reason}; {self.remedy}"
+        return f"{self.target}: {self.failed}: {self.step}: {self.reason}; {self.remedy}"
 
 
 class Kind(Protocol[T_contra]):

@@ -15,6 +15,8 @@ from ruuvi_host.remote.memory import Validators
 
 USER_AGENT = "RuuviGateway"
 ACCEPT = "text/html,application/octet-stream,*/*"
+_SCHEMES = {"bearer": "Bearer ", "token": "Token ", "api_key": ""}
+"""A configuration has the first; a check of the local API may ask for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,12 @@ def credentials(settings: RemoteSettings, query: str) -> Credentials:
         value = basic_authorization(settings.user, settings.password).value
         hidden |= {value, value.partition(" ")[2], settings.password}
         return Credentials(value, True, longest_first(hidden))
-    if settings.auth == "bearer" and settings.token:
+    if settings.auth in _SCHEMES and settings.token:
         if problem := secret_problem(settings.token):
             raise ValueError(f"remote_cfg_auth_bearer_token {problem}")
         hidden |= {settings.token}
-        return Credentials(f"Bearer {settings.token.strip()}", False, longest_first(hidden))
+        value = _SCHEMES[settings.auth] + settings.token.strip()
+        return Credentials(value, False, longest_first(hidden))
     return Credentials(secrets=longest_first(hidden))
 
 

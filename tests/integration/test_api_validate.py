@@ -386,7 +386,6 @@ def test_the_first_of_equal_names_counts_and_a_plus_stays(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        (GOOD.replace("post_advs", "remote_cfg"), "Remote"),
         (GOOD.replace("post_advs", "fw_update_url"), "updated"),
     ],
 )

@@ -106,3 +106,25 @@ def test_a_configuration_that_cannot_be_used(arguments: list[str], sentence: str
 def test_no_coprocessor() -> None:
     ran = check("--url", "http://127.0.0.1:9/", "--port", "/nonexistent", code=3)
     assert "there is no such port" in ran.stderr
+
+
+def test_the_remote_configuration(tmp_path: Path) -> None:
+    (tmp_path / "gw_cfg.json").write_text('{"remote_cfg_use": true, "mqtt_portt": 1}')
+    (tmp_path / "bad.json").write_text('{"remote_cfg_use": true, "mqtt_port": 99999}')
+    with ruuvi_host("receive", "--port", "0", "--gw-cfg", str(tmp_path)) as server:
+        url = server.wait_for(r"Listening on (\S+)")[1]
+
+        def of(address: str, code: int = 0) -> str:
+            options = [f"--set=remote_cfg_url={address}", "--set=remote_cfg_use=true"]
+            return check("remote", "--simulate", *options, code=code).stdout
+
+        said = of(url)
+        assert said.startswith(f"remote: fetched {url}gw_cfg.json (status 200): 2 keys; mqtt_portt")
+        assert "config fetch --dry-run" in said
+        server.wait_for("asked  .* GET /gw_cfg.json  answered 200")
+        missing = of(f"{url}none.json", 4)
+        assert missing.startswith("remote: not fetched: path: status 404 Not Found")
+        assert "remote: not fetched: file: mqtt_port" in of(f"{url}bad.json", 4)
+    assert "remote: not fetched: answer: " in of(url, 4)
+    off = check("remote", "--simulate", code=2)
+    assert off.stderr.startswith("Error: remote_cfg_use: is off")

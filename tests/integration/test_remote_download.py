@@ -13,7 +13,20 @@ import pytest
 from certificates import Folder, authority, expired, server_context
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from posting import Request, serving
-from remote_world import COMMON, MAC, MISSING, OWN, TEXT, Misbehave, asked, files, get, ok
+from remote_world import (
+    COMMON,
+    MAC,
+    MISSING,
+    OWN,
+    TEXT,
+    Misbehave,
+    asked,
+    files,
+    get,
+    hanging_up,
+    ok,
+    silent,
+)
 from tcp_ports import free_port
 
 from ruuvi_host import __version__
@@ -271,14 +284,6 @@ async def dripping_head(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"X-More: yes\r\n")
         await writer.drain()
         await asyncio.sleep(0.01)
-
-
-async def silent(request: Request, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(3600)
-
-
-async def hanging_up(request: Request, writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()
 
 
 LARGEST = b"{" + b" " * (256 * 1024 - 2) + b"}"
