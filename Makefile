@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check --require-virtualenv
 
-.PHONY: run test lint types tests hil bench soak deb deb-test site clean
+.PHONY: run test lint types tests hil bench soak deb deb-test site sbom audit clean
 
 run: $(VENV)/.run
 	@$(BIN)/python tools/demo.py
@@ -50,6 +50,13 @@ deb:
 
 deb-test:
 	$(PYTHON) tools/deb_test.py
+
+# What a user installs beside ours: listed, into dist/; and whether anything is known against it.
+sbom:
+	$(PYTHON) tools/sbom.py
+
+audit:
+	$(PYTHON) tools/audit.py
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
