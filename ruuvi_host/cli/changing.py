@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ruuvi_host.cli.configuration import inputs
+from ruuvi_host.cli.configuration import A_FILE, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ CONFIG = click.option(
     "config_file",
     metavar="FILE",
     envvar="RUUVI_HOST_CONFIG",
-    type=click.Path(path_type=Path),
+    type=A_FILE,
     help="The ruuvi-host.toml or gw_cfg.json to change, and the other one beside it. "
     "[default: $RUUVI_HOST_CONFIG, else that of the installed service]",
 )

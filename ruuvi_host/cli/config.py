@@ -21,7 +21,7 @@ from ruuvi_host.cli.changing import (
     to_change,
     write,
 )
-from ruuvi_host.cli.configuration import configuration_options, inputs, key_and_value
+from ruuvi_host.cli.configuration import A_FILE, configuration_options, inputs, key_and_value
 from ruuvi_host.cli.groups import Group, Whole
 from ruuvi_host.cli.init import init
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ruuvi_host.config.sources import Sources
     from ruuvi_host.config.takeover import Takeover
 
-_FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
+_FILE = click.argument("file", required=False, type=A_FILE)
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
 
 
@@ -159,7 +159,7 @@ def set_command(pairs: tuple[str, ...], config_file: Path | None, state_dir: Pat
 
 
 @command.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=A_FILE)
 @CONFIG
 @STATE
 def import_command(file: Path, config_file: Path | None, state_dir: Path | None) -> None:
@@ -200,7 +200,7 @@ def import_command(file: Path, config_file: Path | None, state_dir: Path | None)
     "config_file",
     metavar="FILE",
     envvar="RUUVI_HOST_CONFIG",
-    type=click.Path(path_type=Path),
+    type=A_FILE,
     help="As for `run`, if that has one. [default: $RUUVI_HOST_CONFIG, else that of the installed "
     "service]",
 )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+A_FILE = click.Path(readable=False, path_type=Path)
+"""One to read. Not `readable`: click would leave out who may read it, and reading tells that."""
 CERTIFICATES = ("http_use_ssl_client_cert", "http_use_ssl_server_cert")
 
 config_option, set_option = (
@@ -21,7 +23,7 @@ config_option, set_option = (
         "--config",
         "config_file",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=A_FILE,
         help="A ruuvi-host.toml, or a gateway's gw_cfg.json; the other one in the same folder "
         "counts too. [default: $RUUVI_HOST_CONFIG]",
     ),

@@ -17,7 +17,7 @@ from ruuvi_host.config.file_places import GATEWAY_FILE as GATEWAY_FILE
 from ruuvi_host.config.file_places import HOST_FILE as HOST_FILE
 from ruuvi_host.config.gateway_values import whole
 from ruuvi_host.config.problems import Problems, Severity
-from ruuvi_host.config.service import Service
+from ruuvi_host.config.service import Service, why_denied
 from ruuvi_host.config.syntax_hints import hint_json, hint_toml
 from ruuvi_host.private_files import sync_folder
 
@@ -40,7 +40,9 @@ def read_text(path: Path) -> str:
             is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             data = _read(file.fileno(), is_file=is_file)
     except OSError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}") from error
+        denied = why_denied(path) if isinstance(error, PermissionError) else ""
+        why = denied.removeprefix(f"{path} ") or f"cannot be read: {error.strerror}"
+        raise Unreadable(why) from error
     except ValueError as error:
         raise Unreadable("cannot be the name of a file") from error
     if len(data) > MAX_TEXT:

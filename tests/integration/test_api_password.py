@@ -4,6 +4,8 @@ import os
 import pty
 import re
 import subprocess
+import termios
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -108,14 +110,20 @@ def test_a_password_that_is_typed_twice_is_not_shown(folder: Path) -> None:
             stderr=theirs,
             start_new_session=True,
         ) as process:
-            shown = b""
-            for prompt in (b"Password", b"Once more"):
-                while prompt not in shown:
+            try:
+                shown = b""
+                for prompt in (b"Password", b"Once more"):
+                    while prompt not in shown:
+                        shown += os.read(ours, 1000)
+                    # Only then it is read: what is typed before is thrown away.
+                    while termios.tcgetattr(theirs)[3] & termios.ECHO:
+                        time.sleep(0.01)
+                    os.write(ours, b"not for eyes\n")
+                while b"log in again" not in shown:
                     shown += os.read(ours, 1000)
-                os.write(ours, b"not for eyes\n")
-            while b"log in again" not in shown:
-                shown += os.read(ours, 1000)
-            assert process.wait(PATIENCE) == 0
+                assert process.wait(PATIENCE) == 0
+            finally:
+                process.kill()
     finally:
         os.close(ours)
         os.close(theirs)
