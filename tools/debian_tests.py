@@ -72,11 +72,14 @@ LACKING = {
     "ruuvitag-sensor": "tests/differential",
 }
 """What no Debian has, and the tests that cannot run for want of it."""
-TOOLS = ("python3-pip", "python3-hatchling", "python3-editables", "gcc", "libc6-dev")
-"""To install ourselves without a download; and the C compiler, for the tests of hil/firmware."""
+TOOLS = ("python3-pip", "python3-hatchling", "python3-editables", "gcc", "libc6-dev", "procps")
+"""To install ourselves without a download; the C compiler, for the tests of hil/firmware; and kill,
+which tests run."""
 
 TO_INSTALL = """
 set -e
+# As every machine has one that was booted once.
+[ -s /etc/machine-id ] || tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
 rm -rf /venv  # of another Python, perhaps
 "/usr/bin/$1" -m venv --system-site-packages --without-pip /venv
 /usr/bin/python3 -m pip --quiet --python /venv/bin/python install --no-index --no-build-isolation \

@@ -18,6 +18,8 @@ def hint_json(text: str, at: int) -> str:
         return "JSON has no comments"
     if here[:1] in ("}", "]") and before.endswith(","):
         return "the comma before it is one too many"
+    if here[:1] == "," and text[at + 1 :].lstrip()[:1] in ("}", "]"):
+        return "the comma is one too many"  # Python 3.13 and newer points at it
     if here[:1] == "'":
         return "texts stand in double quotes"
     if here[:1] == '"' and before[-1:] not in ("", "{", "[", ",", ":"):

@@ -2,12 +2,14 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from programs import COMMAND, PATIENCE, ruuvi_host
 
+SETPRIV = shutil.which("setpriv")
 NOBODY = "http://127.0.0.1:9/"
 PAYLOAD = "0512FC5394C37C0004FFFC040CAC364200CDCBB8334C884F"
 FILES = {
@@ -63,7 +65,7 @@ def _first_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("run --simulate --config .", 2, ".: cannot be read: Is a directory"),
         ("run --simulate --config nothing.toml", 2, "nothing.toml: cannot be read: No such file"),
         ("config check comment.json", 2, "(JSON has no comments)"),
-        ("config check comma.json", 2, "(the comma before it is one too many)"),
+        ("config check comma.json", 2, "one too many)"),
         ("config check missing.json", 2, "(a comma is missing before it)"),
         ("config check single.json", 2, "(texts stand in double quotes)"),
         ("config check empty.json", 2, "(the file is empty)"),
@@ -101,6 +103,27 @@ def test_one_sentence_says_what_to_do(typed: str, code: int, sentence: str) -> N
     assert ran.returncode == code, ran
     assert sentence in ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not SETPRIV, reason="needs root and setpriv")
+@pytest.mark.parametrize("command", ["run --simulate", "config check", "config show"])
+def test_a_file_of_somebody_else(tmp_path: Path, command: str) -> None:
+    assert SETPRIV
+    path = tmp_path / "private.toml"
+    path.write_text("")
+    path.chmod(0o600)
+    os.chown(path, 1, 1)
+    ran = subprocess.run(
+        # Root, to whom modes of files apply.
+        [SETPRIV, "--bounding-set=-dac_override,-dac_read_search", COMMAND]
+        + [*command.split(), "--config", str(path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ran.returncode == 2, ran
+    assert f"{path}: may not be read: only root and the user" in ran.stdout + ran.stderr
 
 
 def test_a_variable_without_its_prefix() -> None:

@@ -11,6 +11,7 @@ from ruuvi_host.config.load import Loaded, load
 from ruuvi_host.config.port_form import why_no_port
 from ruuvi_host.config.show import lines
 from ruuvi_host.config.sources import Inputs
+from ruuvi_host.config.syntax_hints import hint_json
 
 
 def loaded(folder: Path, text: str) -> Loaded:
@@ -102,3 +103,16 @@ def test_what_is_no_port(tmp_path: Path, port: str, sentence: str) -> None:
     if port:
         [problem] = told(tmp_path, f"[[coprocessor]]\nport = '{port}'\n")
         assert problem.startswith("coprocessor[0].port: ")
+
+
+@pytest.mark.parametrize("text", ['{"a": true,}', '{"a": [1, 2 , ]}', '{"a": 1,\n}'])
+def test_a_comma_too_many_wherever_python_points(text: str) -> None:
+    """Python 3.13 and newer points at the comma, older ones at what follows it."""
+    comma = text.rindex(",")
+    after = comma + 1 + len(text[comma + 1 :]) - len(text[comma + 1 :].lstrip())
+    assert hint_json(text, comma) == "the comma is one too many"
+    assert hint_json(text, after) == "the comma before it is one too many"
+
+
+def test_a_comma_that_is_needed() -> None:
+    assert hint_json('{"a": 1, 2}', 7) == ""
