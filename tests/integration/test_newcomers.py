@@ -113,10 +113,10 @@ def test_a_file_of_somebody_else(tmp_path: Path, command: str) -> None:
     path.write_text("")
     path.chmod(0o600)
     os.chown(path, 1, 1)
+    # Root, to whom modes of files apply.
+    as_others = (SETPRIV, "--bounding-set=-dac_override,-dac_read_search")
     ran = subprocess.run(
-        # Root, to whom modes of files apply.
-        [SETPRIV, "--bounding-set=-dac_override,-dac_read_search", COMMAND]
-        + [*command.split(), "--config", str(path)],
+        [*as_others, COMMAND, *command.split(), "--config", str(path)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
