@@ -28,16 +28,11 @@ Case: TypeAlias = Mapping[str, Any]
 
 CASES: dict[str, Case] = {case["name"]: case for case in load_vectors("local_api.json")["cases"]}
 
+DOWNLOADS = {name: case for name, case in CASES.items() if name.startswith("download_")}
+"""Those that fetch a configuration: see integration/test_remote_vectors.py."""
+
 NEVER = {name for name, case in CASES.items() if "skip" in case.get("host", {})}
 """What does not happen on a host."""
-
-_NO_ROUTE = {"status": 404, "why": "remote configuration is not done yet"}
-NOT_YET: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(
-        ["download_same", "download_changed", "download_404", "download_url_too_short"], _NO_ROUTE
-    ),
-}
-"""What comes with MQTT and remote configuration → what is answered until then."""
 
 EMPTIED = {"default_session_post"}
 """Only a part of the gateway was compiled, and not what empties the table after a change."""

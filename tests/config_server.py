@@ -19,6 +19,8 @@ class ConfigServer:
         self.files: dict[str, tuple[int, str]] = {}
         self.headers: dict[str, str] = {}
         """In every answer to a GET, as Retry-After."""
+        self.salt = ""
+        """With another one nothing is as before, even if it is."""
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self.posted: list[str] = []
         self._news = threading.Condition()
@@ -30,7 +32,7 @@ class ConfigServer:
             def do_GET(self) -> None:
                 status, text = outer.files.get(self.path, (404, ""))
                 body = text.encode()
-                etag = f'"{hash(text)}"'
+                etag = f'"{hash((outer.salt, text))}"'
                 if status == 200 and self.headers.get("If-None-Match") == etag:
                     status, body = 304, b""
                 self.send_response(status)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,7 +98,7 @@ class RemoteConfiguration:
             if await self._news_or(self._due):
                 continue
             if self._configuration.loaded is loaded:
-                await self.fetch()
+                await self._alone(lambda: self._fetch(self._book.record.memory))
 
     async def _news_or(self, due: float | None) -> bool:
         """Wait until then, for another configuration, or for another time to wait for. True: it is
@@ -117,27 +117,35 @@ class RemoteConfiguration:
         return bool(done)
 
     async def fetch(self, *, force: bool = False) -> Outcome:
-        """Now, whatever the schedule. force: whatever is remembered, a text that was rolled back
-        too. To its end, once begun."""
+        """Now, whatever the schedule: who asks wants to see what there is. force: whatever is
+        remembered, a text that was rolled back too."""
+        if self._book.record.trial:
+            return Outcome("refused", 409, "another configuration is on trial: ask again then")
+
+        def begun() -> Awaitable[Outcome]:
+            memory = Memory() if force else self._book.record.memory.asking_for_all()
+            return self._fetch(memory, force=force)
+
+        return await self._alone(begun)
+
+    async def _alone(self, part: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """When no other fetch is under way; once begun, to its end."""
         found: list[Outcome] = []
 
         async def kept() -> None:
-            found.append(await self._fetch(force=force))
+            found.append(await part())
 
-        if self._book.record.trial:
-            return Outcome("refused", 409, "another configuration is on trial: ask again then")
         async with self._one:
             await to_its_end(kept())
         return found[0]
 
-    async def _fetch(self, *, force: bool) -> Outcome:
+    async def _fetch(self, memory: Memory, *, force: bool = False) -> Outcome:
         settings = self._configuration.loaded.config.remote
         if settings is None:
             return Outcome("refused", 400, "remote_cfg_use: is not true, or cannot be used")
         if not self._receiving.identified.is_set():
             return Outcome("refused", 503, "the coprocessor has not told the address yet")
-        record = self._book.record
-        download = await self._download(Memory() if force else record.memory)
+        download = await self._download(memory)
         answer = download.answer
         if isinstance(answer, Failed):
             outcome = Outcome(

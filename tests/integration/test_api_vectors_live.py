@@ -17,7 +17,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from api_cases import CASES, DEVICE_ID, GIVEN, MAC, NEVER, NOT_YET, Case, Translation, play
+from api_cases import (
+    CASES,
+    DEVICE_ID,
+    DOWNLOADS,
+    GIVEN,
+    MAC,
+    NEVER,
+    Case,
+    Translation,
+    play,
+)
 from api_host import write_files
 from programs import Program, ruuvi_host
 
@@ -29,7 +39,7 @@ from ruuvi_host.relay.status_document import semver
 FIT = {
     name: case
     for name, case in CASES.items()
-    if name not in NEVER | NOT_YET.keys()
+    if name not in NEVER | DOWNLOADS.keys()
     and not case.get("state", {}).keys() & GIVEN
     and "gateway" not in case
     and "/validate_url" not in case["request"]["target"]
