@@ -188,13 +188,13 @@ class Play:
         """Until one more batch is made, whatever becomes of it."""
         [relay] = self.relays._relays
         before = relay.counters.batches
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while relay.counters.batches == before:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.01)
 
     async def away(self) -> None:
         """Until the sink knows."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.is_up():  # noqa: ASYNC110 - the sink tells nobody else
                 await asyncio.sleep(0.01)
 

@@ -348,14 +348,18 @@ def test_a_failed_write_is_no_traceback() -> None:
     run(main())
 
 
-def test_close_does_not_wait_for_a_peer_that_does_not_read() -> None:
+def test_close_does_not_wait_for_a_peer_that_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ruuvi_host.device.port._CLOSE_TIMEOUT", 2 * PATIENCE)
+
     async def main() -> None:
         with Pty() as pty:
             port = await open_port(pty.path)
             port.write(bytes(1_000_000))
             await until(pty.has_bytes)
             before = open_fds()
-            async with asyncio.timeout(0.9):  # before it gives up by itself
+            async with asyncio.timeout(PATIENCE):
                 await port.close()
             assert len(open_fds()) < len(before)
             async with opened(pty.path):

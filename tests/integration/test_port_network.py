@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from lines import Pty, open_fds, run, until
+from lines import PATIENCE, Pty, open_fds, run, until
 from ports import EVERY_BYTE, read
 from rfc2217_server import Rfc2217Server, pyserial_is_old
 
@@ -19,6 +19,12 @@ from ruuvi_host.device.pyserial import MOST_QUEUED, Rfc2217Client
 from ruuvi_host.errors import PortError
 
 # --- over the network
+
+
+@pytest.fixture
+def never_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that is closed waits for what never comes until a test has failed."""
+    monkeypatch.setattr("ruuvi_host.device.port._CLOSE_TIMEOUT", 2 * PATIENCE)
 
 
 @asynccontextmanager
@@ -68,12 +74,13 @@ def test_socket_tells_a_loss_after_the_last_bytes(linger: int | None) -> None:
     run(main())
 
 
+@pytest.mark.usefixtures("never_gives_up")
 def test_socket_closes_though_the_other_end_does_not_read() -> None:
     async def main() -> None:
         async with tcp_pair() as (port, _):
             port.write(bytes(10_000_000))
             before = open_fds()
-            async with asyncio.timeout(0.9):
+            async with asyncio.timeout(PATIENCE):
                 await port.close()
             assert len(open_fds()) == len(before) - 1
 
@@ -122,7 +129,7 @@ def test_what_a_port_does_not_take_is_counted() -> None:
 
 @pyserial_is_old
 def test_rfc2217_reads_no_more_than_is_taken() -> None:
-    flood = EVERY_BYTE * 2000
+    flood = EVERY_BYTE * 800  # more than is held here and there
 
     async def main() -> None:
         with Pty() as pty, Rfc2217Server(pty.path) as server:
@@ -146,6 +153,7 @@ def test_rfc2217_reads_no_more_than_is_taken() -> None:
 
 
 @pyserial_is_old
+@pytest.mark.usefixtures("never_gives_up")
 def test_rfc2217_closes_in_a_flood() -> None:
     async def main() -> None:
         with Pty() as pty, Rfc2217Server(pty.path) as server:
@@ -155,7 +163,7 @@ def test_rfc2217_closes_in_a_flood() -> None:
             assert isinstance(port.device, Rfc2217Client)
             queue = port.device.queue
             await until(lambda: queue and queue.qsize() == MOST_QUEUED)
-            async with asyncio.timeout(0.9):
+            async with asyncio.timeout(PATIENCE):
                 await port.close()
             sending.cancel()
             await asyncio.wait([sending])
@@ -164,6 +172,7 @@ def test_rfc2217_closes_in_a_flood() -> None:
 
 
 @pyserial_is_old
+@pytest.mark.usefixtures("never_gives_up")
 def test_rfc2217_carries_every_byte_both_ways_and_sets_the_speed() -> None:
     async def main() -> None:
         with Pty() as pty, Rfc2217Server(pty.path) as server:
@@ -175,7 +184,7 @@ def test_rfc2217_carries_every_byte_both_ways_and_sets_the_speed() -> None:
             port.write(EVERY_BYTE)
             port.write(b"")
             assert await pty.receive(256) == EVERY_BYTE
-            async with asyncio.timeout(0.9):
+            async with asyncio.timeout(PATIENCE):
                 await port.close()
 
     run(main())

@@ -44,8 +44,8 @@ from ruuvi_host.monitoring.counters import LinkCounters
 from ruuvi_host.simulator.board import Board
 from ruuvi_host.simulator.pty import PtyServer
 
-STOP_AT_ONCE = 1.5
-"""Seconds: more than closing a port may take, less than any time-out or pause on the way."""
+STOP_AT_ONCE = 10.0
+"""Seconds: more than closing a port takes on a slow machine, less than the longest pause."""
 
 
 class Supervised:
