@@ -22,6 +22,7 @@ from ruuvi_host.cli.changing import (
     write,
 )
 from ruuvi_host.cli.configuration import A_FILE, configuration_options, inputs, key_and_value
+from ruuvi_host.cli.fetching import fetch
 from ruuvi_host.cli.groups import Group, Whole
 from ruuvi_host.cli.init import init
 
@@ -52,6 +53,7 @@ def command() -> None:
 command.add_command(init)
 command.add_command(password)
 command.add_command(key_command)
+command.add_command(fetch)
 
 
 @command.command()

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ruuvi_host.config.fetched import REMOTE, Merged, merged
-from ruuvi_host.config.gateway_keys import BY_NAME
+from ruuvi_host.config.fetched import REMOTE
 from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.sources import Sources
 from ruuvi_host.config.store import Plan, gateway_paths, present
@@ -17,11 +16,12 @@ from ruuvi_host.jobs.remote_targets import Targets
 from ruuvi_host.logs import printable
 from ruuvi_host.remote.answer import Fetched
 from ruuvi_host.remote.book import Book
-from ruuvi_host.remote.judgement import needs_trial, refuse_if_bad
+from ruuvi_host.remote.judgement import needs_trial
 from ruuvi_host.remote.memory import Memory
 from ruuvi_host.remote.record import Applied, digest
-from ruuvi_host.remote.text import Refused, hash_of, published_hash, read
+from ruuvi_host.remote.text import Refused, published_hash
 from ruuvi_host.remote.trial import Phase, Texts, Trial
+from ruuvi_host.remote.weighing import Weighed, weigh
 
 if TYPE_CHECKING:
     from ruuvi_host.jobs.changes import Changes
@@ -39,13 +39,6 @@ class Outcome:
     """Empty: it is as the server wants it."""
     retry_after: float | None = None
     url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    merged: Merged
-    candidate: Loaded
-    hash: str
 
 
 class Taker:
@@ -137,32 +130,17 @@ class Taker:
         log.info("configuration of %s in force%s: %s%s", fetched.url, saved, keys, more)
         return Outcome("applied", url=fetched.url)
 
-    def _judge(self, text: str, mac: str) -> _Judged:
+    def _judge(self, text: str, mac: str) -> Weighed:
         """What it comes to. May block. Raises Refused, ConfigError."""
-        reading = read(text)
-        now = self._configuration.loaded
-        remote = now.config.remote
-        pinned = remote.pinned if remote else ()
-        result = merged(now.sources, reading.document, pinned, mac)
-        candidate = self._configuration.attempt(result.text)
-        refuse_if_bad(now, candidate)
-        for sentence in reading.warnings:
-            self._tell_once(sentence)
-        for name in result.kept:
-            self._tell_once(f"{name}: is pinned here, and stays as it is")
-        gateway = candidate.sources.gateway
-        for name in reading.document:
-            if name in BY_NAME and name in gateway.own and gateway[name] != result.after[name]:
-                where = gateway.origins[name]
-                self._tell_once(f"{name}: is set by {where}, and stays as it is")
-        return _Judged(result, candidate, hash_of(reading.document))
+        configuration = self._configuration
+        weighed = weigh(configuration.loaded, configuration.attempt, text, mac)
+        for remark in weighed.remarks:
+            if remark not in self._told:
+                log.warning("fetched configuration: %s", remark)
+            self._told.add(remark)
+        return weighed
 
-    def _tell_once(self, sentence: str) -> None:
-        if sentence not in self._told:
-            log.warning("fetched configuration: %s", sentence)
-        self._told.add(sentence)
-
-    def _applied(self, fetched: Fetched, judged: _Judged, before: Texts) -> Applied:
+    def _applied(self, fetched: Fetched, judged: Weighed, before: Texts) -> Applied:
         return Applied(
             fetched.text,
             fingerprint(judged.candidate),
@@ -173,7 +151,7 @@ class Taker:
             before,
         )
 
-    def _seconds(self, judged: _Judged) -> int:
+    def _seconds(self, judged: Weighed) -> int:
         remote = judged.candidate.config.remote
         assert remote  # else it is refused
         return remote.trial

@@ -62,7 +62,10 @@ class TrialWatch:
             else:
                 await self._gone_back(trial)
         elif found is Found.NEW:
-            resumed = replace(trial.resumed(self._wall()), phase=Phase.RUNNING)
+            now = self._wall()
+            # One that was just written has not been tried at all.
+            fresh = replace(trial, began=now) if trial.phase is Phase.APPLYING else trial
+            resumed = replace(fresh.resumed(now), phase=Phase.RUNNING)
             log.info("the trial of the fetched configuration goes on")
             await self._book.keep(trial=resumed)
         else:  # it was not written any more, or somebody has changed it since

@@ -15,6 +15,7 @@ from ruuvi_host.device.port import Tap
 from ruuvi_host.jobs.configuration import Attempt, Configuration, Reload
 from ruuvi_host.jobs.door import HostDoor
 from ruuvi_host.jobs.evidence import Gathering
+from ruuvi_host.jobs.fetch_socket import serve as serve_fetching
 from ruuvi_host.jobs.host_teller import HostTeller
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
@@ -212,6 +213,9 @@ class Host:
                     ),
                     api=self._serve_api(),
                     remote=self._remote.run(),
+                    fetching=self._serve_status(
+                        serve_fetching(self._state, lambda forced: self._remote.fetch(force=forced))
+                    ),
                     history=self._sensors.sample(),
                     **beside,
                 )

@@ -103,7 +103,7 @@ def ask(directory: Path, name: str = NAME, patience: float = PATIENCE) -> dict[s
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(patience)
         try:
-            with _short(directory, name) as path:
+            with short_path(directory, name) as path:
                 client.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
@@ -121,7 +121,7 @@ def owner(directory: Path) -> int | None:
     container. Raises OSError when it cannot be asked."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         try:
-            with _short(directory, NAME) as path:
+            with short_path(directory, NAME) as path:
                 client.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
@@ -153,7 +153,7 @@ def listening(
             path.unlink()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _short(directory, name) as short:
+        with short_path(directory, name) as short:
             listening.bind(short)
         path.chmod(0o660 if for_group else 0o600)  # before anybody can connect
         listening.listen()
@@ -169,7 +169,7 @@ def listening(
 
 
 @contextmanager
-def _short(directory: Path, name: str) -> Iterator[str]:
+def short_path(directory: Path, name: str) -> Iterator[str]:
     """A short path of the socket: the system limits it to 107 bytes."""
     folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

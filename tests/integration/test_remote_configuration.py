@@ -3,11 +3,13 @@ dies; and what a restart in the middle finds."""
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from config_server import ConfigServer
 from led_host import OWN, Led
+from programs import COMMAND, PATIENCE
 
 
 @pytest.fixture
@@ -142,3 +144,55 @@ def test_the_own_file_is_named_by_the_address(tmp_path: Path, server: ConfigServ
         led.until_fetched("applied")
         assert [path for path, _ in server.asked[:2]] == [OWN, "/gw/gw_cfg.json"]
         assert host.stop() == 0
+
+
+def fetched(led: Led, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [COMMAND, "config", "fetch", "--config", str(led.file)]
+    command += ["--state-dir", str(led.state), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def test_config_fetch(tmp_path: Path, server: ConfigServer) -> None:
+    led = Led(tmp_path, server, trial=600)
+    led.serve_good()
+    ran = fetched(led, "--dry-run")
+    assert ran.returncode == 2
+    assert "the address of the gateway is not known yet" in ran.stderr
+    with led.running() as host:
+        led.until_fetched("equal")
+        host.wait_for("custom: batches are accepted")
+        led.serve_good(coordinates="5,5", lan_auth_api_key="SECRET")
+        before = led.file.read_text()
+        ran = fetched(led, "--dry-run")
+        assert ran.returncode == 0, ran.stderr
+        assert 'coordinates: "" -> "5,5"' in ran.stdout
+        assert "lan_auth_api_key: another one" in ran.stdout
+        assert "would be taken" in ran.stdout
+        assert led.file.read_text() == before
+        ran = fetched(led)
+        assert (ran.returncode, "taken (http" in ran.stdout) == (0, True), ran.stderr
+        assert "SECRET" not in ran.stdout + ran.stderr
+        assert led.saved()["coordinates"] == "5,5"
+        assert fetched(led).stdout.startswith("equal: nothing changes")
+        led.serve("<html>")
+        ran = fetched(led)
+        assert ran.returncode == 1
+        assert "the first byte must be {" in ran.stderr
+        assert host.stop() == 0
+    assert "SECRET" not in "".join(host.err)
+
+    # While no host runs: written here, tried with the next start.
+    assert fetched(led).returncode == 1
+    led.serve_good(remote_cfg_url=f"{server.url}/elsewhere/", coordinates="6,6")
+    assert fetched(led, "--set", "remote_configuration.trial_s=2").returncode == 0
+    assert led.saved()["coordinates"] == "6,6"
+    assert fetched(led).returncode in (1, 2)
+    with led.running() as host:
+        led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
+        assert led.saved()["coordinates"] == "5,5"
+        assert host.stop() == 0
+    ran = fetched(led)
+    assert ran.returncode == 1
+    assert "was rolled back before" in ran.stderr
+    server.files.clear()
+    assert fetched(led).returncode == 2
