@@ -103,6 +103,7 @@ BEHIND_ONE_MODULE = (
         "uvicorn",
         "fastjsonschema",
         "yaml",
+        "pyarrow",
     ),
 )
 # Names that do not say what is inside.

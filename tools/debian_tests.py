@@ -63,8 +63,10 @@ PACKAGES = {
 NOT_NEEDED = {
     *("mypy", "ruff", "types-pyserial"),
     *("axe-playwright-python", "playwright"),
+    "pyarrow",
 }
-"""What pyproject.toml asks for to look at the code, or to drive a browser."""
+"""What pyproject.toml asks for to look at the code, to drive a browser, or to read Parquet: the few
+tests of that are skipped without it."""
 LACKING = {
     "aioruuvigateway": "tests/clients",
     "bumble": "tests/differential",

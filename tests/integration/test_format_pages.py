@@ -10,7 +10,9 @@ import pytest
 from programs import COMMAND
 
 from ruuvi_host.formats import FORMATS
+from ruuvi_host.formats.columns import kinds
 from ruuvi_host.formats.derived import QUANTITIES as DERIVED
+from ruuvi_host.formats.measurement import QUANTITIES
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "pages"
@@ -67,11 +69,21 @@ def test_commands_that_run_for_ever_have_these_options(line: str) -> None:
     command, *words = line.split()
     if command != "ruuvi-host":
         return
-    ran = subprocess.run([COMMAND, words[0], "--help"], capture_output=True, text=True)
+    named = words[:2] if words[0] == "decode" else words[:1]
+    ran = subprocess.run([COMMAND, *named, "--help"], capture_output=True, text=True)
     for option in filter(lambda word: word.startswith("--"), words):
         assert option in ran.stdout
 
 
 def test_names_that_the_page_uses() -> None:
     used = set(re.findall(r"`(battery_\w+|iaqs\w*)`", TEXT))
-    assert used <= set(DERIVED)
+    assert used <= DERIVED.keys() | QUANTITIES.keys()
+
+
+def test_the_columns_of_a_table_are_all_on_the_page() -> None:
+    names = {int: "int64", float: "double", bool: "bool", str: "string"}
+    rows = re.findall(r"^\| `(\w+)` \| (int64|double|bool|string) \| ?(.*?) ?\| ", TEXT, re.M)
+    assert rows == [
+        (name, names[kind], QUANTITIES[name].unit if name in QUANTITIES else "")
+        for name, kind in kinds().items()
+    ]
