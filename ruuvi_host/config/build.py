@@ -70,6 +70,7 @@ def build(sources: Sources) -> Config:
             max_bytes=host["spool.max_mib"] * MIB,
             max_age=86400.0 * host["spool.max_age_days"],
             sync=Sync(host["spool.sync"]),
+            drain_rate=host["spool.drain_rate"],
         ),
         max_sensors=max_sensors,
         trust_clock=host["trust_clock"],

@@ -115,6 +115,14 @@ HOST_KEYS: tuple[HostKey, ...] = (
     ),
     whole("spool.max_age_days", 7, "Older batches leave; 30 is the oldest Ruuvi takes.", 1, 365),
     whole(
+        "spool.drain_rate",
+        0,
+        "Most batches a second that your own server gets of a backlog. 0: up to 500 if it is in "
+        "your own network and answers fast, else 20. Never for Ruuvi Cloud.",
+        0,
+        1000,
+    ),
+    whole(
         "watchdog.network_minutes",
         60,
         "Minutes without an answer of a server to a batch that are an error in the log. The "

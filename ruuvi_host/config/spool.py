@@ -27,5 +27,7 @@ class SpoolSettings:
     ballast: int = MIB
     """Bytes set aside on disk, to be given up when it is full: without room nothing can even be
     deleted."""
+    drain_rate: int = 0
+    """Batches of a backlog a second, at most; 0: as relay/drain_rate.py has it."""
     refused_bytes: int = MIB
     """Bodies that a server refused, kept for inspection; the oldest leave."""

@@ -35,11 +35,11 @@ class Delivery:
         self._served = self._answered = clock.monotonic()
         self._unkept_since: float | None = None
 
-    async def attempt(self, batch: Batch) -> Outcome:
+    async def attempt(self, batch: Batch, *, hurried: bool = False) -> Outcome:
         """One attempt. What it means for the batch is left to the caller."""
         self.wait(LONGEST_ATTEMPT)
         self.counters.attempts += 1
-        outcome = await self.sink.deliver(batch, self._clock.wall())
+        outcome = await self.sink.deliver(batch, self._clock.wall(), hurried=hurried)
         self.counters.attempts -= not outcome.begun
         self.counters.failed_attempts += outcome.verdict is not Verdict.ACCEPTED
         accepted = outcome.verdict is Verdict.ACCEPTED

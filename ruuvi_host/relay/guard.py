@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from traceback import extract_tb
 
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.sink import Connected, Outcome, Sink, Verdict
+from ruuvi_host.relay.sink import Connected, Hurrying, Outcome, Settled, Sink, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +60,31 @@ class Guarded:
                 self._tell(error)
             await asyncio.sleep(AGAIN)
 
-    async def deliver(self, batch: Batch, utc: float) -> Outcome:
+    @property
+    def can_hurry(self) -> bool:
+        return isinstance(self._sink, Hurrying)
+
+    async def goes_on(self) -> bool:
         try:
-            outcome = await self._sink.deliver(batch, utc)
+            return isinstance(self._sink, Hurrying) and await self._sink.goes_on()
+        except Exception as error:
+            self._tell(error)
+            return False
+
+    async def settle(self) -> Settled:
+        try:
+            return await self._sink.settle() if isinstance(self._sink, Hurrying) else Settled.NONE
+        except Exception as error:
+            self._tell(error)
+            return Settled.NONE
+
+    async def deliver(self, batch: Batch, utc: float, *, hurried: bool = False) -> Outcome:
+        """hurried: as a Hurrying sink does, if it is one."""
+        try:
+            if hurried and isinstance(self._sink, Hurrying):
+                outcome = await self._sink.deliver_hurried(batch, utc)
+            else:
+                outcome = await self._sink.deliver(batch, utc)
             if outcome.fates(batch).accepted < 0 or outcome.remaining == ():
                 raise ValueError("what remains is all, or a part, of the reports")
         except Exception as error:

@@ -102,11 +102,13 @@ class Outbox:
             self.current, self.busy, self.turn = waiting, True, Turn.NEWEST
         return waiting
 
-    async def take_oldest(self, window: float, nonce: Callable[[], int]) -> Waiting | None:
+    async def take_oldest(
+        self, window: float, nonce: Callable[[], int], ahead: int = 1
+    ) -> Waiting | None:
         """The batch that waits longest is the current one then. None: there is none. As in
         Spool.oldest."""
         self.busy, self.turn = True, Turn.BACKLOG
-        waiting = await self.spool.oldest(window, nonce)
+        waiting = await self.spool.oldest(window, nonce, ahead)
         self.current, self.busy = waiting, bool(waiting)
         return waiting
 

@@ -31,9 +31,13 @@ class Pacing:
     """Reports of the backlog a second, beyond those that come in meanwhile; 0: no limit."""
     keeps_newest: bool = False
     """What waits is reduced to the newest report of each sensor while it waits."""
+    adapts: bool = False
+    """An own server, or one for which a rate is set, gets a backlog as fast as it takes it: see
+    DrainRate, which stands in the place of `gap` then."""
 
 
 TO_OWN_SERVER = Pacing()
+ADAPTING = Pacing(adapts=True)
 TO_CLOUD = Pacing(gap=15.0, window=55.0)
 """Ruuvi Cloud refuses more than one post in 15 s, and keeps a point a minute."""
 

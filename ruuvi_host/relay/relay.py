@@ -21,6 +21,7 @@ from ruuvi_host.monitoring.backlog import Backlog
 from ruuvi_host.monitoring.counters import RelayCounters
 from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.relay.attempts import Attempts
+from ruuvi_host.relay.burst import Burst
 from ruuvi_host.relay.delivery import Delivery
 from ruuvi_host.relay.delivery_log import DeliveryLog
 from ruuvi_host.relay.outbox import Outbox
@@ -56,11 +57,13 @@ class HostRelay:
         self._source = source
         self._outbox = Outbox(name, spool, durable=spool.settings.sync is Sync.ALWAYS)
         self._delivery = Delivery(name, sink, spool.counters, clock, network=network)
-        self._turns = Turns(self._outbox, source, pacing, clock, self._delivery.wait)
+        self._burst = Burst(self._delivery.sink, spool, spool.counters, clock)
+        self._turns = Turns(self._outbox, source, pacing, clock, self._delivery.wait, self._burst)
         self._log = DeliveryLog(name, clock, source.period)
         self._back_off = BackOff(pacing)
         self._attempts = Attempts(
-            *(self._outbox, source, self._delivery, self._back_off, self._log)
+            *(self._outbox, source, self._delivery, clock, self._back_off, self._log),
+            *(self._burst, self._turns.rate),
         )
         self._backlog = Backlog()
         self._clock = clock
@@ -122,6 +125,8 @@ class HostRelay:
         await self._outbox.keep_all()
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline), self._delivery.sink.running():
+                if self._burst.answered:
+                    await self._burst.settle()
                 await self._deliver_all()
         await self._delivery.sink.close()
         await self._outbox.close()
@@ -131,6 +136,10 @@ class HostRelay:
         with it. Only where a connection is left, some of it still goes over that."""
         self.make_last()
         await self._outbox.keep_all()
+        if self._burst.answered:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVING):
+                    await self._burst.settle()
         if self._delivery.sink.is_leaving and self.waiting[0]:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LEAVING):
@@ -217,4 +226,5 @@ class HostRelay:
     async def _attempt(self) -> bool:
         assert self._outbox.current
         self._turns.attempt_begins(self._outbox.current.reports)
-        return await self._attempts.attempt()
+        hurried = self._turns.hurries and self._delivery.sink.can_hurry
+        return await self._attempts.attempt(hurried=hurried)

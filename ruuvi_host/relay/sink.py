@@ -4,7 +4,7 @@ Nothing here knows a protocol. How a batch is encoded and sent, and what an answ
 to the sink; `kinds.py` says which sink belongs to which kind of target.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -63,6 +63,10 @@ class Outcome:
     """Reports that the target will never take, of a batch that it takes otherwise."""
     body: bytes | None = None
     """What was refused, as it was sent, for people to look at."""
+    own: bool = field(default=False, compare=False)
+    """The answer is of a server in one's own network, as far as its address tells."""
+    unsettled: bool = field(default=False, compare=False)
+    """It may be the answer to an earlier delivery: see Hurrying."""
 
     def fates(self, batch: Batch) -> Fates:
         """What became of each report of `batch`."""
@@ -100,6 +104,33 @@ class Sink(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Settled(Enum):
+    """Which of the unsettled outcomes are to be believed."""
+
+    ALL = "all"
+    ALL_BUT_THE_LAST = "all but the last"
+    """That, and the one before if the last is not accepted."""
+    NONE = "none"
+
+
+@runtime_checkable
+class Hurrying(Protocol):
+    """A sink that can deliver many batches of a backlog one right after the other. What comes of
+    them is unsettled then, but for the first, until `settle` tells."""
+
+    async def deliver_hurried(self, batch: Batch, utc: float) -> Outcome:
+        """As `deliver`."""
+        ...
+
+    async def goes_on(self) -> bool:
+        """False: `settle` first."""
+        ...
+
+    async def settle(self) -> Settled:
+        """May take a second. Cancelled, it can be called again."""
+        ...
 
 
 @runtime_checkable

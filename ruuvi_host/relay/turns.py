@@ -6,12 +6,17 @@ from contextlib import suppress
 from math import inf
 
 from ruuvi_host.clock import Clock
+from ruuvi_host.relay.burst import Burst
+from ruuvi_host.relay.drain_rate import DrainRate
 from ruuvi_host.relay.outbox import Outbox, Turn
 from ruuvi_host.relay.pauses import Pacing
 from ruuvi_host.relay.source import BatchSource
 
 AGAIN = 0.05
 """Seconds until the spool is asked again, when all that waits there is just being written."""
+
+AHEAD = 32
+"""Batches that are read at a time when they are sent in haste."""
 
 SOON = 30.0
 """Seconds. What waits, and is only wanted as far as it is the newest, goes with the next batch if
@@ -21,7 +26,8 @@ that is made so soon: it may have newer reports, and a sensor is told of once.""
 class Turns:
     """Chooses the current batch of an outbox.
 
-    waits: told how long nothing is to be delivered, in seconds; inf: until there is a batch.
+    burst: settled when nothing else waits. waits: told how long nothing is to be
+    delivered, in seconds; inf: until there is a batch.
     """
 
     def __init__(
@@ -31,16 +37,29 @@ class Turns:
         pacing: Pacing,
         clock: Clock,
         waits: Callable[[float], None],
+        burst: Burst,
     ) -> None:
         self._outbox = outbox
         self._source = source
         self._pacing = pacing
         self._clock = clock
         self._waits = waits
+        self._burst = burst
+        self.rate = DrainRate(outbox.spool.settings.drain_rate) if pacing.adapts else None
+        """Where it follows the target."""
         self._last_attempt = -inf
         self._sent = self._made = 0
         """Reports of the last attempt, if it was of the backlog; and those made by then."""
         self._work = asyncio.Event()
+
+    @property
+    def hurries(self) -> bool:
+        """The current batch is of a backlog that is sent in haste."""
+        return bool(self.rate and self.rate.hurries and self._outbox.turn is Turn.BACKLOG)
+
+    @property
+    def _gap(self) -> float:
+        return self.rate.gap if self.rate else self._pacing.gap
 
     def new_batch(self) -> None:
         """There is a newest one."""
@@ -84,7 +103,13 @@ class Turns:
 
     async def _take_oldest(self) -> bool:
         nonce = self._source.nonces.next
-        return bool(await self._outbox.take_oldest(self._pacing.window, nonce))
+        window, ahead = self._pacing.window, AHEAD if self.rate and self.rate.hurries else 1
+        if taken := await self._outbox.take_oldest(window, nonce, ahead):
+            return bool(taken)
+        if not self._burst.answered:
+            return False
+        await self._burst.settle()
+        return bool(await self._outbox.take_oldest(window, nonce))
 
     def _backlog_turn(self) -> float | None:
         """Seconds until a batch of the backlog is due, or has to be thought about again. None:
@@ -97,14 +122,14 @@ class Turns:
         if joins and not self._outbox.newest and to_batch <= SOON:
             return max(to_batch, 0.01)
         comes_first = not self._pacing.in_order
-        if comes_first and to_batch < wait + self._pacing.gap:  # the newest batch
+        if comes_first and to_batch < wait + self._gap:  # the newest batch
             return max(to_batch, 0.01)
         return wait
 
     def _until_allowed(self) -> float:
         """Seconds until the target may get another batch."""
         now = self._clock.monotonic()
-        wait = self._last_attempt + self._pacing.gap - now
+        wait = self._last_attempt + self._gap - now
         if self._pacing.rate and self._sent:
             # What came in meanwhile is sent on top of the rate, or a backlog would never end.
             surplus = self._sent - (self._source.made - self._made)
@@ -116,4 +141,4 @@ class Turns:
         one is the backlog's."""
         if self._pacing.in_order:
             return True
-        return self._source.period < 2 * self._pacing.gap and self._outbox.turn is Turn.NEWEST
+        return self._source.period < 2 * self._gap and self._outbox.turn is Turn.NEWEST

@@ -95,7 +95,7 @@ class _SigningPoster(Poster):
         self.delivered = asyncio.Event()
         self.size = 0
 
-    async def post(self, body: bytes, gateway: DeviceId) -> PostOutcome:
+    async def post(self, body: bytes, gateway: DeviceId, *, hurried: bool = False) -> PostOutcome:
         Signer().sign(body, gateway)
         self.size = len(body)
         self.delivered.set()

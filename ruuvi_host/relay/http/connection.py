@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
 from contextlib import suppress
+from enum import Enum
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -76,13 +77,31 @@ def _cancellable(
     return cancellable
 
 
+class Heard(Enum):
+    """What came over a connection while nothing was asked."""
+
+    NOTHING = "nothing"
+    END = "end"
+    MORE = "more"
+    """Bytes: an answer too many."""
+
+
 class Connection:
     """A connection to one server, possibly through a proxy. It is made when it is first needed.
 
-    tls: for https. before: the IP address of the server that redirected us here.
+    tls: for https. before: the IP address of the server that redirected us here. keep: it stays
+    open after an answer.
     """
 
-    def __init__(self, shared: Shared, address: Address, tls: Tls | None, before: str | None):
+    def __init__(
+        self,
+        shared: Shared,
+        address: Address,
+        tls: Tls | None,
+        before: str | None,
+        *,
+        keep: bool,
+    ) -> None:
         self.way = Way(shared, address, tls, before)
         self._network = _Network(self.way)
         proxy = None
@@ -93,7 +112,7 @@ class Connection:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls.context if tls else None,
             proxy=proxy,
-            max_keepalive_connections=1 if shared.keep_alive else 0,
+            max_keepalive_connections=1 if keep else 0,
             keepalive_expiry=KEPT_FOR,
             network_backend=self._network,
         )
@@ -106,8 +125,13 @@ class Connection:
     @_cancellable
     async def is_usable(self) -> bool:
         """For another request: nothing has come meanwhile, neither bytes nor the end."""
+        return await self.heard() is Heard.NOTHING
+
+    @_cancellable
+    async def heard(self, seconds: float = 0.0) -> Heard:
+        """What has come behind the last answer, or comes within so many seconds."""
         stream = self._network.stream
-        return bool(stream and await stream.is_quiet())
+        return await stream.heard(seconds) if stream else Heard.END
 
     @_cancellable
     async def ask_why(self) -> None:
@@ -344,15 +368,19 @@ class _Stream(httpcore.AsyncNetworkStream):
         for start in range(0, len(buffer), _PIECE):
             await self._stream.write(bytes(view[start : start + _PIECE]), timeout)
 
-    async def is_quiet(self) -> bool:
-        """Nothing has come, not even the end, as far as this machine knows."""
+    async def heard(self, seconds: float) -> Heard:
+        """What has come, as far as this machine knows, or comes within so many seconds."""
         reading = asyncio.create_task(self._stream.read(1))
         try:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
+            if seconds:
+                await asyncio.wait((reading,), timeout=seconds)
         finally:
             result = await _end(reading)
-        return isinstance(result, asyncio.CancelledError)
+        if isinstance(result, asyncio.CancelledError):
+            return Heard.NOTHING
+        return Heard.MORE if isinstance(result, bytes) and result else Heard.END
 
     @_cancellable
     async def start_tls(

@@ -18,7 +18,8 @@ import httpx  # noqa: E402  (after the line above)
 
 from ruuvi_host.config.url import Address  # noqa: E402
 from ruuvi_host.relay.http.answer import Answer  # noqa: E402
-from ruuvi_host.relay.http.connection import Connection  # noqa: E402
+from ruuvi_host.relay.http.burst import Burst  # noqa: E402
+from ruuvi_host.relay.http.connection import Connection, Heard  # noqa: E402
 from ruuvi_host.relay.http.outcome import NotDelivered  # noqa: E402
 from ruuvi_host.relay.http.proxy import Proxy  # noqa: E402
 from ruuvi_host.relay.http.request import Request  # noqa: E402
@@ -48,13 +49,14 @@ class Exchange:
         rest: float = REST,
         body_limit: int = 0,
     ) -> None:
-        self._shared = Shared(
-            phase_timeout, proxy, keep_alive, permits=permits, body_limit=body_limit
-        )
+        self._shared = Shared(phase_timeout, proxy, permits=permits, body_limit=body_limit)
+        self._keep = keep_alive
         self._rest = rest
         self._kept: Connection | None = None
         self._kept_since = 0.0
         """Time of the loop."""
+        self.burst = Burst(rest)
+        """Of requests that do not wait for a rest, over a connection of their own."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -66,6 +68,10 @@ class Exchange:
         self._shared.secrets = secrets
 
     async def close(self) -> None:
+        await self.burst.close()
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         kept, self._kept = self._kept, None
         if kept:
             await kept.close()
@@ -84,23 +90,62 @@ class Exchange:
 
         tls: for https. before: the IP address of the server that redirected us here.
         """
+        await self.burst.let_go_idle()
         kept = self._kept
         rested = asyncio.get_running_loop().time() - self._kept_since >= self._rest
         reusable = kept and rested and kept.way.leads_to(address, tls) and not before
         if kept and reusable and await kept.is_usable():
             self._kept = None
             try:
-                return await self._send(kept, request, deadline)
+                return await self._send_and_keep(kept, request, deadline)
             except NotDelivered as failure:
                 # It may close a connection that rests while we begin to use it.
                 if kept.way.connected or not failure.hung_up:
                     raise
-        await self.close()
-        connection = Connection(self._shared, address, tls, before)
-        return await self._send(connection, request, deadline)
+        await self._let_go()
+        connection = Connection(self._shared, address, tls, before, keep=self._keep)
+        return await self._send_and_keep(connection, request, deadline)
 
-    async def _send(self, connection: Connection, request: Request, deadline: float) -> Answer:
-        way, reusable = connection.way, False
+    async def send_hurried(
+        self, request: Request, address: Address, tls: Tls | None, *, deadline: float
+    ) -> tuple[Answer, bool]:
+        """As `send`, over the connection of the burst. The answer, and whether it is unsettled."""
+        burst = self.burst
+        if kept := burst.open_to(address, tls):
+            try:
+                answer, reusable = await self._send(kept, request, deadline)
+            except BaseException as failure:
+                burst.ends(Heard.END)
+                hung_up = isinstance(failure, NotDelivered) and failure.hung_up
+                if kept.way.connected or not hung_up:
+                    raise
+            else:
+                if kept.way.connected:  # anew, as the one before had ended
+                    burst.ends(Heard.END)
+                else:
+                    burst.answered(last=not reusable)
+                return answer, not kept.way.connected and burst.unsettled
+        connection = Connection(self._shared, address, tls, None, keep=True)
+        answer, reusable = await self._send(connection, request, deadline)
+        if not (reusable and burst.begins(connection)):
+            await connection.close()
+        return answer, False
+
+    async def _send_and_keep(
+        self, connection: Connection, request: Request, deadline: float
+    ) -> Answer:
+        answer, reusable = await self._send(connection, request, deadline)
+        if reusable and self._keep and not connection.way.before:
+            self._kept, self._kept_since = connection, asyncio.get_running_loop().time()
+        else:
+            await connection.close()
+        return answer
+
+    async def _send(
+        self, connection: Connection, request: Request, deadline: float
+    ) -> tuple[Answer, bool]:
+        """The answer, and whether the connection can be used again. It is closed on failure."""
+        way = connection.way
         url = f"{way.address.scheme}://{way.address.server}/"
         made = httpx.Request(
             request.method, url, headers=request.headers, content=request.body or None
@@ -108,19 +153,23 @@ class Exchange:
         assert isinstance(made.stream, httpx.AsyncByteStream)
         try:
             # The target as it is: httpx would write some characters of a path in another way.
-            answer, reusable = await connection.send(
+            return await connection.send(
                 made.method, request.target, made.headers.raw, made.stream, deadline
             )
-            return answer
-        except NotDelivered as failure:
-            if way.tls:
-                way.tls.forget_session()
-            if failure.hung_up and way.connected:
-                async with asyncio.timeout_at(deadline):
-                    await connection.ask_why()
-            raise
-        finally:
-            if reusable and self._shared.keep_alive and not way.before:
-                self._kept, self._kept_since = connection, asyncio.get_running_loop().time()
-            else:
+        except BaseException as failure:
+            try:
+                if isinstance(failure, NotDelivered):
+                    await self._look_closer(connection, failure, deadline)
+            finally:
                 await connection.close()
+            raise
+
+    async def _look_closer(
+        self, connection: Connection, failure: NotDelivered, deadline: float
+    ) -> None:
+        way = connection.way
+        if way.tls:
+            way.tls.forget_session()
+        if failure.hung_up and way.connected:
+            async with asyncio.timeout_at(deadline):
+                await connection.ask_why()

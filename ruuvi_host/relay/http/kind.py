@@ -1,11 +1,13 @@
 """The kind "http": a server that takes batches as a Ruuvi Gateway posts them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from firmware_protocol.messages import DeviceId
+from ruuvi_host.config.addresses import is_ruuvi
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import RUUVI, HttpTarget
-from ruuvi_host.config.url import public_url
+from ruuvi_host.config.url import parse_address, public_url
 from ruuvi_host.relay.gateway_json import BodyFacts
 from ruuvi_host.relay.http.check import check, empty_batch
 from ruuvi_host.relay.http.faults import faults_of
@@ -13,7 +15,7 @@ from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.signing import Signer
 from ruuvi_host.relay.http.sink import HttpSink
 from ruuvi_host.relay.kinds import CheckResult, Kind, SinkContext
-from ruuvi_host.relay.pauses import TO_CLOUD, TO_OWN_SERVER, Pacing
+from ruuvi_host.relay.pauses import ADAPTING, TO_CLOUD, TO_OWN_SERVER, Pacing
 from ruuvi_host.relay.sink import Sink
 
 
@@ -29,7 +31,12 @@ class HttpKind:
         return public_url(target.url)
 
     def pacing(self, target: HttpTarget) -> Pacing:
-        return TO_CLOUD if target.name == RUUVI else TO_OWN_SERVER
+        if target.name == RUUVI:
+            return TO_CLOUD
+        with suppress(ValueError):
+            if not is_ruuvi(parse_address(target.url).host):
+                return ADAPTING
+        return TO_OWN_SERVER
 
     def faults(self, target: HttpTarget) -> Iterator[tuple[str, str]]:
         return faults_of(target)

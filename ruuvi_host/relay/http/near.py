@@ -1,8 +1,9 @@
 """How near an IP address is to us: this machine, a neighbour on the wire, or farther away."""
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 THIS_MACHINE, NEIGHBOUR, FARTHER = 0, 1, 2
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 """Of NAT64: the IPv4 address is at its end."""
 
@@ -20,6 +21,14 @@ def distance(address: str) -> int:
 def is_near(address: str) -> bool:
     """Only this machine and its neighbours on the wire reach it."""
     return distance(address) < FARTHER
+
+
+def is_at_home(address: str) -> bool:
+    """This machine, a neighbour on the wire, or a private network (RFC 1918, fc00::/7)."""
+    ip = _meant(ip_address(address))
+    return is_near(address) or any(
+        ip in network for network in _PRIVATE if ip.version == network.version
+    )
 
 
 def _meant(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -16,7 +16,9 @@ from ruuvi_host.config.url import Address, parse_address, public_url
 from ruuvi_host.errors import ConfigError
 from ruuvi_host.logs import Repeated, printable
 from ruuvi_host.relay.http.answer import Answer
+from ruuvi_host.relay.http.burst import Burst
 from ruuvi_host.relay.http.exchange import REST, Exchange
+from ruuvi_host.relay.http.near import is_at_home
 from ruuvi_host.relay.http.outcome import (
     TOO_MANY_REQUESTS,
     NotDelivered,
@@ -110,9 +112,21 @@ class Poster:
             phase_timeout, proxy, keep_alive=target.keep_alive, permits=permits, rest=rest
         )
 
-    async def post(self, body: bytes, gateway: DeviceId) -> PostOutcome:
-        """Post `body`, following redirects. Whatever server and network do is an outcome."""
-        return await self.post_as(body, signed(self._signer.sign(body, gateway)))
+    async def post(self, body: bytes, gateway: DeviceId, *, hurried: bool = False) -> PostOutcome:
+        """Post `body`, following redirects. Whatever server and network do is an outcome.
+
+        hurried: as of a Hurrying sink.
+        """
+        about_body = signed(self._signer.sign(body, gateway))
+        hurried = hurried and self.burst.trusted
+        return await self._outcome_of(
+            lambda parts, deadline: self._post(parts, deadline, body, about_body, hurried=hurried)
+        )
+
+    @property
+    def burst(self) -> Burst:
+        """Of the posts that were hurried."""
+        return self._exchange.burst
 
     async def post_as(self, body: bytes, about_body: Iterable[Header]) -> PostOutcome:
         """The same with other headers, and no signature. about_body: what the head says of it."""
@@ -157,11 +171,17 @@ class Poster:
         return _Reply(answer, None, own=True, address=address, get=False)
 
     async def _post(
-        self, parts: Parts, deadline: float, body: bytes, about_body: Iterable[Header]
+        self,
+        parts: Parts,
+        deadline: float,
+        body: bytes,
+        about_body: Iterable[Header],
+        *,
+        hurried: bool = False,
     ) -> "_Reply":
         """The answer after all redirects."""
         address, before, period, status = parts.address, None, None, 0
-        own, get = True, False
+        own, get, unsettled = True, False, False
         for _ in range(1 + MAX_REDIRECTS):
             # Who has once sent us elsewhere does not get a say again by sending us back.
             own = own and address.origin == self._address.origin
@@ -172,16 +192,21 @@ class Poster:
                 headers = request_headers(self._target, parts, address, body, about_body, own=own)
                 request = Request("POST", address.target, headers, body)
             tls = await self._tls_for(own) if address.scheme == "https" else None
-            answer = await self._exchange.send(
-                request, address, tls, deadline=deadline, before=before
-            )
+            if hurried and not before:
+                answer, unsettled = await self._exchange.send_hurried(
+                    request, address, tls, deadline=deadline
+                )
+            else:
+                answer = await self._exchange.send(
+                    request, address, tls, deadline=deadline, before=before
+                )
             if own and self._of_gateway:  # another server, after a redirect, has no say in this
                 period = self._heed(answer) or period
             location = answer.header(b"location")
             refused = answer.status in REFUSES_POST and status in PERHAPS_GET and not get
             redirected = answer.status in REDIRECTS and location is not None
             if not (redirected or refused) or self._is_check:
-                return _Reply(answer, period, own, address, get)
+                return _Reply(answer, period, own, address, get, unsettled=unsettled)
             if redirected:
                 assert location is not None
                 status, before = answer.status, answer.peer
@@ -220,7 +245,13 @@ class Poster:
         if answer.verdict is Verdict.ACCEPTED:
             page = printable(without(secrets, answer.page)) if answer.page else ""
             return PostOutcome(
-                Verdict.ACCEPTED, period=period, code=status, by=self._elsewhere(reply), page=page
+                Verdict.ACCEPTED,
+                period=period,
+                code=status,
+                by=self._elsewhere(reply),
+                page=page,
+                own=self._is_own(reply),
+                unsettled=reply.unsettled,
             )
         phrase = printable(without(secrets, answer.phrase))
         reason = f"status {status} {phrase}".rstrip()
@@ -245,7 +276,14 @@ class Poster:
             reached=status == TOO_MANY_REQUESTS or reply.get,
             advice=advice,
             said=answer.text(secrets) if self._is_check or not self._of_gateway else "",
+            own=self._is_own(reply),
+            unsettled=reply.unsettled,
         )
+
+    def _is_own(self, reply: "_Reply") -> bool:
+        """Of a server at home. Where a proxy leads to, nobody here knows."""
+        at_home = reply.own and not self._target.proxy and is_at_home(reply.answer.peer)
+        return at_home and self.burst.trusted
 
     def _elsewhere(self, reply: "_Reply") -> str:
         """The host that has the batch, if it is not the configured one. That is told once."""
@@ -273,3 +311,5 @@ class _Reply(NamedTuple):
     address: Address
     get: bool
     """It is what a GET was answered, to which a redirect led."""
+    unsettled: bool = False
+    """As in Outcome."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
 from ruuvi_host.relay.http.poster import Poster
-from ruuvi_host.relay.sink import Outcome, Verdict
+from ruuvi_host.relay.sink import Outcome, Settled, Verdict
 
 
 class HttpSink:
@@ -23,8 +23,20 @@ class HttpSink:
         """Nothing: a connection that is kept needs nobody between two posts."""
 
     async def deliver(self, batch: Batch, utc: float) -> Outcome:
+        return await self._deliver(batch, utc, hurried=False)
+
+    async def deliver_hurried(self, batch: Batch, utc: float) -> Outcome:
+        return await self._deliver(batch, utc, hurried=True)
+
+    async def goes_on(self) -> bool:
+        return await self._poster.burst.goes_on()
+
+    async def settle(self) -> Settled:
+        return await self._poster.burst.settle()
+
+    async def _deliver(self, batch: Batch, utc: float, *, hurried: bool) -> Outcome:
         body = await self._body(batch, int(utc))
-        outcome = await self._poster.post(body, batch.gateway)
+        outcome = await self._poster.post(body, batch.gateway, hurried=hurried)
         return replace(outcome, body=body) if outcome.verdict is Verdict.REFUSED else outcome
 
     async def pause(self, seconds: float) -> None:

@@ -32,7 +32,6 @@ class Shared:
     phase_timeout: float
     """Seconds without progress in connecting, TLS and writing."""
     proxy: Proxy | None
-    keep_alive: bool
     secrets: tuple[str, ...] = ()
     """What is in the request under way, and may not be told when it comes back."""
     good: dict[str, str] = field(default_factory=dict)

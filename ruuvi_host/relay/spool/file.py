@@ -114,8 +114,11 @@ class SpoolFile:
         )
         self._shrink_if_empty()
 
-    def oldest(self, now: float, window: float = 0.0, held: Collection[int] = ()) -> list[Entry]:
-        """The oldest batch, and those of the same gateway made within `window` seconds of it.
+    def oldest(
+        self, now: float, window: float = 0.0, held: Collection[int] = (), ahead: int = 1
+    ) -> list[Entry]:
+        """The oldest batch, and those of the same gateway made within `window` seconds of it;
+        without a window the `ahead` oldest.
 
         What is too old at `now`, or cannot be read, is dropped first. held: neither.
         """
@@ -129,14 +132,14 @@ class SpoolFile:
             except ValueError:
                 unreadable.append((row.seq, row.reports))
                 continue
-            late = group and not 0 <= row.made - group[0].made < window
-            if group and (late or row.gateway != first_gateway):
-                break
-            if group and batch.counted != group[0].batch.counted:
-                break
+            if group and window:
+                late = not 0 <= row.made - group[0].made < window
+                other = row.gateway != first_gateway or batch.counted != group[0].batch.counted
+                if late or other:
+                    break
             group.append(Entry(row.seq - self.base, row.made, batch))
             first_gateway = row.gateway
-            if not window or len(group) >= MOST_MERGED:
+            if len(group) >= (MOST_MERGED if window else ahead):
                 break
         if unreadable:
             self._delete(Reason.UNREADABLE, unreadable)
@@ -223,6 +226,12 @@ class SpoolFile:
 
     def _rows(self, held: Collection[int]) -> Iterator[Row]:
         last = -(2**63)
+        if len(held) > 1:  # they are the oldest, mostly: to read each would take long
+            first = "SELECT seq FROM batch ORDER BY seq LIMIT ?"
+            for (seq,) in self._database.rows(first, len(held)):
+                if seq not in held or seq <= last:
+                    break
+                last = seq
         query = f"SELECT {COLUMNS} FROM batch WHERE seq > ? ORDER BY seq LIMIT 1"
         while found := self._database.rows(query, last):
             row = Row(*found[0])

@@ -3,6 +3,7 @@
 They are frozen: whatever the loop does until a job is run, the job stays as it was submitted.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -12,6 +13,9 @@ from ruuvi_host.relay.spool.values import Entry, Failure
 
 if TYPE_CHECKING:  # sqlite takes 2 MB, and is only needed in the disk's thread
     from ruuvi_host.relay.spool.file import SpoolFile
+
+MOST_REMOVED = 64
+"""Batches that are deleted in one transaction."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -67,21 +71,31 @@ class Remove:
     places: frozenset[int]
 
     def run(self, file: "SpoolFile") -> bool:
-        file.remove(self.places)
+        # On a full disk a transaction must be small enough for the ballast.
+        for some in _portions(sorted(self.places), MOST_REMOVED):
+            file.remove(some)
         return True
+
+
+def _portions(places: list[int], size: int) -> Iterator[list[int]]:
+    """At least one: the file may be empty, and has to shrink."""
+    for start in range(0, max(1, len(places)), size):
+        yield places[start : start + size]
 
 
 @dataclass(frozen=True, slots=True)
 class Oldest:
-    """The oldest batch, and those of the same gateway made within `window` seconds of it."""
+    """The oldest batch, and those of the same gateway made within `window` seconds of it. Without
+    a window: so many of the oldest as `ahead` says."""
 
     now: float
     window: float
     held: frozenset[int]
     """Places of those that are neither to be given nor to be dropped for their age."""
+    ahead: int = 1
 
     def run(self, file: "SpoolFile") -> tuple[Entry, ...]:
-        return tuple(file.oldest(self.now, self.window, self.held))
+        return tuple(file.oldest(self.now, self.window, self.held, self.ahead))
 
 
 @dataclass(frozen=True, slots=True)

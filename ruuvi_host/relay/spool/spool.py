@@ -11,7 +11,8 @@ the order is: the ballast, then memory, and then the oldest leave the file.
 """
 
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -61,6 +62,8 @@ class Spool:
         self._executor = DiskExecutor(f"{name} spool", disk)
         self._log = SpoolLog(self.path, self._state, clock.monotonic)
         self._opened = False
+        self._ahead: deque[Waiting] = deque()
+        """Read with the oldest, and in hand."""
         self.failure: Failure | None = None
         """Why the last job that failed could not be done."""
 
@@ -96,8 +99,10 @@ class Spool:
         self._contents.in_hand.add(waiting)
 
     def put_back(self, *waiting: Waiting) -> None:
-        """It is in hand no more; without any: nothing is."""
-        self._contents.in_hand.difference_update(waiting or self.in_hand)
+        """It is in hand no more; without any: nothing is. So is what was read ahead: what is put
+        back may come before it."""
+        self._contents.in_hand.difference_update(waiting or self.in_hand, self._ahead)
+        self._ahead.clear()
 
     def new(self, batch: Batch) -> Waiting:
         """A batch that was made now. It is not in the spool yet."""
@@ -121,7 +126,12 @@ class Spool:
     async def remove(self, waiting: Waiting) -> None:
         """A batch was delivered, or is counted by the caller. It does not come back in this run
         even if the disk cannot be written."""
-        self._contents.leave(waiting)
+        await self.remove_all((waiting,))
+
+    async def remove_all(self, batches: Iterable[Waiting]) -> None:
+        """The same with several."""
+        for waiting in batches:
+            self._contents.leave(waiting)
         to_delete = frozenset(self._unwritten.to_delete)
 
         def removed(answer: Answer[bool]) -> None:
@@ -140,13 +150,18 @@ class Spool:
             self._contents.shorten(waiting, done)
             await self._write()
 
-    async def oldest(self, window: float, nonce: Callable[[], int]) -> Waiting | None:
+    async def oldest(
+        self, window: float, nonce: Callable[[], int], ahead: int = 1
+    ) -> Waiting | None:
         """The batch that has waited longest and is not in hand; it is now. None: there is none.
 
         window: seconds; batches made within it are merged into a new one, with a nonce of its own
-        and the newest report of each sensor.
+        and the newest report of each sensor. ahead: so many are read at a time, where there is no
+        window.
         """
         await self.open()
+        if self._ahead and not window:
+            return self._ahead.popleft()
         group: list[Waiting] = []
         wanted = True
 
@@ -157,14 +172,17 @@ class Spool:
         try:
             if self.batches > self.only_in_memory[0] or self.path.exists():
                 held = self._contents.held() | self._unwritten.to_delete
-                await self._do(Oldest(self._now(), window, held), given)
-            if len(group) > 1:
+                await self._do(Oldest(self._now(), window, held, ahead), given)
+            if window and len(group) > 1:
                 await self._merge(group, nonce())
         except BaseException:  # nobody waits for them any more
             wanted = False
             self._contents.in_hand.difference_update(group)
             raise
-        self._contents.in_hand.difference_update(group[1:])
+        if window:
+            self._contents.in_hand.difference_update(group[1:])
+        else:
+            self._ahead.extend(group[1:])
         first = group[0] if group else self._unwritten.first(besides=self._contents.in_hand)
         if first:
             self.hold(first)
