@@ -1,0 +1,207 @@
+"""A backlog sent in haste to a real server over HTTPS: what counts as accepted was accepted, whatever
+the server says too much, and the server's wishes are heeded.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from certificates import Folder, authority, server_context
+from posting import GATEWAY, OK, answer, read_request, serving
+
+from ruuvi_host.config.model import Config
+from ruuvi_host.config.spool import SpoolSettings
+from ruuvi_host.config.targets import HttpTarget, TlsFiles
+from ruuvi_host.intake.advertisement import Advertisement
+from ruuvi_host.intake.batch import Batch
+from ruuvi_host.jobs.drain import Drained, drain
+from ruuvi_host.relay.http.near import is_at_home
+from ruuvi_host.relay.spool.file import SpoolFile
+from ruuvi_host.relay.spool.values import Entry
+
+BUSY = answer(503)
+COUNT = 40
+"""The first ten are sent at twenty a second, to see what the server is like."""
+
+Write = Callable[[bytes], Awaitable[None]]
+Script = Callable[["Receiver", int, Write], Awaitable[None]]
+
+
+@dataclass
+class Receiver:
+    """Answers as its script says, and knows what it has really accepted.
+
+    script: gets itself, the number of the request on its connection, and what writes.
+    """
+
+    script: Script
+    accepted: list[int] = field(default_factory=list)
+    """Nonces, in order."""
+    connections: int = 0
+    requests: int = 0
+    most_at_once: int = 0
+    times: list[float] = field(default_factory=list)
+    nonce: int = 0
+    """Of the request that is answered."""
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+
+        async def write(data: bytes) -> None:
+            writer.write(data)
+            await writer.drain()
+
+        number = 0
+        while not writer.is_closing():
+            request = await read_request(reader)
+            number += 1
+            self.requests += 1
+            self.times.append(time.monotonic())
+            self.nonce = json.loads(request.body)["data"]["nonce"]
+            try:
+                await self.script(self, number, write)
+            except EOFError:
+                return
+
+    async def accept(self, write: Write, data: bytes = OK) -> None:
+        self.accepted.append(self.nonce)
+        await write(data)
+
+
+def fill(folder: Path, count: int = COUNT) -> None:
+    file = SpoolFile.open(folder / "custom.spool", SpoolSettings(), time.time())
+    for n in range(1, count + 1):
+        made = time.time() - 3600 + n
+        report = Advertisement(bytes(6), b"\1\2", -60, 1, 15, 37, None, 0.0, int(made))
+        file.add(Entry(n, made, Batch(n, GATEWAY, (report,))))
+    file.close()
+
+
+def drained(
+    tmp_path: Path, receiver: Receiver, count: int = COUNT, times: int = 1
+) -> list[Drained]:
+    """A spool, emptied into `receiver`; in so many goes at most."""
+    files, state = Folder(tmp_path), tmp_path / "state"
+    state.mkdir()
+    tls = TlsFiles(server_cert=files.authority())
+    context = server_context(authority().issue_cert("127.0.0.1"))
+    fill(state, count)
+
+    async def main() -> list[Drained]:
+        told: list[Drained] = []
+        async with serving(receiver, context) as port:
+            target = HttpTarget("custom", f"https://127.0.0.1:{port}/record", tls=tls)
+            while len(told) < times and (not told or told[-1].left):
+                told.append(await drain(state, "custom", target, Config(targets=(target,))))
+        return told
+
+    return asyncio.run(main())
+
+
+def test_it_goes_over_one_connection_in_order_and_once(tmp_path: Path) -> None:
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        await receiver.accept(write)
+
+    receiver = Receiver(script)
+    (told,) = drained(tmp_path, receiver)
+    assert str(told) == f"batches accepted {COUNT}, left 0"
+    assert receiver.accepted == [*range(1, COUNT + 1)]
+    # Each of the first ones has its own, as it would without haste.
+    assert receiver.connections < COUNT - 20
+
+
+async def _late(receiver: Receiver, number: int, write: Write, at: int) -> bool:
+    """The request `at` of a connection is answered twice, the second time when the next one is
+    under way, which is refused then. True: that was all."""
+    if number == at + 1:
+        await write(OK)  # to the one before
+        await write(BUSY)
+        return True
+    return False
+
+
+async def too_much(receiver: Receiver, number: int, write: Write) -> None:
+    if not await _late(receiver, number, write, 5):
+        await receiver.accept(write)
+
+
+async def too_much_at_the_end(receiver: Receiver, number: int, write: Write) -> None:
+    is_last = receiver.nonce == COUNT and receiver.requests == COUNT
+    if is_last:
+        await write(OK)
+        await asyncio.sleep(0.3)
+        await write(BUSY)
+    else:
+        await receiver.accept(write)
+
+
+async def too_much_and_the_end(receiver: Receiver, number: int, write: Write) -> None:
+    """The server dies before it has looked at the last request."""
+    if number == 6:
+        await write(OK)
+        raise EOFError
+    await receiver.accept(write)
+
+
+async def too_much_and_a_refusal(receiver: Receiver, number: int, write: Write) -> None:
+    """400 is about one batch, which would be dropped for it: but for which?"""
+    if number == 6 and receiver.nonce < COUNT:
+        await write(OK)
+        await write(answer(400))
+    else:
+        await receiver.accept(write)
+
+
+@pytest.mark.parametrize(
+    "script", [too_much, too_much_at_the_end, too_much_and_the_end, too_much_and_a_refusal]
+)
+def test_no_batch_counts_as_accepted_by_the_answer_to_another(
+    tmp_path: Path, script: Script
+) -> None:
+    receiver = Receiver(script)
+    told = drained(tmp_path, receiver, times=8)
+    assert told[-1].left == 0
+    assert sum(each.accepted + each.refused for each in told) == COUNT
+    refused = {*range(1, COUNT + 1)} - {*receiver.accepted}
+    assert len(refused) == sum(each.refused for each in told) == 0
+
+
+def test_a_server_that_ends_its_connections_gets_all(tmp_path: Path) -> None:
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        last = number == 7
+        await receiver.accept(write, answer(200, "Connection: close") if last else OK)
+        if last:
+            raise EOFError
+
+    receiver = Receiver(script)
+    (told,) = drained(tmp_path, receiver)
+    assert str(told) == f"batches accepted {COUNT}, left 0"
+    assert sorted({*receiver.accepted}) == [*range(1, COUNT + 1)]
+    # The last one of a connection is sent again: perhaps it was not looked at.
+    assert len(receiver.accepted) <= COUNT + COUNT // 6
+
+
+@pytest.mark.parametrize("refusal", [answer(429, "Retry-After: 7"), answer(503), answer(500)])
+def test_a_server_that_has_too_much_is_left_alone(tmp_path: Path, refusal: bytes) -> None:
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        if receiver.nonce == 25:
+            await write(refusal)
+        else:
+            await receiver.accept(write)
+
+    receiver = Receiver(script)
+    (told,) = drained(tmp_path, receiver)
+    assert receiver.accepted == [*range(1, 25)]
+    assert str(told) == f"batches accepted 24, left {COUNT - 24}"
+
+
+def test_who_is_at_home() -> None:
+    own = ("127.0.0.1", "::1", "10.1.2.3", "172.31.0.1", "192.168.1.9", "fd00::1", "fe80::1%eth0")
+    for address in (*own, "::ffff:192.168.1.9"):
+        assert is_at_home(address), address
+    for address in ("172.32.0.1", "100.64.0.1", "8.8.8.8", "2001:db8::1", "192.169.0.1"):
+        assert not is_at_home(address), address
