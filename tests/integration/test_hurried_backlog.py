@@ -1,5 +1,5 @@
-"""A backlog sent in haste to a real server over HTTPS: what counts as accepted was accepted, whatever
-the server says too much, and the server's wishes are heeded.
+"""A backlog sent in haste to a real server over HTTPS: what counts as accepted was accepted,
+whatever the server says too much, and the server's wishes are heeded.
 """
 
 import asyncio
