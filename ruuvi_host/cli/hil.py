@@ -69,7 +69,7 @@ def command(
     """Test a board that speaks CA-UART, or what stands in for one.
 
     Writes report.html, report.json and junit.xml: what ran on which board with which firmware, and
-    what was measured. Nothing is sent to anybody. Needs the extra: pip install 'ruuvi-host[hil]'
+    what was measured. Nothing is sent to anybody. Needs the extra ruuvi-host[hil].
     """
     import os
     import sys
@@ -87,7 +87,9 @@ def command(
     missing = [name for name in ("pytest", "hypothesis") if find_spec(name) is None]
     if missing or suite is None:
         missing += ["the suite"] * (suite is None)
-        raise ConfigError("hil", f"{' and '.join(missing)} missing: pip install 'ruuvi-host[hil]'")
+        raise ConfigError(
+            "hil", f"{' and '.join(missing)} missing: install the extra ruuvi-host[hil]"
+        )
     import pytest
 
     given = [

@@ -69,6 +69,18 @@ def test_a_page_links_to_pages_only() -> None:
         assert outside == [], path.name
 
 
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_what_belongs_to_a_point_of_a_list_is_indented_enough(path: Path) -> None:
+    """By four: on a forge two or three will do, on the site the list would end there."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^ {1,3}(?:```|[-*] |\d+\. |\|).*", text, re.MULTILINE) == []
+
+
+def test_no_page_installs_from_where_nothing_is() -> None:
+    for path in TEXTS:
+        assert "install 'ruuvi-host" not in path.read_text("utf-8"), path.name
+
+
 def test_each_page_is_in_the_navigation_and_on_the_first_page() -> None:
     names = {path.name for path in PAGES.glob("*.md")}
     navigation = (ROOT / "docs" / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
