@@ -59,7 +59,7 @@ def command() -> None:
     "--parquet",
     metavar="OUT",
     help="The same table as a Parquet file. It needs pyarrow, a large library: "
-    "pip install 'ruuvi-host[parquet]'; Debian does not have it.",
+    "the extra ruuvi-host[parquet]; Debian does not have it.",
 )
 @click.option(
     "--jobs",
