@@ -31,7 +31,7 @@ def require() -> None:
     if find_spec("pyarrow") is None:
         raise ConfigError(
             "--parquet",
-            "needs pyarrow, which is not installed: the extra ruuvi-host[parquet] has it (some 55 MB; "
+            "needs pyarrow, which is not installed: it is in ruuvi-host[parquet] (some 55 MB; "
             "Debian has no package of it). --csv writes the same table without it",
         )
 
