@@ -36,8 +36,8 @@ from ruuvi_host.remote.signature import problem_of
 
 TIME_LIMIT = 10.0
 """Seconds for each file, from the start of connecting to its last byte. As on the gateway."""
-_PHASE = 0.8
-"""Of it, for connecting, TLS and writing: what was slow can then be told."""
+_PHASE = 8.0
+"""Seconds of it for connecting, TLS and writing: what was slow can then be told."""
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 307, 308})
 
@@ -163,7 +163,7 @@ class _Getter:
         secrets = self._given.secrets + (self._proxy.secrets if self._proxy else ())
         address, before, status, own = place.address, None, 0, True
         exchange = Exchange(
-            _PHASE * self._time_limit,
+            _PHASE,
             self._proxy,
             keep_alive=False,
             permits=self._permits,

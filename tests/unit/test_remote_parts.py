@@ -12,8 +12,10 @@ from fetch_times import simulated
 
 from ruuvi_host.config.remote import RemoteSettings
 from ruuvi_host.config.url import parse_address
+from ruuvi_host.relay.http.answer import Answer
 from ruuvi_host.remote.addresses import BadAddressError, places, problem_of
-from ruuvi_host.remote.answers import max_age
+from ruuvi_host.remote.answer import Failed
+from ruuvi_host.remote.answers import max_age, of_body
 from ruuvi_host.remote.download import TIME_LIMIT
 from ruuvi_host.remote.memory import Absence, Memory, Validators
 from ruuvi_host.remote.request import credentials, goes_in_clear, headers
@@ -151,6 +153,16 @@ def test_what_others_can_read(url: str, peer: str, proxy: bool, clear: bool) -> 
 )
 def test_for_how_long_an_answer_counts(said: bytes | None, seconds: float | None) -> None:
     assert max_age(said) == seconds
+
+
+def test_a_body_that_is_cut() -> None:
+    place = places("https://x.example/one.json", "AA:CC:EE:00:11:22").own
+    reply = Answer(200, "OK", (), b"{", "192.0.2.1", whole=False)
+    late, early = (of_body(reply, place, late=late) for late in (True, False))
+    assert isinstance(late, Failed)
+    assert isinstance(early, Failed)
+    assert (late.cause, late.reason) == ("time", "the file was not complete when the time was up")
+    assert (early.cause, early.status) == ("", 502)
 
 
 @pytest.mark.parametrize(
