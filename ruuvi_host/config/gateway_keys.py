@@ -117,15 +117,38 @@ GATEWAY_KEYS: tuple[GatewayKey, ...] = (
     _text("eth_gw", "", limit=16),
     _text("eth_dns1", "", limit=16),
     _text("eth_dns2", "", limit=16),
-    _flag("remote_cfg_use", False, closed=False),
-    _address("remote_cfg_url", "", ""),
-    _choice("remote_cfg_auth_type", ("none", "no", "basic", "bearer")),
-    GatewayKey("remote_cfg_auth_basic_user", Kind.TEXT, "", limit=50, refuse=True),
-    _secret("remote_cfg_auth_basic_pass", 50),
-    _secret("remote_cfg_auth_bearer_token", 255),
-    _flag("remote_cfg_use_ssl_client_cert", False),
-    _flag("remote_cfg_use_ssl_server_cert", False, closed=True),
-    GatewayKey("remote_cfg_refresh_interval_minutes", Kind.U16, 0),
+    _flag("remote_cfg_use", False, "Fetch the configuration from `remote_cfg_url`.", closed=False),
+    _address(
+        "remote_cfg_url",
+        "",
+        "A file that ends in `.json`, or a folder with `AACCEE001122.json` (the address of the "
+        "gateway) or `gw_cfg.json`.",
+    ),
+    _choice(
+        "remote_cfg_auth_type", ("none", "no", "basic", "bearer"), "What is sent to its server."
+    ),
+    GatewayKey(
+        *("remote_cfg_auth_basic_user", Kind.TEXT, "", "For `basic`."), limit=50, refuse=True
+    ),
+    _secret("remote_cfg_auth_basic_pass", 50, "For `basic`."),
+    _secret("remote_cfg_auth_bearer_token", 255, "For `bearer`."),
+    _flag(
+        "remote_cfg_use_ssl_client_cert",
+        False,
+        f"Present `rcfg_cli_cert` with `rcfg_cli_key`. {_FILES}",
+    ),
+    _flag(
+        "remote_cfg_use_ssl_server_cert",
+        False,
+        f"Trust only `rcfg_srv_cert`. {_FILES}",
+        closed=True,
+    ),
+    GatewayKey(
+        "remote_cfg_refresh_interval_minutes",
+        Kind.U16,
+        0,
+        "Minutes between fetches; 0: once after the start.",
+    ),
     _flag("use_http_ruuvi", True, "Post to Ruuvi Cloud.", closed=False),
     _flag("use_http", False, "Post to the server of `http_url`.", closed=False),
     _address("http_url", RUUVI_CLOUD_URL, "The address of your own server."),

@@ -47,8 +47,16 @@ class TrialWatch:
         self._targets = targets
         self._fetch = fetch
         self._wall, self._monotonic = clocks
-        self.degraded: tuple[str, ...] = ()
-        """Targets that failed in the last trial, while others did not."""
+        self._degraded: tuple[str, ...] = ()
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """Targets that failed in the last trial, while others did not, and have accepted nothing
+        since."""
+        if not self._degraded:
+            return ()
+        signs = self._targets.signs()
+        return tuple(n for n in self._degraded if n in signs and not signs[n].proven)
 
     async def resume(self) -> None:
         """After a start: what a power cut has left is brought to its end."""
@@ -76,7 +84,7 @@ class TrialWatch:
         trial = self._book.record.trial
         if trial is None:
             return
-        self.degraded = ()
+        self._degraded = ()
         # A clock that is set meanwhile neither ends the trial nor makes it last.
         ahead = self._wall() - self._monotonic()
         loaded = self._configuration.loaded
@@ -98,7 +106,7 @@ class TrialWatch:
             await self._book.keep(trial=trial)
             judged = trial.judge(self._monotonic() + ahead, signs)
             if judged.verdict is Verdict.KEPT:
-                self.degraded = judged.degraded
+                self._degraded = judged.degraded
                 await self._kept(trial)
                 return
             if judged.verdict is Verdict.BACK:
@@ -131,8 +139,8 @@ class TrialWatch:
     async def _kept(self, trial: Trial) -> None:
         book = self._book
         await book.keep(trial=None, applied=book.record.pending, pending=None)
-        if self.degraded:
-            names = ", ".join(self.degraded)
+        if self._degraded:
+            names = ", ".join(self._degraded)
             log.warning("the fetched configuration stays, but %s accepted nothing", names)
         else:
             log.info("the fetched configuration has come through its trial")

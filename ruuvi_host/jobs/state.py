@@ -7,6 +7,7 @@ NAME.spool      undelivered batches of the target NAME, with NAME.spool-wal, NAM
 NAME.refused/   bodies that its server refused
 NAME.announced  what Home Assistant was told of by this broker (see relay/mqtt/announced.py)
 gw_cfg.json, ruuvi-host.toml, files/    what the local API could not write elsewhere
+remote.json     what was fetched from a server, and the trial of it (see remote/record.py)
 configurations.json     what its last changes have replaced (see config/kept.py)
 """
 

@@ -123,7 +123,7 @@ def _with_known_names(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
     for written, value in given.items():
         name = written.lower() if written.lower() in {*BY_NAME, OLD_NAME, *FACTS} else written
         if name in document:
-            raise Refused(f"{name}: is there twice")
+            raise Refused(f"the name {name} is there twice")
         if name != written:
             warnings.append(f"{printable(written)}: is written {name}; taken all the same")
         document[name] = value
@@ -172,7 +172,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     counted = Counter(name for name, _ in pairs)
     for name, count in counted.items():
         if count > 1:
-            raise ValueError(f"the name {printable(name)} is there twice")
+            raise Refused(f"the name {printable(name)} is there twice")
     return {whole(name): value for name, value in pairs}
 
 

@@ -136,7 +136,7 @@ class Trial:
         if all(present.get(path) == text for path, text in self.before.items()):
             return Found.OLD
         others = [path for path, text in self.before.items() if present.get(path) != text]
-        return Found.NEW if all(present[p] == self.after for p in others) else Found.OTHER
+        return Found.NEW if all(present.get(p) == self.after for p in others) else Found.OTHER
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
