@@ -18,8 +18,9 @@ LOADED = {
 """What a browser fetches without being asked. Of links, all but those that only tell something."""
 TELLING = {"canonical", "next", "prev"}
 IN_STYLE = re.compile(r"url\(\s*['\"]?(?:https?:)?//|@import\s+['\"]?(?:https?:)?//")
-NOT_UNDERSTOOD = re.compile(r"^\s*(?:[-*] |\d+\. |\|)", re.MULTILINE)
-"""A list or a table without an empty line before it is a paragraph here, and none on a forge."""
+NOT_UNDERSTOOD = re.compile(r"^\s*(?:[-*] |\d+\. |\||```)", re.MULTILINE)
+"""A list, a table or a block without an empty line before it, or not indented by four within a
+list, is a paragraph here, and none on a forge."""
 
 
 class Page(HTMLParser):
@@ -88,7 +89,7 @@ def faults(site: Path, sources: Path) -> Iterator[str]:
                 yield f"{name} loads {target} from another server"
         for paragraph in page.paragraphs:
             if NOT_UNDERSTOOD.search(paragraph):
-                yield f"{name}: an empty line is missing before a list: {paragraph[:80]!r}"
+                yield f"{name}: a list or a block is not understood: {paragraph[:80]!r}"
     for kind in ("*.css", "*.svg"):
         for path in sorted(site.rglob(kind)):
             if IN_STYLE.search(path.read_text("utf-8")):

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 SITE = Path(__file__).parents[2] / "docs" / "build" / "site"
-pytestmark = pytest.mark.skipif(not SITE.exists(), reason="make site was not run")
+pytestmark = [
+    pytest.mark.skipif(not SITE.exists(), reason="make site was not run"),
+    pytest.mark.timeout(300),  # some fifty pages, beside all else that runs
+]
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_nothing_is_wrong(site: Path) -> None:
         ),
         (
             "Words:\n- one\n- two",
-            "one.html: an empty line is missing before a list: 'Words:\\n- one\\n- two'",
+            "one.html: a list or a block is not understood: 'Words:\\n- one\\n- two'",
         ),
     ],
 )
