@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from config_server import ConfigServer
 from led_host import Led
 
@@ -27,6 +28,7 @@ def marks(document: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(document.get(name) for name in TOLD_APART)
 
 
+@pytest.mark.timeout(60 + 15 * KILLS)
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     chance = random.Random(KILLS)
     with ConfigServer() as server:
