@@ -260,7 +260,8 @@ class GatewayConfig:
     def _settle_scan(self, document: Mapping[str, Any], given: Values) -> None:
         """Without scan_default the given keys count: that is what the writer of the file meant."""
         defaults = {name: BY_NAME[name].default for name in SCAN_KEYS}
-        if not isinstance(given.get("scan_default"), bool) and any(n in given for n in SCAN_KEYS):
+        told = given.keys() & set(SCAN_KEYS) - self.unreadable
+        if told and not isinstance(given.get("scan_default"), bool):
             self.values["scan_default"] = all(self.values[n] == d for n, d in defaults.items())
         if self.values["scan_default"]:
             self.values |= defaults

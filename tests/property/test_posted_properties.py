@@ -4,7 +4,7 @@ whatever is fixed elsewhere."""
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from test_gateway_config_properties import documents
 
@@ -20,6 +20,7 @@ IDENTITY = Identity(DeviceId(bytes(8), bytes([1] * 6)), "v1.2.3", "v1.0.0")
 
 
 @given(st.lists(documents(), max_size=2), st.none() | documents())
+@example([{"scan_default": False}], {"scan_coded_phy": None})  # no value says nothing of scanning
 def test_what_is_shown_is_no_wish(
     given_documents: list[dict[str, Any]], own: dict[str, Any] | None
 ) -> None:
