@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Self
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 """Seconds until a test gives up waiting; a slow machine is not a failure."""
 
 
@@ -113,7 +113,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         asyncio.get_running_loop().set_exception_handler(
             lambda loop, context: problems.append(str(context))
         )
-        async with asyncio.timeout(3 * PATIENCE):
+        async with asyncio.timeout(2 * PATIENCE):
             await main
         assert asyncio.all_tasks() == {asyncio.current_task()}, "a task is left behind"
 

@@ -21,8 +21,8 @@ BODY = b'{"data": {}}'
 ACCEPTED = PostOutcome(Verdict.ACCEPTED, code=200)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
-SOON = 0.2
-"""Seconds for a server that never answers; nothing depends on how long it really takes."""
+SOON = 0.5
+"""Seconds for a server that never answers: long enough for all that comes before."""
 
 
 @dataclass

@@ -108,7 +108,7 @@ def test_a_server_that_thinks_for_longer_than_a_phase_has_all_of_the_time() -> N
 
     async def think(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
-        await asyncio.sleep(4 * SOON)
+        await asyncio.sleep(2 * SOON)
         writer.write(OK)
 
     assert outcome_of(think, phase_timeout=SOON) == ACCEPTED
