@@ -55,6 +55,9 @@ class Connections:
         self.refuse = refuse
         self._app = app
         self._state = ServerState()
+        self.is_over = False
+        """Who was accepted meanwhile comes too late. If left open, asyncio of Python 3.13 and newer
+        writes a traceback for each when the program ends."""
         self._config = Config(
             cast(Any, self._run),
             http="h11",
@@ -107,7 +110,8 @@ class Connections:
 
     async def drop(self, patience: float = 0.0) -> None:
         """Close all of them. patience: seconds for answers that are under way; the rest of the
-        requests get none."""
+        requests get none. Whoever comes after that is sent away."""
+        self.is_over = True
         self.finish()
         if patience and self._state.tasks:
             await asyncio.wait(self._state.tasks, timeout=patience)
@@ -200,7 +204,7 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self._inside and not is_local(self.client):
+        if self._server.is_over or (self._inside and not is_local(self.client)):
             transport.abort()
             return
         self._note(begins=True)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from email.parser import BytesParser
+from math import inf
 from typing import Any
 
 import pytest
@@ -709,6 +710,19 @@ def test_stopping_while_an_answer_takes_long() -> None:
                 assert await reader.read() == b""
 
     serve(client)
+
+
+def test_who_comes_while_it_stops_is_sent_away() -> None:
+    """The system and asyncio have connections that nobody has seen yet."""
+
+    async def client(server: Server) -> None:
+        await server.connections.drop()
+        async with server.connect() as (reader, _):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        assert server.connections.count == 0
+
+    serve(client, Limits(head_time=inf, request_time=inf, silence=inf))
 
 
 def test_stopping_lets_an_answer_out_that_is_soon_there() -> None:
