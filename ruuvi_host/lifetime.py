@@ -117,6 +117,13 @@ async def shielded(task: "asyncio.Task[None]") -> None:
     await asyncio.shield(task)
 
 
+async def beat(seconds: float) -> None:
+    """Sleep for about so long, until a common beat: all who look around so often do it in one turn
+    of the loop, which wakes the processor once. At least half of `seconds`."""
+    rest = seconds - asyncio.get_running_loop().time() % seconds
+    await asyncio.sleep(rest if rest >= seconds / 2 else rest + seconds)
+
+
 async def to_its_end(part: Coroutine[Any, Any, None]) -> None:
     """Run `part` to its end, also when we are cancelled meanwhile; `part` must not take long."""
     task = asyncio.ensure_future(part)

@@ -5,16 +5,17 @@ looked at for a while, and then all is read that has come meanwhile.
 
 The kernel must hold what comes in that time. Of a raw pty it holds some 18,000 bytes; of a real
 UART 4,095 in the line discipline, and up to 64 KiB behind it (measured, Linux 6). At most `MOST`
-may come, by what came lately: if a line suddenly brings four times as much, nothing is lost.
+may come, by what came lately: if a line suddenly brings eight times as much, nothing is lost.
 """
 
 from math import exp, inf
 
-MOST = 1024
-"""Bytes that may come in a pause: a quarter of what the kernel is sure to hold."""
+MOST = 2048
+"""Bytes that may come in a pause: less than a quarter of what the kernel is sure to hold, and a
+read still brings all of it when twice as much comes (one read: at most 4,095)."""
 WORTH = 100
 """Bytes that must be expected in a pause. Two reports: with fewer it saves no read."""
-BEGUN = 0.04
+BEGUN = 0.049
 """Longest pause within a report, in seconds: shorter than the silence after which one that is not
 complete is given up."""
 SHORTEST = 0.001

@@ -10,7 +10,7 @@ from ruuvi_host.config.model import Config
 from ruuvi_host.intake.readings import Readings
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relays import Relays
-from ruuvi_host.lifetime import to_its_end, together
+from ruuvi_host.lifetime import beat, to_its_end, together
 from ruuvi_host.logs import Repeated
 from ruuvi_host.monitoring.machine import give_back_memory
 from ruuvi_host.monitoring.starts import Start
@@ -152,7 +152,7 @@ class Relaying:
                 log.warning("%s", news)
             if not right:
                 raise _ClockWrong
-            await asyncio.sleep(CLOCK_WATCH)
+            await beat(CLOCK_WATCH)
 
     async def _become_ready(self) -> None:
         """Nothing new is posted before. The backlog of a previous run is."""

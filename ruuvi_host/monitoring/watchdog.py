@@ -6,7 +6,6 @@ task, so that an event loop that stands still is seen too. (Should even threads 
 watchdog of systemd hears nothing more.)
 """
 
-import asyncio
 import logging
 import os
 import sys
@@ -17,6 +16,7 @@ from math import inf
 from time import monotonic
 
 from ruuvi_host.errors import HealthError
+from ruuvi_host.lifetime import beat
 from ruuvi_host.monitoring.accounting import Account, unaccounted
 from ruuvi_host.monitoring.health import Health, HostFacts, Level, judge, unreachable
 from ruuvi_host.monitoring.systemd import Notifier
@@ -83,7 +83,7 @@ class Watch:
             else:
                 self._once(now)
             looked = now
-            await asyncio.sleep(self._look)
+            await beat(self._look)
 
     def tell(self) -> None:
         """Tell systemd how it is now, without drawing conclusions from it."""

@@ -75,9 +75,12 @@ def idle() -> Round:
 
 
 class Child:
-    """A process whose standard output can be read by the line; ended with the block."""
+    """A process whose standard output can be read by the line; ended with the block. path: where
+    a Python looks for modules first."""
 
-    def __init__(self, *command: str, stdin: bool = False, folder: str | None = None) -> None:
+    def __init__(
+        self, *command: str, stdin: bool = False, folder: str | None = None, path: str | None = None
+    ) -> None:
         self._complaints = TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         self._process = subprocess.Popen(
             command,
@@ -86,6 +89,7 @@ class Child:
             stderr=self._complaints,
             text=True,
             cwd=folder,
+            env=None if path is None else os.environ | path_of(path),
         )
         self._name = f"{Path(command[0]).name} {command[1]}"
         self.pid = self._process.pid
@@ -104,6 +108,12 @@ class Child:
         standard_input.write(f"{line}\n")
         standard_input.flush()
 
+    def end_input(self) -> None:
+        standard_input = self._process.stdin
+        assert standard_input
+        standard_input.close()
+        self._process.stdin = None
+
     def read_line(self) -> str:
         output = self._process.stdout
         assert output
@@ -112,6 +122,11 @@ class Child:
             last = self._complaints.read().strip().rpartition("\n")[2]
             raise Unavailable(f"{self._name} does not go on; on stderr it says: {last!r}")
         return line.strip()
+
+
+def path_of(modules: str) -> dict[str, str]:
+    """Environment of a Python that takes its modules from there before it takes installed ones."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (modules, os.environ.get("PYTHONPATH"))))}
 
 
 def resident_mib(pid: int) -> float:

@@ -175,9 +175,13 @@ class Way:
 
 async def _look_up(host: str, port: int, deadline: float) -> list[str]:
     """IP addresses. Raises TimeoutError, OSError, UnicodeError."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout_at(deadline):
-        found = await loop.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    name = host.encode("ascii")
+    try:  # an address needs no thread that waits for the network
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout_at(deadline):
+            found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(_text(info[4]) for info in found))
 
 
