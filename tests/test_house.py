@@ -367,3 +367,29 @@ def test_pure_rooms_load_nothing_impure() -> None:
     assert set(pure) <= modules
     outside = {"socket", "click", "ruuvi_host.clock", *HEAVY} - {"crcmod"}
     assert not modules & outside
+
+
+UNUSED = {
+    *("aiomqtt", "cryptography", "fastjsonschema", "gpiod", "html", "http.server", "paho", "rich"),
+    *(
+        "sqlite3",
+        "tomlkit",
+        "tomllib",
+        "uvicorn",
+        "yaml",
+        "serial.tools",
+        "firmware_protocol.coprocessor",
+    ),
+    *(f"ruuvi_host.{room}" for room in ("api", "bridge", "capture", "doctor", "fleet", "hci")),
+    *(f"ruuvi_host.{room}" for room in ("receiver", "simulator")),
+    *(f"ruuvi_host.relay.{kind}" for kind in ("file", "influxdb", "mqtt")),
+    *("ruuvi_host.device.network", "ruuvi_host.jobs.host_teller", "ruuvi_host.relay.http.check"),
+}
+
+
+def test_a_host_with_http_only_loads_nothing_else() -> None:
+    """What takes memory for months is what this host was told to use."""
+    modules = ("ruuvi_host.cli.run", "ruuvi_host.jobs.run", "ruuvi_host.relay.http.kind")
+    _, loaded = loaded_by("-c", f"import {', '.join(modules)}, ruuvi_host.config.load")
+    assert {*modules, "httpx"} <= loaded
+    assert [name for name in sorted(loaded) if within(name, *UNUSED)] == []

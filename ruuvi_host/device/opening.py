@@ -7,9 +7,7 @@ from typing import TypeVar
 
 from ruuvi_host.config.coprocessor import BAUD
 from ruuvi_host.device.local import LocalDevice, LocalTransport
-from ruuvi_host.device.network import Rfc2217Transport, address, connect, open_rfc2217
 from ruuvi_host.device.port import Port, Tap
-from ruuvi_host.device.pyserial import Rfc2217Client
 
 D = TypeVar("D")
 
@@ -37,11 +35,16 @@ async def open_port(
         port.device = device
         LocalTransport(port, device)
         return port
+    # Not with the rest: most ports are on this machine.
+    from ruuvi_host.device.network import Rfc2217Transport, address, connect, open_rfc2217
+
     scheme, host, number = address(path)
     if scheme == "socket":
         await connect(port, host, number)
         return port
-    client = await in_thread(lambda: open_rfc2217(path, baud, dtr, rts), Rfc2217Client.close)
+    client = await in_thread(
+        lambda: open_rfc2217(path, baud, dtr, rts), lambda opened: opened.close()
+    )
     port.device = client
     Rfc2217Transport(port, client)
     return port

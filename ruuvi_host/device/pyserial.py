@@ -17,7 +17,6 @@ from queue import Queue
 import serial
 import serial_asyncio
 from serial import rfc2217
-from serial.tools.list_ports import comports
 
 from ruuvi_host.device.trouble import describe
 
@@ -90,6 +89,8 @@ def set_line(device: serial.SerialBase, name: str, asserted: bool) -> None:
 
 def port_names() -> list[str]:
     """The serial ports of this machine, as paths; ptys are not among them."""
+    from serial.tools.list_ports import comports  # for people, and rarely
+
     # pyserial makes numbers of what it reads of a device, which may be unplugged this moment.
     with suppress(OSError, TypeError, ValueError):
         return sorted(port.device for port in comports())

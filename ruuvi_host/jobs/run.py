@@ -16,7 +16,6 @@ from ruuvi_host.jobs.configuration import Attempt, Configuration, Reload
 from ruuvi_host.jobs.door import HostDoor
 from ruuvi_host.jobs.evidence import Gathering
 from ruuvi_host.jobs.fetch_socket import serve as serve_fetching
-from ruuvi_host.jobs.host_teller import HostTeller
 from ruuvi_host.jobs.receiving import Receiving
 from ruuvi_host.jobs.relaying import Relaying
 from ruuvi_host.jobs.remote import RemoteConfiguration
@@ -33,6 +32,7 @@ from ruuvi_host.monitoring.watchdog import Standstill, Watch
 
 if TYPE_CHECKING:
     from ruuvi_host.jobs.bridged import BridgeProcess
+    from ruuvi_host.jobs.host_teller import HostTeller
     from ruuvi_host.simulator.pty import PtyServer
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,8 @@ class Host:
             config, state.path, self._receiving, start, lambda: self._sensors.readings
         )
         self._reporting = Reporting(self._receiving, self._relaying, self._sensors)
-        self._relaying.relays.host = HostTeller(self._reporting, self._receiving).document
+        self._relaying.relays.host = self._host_document
+        self._teller: HostTeller | None = None
         self._reporting.reload_failure = lambda: self._configuration.failure
         self._watch = Watch(
             self._reporting.facts,
@@ -178,6 +179,13 @@ class Host:
         )
         self._door.remote = self._remote
         self._reporting.configuration = self._remote.status
+
+    def _host_document(self) -> dict[str, Any]:
+        if self._teller is None:  # only brokers are told
+            from ruuvi_host.jobs.host_teller import HostTeller
+
+            self._teller = HostTeller(self._reporting, self._receiving)
+        return self._teller.document()
 
     async def run(self, standstill: Standstill, **beside: Coroutine[Any, Any, None]) -> None:
         """Receive and relay. When cancelled: last batches out, the rest kept, then return.

@@ -9,7 +9,6 @@ from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import RUUVI, HttpTarget
 from ruuvi_host.config.url import parse_address, public_url
 from ruuvi_host.relay.gateway_json import BodyFacts
-from ruuvi_host.relay.http.check import check, empty_batch
 from ruuvi_host.relay.http.faults import faults_of
 from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.signing import Signer
@@ -44,6 +43,8 @@ class HttpKind:
     async def probe(
         self, target: HttpTarget, gateway: DeviceId, context: SinkContext, utc: float
     ) -> CheckResult:
+        from ruuvi_host.relay.http.check import check, empty_batch  # for people, and rarely
+
         return await check(target, gateway, empty_batch(gateway, context.config, int(utc)))
 
     def make_sink(self, target: HttpTarget, context: SinkContext) -> Sink:

@@ -3,7 +3,6 @@ or addresses want it."""
 
 import re
 from functools import lru_cache
-from html.entities import codepoint2name
 
 _SHORTEST = 4
 """Characters; what is shorter cannot be told from ordinary text."""
@@ -34,6 +33,9 @@ def _in_any_form(character: str, count: int) -> str:
 
     count: how often it comes; more than once only a backslash.
     """
+    # Only here: most hosts never look for a secret, and the names take 350 kB.
+    from html.entities import codepoint2name
+
     code = ord(character)
     escaped = "".join(f"%(?:25){{0,3}}{byte:02x}" for byte in character.encode("utf-8", "replace"))
     units = character.encode("utf-16-be", "surrogatepass")
