@@ -119,9 +119,9 @@ async def shielded(task: "asyncio.Task[None]") -> None:
 
 async def beat(seconds: float) -> None:
     """Sleep for about so long, until a common beat: all who look around so often do it in one turn
-    of the loop, which wakes the processor once. At least half of `seconds`."""
+    of the loop, which wakes the processor once. Never less than a tenth of `seconds`."""
     rest = seconds - asyncio.get_running_loop().time() % seconds
-    await asyncio.sleep(rest if rest >= seconds / 2 else rest + seconds)
+    await asyncio.sleep(rest if rest >= seconds / 10 else rest + seconds)
 
 
 async def to_its_end(part: Coroutine[Any, Any, None]) -> None:
