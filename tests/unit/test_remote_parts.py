@@ -2,7 +2,10 @@
 is remembered, signatures, and a fleet of a thousand hosts over a day.
 """
 
+import shutil
+import subprocess
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +193,22 @@ def test_signatures() -> None:
     for bad in ("", "x", b64encode(bytes(31)).decode(), "é" * 44):
         assert "32 bytes" in str(problem_of_key(bad))
         assert "32 bytes" in str(problem_of_signature(bad, b"text", signature))
+
+
+@pytest.mark.skipif(
+    not shutil.which("openssl"), reason="OPENSSL IS MISSING: the page was not tried"
+)
+def test_the_commands_of_the_page(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "pages" / "remote-configuration.md"
+    block = page.read_text("utf-8").partition("### Signed files")[2].split("```")[1]
+    (tmp_path / "gw_cfg.json").write_text('{"remote_cfg_use": true}')
+    script = block.removeprefix("sh\n")
+    ran = subprocess.run(
+        ["sh", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    text, signature = ((tmp_path / f"gw_cfg.json{end}").read_bytes() for end in ("", ".sig"))
+    assert problem_of_signature(ran.stdout.strip(), text, signature) is None
+    assert problem_of_signature(ran.stdout.strip(), text + b" ", signature)
 
 
 # -- when -----------------------------------------------------------------------------------------
