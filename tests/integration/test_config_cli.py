@@ -51,7 +51,7 @@ def test_the_example_changes_nothing(toml: Path) -> None:
     assert config("check", str(toml)).stdout == ""
     assert tomllib.loads(toml.read_text()) == {
         name: {} for name in ("http", "statistics", "spool", "watchdog", "api", "log", "gateway")
-    } | {"mqtt": {"homeassistant": {}}}
+    } | {"mqtt": {"homeassistant": {}}, "remote_configuration": {}}
 
 
 def test_the_example_without_its_marks_is_what_is_the_default(toml: Path) -> None:
