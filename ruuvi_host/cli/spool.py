@@ -152,9 +152,9 @@ def export(target: str, state_dir: str | None, simulate: bool, output: Path | No
 
     from ruuvi_host.cli.progress import progress
     from ruuvi_host.errors import ConfigError, RuuviHostError
-    from ruuvi_host.relay.gateway_json import BodyFacts, body_slices
+    from ruuvi_host.relay.body_line import BodyLines
 
-    unreadable = _Unreadable(target)
+    line, unreadable = BodyLines(target).line, _Unreadable(target)
     folder = _folder(state_dir, simulate=simulate)
     rows = unreadable.without(_entries(target, folder))
     count, file = 0, sys.stdout
@@ -170,9 +170,7 @@ def export(target: str, state_dir: str | None, simulate: bool, output: Path | No
             )
             advance = opened.enter_context(bar)
             for row in rows:
-                facts = BodyFacts(use_timestamps=not row.batch.counted)
-                body = json.loads(b"".join(body_slices(row.batch, facts, round(row.made))))
-                file.write(json.dumps({"target": target, **body}) + "\n")
+                file.write(line(row.batch, round(row.made)))
                 count += 1
                 advance(1)
             file.flush()

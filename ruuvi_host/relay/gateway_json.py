@@ -17,7 +17,7 @@ from ruuvi_host.config.targets import DataFormat
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 
-_PHY_NAMES = {15: "1M", 2: "2M", 4: "Coded"}
+PHY_NAMES = {15: "1M", 2: "2M", 4: "Coded"}
 """Secondary PHY → `ble_phy`; 15 is "none", so the primary one, 1M. Others: no such member."""
 
 Members = Callable[[bytes], list[tuple[str, str]]]
@@ -102,7 +102,7 @@ def _tag(
     has_data: bool,
 ) -> str:
     address, data, rssi, _, secondary, channel, power, _, time = advertisement
-    phy = _PHY_NAMES.get(secondary)
+    phy = PHY_NAMES.get(secondary)
     phy_line = f'        "ble_phy": "{phy}",\n' if phy else ""
     power_line = "" if power is None else f',\n        "ble_tx_power": {power & power_mask}'
     data_line = decoded_lines = ""
