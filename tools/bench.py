@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 
 import builds
 import sources
-from figures import api, bridge, chain, line, mqtt, parsing, process
+from figures import api, bridge, chain, line, mqtt, parsing, process, spool
 from figures.figure import Benchmark, Figure, Result, Round, Unavailable
 
 from firmware_protocol.crc import has_fast_crcmod
@@ -170,6 +170,20 @@ BENCHMARKS = (
             Figure("mqtt-memory-http", "RSS of a host with HTTP only", "MiB"),
         ),
         mqtt.memory,
+    ),
+    Benchmark(
+        (
+            Figure("spool-open", "CPU to open a spool of a million batches", "s", at_most=1),
+            Figure("spool-export", "CPU to export a batch of one report", "us", at_most=10),
+        ),
+        spool.reading,
+    ),
+    Benchmark(
+        (
+            Figure("spool-drain", "a backlog over HTTPS on this machine", "/s", at_least=100),
+            Figure("spool-drain-written", "the same: written to disk for each batch", "B"),
+        ),
+        spool.draining,
     ),
     Benchmark(
         (
