@@ -19,7 +19,7 @@ from ruuvi_host.jobs.remote_targets import Targets
 from ruuvi_host.jobs.remote_trial import TrialWatch
 from ruuvi_host.lifetime import to_its_end
 from ruuvi_host.monitoring.configuration_status import ConfigurationStatus
-from ruuvi_host.remote.answer import Download, Failed, NotModified
+from ruuvi_host.remote.answer import Download, Failed, Fetched, NotModified
 from ruuvi_host.remote.book import GOOD, Book
 from ruuvi_host.remote.memory import Memory
 from ruuvi_host.remote.schedule import Schedule, offset_of
@@ -129,14 +129,18 @@ class RemoteConfiguration:
         return await self._alone(begun)
 
     async def _alone(self, part: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """When no other fetch is under way; once begun, to its end."""
+        """When no other fetch is under way."""
+        async with self._one:
+            return await part()
+
+    async def _take(self, fetched: Fetched, memory: Memory, *, force: bool) -> Outcome:
+        """Once begun, to its end; a server that is waited for is another matter."""
         found: list[Outcome] = []
 
         async def kept() -> None:
-            found.append(await part())
+            found.append(await self._taker.take(fetched, memory, self._mac(), force=force))
 
-        async with self._one:
-            await to_its_end(kept())
+        await to_its_end(kept())
         return found[0]
 
     async def _fetch(self, memory: Memory, *, force: bool = False) -> Outcome:
@@ -156,7 +160,7 @@ class RemoteConfiguration:
             outcome = Outcome("not_modified", 200, url=answer.url)
             await self._book.keep(memory=download.memory)
         else:
-            outcome = await self._taker.take(answer, download.memory, self._mac(), force=force)
+            outcome = await self._take(answer, download.memory, force=force)
         await self._count(outcome, answer.status)
         return outcome
 

@@ -3,6 +3,7 @@ dies; and what a restart in the middle finds."""
 
 import json
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -147,6 +148,20 @@ def test_the_own_file_is_named_by_the_address(tmp_path: Path, server: ConfigServ
         led.until_fetched("applied")
         assert [path for path, _ in server.asked[:2]] == [OWN, "/gw/gw_cfg.json"]
         assert host.stop() == 0
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ConfigServer() as server:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.json"
+        led = Led(tmp_path, server)
+        led.file.write_text(json.dumps(led.good(remote_cfg_url=url)))
+        with led.running() as host:
+            silent.settimeout(PATIENCE)
+            connection, _ = silent.accept()
+            with connection:
+                connection.recv(1)  # it is asked, and says nothing
+                assert host.stop() == 0
+    assert not any("cannot be fetched" in line for line in host.err), "it waited for its 10 s"
 
 
 def fetched(led: Led, *options: str) -> subprocess.CompletedProcess[str]:
