@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Folder, authority, server_context
-from posting import GATEWAY, OK, answer, read_request, serving
+from posting import GATEWAY, OK, Server, answer, poster_for, read_request, serving
 
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.spool import SpoolSettings
@@ -20,6 +20,7 @@ from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.jobs.drain import Drained, drain
 from ruuvi_host.relay.http.near import is_at_home
+from ruuvi_host.relay.sink import Settled
 from ruuvi_host.relay.spool.file import SpoolFile
 from ruuvi_host.relay.spool.values import Entry
 
@@ -102,7 +103,7 @@ def drained(
     return asyncio.run(main())
 
 
-def test_it_goes_over_one_connection_in_order_and_once(tmp_path: Path) -> None:
+def test_it_is_sent_in_order_and_once(tmp_path: Path) -> None:
     async def script(receiver: Receiver, number: int, write: Write) -> None:
         await receiver.accept(write)
 
@@ -110,8 +111,24 @@ def test_it_goes_over_one_connection_in_order_and_once(tmp_path: Path) -> None:
     (told,) = drained(tmp_path, receiver)
     assert str(told) == f"batches accepted {COUNT}, left 0"
     assert receiver.accepted == [*range(1, COUNT + 1)]
-    # Each of the first ones has its own, as it would without haste.
-    assert receiver.connections < COUNT - 20
+
+
+def test_hurried_posts_share_a_connection_and_its_rest() -> None:
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        await write(OK)
+
+    async def main() -> None:
+        receiver = Receiver(script)
+        async with serving(receiver) as port, poster_for(Server("http", port)) as poster:
+            body = b'{"data": {"nonce": 1}}'
+            told = [await poster.post(body, GATEWAY, hurried=True) for _ in range(5)]
+            assert [outcome.unsettled for outcome in told] == [False, True, True, True, True]
+            assert await poster.burst.goes_on()
+            assert await poster.burst.settle() is Settled.ALL
+            assert not (await poster.post(body, GATEWAY, hurried=True)).unsettled
+        assert receiver.connections == 1
+
+    asyncio.run(main())
 
 
 async def _late(receiver: Receiver, number: int, write: Write, at: int) -> bool:
