@@ -140,7 +140,8 @@ def uart(path: str, as_json: bool, unknown: bool, show_device_id: bool) -> None:
 
     A capture is recognised by its first bytes; it has times and both directions. Bytes between
     frames are skipped. At the end, counters on standard error. Exit status 1: the capture is
-    damaged, and what lies behind the damage was not read.
+    damaged, and what lies behind the damage was not read. A recording without any frame, such as
+    of noise, is read to its end, and no failure: the counters tell.
     """
     from ruuvi_host.capture.source import open_source
     from ruuvi_host.cli.frames import FrameList

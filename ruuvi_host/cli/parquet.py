@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from ruuvi_host.cli.ring import ENDS
 from ruuvi_host.errors import ConfigError, RuuviHostError
 from ruuvi_host.formats.columns import kinds
 from ruuvi_host.formats.measurement import QUANTITIES
@@ -45,12 +46,13 @@ def parquet_writer(path: str) -> Iterator[int]:
     context = get_context("fork")
     told, tell = context.Pipe(False)
     source, sink = os.pipe()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends that one
+    # Ctrl-C is for this process, which ends that one; one that comes now waits.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *ENDS})
     try:
         process = context.Process(target=_serve, args=(source, sink, path, tell), daemon=True)
         process.start()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(source)
         tell.close()
     try:
@@ -73,6 +75,7 @@ def parquet_writer(path: str) -> Iterator[int]:
 
 
 def _serve(source: int, sink: int, path: str, tell: Connection[str, str]) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     os.close(sink)  # or the end of the table would not be seen
     try:
         with os.fdopen(source, "rb", BLOCK) as csv:

@@ -27,6 +27,8 @@ _CLOSED = "closed"
 """What ends it when nobody reads what is written."""
 _GONE = "a process of --jobs was ended from outside: what is written so far is not all"
 
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+
 T = TypeVar("T")
 
 
@@ -79,14 +81,15 @@ class Ring:
         seats[-1].next_writes.send(Verdict())
         self._seat, *others = seats
         self._others: list[ForkProcess] = []
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first of them ends the others
+        # Ctrl-C is for the first of them, which ends the others; one that comes now waits.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *ENDS})
         try:
             for seat in others:
                 process = context.Process(target=self._serve, args=(seat, seats), daemon=True)
                 process.start()
                 self._others.append(process)
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for seat in others:
             seat.close()
 
@@ -117,6 +120,7 @@ class Ring:
 
     def _serve(self, seat: _Seat, seats: list[_Seat]) -> None:
         """One of the others."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
         for other in seats:
             if other is not seat:
                 other.close()  # or nobody would see that one of them is gone

@@ -6,14 +6,17 @@ Parquet is made of the same CSV, by a process of its own that reads it from a pi
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ruuvi_host.errors import ConfigError, RuuviHostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
 
 @contextmanager
@@ -30,6 +33,9 @@ def table_file(path: str, as_parquet: bool) -> Iterator[int]:
     final = os.path.realpath(path)  # a link stays a link
     temporary = f"{final}.{os.getpid()}.part"
     fd = -1
+    for number in (signal.SIGTERM, signal.SIGHUP):  # what is unfinished would stay
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, partial(_end, os.getpid()))
     try:
         try:
             fd = _open(path, final, temporary)
@@ -49,6 +55,12 @@ def table_file(path: str, as_parquet: bool) -> Iterator[int]:
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             raise RuuviHostError(f"{path}: {error.strerror}") from error
         raise
+
+
+def _end(first: int, number: int, frame: FrameType | None) -> None:
+    if os.getpid() != first:  # of the processes that share the work, the first one cleans up
+        os._exit(128 + number)
+    raise SystemExit(128 + number)
 
 
 def _open(path: str, final: str, temporary: str) -> int:

@@ -192,8 +192,17 @@ def test_a_table(lines: Path, alone: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["--csv", pytest.param("--parquet", marks=PARQUET)])
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_table_that_is_not_complete_is_not_there(kind: str, jobs: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("jobs", "number", "code", "said"),
+    [
+        ("1", signal.SIGINT, 1, b"\nAborted!\n"),
+        ("2", signal.SIGINT, 1, b"\nAborted!\n"),
+        ("2", signal.SIGTERM, 143, b""),
+    ],
+)
+def test_a_table_that_is_not_complete_is_not_there(
+    kind: str, jobs: str, number: signal.Signals, code: int, said: bytes, tmp_path: Path
+) -> None:
     out = tmp_path / "table"
     out.write_text("an older one")
     options = (kind, str(out), "--jobs", jobs)
@@ -208,8 +217,8 @@ def test_a_table_that_is_not_complete_is_not_there(kind: str, jobs: str, tmp_pat
     with sender, process:
         while len(os.listdir(tmp_path)) == 1:
             assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        assert (process.wait(PATIENCE), process.stderr.read()) == (1, b"\nAborted!\n")
+        process.send_signal(number)
+        assert (process.wait(PATIENCE), process.stderr.read()) == (code, said)
     assert os.listdir(tmp_path) == ["table"]
     assert out.read_text() == "an older one"
 
