@@ -73,7 +73,7 @@ def test_the_real_program_on_a_full_disk(folder: Path) -> None:
     """The server wants to be left alone for a while, and the disk has room for a few batches."""
     with (
         FaultServer(lambda n: "ok" if n < 2 else "429") as server,
-        simulated("--tags", "50", "--rate", "200") as board,
+        simulated("--tags", "200", "--rate", "400") as board,
     ):
         port = board.port
         options = ("--interval", "1", "--trust-clock", "--state-dir", str(folder))
@@ -82,6 +82,7 @@ def test_the_real_program_on_a_full_disk(folder: Path) -> None:
             program.wait_for("the disk is full; batches only in memory [1-9]")
             server.behave = lambda n: "ok"
             program.wait_for("batches are accepted after")
+            server.wait_for(lambda: len(server.taken) > 12)  # most of them: a stop waits 3 s
             assert program.stop() == 0
         assert_accounted_for(program)
         assert counted(program, "overflowed") == 0, "there is room in memory"
