@@ -119,10 +119,11 @@ def saved(sources: Sources) -> GatewayConfig:
 
 
 def gateway_paths(sources: Sources) -> tuple[Path, ...]:
-    """Where the gateway's keys may be written, the best place first."""
+    """Where the gateway's keys may be written, the best place first; whichever folder it is told
+    in, as who goes back may be in another one."""
     kept = sources.state / GATEWAY_FILE if sources.state else None
     paths = (sources.gateway_path, kept)
-    return tuple(dict.fromkeys(path for path in paths if path))
+    return tuple(dict.fromkeys(_absolute(path) for path in paths if path))
 
 
 def plan_host(sources: Sources, pairs: Sequence[tuple[str, str]]) -> Plan:

@@ -81,8 +81,11 @@ def write(loaded: Loaded, found: Found, folder: Path, *, force: bool) -> Outcome
     if needs_trial(loaded, weighed.candidate):
         seconds = float(weighed.candidate.config.remote.trial)  # type: ignore[union-attr]
         trial = Trial(Phase.APPLYING, now, seconds, before, weighed.merged.text, mark)
-        file.write(replace(after, trial=trial, pending=applied))
+        after = replace(after, trial=trial, pending=applied)
+        # What its ETag stands for is not in force yet, and may never be.
+        file.write(replace(after, memory=record.memory))
+    else:
+        after = replace(after, applied=applied)
     store.carry_out(weighed.merged.plan(loaded.sources), folder, REMOTE, now)
-    if not needs_trial(loaded, weighed.candidate):
-        file.write(replace(after, applied=applied))
+    file.write(after)
     return found.outcome

@@ -20,7 +20,7 @@ from ruuvi_host.jobs.remote_trial import TrialWatch
 from ruuvi_host.lifetime import to_its_end
 from ruuvi_host.monitoring.configuration_status import ConfigurationStatus
 from ruuvi_host.remote.answer import Download, Failed, Fetched, NotModified
-from ruuvi_host.remote.book import GOOD, Book
+from ruuvi_host.remote.book import GOOD, NOT_TAKEN, Book
 from ruuvi_host.remote.memory import Memory
 from ruuvi_host.remote.schedule import Schedule, offset_of
 
@@ -80,10 +80,12 @@ class RemoteConfiguration:
             self._news.clear()
             if self._book.record.trial:
                 self._due = None
+                await self._receiving.identified.wait()
                 async with self._one:
                     await self._trial.run()
-                self._set_due(settings)
                 before = self._configuration.loaded.config.remote
+                went_back = self._book.record.fetch.result == "rolled_back"
+                self._set_due(before, failures=int(_is_once(before) and went_back))
                 continue
             if settings is None:
                 before = self._due = None
@@ -120,7 +122,7 @@ class RemoteConfiguration:
         """Now, whatever the schedule: who asks wants to see what there is. force: whatever is
         remembered, a text that was rolled back too."""
         if self._book.record.trial:
-            return Outcome("refused", 409, "another configuration is on trial: ask again then")
+            return _on_trial()
 
         def begun() -> Awaitable[Outcome]:
             memory = Memory() if force else self._book.record.memory.asking_for_all()
@@ -144,6 +146,8 @@ class RemoteConfiguration:
         return found[0]
 
     async def _fetch(self, memory: Memory, *, force: bool = False) -> Outcome:
+        if self._book.record.trial:  # it has begun while this fetch waited for another one
+            return _on_trial()
         settings = self._configuration.loaded.config.remote
         if settings is None:
             return Outcome("refused", 400, "remote_cfg_use: is not true, or cannot be used")
@@ -156,6 +160,10 @@ class RemoteConfiguration:
                 *(answer.result, answer.status, answer.reason, answer.retry_after, answer.url)
             )
             await self._book.keep(memory=download.memory)
+            if answer.result == "refused":
+                await self._book.refuse(
+                    self._receiving.clock.wall(), None, "", answer.reason, answer.url
+                )
         elif isinstance(answer, NotModified):
             outcome = Outcome("not_modified", 200, url=answer.url)
             await self._book.keep(memory=download.memory)
@@ -166,14 +174,18 @@ class RemoteConfiguration:
 
     async def _count(self, outcome: Outcome, status: int) -> None:
         before, now = self._book.record.fetch, self._receiving.clock.wall()
-        after = self._book.counted(outcome.result, status, outcome.url, now, outcome.reason)
-        # Before it is told, so that who sees the one sees the other.
         settings = self._configuration.loaded.config.remote
+        after = self._book.counted(
+            *(outcome.result, status, outcome.url, now, outcome.reason),
+            until_good=_is_once(settings),
+        )
+        # Before it is told, so that who sees the one sees the other.
         self._set_due(settings, outcome.retry_after, after.failures)
         await self._book.keep(fetch=after)
-        if after.failures and (after.result, after.reason) != (before.result, before.reason):
+        news = (after.result, after.reason) != (before.result, before.reason)
+        if after.failures and news and after.result not in NOT_TAKEN:
             log.warning("the remote configuration cannot be fetched: %s", outcome.reason)
-        elif not after.failures and before.failures:
+        elif not after.failures and before.failures and before.result not in NOT_TAKEN:
             log.info("the remote configuration can be fetched again: %s", after.url)
 
     async def _download(self, memory: Memory) -> Download:
@@ -218,6 +230,15 @@ class RemoteConfiguration:
 def _is_elsewhere(before: RemoteSettings, after: RemoteSettings) -> bool:
     """Has somebody here named another server?"""
     return replace(before, interval=after.interval) != after
+
+
+def _on_trial() -> Outcome:
+    return Outcome("refused", 409, "another configuration is on trial: ask again then")
+
+
+def _is_once(settings: RemoteSettings | None) -> bool:
+    """Is nothing fetched any more after the first success?"""
+    return settings is not None and not settings.interval
 
 
 def is_good(outcome: Outcome) -> bool:

@@ -161,12 +161,8 @@ class Taker:
         why = printable(why, 500)
         shown = published_hash(fetched.text)
         # A 304 must never stand for a text that is not in force.
-        forgetful = memory.without(fetched.url)
-        if refusal := book.refusal(self._times()[0], shown, mark, why):
-            log.error("configuration of %s is refused: %s", fetched.url, why)
-            await book.keep(memory=forgetful, refused=refusal)
-        else:
-            await book.keep(memory=forgetful)
+        await book.keep(memory=memory.without(fetched.url))
+        await book.refuse(self._times()[0], shown, mark, why, fetched.url)
         return Outcome("refused", 502, why, url=fetched.url)
 
 

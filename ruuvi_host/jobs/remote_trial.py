@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+AGAIN, LONGEST_PAUSE = 0.1, 600.0
+"""Of the trial, until the second try to go back, when the disk is full for example; and the seconds
+that it is doubled to."""
 LOOKS = 300
 """Looks at the targets in one trial: each second of the usual one."""
 
@@ -151,14 +154,25 @@ class TrialWatch:
 
     async def _go_back(self, trial: Trial) -> None:
         """Each step is on disk before the next one: a power cut ends in the old configuration."""
+        await self._book.keep(trial=replace(trial, phase=Phase.GOING_BACK))
+        told, pause = "", trial.seconds * AGAIN
+        while why := await self._why_not_back(trial):
+            if why != told:
+                log.error("the configuration before cannot come back yet, tried again: %s", why)
+            told = why
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        await self._gone_back(trial)
+
+    async def _why_not_back(self, trial: Trial) -> str:
+        """Empty: the files are as they were before, and in force."""
         from ruuvi_host.api.door import SaveError
 
-        await self._book.keep(trial=replace(trial, phase=Phase.GOING_BACK))
         try:
             await self._changes().do(partial(_back, trial), REMOTE)
         except (ConfigError, SaveError) as error:
-            log.error("the configuration before the fetched one cannot come back: %s", error)
-        await self._gone_back(trial)
+            return str(error).replace("\n       ", "; ")
+        return ""
 
     async def _gone_back(self, trial: Trial) -> None:
         book, now = self._book, self._wall()

@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ruuvi_host.logs import printable
 from ruuvi_host.remote.record import FetchFacts, Record, RecordFile, Refusal
 
 log = logging.getLogger(__name__)
 
 GOOD = ("applied", "equal", "not_modified")
 """Results after which the server has what it wants."""
+NOT_TAKEN = ("refused", "rolled_back")
+"""Results of a text that the server has, and this host does not want."""
 
 
 class Book:
@@ -46,14 +49,23 @@ class Book:
         self._told = sentence
 
     def counted(
-        self, result: str, status: int, url: str, now: float, reason: str = ""
+        self,
+        result: str,
+        status: int,
+        url: str,
+        now: float,
+        reason: str = "",
+        *,
+        until_good: bool = False,
     ) -> FetchFacts:
-        """A fetch that has ended. now: UTC."""
+        """A fetch that has ended. now: UTC. until_good: the next one after a good one is that of
+        the next start."""
         before = self.record.fetch
         self.fetches[result] = self.fetches.get(result, 0) + 1
         good = result in GOOD
-        # A text that is refused is no fault of the way to it: it is looked at again in its time.
-        reached = good or result in ("refused", "rolled_back")
+        # A text that is refused is no fault of the way to it: it is looked at again in its time,
+        # if there is one.
+        reached = good or (result in NOT_TAKEN and not until_good)
         return FetchFacts(
             last=now,
             success=now if good else before.success,
@@ -64,9 +76,15 @@ class Book:
             reason=reason,
         )
 
-    def refusal(self, at: float, shown: str | None, digest: str, reason: str) -> Refusal | None:
-        """A new one; None: it is the one that is remembered."""
-        known = self.record.refused
+    async def refuse(
+        self, at: float, shown: str | None, digest: str, reason: str, url: str
+    ) -> None:
+        """A text was not taken, or could not be read: told once, and remembered.
+
+        at: UTC. shown: its hash, for people. digest: of the text; empty: there is none.
+        """
+        known, reason = self.record.refused, printable(reason, 500)
         if known and (known.digest, known.reason) == (digest, reason):
-            return None
-        return Refusal(at, shown, digest, reason)
+            return
+        log.error("configuration of %s is refused: %s", url or "remote_cfg_url", reason)
+        await self.keep(refused=Refusal(at, shown, digest, reason))

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
@@ -124,13 +125,13 @@ class Record:
         trial = document["trial"]
         return cls(
             Memory.from_document(document["memory"]),
-            FetchFacts(**document["fetch"]),
+            _fetch_facts(document["fetch"]),
             _applied(document["applied"]),
             _applied(document["pending"]),
-            Refusal(**document["refused"]) if document["refused"] else None,
+            _refusal(document["refused"]) if document["refused"] else None,
             Trial.from_document(trial) if trial else None,
-            RolledBack(**document["rolled_back"]) if document["rolled_back"] else None,
-            tuple(str(each) for each in document["bad"]),
+            _rolled_back(document["rolled_back"]) if document["rolled_back"] else None,
+            tuple(_text(each) for each in document["bad"]),
         )
 
 
@@ -171,4 +172,48 @@ def _applied(document: Mapping[str, Any] | None) -> Applied | None:
     if document is None:
         return None
     before = {Path(path): text for path, text in document["before"].items()}
-    return Applied(**{**document, "before": before})
+    if not all(text is None or isinstance(text, str) for text in before.values()):
+        raise TypeError("a file is no text")
+    names = ("text", "saved", "hash", "url", "etag")
+    texts = {name: _text(document[name]) for name in names}
+    return Applied(**texts, at=_seconds(document["at"]), before=before)
+
+
+def _fetch_facts(document: Mapping[str, Any]) -> FetchFacts:
+    last, success = document["last"], document["success"]
+    return FetchFacts(
+        None if last is None else _seconds(last),
+        None if success is None else _seconds(success),
+        _text(document["result"]),
+        int(_seconds(document["status"])),
+        _text(document["url"]),
+        int(_seconds(document["failures"])),
+        _text(document["reason"]),
+    )
+
+
+def _refusal(document: Mapping[str, Any]) -> Refusal:
+    shown = document["hash"]
+    return Refusal(
+        _seconds(document["at"]),
+        None if shown is None else _text(shown),
+        _text(document["digest"]),
+        _text(document["reason"]),
+    )
+
+
+def _rolled_back(document: Mapping[str, Any]) -> RolledBack:
+    return RolledBack(_seconds(document["at"]), _text(document["reason"]))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} in place of a text")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    """Any number, as far as it is one that can be told."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise TypeError(f"{type(value).__name__} in place of a number")
+    return value

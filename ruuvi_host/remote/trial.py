@@ -11,6 +11,7 @@ says what to do: see `found`.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,7 +78,7 @@ class Trial:
     digest: str
     """Of the fetched text."""
     voters: tuple[str, ...] = ()
-    """Targets that worked before, and have not been proven yet."""
+    """Targets that worked before, or came in place of all of those, and are not proven yet."""
     proven: tuple[str, ...] = ()
     remote: bool = False
     """The remote address has answered."""
@@ -107,9 +108,13 @@ class Trial:
         return replace(self, remote=self.remote or answered, why="" if answered else why)
 
     def see_targets(self, signs: Mapping[str, TargetSign]) -> Self:
-        """Targets that are gone have no say any more."""
-        proven = [name for name in self.voters if name in signs and signs[name].proven]
-        left = tuple(name for name in self.voters if name in signs and name not in proven)
+        """Targets that are gone have no say any more. Where all of them are gone, those that came
+        in their place have to show that they work: else nothing that is sent would arrive."""
+        voters = tuple(name for name in self.voters if name in signs)
+        if self.voters and not voters and not self.proven:
+            voters = tuple(signs)
+        proven = [name for name in voters if signs[name].proven]
+        left = tuple(name for name in voters if name not in proven)
         return replace(self, voters=left, proven=(*self.proven, *proven))
 
     def judge(self, now: float, signs: Mapping[str, TargetSign]) -> "Judged":
@@ -159,10 +164,13 @@ class Trial:
         before = {Path(path): text for path, text in document["before"].items()}
         if not all(text is None or isinstance(text, str) for text in before.values()):
             raise TypeError("a file is no text")
+        began, seconds = float(document["began"]), float(document["seconds"])
+        if not (isfinite(began) and isfinite(seconds) and seconds > 0):
+            raise ValueError("its times are none")
         return cls(
             Phase(document["phase"]),
-            float(document["began"]),
-            float(document["seconds"]),
+            began,
+            seconds,
             before,
             str(document["after"]),
             str(document["digest"]),

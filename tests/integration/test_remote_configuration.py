@@ -2,9 +2,11 @@
 dies; and what a restart in the middle finds."""
 
 import json
+import resource
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,12 +49,18 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         assert status["refused"]["reason"] == answer["message"]
         assert led.saved()["coordinates"] == "60,25"
         assert sum("is refused" in line for line in host.err) == 1
+        led.serve("")  # nothing that could be judged is told all the same
+        assert led.download() == {"status": 400, "message": "the file is empty"}
+        assert led.status()["refused"]["reason"] == "the file is empty"
+        assert any("is refused: the file is empty" in line for line in host.err)
         led.serve_good(use_http=False)
         assert "switches off every server" in led.download()["message"]
 
         # One that cuts it off from its server comes back.
         led.serve_good(http_url=f"{server.url}/nowhere", coordinates="2,2")
-        assert led.download() == {"status": 200, "message": ""}
+        with ThreadPoolExecutor(2) as pool:  # who waited for the other does not take it again
+            answers = [pool.submit(led.download) for _ in range(2)]
+        assert sorted(each.result()["status"] for each in answers) == [200, 409]
         status = led.until(lambda c: c["trial"])
         assert set(status["trial"]["waiting_for"]) <= {"remote", "custom"}
         assert led.download()["status"] == 409
@@ -91,6 +99,13 @@ def test_a_remote_address_that_does_not_answer_is_given_up(
     led = Led(tmp_path, server, trial=2)
     led.serve_good(remote_cfg_url=f"{server.url}/elsewhere/")
     with led.running() as host:
+        led.until_fetched("applied")
+        # The way back is taken as soon as it can be written.
+        resource.prlimit(host.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        host.wait_for("the configuration before cannot come back yet, tried again: .*gw_cfg.json")
+        assert led.saved()["remote_cfg_url"] == f"{server.url}/elsewhere/"
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(host.pid, resource.RLIMIT_FSIZE, unlimited)
         status = led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
         assert "the remote address did not answer" in status["trial"]["reason"]
         assert led.saved()["remote_cfg_url"] == f"{server.url}/gw/"
@@ -165,9 +180,17 @@ def test_a_server_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 
 def fetched(led: Led, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [COMMAND, "config", "fetch", "--config", str(led.file)]
-    command += ["--state-dir", str(led.state), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    """In its folder; the host runs in another one."""
+    command = [COMMAND, "config", "fetch", "--config", led.file.name]
+    command += ["--state-dir", led.state.name, *options]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        cwd=led.file.parent,
+    )
 
 
 def test_config_fetch(tmp_path: Path, server: ConfigServer) -> None:
