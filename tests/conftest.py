@@ -18,8 +18,11 @@ HERE = Path(__file__).parent
 # A failed assertion in a module that tests share tells its values, as one in a test does.
 pytest.register_assert_rewrite(*(path.stem for path in HERE.rglob("*.py")))
 
-# Under nohup every program that a test starts would inherit that a hang-up is ignored.
+# Under nohup every program that a test starts would inherit that a hang-up is ignored, and in the
+# background of a shell that Ctrl-C is.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is not a failure.
 settings.register_profile(

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,16 @@ def test_a_full_disk_of_many_is_one_sentence(lines: Path) -> None:
     assert ran.stderr == b"Error: the output cannot be written: No space left on device\n"
 
 
+@contextmanager
+def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """It is, also when a test fails."""
+    with process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
 def endless(*arguments: str) -> tuple["subprocess.Popen[bytes]", "subprocess.Popen[bytes]"]:
     """A sender without end, and the program, which has answered."""
     sender = subprocess.Popen(["yes", CASES[0]], stdout=subprocess.PIPE)
@@ -138,7 +150,7 @@ def test_an_end_that_comes_early(what: str) -> None:
     sender, process = endless()
     assert process.stdout
     assert process.stderr
-    with sender, process:
+    with ended(process), ended(sender):
         others = children_of(process)
         assert len(others) == 2
         if what == "leave":
@@ -214,7 +226,7 @@ def test_a_table_that_is_not_complete_is_not_there(
     assert sender.stdout
     assert process.stderr
     sender.stdout.close()
-    with sender, process:
+    with ended(process), ended(sender):
         while len(os.listdir(tmp_path)) == 1:
             assert process.poll() is None
         process.send_signal(number)
@@ -255,7 +267,7 @@ def test_without_pyarrow_it_says_what_to_do(tmp_path: Path) -> None:
         [sys.executable, str(tmp_path / "no.py")], capture_output=True, text=True, timeout=PATIENCE
     )
     assert ran.returncode == 2
-    assert ran.stderr.startswith("Error: --parquet: needs pyarrow, which is not installed: pip ")
+    assert ran.stderr.startswith("Error: --parquet: needs pyarrow, which is not installed: it is ")
     assert not (tmp_path / "x").exists()
 
 

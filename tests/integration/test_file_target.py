@@ -184,7 +184,7 @@ def test_check_tries_it_without_leaving_a_trace(tmp_path: Path) -> None:
     done = command("check", *options(tmp_path), code=4)
     assert "not delivered: folder: " in done.stdout
     done = command("check", "lag", *options(tmp_path), code=2)
-    assert "lag: there is no target of this name; there are ruuvi, custom, mqtt, status, log" in (
+    assert "lag: there is no target of this name; there are ruuvi, custom, mqtt, status, remote, log" in (
         done.stderr
     )
 

@@ -429,9 +429,10 @@ def test_published_examples_are_taken_and_come_back(name: str, tmp_path: Path) -
     path.chmod(0o600)
     loaded = load(Inputs(config=path))
     told = {problem.key for problem in loaded.problems}
-    # What this version does not do, and defaults that send data somewhere.
+    # What deserves a warning, and defaults that send data somewhere.
     sending = {"use_http_ruuvi", "use_http_stat"} - document.keys()
-    assert told <= {"remote_cfg_use", "lan_auth_type"} | sending
+    warned = {"remote_cfg_use", "remote_cfg_refresh_interval_minutes", "lan_auth_type"}
+    assert told <= warned | sending
     saved = loaded.sources.gateway.document()
     assert [error.message for error in schema().iter_errors(saved)] == []
     assert gateway_of(saved).document() == saved
