@@ -69,8 +69,12 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         assert led.saved()["http_url"] == f"{server.url}/record"
         assert led.saved()["coordinates"] == "60,25"
         assert status["fetch"]["result"] == "rolled_back"
-        # It is remembered, though the server still has it.
-        assert led.download()["status"] in (200, 502)
+        # It is remembered, though the server still has it, and says that it is as before.
+        for salt in ("", "another etag"):
+            server.salt = salt
+            answer = led.download()
+            assert answer["status"] == 502
+            assert answer["message"].startswith("this text was rolled back before: no server")
         assert led.saved()["coordinates"] == "60,25"
 
         # A good one that needs a trial comes through it.
