@@ -72,6 +72,12 @@ class Led:
             answer: dict[str, Any] = client.post("http://localhost/gw_cfg_download").json()
             return answer
 
+    def post(self, **keys: Any) -> None:
+        """POST /ruuvi.json."""
+        transport = httpx.HTTPTransport(uds=str(self.file.parent / "api.sock"))
+        with httpx.Client(transport=transport, timeout=PATIENCE) as client:
+            assert client.post("http://localhost/ruuvi.json", json=keys).status_code == 200
+
     def metrics(self) -> str:
         transport = httpx.HTTPTransport(uds=str(self.file.parent / "api.sock"))
         with httpx.Client(transport=transport, timeout=PATIENCE) as client:

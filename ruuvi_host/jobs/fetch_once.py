@@ -62,9 +62,8 @@ def write(loaded: Loaded, found: Found, folder: Path, *, force: bool) -> Outcome
     assert fetched
     file = RecordFile(folder)
     record, mark = file.read(), digest(fetched.text)
-    if mark in record.bad and not force:
-        told = record.rolled_back.reason if record.rolled_back else "it cut this host off"
-        return Outcome("rolled_back", 502, f"this text was rolled back before: {told}")
+    if record.is_bad(mark) and not force:
+        return Outcome("rolled_back", 502, record.why_bad)
     if record.trial and not weighed.merged.is_equal:
         why = "another configuration is on trial, which goes on with the next start of the host"
         return Outcome("refused", 409, why)
@@ -74,7 +73,7 @@ def write(loaded: Loaded, found: Found, folder: Path, *, force: bool) -> Outcome
         *(fetched.text, fingerprint(weighed.candidate), weighed.hash, now),
         *(fetched.url, fetched.etag, {} if weighed.merged.is_equal else before),
     )
-    after = replace(record, memory=found.memory, refused=None)
+    after = replace(record.forgiving(mark), memory=found.memory, refused=None)
     if weighed.merged.is_equal:
         file.write(after if record.in_force else replace(after, applied=applied))
         return found.outcome

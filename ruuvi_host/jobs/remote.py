@@ -166,6 +166,8 @@ class RemoteConfiguration:
                 )
         elif isinstance(answer, NotModified):
             outcome = Outcome("not_modified", 200, url=answer.url)
+            if self._book.record.is_bad(download.memory.digest_of(answer.url)):
+                outcome = Outcome("rolled_back", 502, self._book.record.why_bad, url=answer.url)
             await self._book.keep(memory=download.memory)
         else:
             outcome = await self._take(answer, download.memory, force=force)

@@ -63,11 +63,10 @@ class Taker:
     async def take(self, fetched: Fetched, memory: Memory, mac: str, *, force: bool) -> Outcome:
         """force: also one that was rolled back. Never raises but for cancellation."""
         mark = digest(fetched.text)
-        if mark in self._book.record.bad and not force:
+        if self._book.record.is_bad(mark) and not force:
             await self._book.keep(memory=memory)
-            told = self._book.record.rolled_back
-            why = f"this text was rolled back before: {told.reason if told else 'it cut us off'}"
-            return Outcome("rolled_back", 502, why, url=fetched.url)
+            return Outcome("rolled_back", 502, self._book.record.why_bad, url=fetched.url)
+        await self._book.keep(bad=self._book.record.forgiving(mark).bad)
         try:
             return await self._take(fetched, memory, mac, mark)
         except Refused as error:

@@ -16,6 +16,7 @@ from ruuvi_host.jobs.configuration import Configuration
 from ruuvi_host.jobs.remote_targets import Targets
 from ruuvi_host.remote.answer import Download, Failed, Fetched
 from ruuvi_host.remote.book import Book
+from ruuvi_host.remote.rebase import rebased
 from ruuvi_host.remote.record import RolledBack, digest
 from ruuvi_host.remote.text import Refused, read
 from ruuvi_host.remote.trial import Found, Phase, Texts, Trial, Verdict
@@ -66,7 +67,10 @@ class TrialWatch:
         trial = self._book.record.trial
         if trial is None:
             return
-        found = trial.found(await asyncio.to_thread(_present, trial))
+        files = await asyncio.to_thread(_present, trial)
+        found = trial.found(files)
+        if found is Found.OTHER and (other := rebased(trial, files)):
+            trial, found = other, Found.NEW
         if trial.phase is Phase.GOING_BACK:
             if found is Found.NEW:
                 await self._go_back(trial)
@@ -98,9 +102,13 @@ class TrialWatch:
             now = self._monotonic() + ahead
             if self._configuration.loaded is not loaded:
                 loaded = self._configuration.loaded
-                if trial.found(await asyncio.to_thread(_present, trial)) is not Found.NEW:
-                    await self._over(trial, "it was changed here meanwhile")
-                    return
+                files = await asyncio.to_thread(_present, trial)
+                if trial.found(files) is not Found.NEW:
+                    other = rebased(trial, files)
+                    if other is None:
+                        await self._over("it was changed here meanwhile")
+                        return
+                    trial = other
             if tries and tries[0] <= now and not trial.remote:
                 tries.pop(0)
                 trial = await self._ask(trial)
@@ -148,7 +156,7 @@ class TrialWatch:
         else:
             log.info("the fetched configuration has come through its trial")
 
-    async def _over(self, trial: Trial, why: str) -> None:
+    async def _over(self, why: str) -> None:
         log.info("the trial of the fetched configuration is over: %s", why)
         await self._book.keep(trial=None, pending=None)
 
@@ -202,6 +210,8 @@ def _present(trial: Trial) -> Texts:
 def _back(trial: Trial, sources: Sources) -> Plan:
     """The files as they were, where they still are as the trial has them."""
     now = _present(trial)
+    if trial.found(now) is Found.OTHER:  # changed by hand since this was decided
+        trial = rebased(trial, now) or trial
     writes = [
         Write((path,), lambda _, text=text: text)  # type: ignore[misc]
         for path, text in trial.before.items()

@@ -31,6 +31,7 @@ from ruuvi_host.remote.answers import (
     of_status,
 )
 from ruuvi_host.remote.memory import Memory, Validators
+from ruuvi_host.remote.record import digest
 from ruuvi_host.remote.request import Credentials, credentials, goes_in_clear, headers
 from ruuvi_host.remote.signature import problem_of
 
@@ -100,7 +101,7 @@ async def _file(getter: "_Getter", place: Place, memory: Memory) -> Download:
     if isinstance(text, Failed):
         return Download(text, memory, getter.warnings)
     etag, modified = (_text(got.reply.header(name)) for name in (b"etag", b"last-modified"))
-    memory = memory.fetched(place.url, Validators(etag, modified, place.query, key))
+    memory = memory.fetched(place.url, Validators(etag, modified, place.query, key, digest(text)))
     return Download(Fetched(text, place.url, etag, modified), memory, getter.warnings)
 
 

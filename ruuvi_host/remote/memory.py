@@ -10,6 +10,7 @@ ABSENT_FOR = 10
 else: so most hosts of a fleet make one request each time, and not two."""
 LONGEST_ABSENCE = 86400.0
 """Seconds, if it does."""
+_NAMES = ("etag", "last_modified", "query", "key", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Validators:
     """Of the address; with another one it is another file."""
     key: str = ""
     """The public key that the text was verified with."""
+    digest: str = ""
+    """Of the text, to know it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,11 @@ class Memory:
         found = self.validators.get(url)
         same = found and (found.query, found.key) == (query, key)
         return found if found and same and (found.etag or found.last_modified) else None
+
+    def digest_of(self, url: str) -> str:
+        """Of the text that a 304 of this address means; empty: of none."""
+        found = self.validators.get(url)
+        return found.digest if found else ""
 
     def fetched(self, url: str, validators: Validators) -> Self:
         """Another text takes the place of what was fetched before."""
@@ -99,6 +107,7 @@ class Memory:
                     "last_modified": each.last_modified,
                     "query": each.query,
                     "key": each.key,
+                    "digest": each.digest,
                 }
                 for url, each in self.validators.items()
             },
@@ -114,9 +123,7 @@ class Memory:
         try:
             return cls(
                 {
-                    str(url): Validators(
-                        *(str(each[name]) for name in ("etag", "last_modified", "query", "key"))
-                    )
+                    str(url): Validators(*(str(each[name]) for name in _NAMES))
                     for url, each in document["validators"].items()  # type: ignore[index]
                 },
                 {

@@ -102,9 +102,23 @@ class Record:
     def in_force(self) -> Applied | None:
         return self.pending or self.applied
 
+    def is_bad(self, text_digest: str) -> bool:
+        """Was it rolled back?"""
+        return text_digest in self.bad
+
+    @property
+    def why_bad(self) -> str:
+        """Why a text that was rolled back is not taken."""
+        told = self.rolled_back
+        return f"this text was rolled back before: {told.reason if told else 'it cut us off'}"
+
     def with_bad(self, text_digest: str) -> Self:
         others = [each for each in self.bad if each != text_digest]
         return replace(self, bad=(*others, text_digest)[-MOST_BAD:])
+
+    def forgiving(self, text_digest: str) -> Self:
+        """It may be tried again."""
+        return replace(self, bad=tuple(each for each in self.bad if each != text_digest))
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

@@ -69,8 +69,12 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         assert led.saved()["http_url"] == f"{server.url}/record"
         assert led.saved()["coordinates"] == "60,25"
         assert status["fetch"]["result"] == "rolled_back"
-        # It is remembered, though the server still has it.
-        assert led.download()["status"] in (200, 502)
+        # It is remembered, though the server still has it, and says that it is as before.
+        for salt in ("", "another etag"):
+            server.salt = salt
+            answer = led.download()
+            assert answer["status"] == 502
+            assert answer["message"].startswith("this text was rolled back before: no server")
         assert led.saved()["coordinates"] == "60,25"
 
         # A good one that needs a trial comes through it.
@@ -96,10 +100,12 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
 def test_a_remote_address_that_does_not_answer_is_given_up(
     tmp_path: Path, server: ConfigServer
 ) -> None:
-    led = Led(tmp_path, server, trial=2)
-    led.serve_good(remote_cfg_url=f"{server.url}/elsewhere/")
+    led = Led(tmp_path, server, trial=4)
+    led.serve_good(remote_cfg_url=f"{server.url}/elsewhere/", coordinates="6,6")
     with led.running() as host:
         led.until_fetched("applied")
+        led.post(coordinates="9,9")  # by hand, and nothing that is on trial
+        assert led.status()["trial"]
         # The way back is taken as soon as it can be written.
         resource.prlimit(host.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         host.wait_for("the configuration before cannot come back yet, tried again: .*gw_cfg.json")
@@ -109,6 +115,7 @@ def test_a_remote_address_that_does_not_answer_is_given_up(
         status = led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
         assert "the remote address did not answer" in status["trial"]["reason"]
         assert led.saved()["remote_cfg_url"] == f"{server.url}/gw/"
+        assert led.saved()["coordinates"] == "9,9"
         assert host.stop() == 0
 
 

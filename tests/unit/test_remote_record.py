@@ -3,12 +3,14 @@ and targets of a trial that are replaced by others."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ruuvi_host.remote.book import Book
+from ruuvi_host.remote.rebase import rebased
 from ruuvi_host.remote.record import (
     Applied,
     FetchFacts,
@@ -17,9 +19,9 @@ from ruuvi_host.remote.record import (
     Refusal,
     RolledBack,
 )
-from ruuvi_host.remote.trial import Phase, TargetSign, Trial, Verdict
+from ruuvi_host.remote.trial import Found, Phase, TargetSign, Trial, Verdict
 
-FILE = Path("/gw_cfg.json")
+FILE, KEPT = Path("/gw_cfg.json"), Path("/state/gw_cfg.json")
 TRIAL = Trial(Phase.RUNNING, 1.8e9, 300.0, {FILE: "old"}, "new", "d", ("custom",))
 APPLIED = Applied("{}", "saved", "sha256:0", 1.8e9, "http://x/", '"e"', {FILE: None})
 RECORD = Record(
@@ -91,3 +93,42 @@ def test_targets_in_place_of_others() -> None:
     assert trial.see_targets(works).judge(trial.began, works).verdict is Verdict.KEPT
     nothing = TRIAL.see_remote(answered=True).see_targets({})
     assert nothing.judge(trial.began, {}).verdict is Verdict.KEPT
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "over"),
+    [
+        ({"coordinates": "9,9"}, False),
+        ({}, False),
+        ({"http_url": "http://c/"}, True),
+        ({"coordinates": "9,9", "remote_cfg_url": "http://c/"}, True),
+    ],
+)
+@pytest.mark.parametrize("kept_in_state", [False, True])
+def test_a_change_by_hand_while_a_trial_lasts(
+    by_hand: dict[str, str], over: bool, kept_in_state: bool
+) -> None:
+    """It does not keep what cuts a host off; and it is not lost with that."""
+    old = {"use_http": True, "http_url": "http://a/", "coordinates": "1,1", "unknown": 5}
+    new = {**old, "http_url": "http://b/", "coordinates": "2,2"}
+    after, changed = json.dumps(new), json.dumps({**new, **by_hand}, indent=1)
+    user = {FILE: json.dumps(old)}
+    before = {**user, KEPT: None} if kept_in_state else user
+    written = KEPT if kept_in_state else FILE
+    trial = replace(TRIAL, before=before, after=after)
+    other = rebased(trial, {**before, written: changed})
+    assert (other is None) is over
+    if other:
+        assert other.after == changed
+        assert other.found({**before, written: changed}) is Found.NEW
+        text = other.before[written]
+        assert text
+        back = json.loads(text)
+        assert back["http_url"] == "http://a/"
+        assert back["coordinates"] == by_hand.get("coordinates", "1,1")
+        assert back["unknown"] == 5
+
+
+@pytest.mark.parametrize("text", [None, "[]", "{", "old"])
+def test_files_that_nobody_can_read_while_a_trial_lasts(text: str | None) -> None:
+    assert rebased(TRIAL, {FILE: text}) is None
