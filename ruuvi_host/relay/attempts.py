@@ -57,7 +57,7 @@ class Attempts:
             self._back_off.succeeded()
             self._heed_period()
             return True
-        if outcome.verdict is not Verdict.ACCEPTED and self._burst.answered:
+        if outcome.verdict is not Verdict.ACCEPTED and (self._burst.answered or outcome.unsettled):
             settled = await self._burst.settle()
             if outcome.unsettled and not settled and outcome.verdict is Verdict.REFUSED:
                 await self._outbox.put_back()  # perhaps it is another one that was refused

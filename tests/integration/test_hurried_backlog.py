@@ -202,6 +202,43 @@ def test_a_server_that_ends_its_connections_gets_all(tmp_path: Path) -> None:
     assert len(receiver.accepted) <= COUNT + COUNT // 6
 
 
+def test_after_a_server_has_hung_up_the_next_posts_share_a_connection_again() -> None:
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        if receiver.connections == 1 and number == 2:
+            raise EOFError
+        await write(OK)
+
+    async def main() -> None:
+        receiver = Receiver(script)
+        async with serving(receiver) as port, poster_for(Server("http", port)) as poster:
+            body = b'{"data": {"nonce": 1}}'
+            for _ in range(6):
+                await poster.post(body, GATEWAY, hurried=True)
+        assert receiver.connections <= 3  # the second for the one that got no answer
+
+    asyncio.run(main())
+
+
+def test_the_second_answer_of_a_connection_refuses_no_batch_before_it_is_certain(
+    tmp_path: Path,
+) -> None:
+    """It may be another answer to the first."""
+
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        if number == 2 and receiver.connections > 10:
+            await write(answer(400))  # to the one before
+            await write(OK)
+            receiver.accepted.append(receiver.nonce)
+        elif number < 2:
+            await receiver.accept(write)
+        else:
+            raise EOFError
+
+    told = drained(tmp_path, Receiver(script), times=2)
+    assert told[-1].left == 0
+    assert sum(each.refused for each in told) == 0
+
+
 @pytest.mark.parametrize("refusal", [answer(429, "Retry-After: 7"), answer(503), answer(500)])
 def test_a_server_that_has_too_much_is_left_alone(tmp_path: Path, refusal: bytes) -> None:
     async def script(receiver: Receiver, number: int, write: Write) -> None:

@@ -71,10 +71,14 @@ class Burst:
         """Another request may go over it; True if there is no connection yet."""
         if self.connection and self._heard is Heard.NOTHING:
             self.ends(await self.connection.heard())
-        if self._heard is not Heard.NOTHING and not self.unsettled:
-            await self._let_go()  # of one answer there is no doubt
-            self._answers = 0
+        await self.let_go_ended()
         return self._heard is Heard.NOTHING
+
+    async def let_go_ended(self) -> None:
+        """Of one answer there is no doubt: the next request may begin another connection."""
+        if self._heard is not Heard.NOTHING and not self.unsettled:
+            await self._let_go()
+            self._answers = 0
 
     async def settle(self) -> Settled:
         """What has become of the answers since the last call. Cancelled, it can be called again."""

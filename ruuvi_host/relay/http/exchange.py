@@ -111,6 +111,7 @@ class Exchange:
     ) -> tuple[Answer, bool]:
         """As `send`, over the connection of the burst. The answer, and whether it is unsettled."""
         burst = self.burst
+        await burst.let_go_ended()
         if kept := burst.open_to(address, tls):
             try:
                 answer, reusable = await self._send(kept, request, deadline)
