@@ -58,6 +58,8 @@ class Attempts:
             self._heed_period()
             return True
         if outcome.verdict is not Verdict.ACCEPTED and (self._burst.answered or outcome.unsettled):
+            if waiting.batch.advertisements:
+                await self._outbox.keep(waiting)  # before the burst's rest, which takes a second
             settled = await self._burst.settle()
             if outcome.unsettled and not settled and outcome.verdict is Verdict.REFUSED:
                 await self._outbox.put_back()  # perhaps it is another one that was refused

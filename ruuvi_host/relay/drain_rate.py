@@ -100,9 +100,10 @@ class DrainRate:
         self._quickest = min(self._quickest * _FADING, took)
         self._usual += _SHARE * (took - self._usual) if self._usual else took
         self._answers += 1
-        if self._usual > max(FAST, SLOWER * self._quickest):
+        if self.hurries and self._usual > max(FAST, SLOWER * self._quickest):
+            # Not below what is polite to anybody: one request at a time spares a slow server.
             if self._answers >= ENOUGH:
-                self._change(self._rate / 2)
+                self._change(max(self._rate / 2, START))
         # Where the server takes longer than the pause, a shorter pause would change nothing.
         elif self._answers >= PROVING * self._rate and self._usual < self.gap:
             self._change(2 * self._rate)

@@ -100,7 +100,7 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
 def test_a_remote_address_that_does_not_answer_is_given_up(
     tmp_path: Path, server: ConfigServer
 ) -> None:
-    led = Led(tmp_path, server, trial=4)
+    led = Led(tmp_path, server, trial=12)
     led.serve_good(remote_cfg_url=f"{server.url}/elsewhere/", coordinates="6,6")
     with led.running() as host:
         led.until_fetched("applied")

@@ -98,3 +98,15 @@ def test_it_recovers_after_an_overload_and_begins_anew_after_a_minute() -> None:
     assert rate.per_second >= 100
     rate.told(Reply(now + FORGOTTEN + 1, 0.002, accepted=True, own=True))
     assert rate.per_second == START
+
+
+def test_a_slow_server_is_asked_no_less_often_than_is_polite_to_anybody() -> None:
+    """One request is under way at a time, which spares it; a longer pause would only delay."""
+    rate, now = DrainRate(), 0.0
+    for number in range(400):
+        took = 0.001 if number < 100 else 0.15
+        now += max(took, rate.gap)
+        rate.told(Reply(now, took, accepted=True, own=True))
+    assert rate.per_second == START
+    rate.told(Reply(now, 0.15, accepted=False, overloaded=True))
+    assert rate.per_second == START / 2
