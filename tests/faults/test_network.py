@@ -207,7 +207,8 @@ def test_the_end_comes_in_time_within_a_backlog(tmp_path: Path) -> None:
         lines.append(json.dumps({"nonce": nonce, **identity, "advertisements": rows}))
     (tmp_path / "custom.jsonl").write_text("\n".join(lines) + "\n")
     with FaultServer() as server:
-        with host(tmp_path, server.url) as program:
+        slowly = ("--set", "spool.drain_rate=20")
+        with host(tmp_path, server.url, *slowly) as program:
             server.wait_for(lambda: len(server.taken) > 20)
             stopped_in_time(program, "within a backlog of 250")
         first = len(server.taken)
