@@ -34,7 +34,8 @@ from ruuvi_host.relay.turns import Turns
 GATHERING_FOR_DISK = 1.0
 """Seconds; as GATHERING, for batches that wait for their target."""
 LEAVING = 1.5
-"""Seconds for what still goes over a connection that is left. Others wait meanwhile."""
+"""Seconds for what still goes over a connection that is left, and for the rest after a burst.
+Others wait meanwhile."""
 MOST_UNMERGED = 20
 """Batches that wait, where only the newest report of each sensor is wanted."""
 
@@ -123,11 +124,10 @@ class HostRelay:
         deadline = asyncio.get_running_loop().time() + seconds
         self.make_last()
         await self._outbox.keep_all()
+        await self._settle()
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline), self._delivery.sink.running():
-                if self._burst.answered:
-                    await self._burst.settle()
-                await self._deliver_all()
+                await self._deliver_all(in_haste=False)
         await self._delivery.sink.close()
         await self._outbox.close()
 
@@ -136,14 +136,11 @@ class HostRelay:
         with it. Only where a connection is left, some of it still goes over that."""
         self.make_last()
         await self._outbox.keep_all()
-        if self._burst.answered:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LEAVING):
-                    await self._burst.settle()
+        await self._settle()
         if self._delivery.sink.is_leaving and self.waiting[0]:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LEAVING):
-                    await self._deliver_all()
+                    await self._deliver_all(in_haste=False)
             await self._outbox.keep_all()
         self._outbox.let_go()
         await self._delivery.sink.close()
@@ -162,12 +159,19 @@ class HostRelay:
         async with self._delivery.sink.running():
             return await self._deliver_all()
 
-    async def _deliver_all(self) -> bool:
-        """False: one was not accepted."""
+    async def _deliver_all(self, *, in_haste: bool = True) -> bool:
+        """False: one was not accepted. in_haste: there is time to find out what was accepted."""
         while await self._turns.next_at_the_end():
-            if not await self._attempt():
+            if not await self._attempt(in_haste=in_haste):
                 return False
         return True
+
+    async def _settle(self) -> None:
+        """What was accepted in haste is not sent again after the end."""
+        if self._burst.answered:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVING):
+                    await self._burst.settle()
 
     # --- fill
 
@@ -223,8 +227,8 @@ class HostRelay:
             self._outbox.busy = False
             self._idle.set()
 
-    async def _attempt(self) -> bool:
+    async def _attempt(self, *, in_haste: bool = True) -> bool:
         assert self._outbox.current
         self._turns.attempt_begins(self._outbox.current.reports)
-        hurried = self._turns.hurries and self._delivery.sink.can_hurry
+        hurried = in_haste and self._turns.hurries and self._delivery.sink.can_hurry
         return await self._attempts.attempt(hurried=hurried)

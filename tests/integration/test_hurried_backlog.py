@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,6 +112,42 @@ def test_it_is_sent_in_order_and_once(tmp_path: Path) -> None:
     (told,) = drained(tmp_path, receiver)
     assert str(told) == f"batches accepted {COUNT}, left 0"
     assert receiver.accepted == [*range(1, COUNT + 1)]
+
+
+def test_a_drain_that_is_stopped_does_not_send_again_what_was_accepted_in_haste(
+    tmp_path: Path,
+) -> None:
+    """But for the batch under way, and the one before it, whose connection has ended with that."""
+    files, state = Folder(tmp_path), tmp_path / "state"
+    state.mkdir()
+    fill(state, 3 * COUNT)
+    tls = TlsFiles(server_cert=files.authority())
+    context = server_context(authority().issue_cert("127.0.0.1"))
+    in_haste = asyncio.Event()
+
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        await receiver.accept(write)
+        if number > COUNT // 2:
+            in_haste.set()
+
+    async def main() -> None:
+        receiver = Receiver(script)
+        async with serving(receiver, context) as port:
+            target = HttpTarget("custom", f"https://127.0.0.1:{port}/record", tls=tls)
+
+            async def go() -> Drained:
+                return await drain(state, "custom", target, Config(targets=(target,)))
+
+            first = asyncio.create_task(go())
+            await in_haste.wait()
+            first.cancel()
+            with suppress(asyncio.CancelledError):
+                await first
+            assert (await go()).left == 0
+        assert set(receiver.accepted) == {*range(1, 3 * COUNT + 1)}
+        assert len(receiver.accepted) <= 3 * COUNT + 2
+
+    asyncio.run(main())
 
 
 def test_hurried_posts_share_a_connection_and_its_rest() -> None:
