@@ -81,7 +81,7 @@ def _without_host(before: Loaded, what: Inputs, folder: Path, *, dry_run: bool, 
     from ruuvi_host.config.load import load
     from ruuvi_host.config.store import UnwritableError
     from ruuvi_host.errors import ConfigError
-    from ruuvi_host.jobs.fetch_once import look, write
+    from ruuvi_host.jobs.fetch_once import foresee, look, write
     from ruuvi_host.jobs.state import StateDirectory
     from ruuvi_host.lifetime import run_once
 
@@ -100,7 +100,7 @@ def _without_host(before: Loaded, what: Inputs, folder: Path, *, dry_run: bool, 
     )
     for remark in found.warnings:
         click.echo(f"warning: {remark}", err=True)
-    outcome = found.outcome
+    outcome = foresee(found, folder, force=force)
     if found.weighed:
         for line in _changes(before, found.weighed.candidate):
             click.echo(line)

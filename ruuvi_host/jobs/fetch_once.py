@@ -54,6 +54,15 @@ async def look(loaded: Loaded, attempt: Callable[[str], Loaded], mac: str) -> Fo
     return Found(found, weighed, answer, download.memory, (*more, *weighed.remarks))
 
 
+def foresee(found: Found, folder: Path, *, force: bool) -> Outcome:
+    """What `write` would come to, as far as it is known without writing."""
+    if found.fetched and not force:
+        record = RecordFile(folder).read()
+        if record.is_bad(digest(found.fetched.text)):
+            return Outcome("rolled_back", 502, record.why_bad, url=found.fetched.url)
+    return found.outcome
+
+
 def write(loaded: Loaded, found: Found, folder: Path, *, force: bool) -> Outcome:
     """Write what was found, which can be taken. folder: of the state, locked. Raises ConfigError
     and store.UnwritableError, having changed nothing."""
@@ -62,8 +71,8 @@ def write(loaded: Loaded, found: Found, folder: Path, *, force: bool) -> Outcome
     assert fetched
     file = RecordFile(folder)
     record, mark = file.read(), digest(fetched.text)
-    if record.is_bad(mark) and not force:
-        return Outcome("rolled_back", 502, record.why_bad)
+    if (foreseen := foresee(found, folder, force=force)) is not found.outcome:
+        return foreseen
     if record.trial and not weighed.merged.is_equal:
         why = "another configuration is on trial, which goes on with the next start of the host"
         return Outcome("refused", 409, why)

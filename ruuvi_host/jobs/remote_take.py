@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+MOST_TOLD = 1000
+"""Remarks that are remembered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What has become of a fetch. status: as a gateway tells it."""
@@ -133,6 +137,8 @@ class Taker:
         """What it comes to. May block. Raises Refused, ConfigError."""
         configuration = self._configuration
         weighed = weigh(configuration.loaded, configuration.attempt, text, mac)
+        if len(self._told) > MOST_TOLD:  # a server that invents names must not fill the memory
+            self._told.clear()
         for remark in weighed.remarks:
             if remark not in self._told:
                 log.warning("fetched configuration: %s", remark)

@@ -242,6 +242,7 @@ def test_config_fetch_while_no_host_runs(tmp_path: Path, server: ConfigServer) -
         led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
         assert "coordinates" not in led.saved()
         assert host.stop() == 0
-    ran = fetched(led)
-    assert ran.returncode == 1
-    assert "was rolled back before" in ran.stderr
+    for options in ((), ("--dry-run",)):
+        ran = fetched(led, *options)
+        assert (ran.returncode, ran.stderr.count("was rolled back before")) == (1, 1)
+    assert "would be taken" in fetched(led, "--dry-run", "--force").stdout
