@@ -31,6 +31,7 @@ LAYERS = (
     ("firmware_protocol",),
     ("ruuvi_host.clock", "ruuvi_host.errors"),
     ("ruuvi_host.lifetime", "ruuvi_host.logs", "ruuvi_host.private_files"),
+    ("ruuvi_host.programs",),
     ("ruuvi_host.monitoring",),
     ("ruuvi_host.config", "ruuvi_host.web"),
     ("ruuvi_host.formats", "ruuvi_host.hci"),

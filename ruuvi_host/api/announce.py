@@ -9,7 +9,8 @@ import logging
 import shutil
 from collections.abc import Sequence
 
-from ruuvi_host.logs import Repeated, printable
+from ruuvi_host.logs import Repeated
+from ruuvi_host.programs import run
 
 log = logging.getLogger(__name__)
 
@@ -57,43 +58,17 @@ async def announce(name: str, port: int) -> None:
 
 async def _publish(command: Sequence[str]) -> str:
     """Until it has ended by itself: the last line that it said. Raises OSError."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for us; we end it
-    )
-    assert process.stderr
     said = ""
-    try:
-        while line := await _line(process.stderr):
-            said = printable(line)
-            if "Established under name" in said:
-                log.info(
-                    "announced by mDNS as %s, %s", said.partition("name ")[2].strip("'"), SERVICE
-                )
-            elif "Waiting for daemon" in said:
-                log.info("the API is announced by mDNS as soon as avahi-daemon runs")
-            else:
-                log.debug("%s: %s", PROGRAM, said)
-        await process.wait()
-        return said
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(END):
-                    await process.communicate()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
 
+    def hear(line: str) -> None:
+        nonlocal said
+        said = line
+        if "Established under name" in said:
+            log.info("announced by mDNS as %s, %s", said.partition("name ")[2].strip("'"), SERVICE)
+        elif "Waiting for daemon" in said:
+            log.info("the API is announced by mDNS as soon as avahi-daemon runs")
+        else:
+            log.debug("%s: %s", PROGRAM, said)
 
-async def _line(stream: asyncio.StreamReader) -> str:
-    """Without its end; empty at the end of all."""
-    try:
-        line = await stream.readline()
-    except ValueError:  # longer than anything that it says
-        return "…"
-    return line.decode("utf-8", "replace").rstrip("\n") or ("\n" if line else "")
+    await run(command, hear, END)
+    return said

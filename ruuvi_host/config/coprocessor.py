@@ -81,7 +81,8 @@ class CoprocessorSettings:
         texts(
             "reset_command",
             "Program and arguments that reset it, or switch its power off and on, in place of a "
-            "line. Run without a shell.",
+            "line. Run without a shell. It is done when the program has ended: what that leaves "
+            "running goes on.",
         ),
         number(
             "heartbeat",

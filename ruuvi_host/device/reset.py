@@ -1,15 +1,13 @@
 """Pulls a coprocessor's reset line: a modem line of its port, a GPIO, or a command of yours."""
 
 import asyncio
-import os
-import signal
-from contextlib import suppress
 from typing import assert_never
 
 from ruuvi_host.config.coprocessor import GpioLine, ModemLine, Reset, ResetCommand
 from ruuvi_host.device.port import Port
 from ruuvi_host.errors import ConfigError, ResetError
 from ruuvi_host.logs import printable
+from ruuvi_host.programs import run
 
 EXTRA = "ruuvi-host[gpio]"
 
@@ -125,28 +123,19 @@ def _gpio(reset: GpioLine) -> None:
 
 async def _command(reset: ResetCommand) -> None:
     name = reset.argv[0]
+    last = ""
+
+    def hear(line: str) -> None:
+        nonlocal last
+        last = line or last
+
     try:
-        process = await asyncio.create_subprocess_exec(
-            *reset.argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        async with asyncio.timeout(reset.timeout):
+            code = await run(reset.argv, hear)
+    except TimeoutError as error:
+        raise ResetError(f"{name} has not ended within {reset.timeout:g} s; stopped") from error
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise ResetError(f"{name} cannot be run: {why}") from error
-    try:
-        async with asyncio.timeout(reset.timeout):
-            _, complaint = await process.communicate()
-    except TimeoutError as error:
-        raise ResetError(f"{name} has not ended within {reset.timeout:g} s; stopped") from error
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):  # its children too
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    if process.returncode:
-        last = printable(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2])
-        said = f": {last}" if last else ""
-        raise ResetError(f"{name} ended with exit code {process.returncode}{said}")
+    if code:
+        raise ResetError(f"{name} ended with exit code {code}{f': {last}' if last else ''}")

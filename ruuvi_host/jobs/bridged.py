@@ -19,7 +19,7 @@ from typing import Self
 
 from ruuvi_host.device.reopener import BackOff
 from ruuvi_host.errors import DeviceError
-from ruuvi_host.logs import printable
+from ruuvi_host.programs import Lines
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +107,8 @@ class BridgeProcess:
         assert process.stdout
         assert process.stderr
         loop = asyncio.get_running_loop()
-        path, pipe = await loop.connect_read_pipe(lambda: _Lines(self._hear_path), process.stdout)
-        told, lines = await loop.connect_read_pipe(lambda: _Lines(self._hear), process.stderr)
+        path, pipe = await loop.connect_read_pipe(lambda: _Heard(self._hear_path), process.stdout)
+        told, lines = await loop.connect_read_pipe(lambda: _Heard(self._hear), process.stderr)
         try:
             await pipe.ended.wait()
             await lines.ended.wait()
@@ -146,25 +146,18 @@ class BridgeProcess:
             os.unlink(self.link)
 
 
-class _Lines(asyncio.Protocol):
-    """Cuts what a pipe brings into lines, and says when it has ended."""
-
-    LONGEST = 4096
+class _Heard(asyncio.Protocol):
+    """Tells what a pipe brings, line by line, and when it has ended."""
 
     def __init__(self, hear: Callable[[str], None]) -> None:
         self.ended = asyncio.Event()
-        self._hear = hear
-        self._rest = b""
+        self._lines = Lines(hear)
 
     def data_received(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._hear(printable(line.decode("utf-8", "replace"), self.LONGEST))
-        self._rest = self._rest[-self.LONGEST :]
+        self._lines.feed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._rest:
-            self._hear(printable(self._rest.decode("utf-8", "replace"), self.LONGEST))
+        self._lines.end()
         self.ended.set()
 
 
