@@ -387,7 +387,8 @@ def test_check_tells_what_would_disappoint(tmp_path: Path) -> None:
     assert "Bluetooth 5.3 of company 0x0131" in told
     assert "E1" in told
     heard = HEARD.search(told)
-    assert heard and heard[1] == heard[2] in tuple("1234"), told
+    assert heard, told
+    assert heard[1] == heard[2] in tuple("1234"), told
 
 
 def test_check_of_one_that_hears_everything(controller: ServedController) -> None:
@@ -395,7 +396,8 @@ def test_check_of_one_that_hears_everything(controller: ServedController) -> Non
     assert code == 0
     assert "hears legacy, extended, coded" in told
     heard = HEARD.search(told)
-    assert heard and heard[1] == heard[2] in tuple("12345"), told
+    assert heard, told
+    assert heard[1] == heard[2] in tuple("12345"), told
 
 
 def test_check_of_one_that_hears_nothing(tmp_path: Path) -> None:
