@@ -5,7 +5,8 @@ looked at for a while, and then all is read that has come meanwhile.
 
 The kernel must hold what comes in that time. Of a raw pty it holds some 18,000 bytes; of a real
 UART 4,095 in the line discipline, and up to 64 KiB behind it (measured, Linux 6). At most `MOST`
-may come, by what came lately: if a line suddenly brings eight times as much, nothing is lost.
+may come, by what came lately: if a line suddenly brings eight times as much, nothing is lost. After
+an answer the first pause is short: what came until then says nothing of what begins now.
 """
 
 from math import exp, inf
@@ -20,6 +21,9 @@ BEGUN = 0.049
 complete is given up."""
 SHORTEST = 0.001
 """Seconds. The event loop does not count in less."""
+FIRST = 0.005
+"""Seconds of the first pause after an answer: a coprocessor that was just configured may begin with
+2.5 MB a second."""
 _MEMORY = 0.25
 """Seconds in which what came lately is forgotten, nearly."""
 
@@ -32,6 +36,7 @@ class Gathering:
         self._rate = 0.0
         """Bytes a second, lately."""
         self._read_at = -inf
+        self._most = FIRST
 
     def pause(self, size: int, now: float, *, calm: bool, begun: bool) -> float:
         """Seconds after a read of `size` bytes at the time `now`; 0: look again at once.
@@ -39,10 +44,12 @@ class Gathering:
         calm: nothing but reports is expected. begun: the read ended within a report.
         """
         since, self._read_at = now - self._read_at, now
+        limit = min(self._limit, self._most)
+        self._most = self._limit if calm else FIRST
         at_once = size / since if since > 0 else inf
         if at_once < inf:
             self._rate = at_once + (self._rate - at_once) * exp(-since / _MEMORY)
-        limit = min(self._limit, BEGUN) if begun else self._limit
+        limit = min(limit, BEGUN) if begun else limit
         # A report that has begun is followed by its end; others may come with that.
         if not calm or not (begun or self._rate * limit >= WORTH):
             return 0.0

@@ -13,6 +13,10 @@ from ruuvi_host.device.trouble import why_not_opened
 from ruuvi_host.errors import PortError
 
 READ_SIZE = 4096
+FULL = 4095
+"""Bytes of a read that left some behind: the line discipline gives no more at once."""
+MOST_READS = 16
+"""Reads in a turn of the loop; what then is left waits for the next."""
 _PTY_MAJORS = range(136, 144)
 _ICOUNT = struct.Struct("20i")
 """struct serial_icounter_struct of linux/serial.h: cts, dsr, rng, dcd, rx, tx, frame, overrun,
@@ -91,7 +95,7 @@ class LocalTransport(SerialTransport):  # type: ignore[misc]  # untyped upstream
     def _gathered(self) -> None:
         self._gathering = None
         try:
-            data = os.read(self._serial.fileno(), READ_SIZE)
+            data = all_there(self._serial.fileno())
         except BlockingIOError:
             data = b""
         except OSError as error:
@@ -107,7 +111,7 @@ class LocalTransport(SerialTransport):  # type: ignore[misc]  # untyped upstream
     def _read_ready(self) -> None:
         # Upstream makes two system calls of it, and reads no more than 1,024 bytes at once.
         try:
-            data = os.read(self._serial.fileno(), READ_SIZE)
+            data = all_there(self._serial.fileno())
         except BlockingIOError:
             return
         except OSError as error:
@@ -129,6 +133,19 @@ class LocalTransport(SerialTransport):  # type: ignore[misc]  # untyped upstream
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
         self._protocol.connection_lost(exc)
+
+
+def all_there(fd: int) -> bytes:
+    """What has come. Who could not read for a while must catch up with a line that goes on: one
+    full read in a turn of the loop is less than comes meanwhile. Raises OSError."""
+    data = os.read(fd, READ_SIZE)
+    if len(data) < FULL:
+        return data
+    pieces = [data]
+    with suppress(OSError):  # nothing more; or it is lost, which the next read tells, too
+        while len(data) >= FULL and len(pieces) < MOST_READS:
+            pieces.append(data := os.read(fd, READ_SIZE))
+    return b"".join(pieces)
 
 
 def _finish_setup(fd: int | None) -> None:

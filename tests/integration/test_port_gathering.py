@@ -10,7 +10,7 @@ import pytest
 from lines import PATIENCE, Pty, run, until
 from ports import opened, unread
 
-from ruuvi_host.device.local import LocalTransport
+from ruuvi_host.device.local import MOST_READS, LocalTransport, all_there
 from ruuvi_host.device.port import Port
 from ruuvi_host.errors import PortError
 
@@ -65,6 +65,33 @@ def test_what_comes_in_a_pause_is_handed_over_in_one_piece() -> None:
             await line.send(b"two")
             assert line.came == []
             await until(lambda: line.came == [b"one two"])
+
+    run(main())
+
+
+@pytest.mark.parametrize("size", [1, 4094, 4095, 4096, 8190, 12_000, 65_536])
+def test_who_was_held_up_takes_all_that_has_come(size: int) -> None:
+    """A read brings 4,095 bytes of a tty: with one in a turn of the loop nobody catches up."""
+    sent = os.urandom(size)
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    try:
+        assert os.write(writer, sent) == size
+        assert all_there(reader) == sent[: MOST_READS * 4096]
+        with pytest.raises(BlockingIOError):
+            os.read(reader, 1)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_nothing_of_a_flood_is_lost_or_out_of_order() -> None:
+    sent = os.urandom(300_000)
+
+    async def main() -> None:
+        async with resting(0.001) as line:
+            await line.pty.pour(sent)
+            await until(lambda: sum(map(len, line.came)) == len(sent))
+            assert b"".join(line.came) == sent
 
     run(main())
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ruuvi_host.device.gathering import BEGUN, MOST, SHORTEST, Gathering
+from ruuvi_host.device.gathering import BEGUN, FIRST, MOST, SHORTEST, Gathering
 
 LIMIT = 0.05
 REPORT = 51  # bytes of a frame with 31 bytes of advertising data
@@ -48,6 +48,30 @@ def test_a_report_that_has_begun_is_given_the_time_to_end() -> None:
     gathering.pause(REPORT, 0.0, calm=True, begun=False)
     assert gathering.pause(16, 1.0, calm=True, begun=True) == BEGUN
     assert gathering.pause(35, 1.05, calm=True, begun=False) == 0
+    gathering.pause(22, 2.0, calm=False, begun=False)
+    assert gathering.pause(16, 3.0, calm=True, begun=True) == FIRST
+    assert gathering.pause(16, 4.0, calm=True, begun=True) == BEGUN
+
+
+PTY = 18_000  # bytes that a raw pty holds, measured
+
+
+@pytest.mark.parametrize("rate", [1, 10, 200, 2_000, 20_000, 45_000])
+@pytest.mark.parametrize("silence", [0.001, 0.3, 100.0])
+def test_a_flood_that_begins_after_an_answer_is_held_by_the_kernel(
+    rate: int, silence: float
+) -> None:
+    """As soon as it is configured, or some time later: what came until then tells nothing of it."""
+    gathering, start = Gathering(LIMIT), 1000.0
+    gathering.pause(20, start, calm=False, begun=False)
+    start += silence
+    read_at, taken = start, 0
+    while read_at < start + 1:
+        came = int((read_at - start) * rate * REPORT) + 1
+        assert came - taken <= PTY
+        pause = gathering.pause(min(came - taken, 4095), read_at, calm=True, begun=True)
+        taken += min(came - taken, 4095)
+        read_at += pause or 0.0005
 
 
 def test_what_is_awaited_is_read_at_once() -> None:
