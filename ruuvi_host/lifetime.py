@@ -112,6 +112,22 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
         raise cancelled
 
 
+async def closed(server: asyncio.Server) -> None:
+    """Listen no longer, also when we are cancelled meanwhile.
+
+    `close` alone is too early for whoever was accepted in this turn of the loop: asyncio would take
+    them up in the next one, fail, and leave an open socket behind; from Python 3.13 on with a
+    traceback. Source: issue 109564 of CPython.
+    """
+    loop = asyncio.get_running_loop()
+    for listening in server.sockets:
+        loop.remove_reader(listening.fileno())
+    try:
+        await asyncio.sleep(0)
+    finally:
+        server.close()
+
+
 async def shielded(task: "asyncio.Task[None]") -> None:
     """Wait for a task that somebody else ends: it goes on when we are cancelled."""
     await asyncio.shield(task)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import socket
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 
 from ruuvi_host.api.announce import announce
 from ruuvi_host.api.answer import error
@@ -19,7 +19,7 @@ from ruuvi_host.api.listening import Place, place
 from ruuvi_host.api.routes import ROUTES
 from ruuvi_host.config.api import Listen, is_loopback
 from ruuvi_host.errors import ConfigError
-from ruuvi_host.lifetime import ended
+from ruuvi_host.lifetime import closed, ended
 from ruuvi_host.web.connection import Client, Connections
 from ruuvi_host.web.limits import Limits
 from ruuvi_host.web.sockets import of_systemd, tcp, unix
@@ -50,7 +50,7 @@ class Server:
         self._gate = Gate(door)
         self._connections = Connections(App(door, ROUTES, self._gate), limits, refuse)
         self._place = Place()
-        self._listening: ExitStack | None = None
+        self._listening: AsyncExitStack | None = None
         self._port: int | None = None
         """That others than this machine can reach."""
         self._announcing: asyncio.Task[None] | None = None
@@ -71,7 +71,7 @@ class Server:
                 except TimeoutError:
                     pass
         finally:
-            self._close()
+            await self._close()
             await ended(*self._announcements)
             await self._connections.drop(PATIENCE)
             self._door.tell_api((), "")
@@ -86,7 +86,7 @@ class Server:
             wanted = place(config, values, local_socket=local, as_root=os.geteuid() == 0)
             here = self._place.listen, self._place.is_inside
             if (wanted.listen, wanted.is_inside) != here or not self._listening:
-                self._close()
+                await self._close()
                 self._place = Place()
                 if wanted.listen:
                     self._listening = await self._open(wanted.listen, inside=wanted.is_inside)
@@ -101,8 +101,8 @@ class Server:
             self._complain(problem.problem)
             return self._retry
 
-    async def _open(self, listen: Listen, *, inside: bool) -> ExitStack:
-        with ExitStack() as stack:
+    async def _open(self, listen: Listen, *, inside: bool) -> AsyncExitStack:
+        async with AsyncExitStack() as stack:
             if listen.is_systemd:
                 sockets = [of_systemd(KEY)]
             elif listen.path:
@@ -113,18 +113,18 @@ class Server:
             self._port = None if inside else next(filter(None, map(_open_port, sockets)), None)
             for each in sockets:
                 server = await self._connections.serve(each, inside=inside)
-                stack.callback(server.close)
+                stack.push_async_callback(closed, server)
             log.info("local API: %s", ", ".join(names))
             self._door.tell_api(names, "")
             return stack.pop_all()
 
-    def _close(self) -> None:
+    async def _close(self) -> None:
         """Listen no longer; who is being answered still gets the answer."""
-        if self._listening:
-            self._listening.close()
-            self._listening = None
+        listening, self._listening = self._listening, None
+        if listening:
             self._port = None
             self._announce(False)
+            await listening.aclose()
             self._connections.finish()
             self._door.tell_api((), "")
 

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ruuvi_host.lifetime import closed
+
 NAME = "status.sock"
 PATIENCE = 5.0
 """Seconds that a client has for reading."""
@@ -53,7 +55,7 @@ class StatusSocket:
             try:
                 await loop.create_future()
             finally:
-                server.close()
+                await closed(server)
                 for client in list(self._clients):
                     client.drop()
 

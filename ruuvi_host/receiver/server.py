@@ -9,6 +9,7 @@ from typing import Self
 
 from ruuvi_host.clock import Clock, SystemClock
 from ruuvi_host.errors import ConfigError
+from ruuvi_host.lifetime import closed
 from ruuvi_host.receiver.app import App, client_name
 from ruuvi_host.receiver.configurations import Asked
 from ruuvi_host.receiver.examine import Result, refused
@@ -109,7 +110,7 @@ class Receiver:
     ) -> None:
         """Stop listening, and close all connections, without an answer to pending requests."""
         for server in self._servers:
-            server.close()
+            await closed(server)
         await self._connections.drop()
 
     def _rejected(self, client: Client, status: int, reason: str) -> tuple[Headers, bytes]:

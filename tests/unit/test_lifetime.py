@@ -1,16 +1,21 @@
 """Stopping: a signal cancels, a second one ends at once, and what failed comes out as itself."""
 
 import asyncio
+import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import warnings
+from contextlib import closing
+from typing import Any
 
 import pytest
 
-from ruuvi_host.lifetime import DaemonThreads, to_its_end, together
+from ruuvi_host.lifetime import DaemonThreads, closed, to_its_end, together
 
 PROGRAM = """
 import asyncio, os, signal
@@ -107,5 +112,56 @@ def test_to_its_end_also_when_cancelled() -> None:
         assert done == ["part"]
         await to_its_end(part())
         assert done == ["part", "part"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_who_is_just_being_accepted_does_not_stay_open(
+    turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """turns: of the loop, between a client that connects and the end of the server."""
+    told: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda said: told.append(repr(said.exc_value)))
+
+    class Leaving(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            transport.close()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(str(context)))
+        server = await loop.create_server(Leaving, "127.0.0.1", 0)
+        address: Any = server.sockets[0].getsockname()
+        with closing(socket.create_connection(address)) as client:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await closed(server)
+            assert not server.is_serving()
+            client.setblocking(False)
+            # Accepted and closed, or never accepted.
+            try:
+                async with asyncio.timeout(30):
+                    assert await loop.sock_recv(client, 1) == b""
+            except ConnectionResetError:
+                assert turns < 4
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asyncio.run(main(), debug=True)
+        gc.collect()
+    assert told == []
+
+
+def test_a_server_is_closed_also_when_cancelled() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+        closing_it = asyncio.create_task(closed(server))
+        await asyncio.sleep(0)
+        closing_it.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing_it
+        assert not server.is_serving()
 
     asyncio.run(main())
