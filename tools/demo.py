@@ -18,6 +18,11 @@ The relay says where it is."""
 
 
 def main() -> int:
+    if not Path(COMMAND).exists():
+        print(
+            f"{COMMAND} is not there: `make run` makes .venv and runs this in it", file=sys.stderr
+        )
+        return 2
     # In a session of its own Ctrl-C does not reach it: the relay's last batch must find it there.
     receiver = subprocess.Popen(
         [COMMAND, "receive", "--port", "0", "--simulated", "1", "--decode"],

@@ -304,7 +304,7 @@ def _pair(text: str) -> tuple[str, str]:
     from ruuvi_host.config.files import Unreadable, read_text
     from ruuvi_host.errors import ConfigError
 
-    key, value = key_and_value(text)
+    key, value = key_and_value(text, "config set")
     if value == "@-":
         value = sys.stdin.read(MAX_TEXT + 1)
         if len(value) > MAX_TEXT:

@@ -92,8 +92,8 @@ def inputs(
     return Inputs(config_file, files, tuple(overrides), dict(os.environ), state)
 
 
-def key_and_value(text: str) -> tuple[str, str]:
-    """KEY=VALUE in two. Raises ConfigError."""
+def key_and_value(text: str, of: str = "--set") -> tuple[str, str]:
+    """KEY=VALUE in two. of: the option or command behind which it was typed. Raises ConfigError."""
     from ruuvi_host.errors import ConfigError
 
     key, equals, value = text.partition("=")
@@ -103,7 +103,7 @@ def key_and_value(text: str) -> tuple[str, str]:
 
         # Else it may be a secret without its key.
         shown = key if key in BY_NAME or key in HOST_BY_NAME else "…"
-        raise ConfigError("--set", f"must be KEY=VALUE without spaces, and {shown} is not")
+        raise ConfigError(of, f"must be KEY=VALUE without spaces, and {shown} is not")
     return key.strip(), value
 
 

@@ -64,7 +64,7 @@ def fetch(dry_run: bool, force: bool, state_dir: Path | None, **options: Any) ->
             told = ask_to_fetch(folder, force=force)
         except (OSError, ValueError) as error:
             raise ConfigError(
-                "--state-dir", f"the host in {folder} does not answer: {error}"
+                "state folder", f"the host in {folder} does not answer: {error}"
             ) from error
         if told is not None:
             for line in _changes(before, load(what)):
@@ -92,7 +92,7 @@ def _without_host(before: Loaded, what: Inputs, folder: Path, *, dry_run: bool, 
     gateway = StateDirectory.look_into(folder).load_gateway()
     if gateway is None:
         why = f"no host has run with {folder}: the address of the gateway is not known yet"
-        raise ConfigError("--state-dir", why)
+        raise ConfigError("state folder", why)
     found = run_once(
         look(
             before, lambda text: load(replace(what, gateway_text=text)), address_text(gateway.addr)
@@ -109,7 +109,7 @@ def _without_host(before: Loaded, what: Inputs, folder: Path, *, dry_run: bool, 
                 with closing(StateDirectory.open(folder)):
                     outcome = write(before, found, folder, force=force)
             except (UnwritableError, OSError) as error:
-                raise ConfigError("--state-dir", str(error)) from error
+                raise ConfigError("state folder", str(error)) from error
     return _end(outcome.result, outcome.reason, outcome.url, dry_run=dry_run)
 
 

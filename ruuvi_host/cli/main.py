@@ -88,6 +88,12 @@ def main() -> None:
         if not _is_output(error):
             raise
         _fail(f"the output cannot be written: {error.strerror}", 1, error)
+    except ModuleNotFoundError as error:
+        from ruuvi_host.cli.lacking import sentence
+
+        if (told := sentence(error.name)) is None:
+            raise
+        _fail(told, 2, error)
 
 
 def _run() -> None:

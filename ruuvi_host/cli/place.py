@@ -130,10 +130,10 @@ def check_folder(folder: Path) -> None:
             why += ": the service has not run here yet (systemctl start ruuvi-host)"
         elif not service.is_installed:
             why += f", and none of the service ({service.state}): no host has run here as this user"
-        raise ConfigError("--state-dir", why) from error
+        raise ConfigError("state folder", why) from error
     except OSError as error:
         denied = why_denied(folder)
         problem = f"{denied}; run this with sudo" if denied else f"{folder} cannot be read"
         if not denied:
             problem += f": {error.strerror}"
-        raise ConfigError("--state-dir", problem) from error
+        raise ConfigError("state folder", problem) from error

@@ -375,10 +375,12 @@ def _owned(folder: Path) -> Iterator[StateDirectory]:
     from ruuvi_host.jobs.state import StateDirectory
 
     if not folder.is_dir():
-        raise ConfigError("--state-dir", f"{folder}: there is no such folder")
+        raise ConfigError("state folder", f"{folder}: there is no such folder")
     try:
         state = StateDirectory.open(folder)
     except ConfigError as error:
+        if not isinstance(error.__cause__, BlockingIOError):
+            raise
         problem = error.problem.partition(";")[0]
         raise ConfigError(error.key, f"{problem}; stop that one first") from error
     try:

@@ -48,7 +48,7 @@ class StateDirectory:
             lock = private_files.opener(str(path / "lock"), os.O_RDWR | os.O_CREAT)
         except OSError as error:
             problem = f"cannot keep state in {path}: {error.strerror}"
-            raise ConfigError("--state-dir", problem) from error
+            raise ConfigError("state folder", problem) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -58,9 +58,9 @@ class StateDirectory:
             if isinstance(error, BlockingIOError):
                 problem = (
                     f"{path} is in use by another ruuvi-host (process {owner}); "
-                    "give each instance its own"
+                    "give each instance its own with --state-dir"
                 )
-            raise ConfigError("--state-dir", problem) from error
+            raise ConfigError("state folder", problem) from error
         with suppress(OSError):  # a full disk is no reason not to relay
             os.ftruncate(lock, 0)
             os.write(lock, f"{os.getpid()}\n".encode())
@@ -135,8 +135,8 @@ def _make(path: Path) -> None:
 def _check(path: Path) -> None:
     """Whoever can write there can read what waits, and have us write elsewhere."""
     if (found := path.stat()).st_mode & stat.S_IWOTH:
-        problem = f"every user may write to {path}: chmod o-w, or name a folder of its own"
-        raise ConfigError("--state-dir", problem)
+        problem = f"every user may write to {path}: chmod o-w, or name another with --state-dir"
+        raise ConfigError("state folder", problem)
     if found.st_mode & stat.S_IWGRP:
         log.warning("%s: its group may write to it, and change what waits: chmod g-w", path)
     if (owner := found.st_uid) not in (0, os.geteuid()):

@@ -191,8 +191,8 @@ def test_each_key_goes_to_its_file(tmp_path: Path) -> None:
         (["http_bearer_token=x"], "http_bearer_token: read only with use_http true"),
         (["http_auth=bearer", "use_http=true", "http_bearer_token=@/none"], "/none cannot be read"),
         (["coprocessor.baud=1"], "baud = 1: must be at least 1200"),
-        (["use_http"], "--set: must be KEY=VALUE"),
-        (["=x"], "--set: must be KEY=VALUE"),
+        (["use_http"], "config set: must be KEY=VALUE"),
+        (["=x"], "config set: must be KEY=VALUE"),
     ],
 )
 def test_a_bad_value_changes_nothing(toml: Path, pairs: list[str], sentence: str) -> None:

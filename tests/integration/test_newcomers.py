@@ -50,7 +50,11 @@ def _first_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (f"run --simulate {NOBODY}", 2, f"Did you mean '--url {NOBODY}'?"),
         (f"check {NOBODY}", 2, f"is an address, and no name of a target: --url {NOBODY}"),
         ("run ruuvi-host.toml", 2, "Did you mean '--config ruuvi-host.toml'?"),
-        ("config set --config x.toml use_http true", 2, "KEY=VALUE without spaces, and use_http"),
+        (
+            "config set --config x.toml use_http true",
+            2,
+            "config set: must be KEY=VALUE without spaces, and use_http is not",
+        ),
         (f"run --simulate --url {NOBODY} --interval 10s", 2, "'10s' is not a valid whole number"),
         # The port.
         (f"run --port ttyACM0 --url {NOBODY}", 2, "must be a path, as /dev/ttyACM0"),

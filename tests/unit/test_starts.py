@@ -164,8 +164,8 @@ def test_a_crash_report_is_cut(tmp_path: Path) -> None:
             "…: no answer for 15 min",
         ),
         (
-            "--state-dir: cannot keep state in /home/a lice/x: Permission denied",
-            "--state-dir: cannot keep state in …: Permission denied",
+            "state folder: cannot keep state in /home/a lice/x: Permission denied",
+            "state folder: cannot keep state in …: Permission denied",
         ),
         (
             "[Errno 2] No such file or directory: '/home/alice/key.pem'",

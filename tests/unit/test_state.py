@@ -51,8 +51,8 @@ def test_a_second_instance_is_told_which_process_has_it(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             StateDirectory.open(path)
         assert str(caught.value) == (
-            f"--state-dir: {path} is in use by another ruuvi-host (process {holder.pid}); "
-            "give each instance its own"
+            f"state folder: {path} is in use by another ruuvi-host (process {holder.pid}); "
+            "give each instance its own with --state-dir"
         )
         assert caught.value.exit_code == 2
         holder.kill()
@@ -108,7 +108,9 @@ def test_a_folder_of_the_user_keeps_its_mode(tmp_path: Path) -> None:
 def test_a_file_in_its_place(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
-    with pytest.raises(ConfigError, match=f"^--state-dir: cannot keep state in {path}: File exist"):
+    with pytest.raises(
+        ConfigError, match=f"^state folder: cannot keep state in {path}: File exist"
+    ):
         StateDirectory.open(path)
     with pytest.raises(ConfigError, match=f"cannot keep state in {path}/below: Not a directory"):
         StateDirectory.open(path / "below")
@@ -116,7 +118,7 @@ def test_a_file_in_its_place(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written() -> None:
     path = Path("/proc/state")  # even root cannot make it
-    with pytest.raises(ConfigError, match="--state-dir: cannot keep state in /proc/state: "):
+    with pytest.raises(ConfigError, match="state folder: cannot keep state in /proc/state: "):
         StateDirectory.open(path)
 
 
