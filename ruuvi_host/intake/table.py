@@ -95,11 +95,12 @@ class AdvertisementTable:
                     counters.shorter += 1
                     continue
                 entry.advertisement = advertisement = new(Advertisement, values)
-                # Nearly always the next format 5, which need not be looked at more closely.
+                # Nearly always the next format 5, or another one of the same measurement, which need
+                # not be looked at more closely.
                 if not (
                     len(data) == LONGEST_LEGACY == len(old_data)
-                    and data[low] - old_data[low] == 1
-                    and data[high] == old_data[high]
+                    and 0 <= data[low] - old_data[low] <= 1
+                    and data[high] == old_data[high] < 255
                     and data[first] == 5
                 ):
                     self._count_missed(entry, old, advertisement)

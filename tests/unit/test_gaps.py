@@ -89,6 +89,22 @@ def received(address: int, data: bytes, at: float) -> Advertisement:
     return Advertisement(bytes([address] * 6), data, -60, 1, 15, 37, None, at, 0)
 
 
+EDGES = [0, 1, 2, 254, 255, 256, 257, 0xFEFF, 0xFF00, 0xFF01, 0xFFFD, 0xFFFE, 0xFFFF]
+
+
+@pytest.mark.parametrize("old", EDGES)
+@pytest.mark.parametrize("new", EDGES)
+def test_the_table_counts_what_is_missing_the_quick_way_too(old: int, new: int) -> None:
+    """It does not ask about a format 5 with the next number, or the same one."""
+    table = AdvertisementTable(max_sensors=1)
+    table.put([received(1, format_5(old), 0.0)])
+    changed = format_5(new)[:8] + b"\x13" + format_5(new)[9:]
+    table.put([received(1, changed, 1.0)])
+    between = missed(format_5(old), changed, 1.0)
+    counted = (table.counters.missed, table.counters.missed_unknown)
+    assert counted == ((0, 1) if between is None else (between, 0))
+
+
 def test_the_table_counts_per_sensor() -> None:
     table = AdvertisementTable(max_sensors=2)
     table.put([received(1, format_5(250), 0.0), received(2, format_e1(1), 0.0)])
