@@ -95,8 +95,8 @@ class AdvertisementTable:
                     counters.shorter += 1
                     continue
                 entry.advertisement = advertisement = new(Advertisement, values)
-                # Nearly always the next format 5, or another one of the same measurement, which need
-                # not be looked at more closely.
+                # Nearly always the next format 5, or another one of the same measurement, which
+                # need not be looked at more closely.
                 if not (
                     len(data) == LONGEST_LEGACY == len(old_data)
                     and 0 <= data[low] - old_data[low] <= 1
