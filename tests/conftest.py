@@ -48,6 +48,23 @@ def _not_of_another_test(record: logging.LogRecord) -> bool:
 logging.getLogger("asyncio").addFilter(_not_of_another_test)
 
 
+OURS = ("ruuvi_host", "firmware_protocol", "hil", "uvicorn", "test")
+"""Loggers that a test may read; uvicorn serves for us."""
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] in OURS
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What is logged, as far as it is ours: loops and threads that another test has left may still
+    have something to say."""
+    caplog.handler.addFilter(_is_ours)
+    yield caplog
+    caplog.handler.removeFilter(_is_ours)
+
+
 @pytest.fixture(autouse=True)
 def _log_levels() -> Iterator[None]:
     """A test of the log leaves the levels as they were for the tests after it."""

@@ -1,6 +1,8 @@
 """A host whose configuration is on a server: a real process, asked as people ask it."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,10 +25,21 @@ class Led:
         self.server, self.state = server, folder / "state"
         self.file = folder / "gw_cfg.json"
         self.file.write_text(json.dumps(self.good()))
+        self._write_own(trial)
+
+    def _write_own(self, trial: float) -> None:
+        folder = self.file.parent
         (folder / "ruuvi-host.toml").write_text(
             f'[api]\nlisten = "unix:{folder / "api.sock"}"\n'
             f"[remote_configuration]\nsplay_s = 0\ntrial_s = {trial}\n"
         )
+
+    def try_for(self, seconds: float, host: Program) -> None:
+        """Have trials from now on last so long, at most."""
+        before = sum("configuration read again" in line for line in host.err)
+        self._write_own(seconds)
+        os.kill(host.pid, signal.SIGHUP)
+        host.wait_for("configuration read again", before + 1)
 
     def good(self, **others: Any) -> dict[str, Any]:
         """A configuration that works, and what is different in it."""

@@ -7,6 +7,7 @@ from typing import Self
 
 import pytest
 import serial
+from programs import PATIENCE
 from serial import rfc2217
 
 # pyserial 3.5 calls Thread.setDaemon and setName
@@ -45,7 +46,9 @@ class Rfc2217Server:
             self.go_on.set()
         self._device = _PtyDevice(path, timeout=0.02)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"rfc2217://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.address = f"rfc2217://127.0.0.1:{self._listener.getsockname()[1]}"
+        # A client of pyserial waits three seconds for each answer, unless it is told otherwise.
+        self.url = f"{self.address}?timeout={PATIENCE:.0f}"
         self._connection: socket.socket | None = None
         self._manager: rfc2217.PortManager | None = None
         self._ended = False

@@ -53,6 +53,8 @@ class Figures:
     """News for the table."""
     delivered: int = 0
     """In batches that the receiver has accepted."""
+    kept: int = 0
+    """By the host, for the next run: there are three seconds for the last deliveries."""
     link: dict[str, int] = field(default_factory=dict)
     """The host's other counters of the line."""
 
@@ -66,8 +68,9 @@ class Figures:
     @property
     def lost_behind(self) -> int:
         """On the way from the table to the receiver: each sensor has one report within a batch's
-        interval, so that none is replaced by a newer one."""
-        return self.taken - self.delivered
+        interval, so that none is replaced by a newer one. What was kept may have arrived."""
+        missing = self.taken - self.delivered
+        return max(missing - self.kept, min(missing, 0))
 
     def told(self) -> dict[str, int]:
         """All of it, by name."""
@@ -78,6 +81,7 @@ class Figures:
             "counted": self.counted,
             "unconfigured": self.unconfigured,
             "delivered": self.delivered,
+            "kept": self.kept,
             "lost_without_a_reason": self.lost + self.lost_behind,
             **{k: v for k, v in self.link.items() if not k.startswith("bytes_")},
         }
@@ -178,6 +182,7 @@ class Bench:
             line for line in map(json.loads, self._receiver.out) if line.get("tags") is not None
         ]
         figures.delivered = sum(b["tags"] for b in batches if b["result"] == "accepted")
+        figures.kept = relay.get("kept_reports", 0)
         # A relay counts anew with a new configuration.
         assert figures.delivered >= relay.get("accepted_reports", 0)
         tell(f"line, {figures.name}", **figures.told())

@@ -149,7 +149,7 @@ class Play:
                     with suppress(asyncio.CancelledError):
                         await running
                     running = None
-                    await self.relays.finish(3.0)
+                    await self.relays.finish(30.0)
             await self.published(step)
         if running:
             running.cancel()

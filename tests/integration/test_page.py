@@ -154,9 +154,15 @@ def test_in_and_out(chromium: "Browser", tmp_path: Path) -> None:
 # -- where data goes ------------------------------------------------------------------------------
 
 
-def test_each_kind_of_server(chromium: "Browser", opened: Site) -> None:
-    """Address, interval, authentication, long address, header lines."""
-    with page_receiver() as server, tab(chromium, opened.url) as page:
+def test_each_kind_of_server(chromium: "Browser", tmp_path: Path) -> None:
+    """Address, interval, authentication, long address, header lines; of a host on which nobody has
+    set anything yet."""
+    config = QUIET | {"lan_auth_type": "lan_auth_allow"}
+    with (
+        site(tmp_path, config) as opened,
+        page_receiver() as server,
+        tab(chromium, opened.url) as page,
+    ):
         data = section(page, opened, "data")
         card = server_card(data)
         card.get_by_label("HTTP(S)", exact=True).check()

@@ -149,6 +149,15 @@ def test_an_empty_write_is_harmless() -> None:
 # --- reading with a time limit
 
 
+def send_and_see(pty: Pty, data: bytes) -> None:
+    """Returns when the bytes are at the port: a thread of the kernel carries them there."""
+    other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
+    pty.send(data)
+    while not unread(other):
+        time.sleep(0.001)
+    os.close(other)
+
+
 def test_a_read_ends_when_nothing_comes() -> None:
     async def main() -> None:
         with Pty() as pty:
@@ -172,7 +181,7 @@ def test_what_comes_while_the_loop_is_busy_is_not_taken_for_silence() -> None:
             async with opened(pty.path) as port:
                 reading = asyncio.create_task(port.read(0.02))
                 await asyncio.sleep(0)
-                pty.send(b"here")
+                send_and_see(pty, b"here")
                 time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and bytes are both due
                 assert await reading == b"here"
 
@@ -187,7 +196,7 @@ def test_an_alarm_of_an_earlier_read_ends_no_later_one() -> None:
                     reading = asyncio.create_task(port.read(limit))
                     await asyncio.sleep(0.05 if limit == 1000 else 0)  # beyond the first limit
                     assert not reading.done()
-                    pty.send(b"a")
+                    send_and_see(pty, b"a")
                     assert await reading == b"a"
                 assert await port.read(0.01) == b"", "and one that is due earlier is heard"
 
@@ -259,20 +268,13 @@ def test_a_receiver_is_served_before_its_time_is_over(late: bool) -> None:
 
                 waiting = asyncio.create_task(came_by_then())
                 await asyncio.sleep(0)
-                other = os.open(pty.path, os.O_RDWR | os.O_NOCTTY)
-
-                def send() -> None:
-                    pty.send(b"here")
-                    while not unread(other):
-                        time.sleep(0.001)
-
                 if late:  # after the loop has looked, in the turn in which the alarm rings
-                    asyncio.get_running_loop().call_at(deadline - 0.01, send)
+                    loop = asyncio.get_running_loop()
+                    loop.call_at(deadline - 0.01, send_and_see, pty, b"here")
                 else:
-                    pty.send(b"here")
+                    send_and_see(pty, b"here")
                 time.sleep(0.05)  # noqa: ASYNC251 - the loop hangs: alarm and bytes are both due
                 assert await waiting == [b"here"]
-                os.close(other)
 
     run(main())
 

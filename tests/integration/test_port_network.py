@@ -224,7 +224,7 @@ def test_an_open_that_succeeds_after_it_was_cancelled_is_undone() -> None:
 def test_an_open_that_fails_after_it_was_cancelled_leaves_nothing_open() -> None:
     async def main() -> None:
         with Pty() as pty, Rfc2217Server(pty.path, hesitant=True) as server:
-            opening = asyncio.create_task(open_port(f"{server.url}?timeout=0.3"))
+            opening = asyncio.create_task(open_port(f"{server.address}?timeout=0.3"))
             await until(server.accepted.is_set)
             opening.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -16,6 +16,7 @@ from typing import IO, Any
 import httpx
 import pytest
 from conftest import load_vectors
+from programs import PATIENCE
 
 from ruuvi_host.receiver import sign
 from ruuvi_host.simulator.board import Board
@@ -49,7 +50,7 @@ class Process:
     def post(self, body: bytes = BODY, key: str = KEY, **options: Any) -> httpx.Response:
         headers = {"Content-Type": "application/json"}
         headers["Ruuvi-HMAC-SHA256"] = sign(key.encode(), body).decode()
-        with httpx.Client(trust_env=False, **options) as client:
+        with httpx.Client(trust_env=False, **{"timeout": PATIENCE, **options}) as client:
             return client.post(self.url, content=body, headers=headers)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[list[str], str]:

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from tcp_ports import free_port
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import SystemClock
@@ -133,15 +133,19 @@ def test_an_answer_that_is_lost_costs_a_duplicate_and_no_data(tmp_path: Path) ->
         async with Receiver(Settings(keys=(KEY,), delay=600)) as receiver:
             world = World(receiver.url, tmp_path, period=3600, total_timeout=0.1)
             world.hear(1)
-            await world.run_until(lambda: world.counters.failed_attempts == 1)
+            # On a slow machine more than one attempt ends before the receiver has it.
+            await world.run_until(
+                lambda: world.counters.failed_attempts > 0 and bool(receiver.batches)
+            )
             await world.relay.finish(0)
             assert world.counters.kept_reports == 1
             # In the next life it is what waits longest, and comes as the batch that it was.
-            world = World(receiver.url, tmp_path, period=3600, total_timeout=0.1)
-            assert not await world.relay.drain()
-            await becomes_true(lambda: receiver.totals[Result.DUPLICATE] > 0)
+            before = receiver.totals[Result.DUPLICATE]
+            while receiver.totals[Result.DUPLICATE] == before:
+                world = World(receiver.url, tmp_path, period=3600, total_timeout=0.1)
+                assert not await world.relay.drain()
+                await world.relay.finish(0)
             assert [sensors(receipt) for receipt in receiver.batches] == [[1]]
-            await world.relay.finish(0)
 
     asyncio.run(main())
 
@@ -151,10 +155,8 @@ def test_a_server_that_is_not_there_yet_gets_all_when_it_comes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def main() -> None:
-        async with Receiver(Settings()) as receiver:
-            port = urlsplit(receiver.url).port
-            assert port
-        world = World(receiver.url, tmp_path)
+        port = free_port()
+        world = World(f"http://127.0.0.1:{port}/", tmp_path)
 
         async def an_outage() -> None:
             for sensor in range(5):

@@ -6,6 +6,7 @@ from math import inf
 from pathlib import Path
 
 from lines import run, until
+from tcp_ports import free_port
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import SystemClock
@@ -66,9 +67,9 @@ def test_a_server_that_takes_all(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_gone(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/"
+
     async def main() -> None:
-        async with Receiver(Settings()) as receiver:
-            url = receiver.url
         world = World(url, tmp_path)
         facts = await world.facts_when(lambda: world.relay.counters.failed_attempts)
         assert "Connection refused" in facts.failing
@@ -101,9 +102,9 @@ def test_a_relay_that_may_not_cut_yet_does_not_stand_still(tmp_path: Path) -> No
 
 
 def test_a_disk_that_takes_nothing(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}/"
+
     async def main() -> None:
-        async with Receiver(Settings()) as receiver:
-            url = receiver.url
         folder = tmp_path / "file"
         folder.touch()  # nothing can be below it
         world = World(url, folder)

@@ -13,6 +13,7 @@ import pytest
 from config_server import MAC, ConfigServer
 from led_host import OWN, Led
 from programs import COMMAND, PATIENCE
+from tcp_ports import free_port
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.jobs.state import StateDirectory
@@ -25,7 +26,7 @@ def server(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 
 def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
-    led = Led(tmp_path, server)
+    led = Led(tmp_path, server, trial=PATIENCE)
     led.serve_good(coordinates="60,25")
     with led.running() as host:
         status = led.until_fetched("applied")
@@ -57,6 +58,7 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         assert "switches off every server" in led.download()["message"]
 
         # One that cuts it off from its server comes back.
+        led.try_for(8, host)
         led.serve_good(http_url=f"{server.url}/nowhere", coordinates="2,2")
         with ThreadPoolExecutor(2) as pool:  # who waited for the other does not take it again
             answers = [pool.submit(led.download) for _ in range(2)]
@@ -78,6 +80,7 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         assert led.saved()["coordinates"] == "60,25"
 
         # A good one that needs a trial comes through it.
+        led.try_for(PATIENCE, host)
         led.serve_good(http_url=f"{server.url}/record/2", coordinates="3,3")
         assert led.download() == {"status": 200, "message": ""}
         host.wait_for("has come through its trial")
@@ -149,10 +152,10 @@ def test_a_restart_in_the_middle_of_a_trial(tmp_path: Path, server: ConfigServer
 
 
 def test_a_host_starts_and_works_while_its_server_is_away(tmp_path: Path) -> None:
-    with ConfigServer() as gone:
-        led = Led(tmp_path, gone)
     with ConfigServer() as server:
-        led.file.write_text(json.dumps(led.good(http_url=f"{server.url}/record")))
+        led = Led(tmp_path, server)
+        nowhere = f"http://127.0.0.1:{free_port()}/gw/"
+        led.file.write_text(json.dumps(led.good(remote_cfg_url=nowhere)))
         with led.running() as host:
             host.wait_for("custom: batches are accepted")
             status = led.until_fetched("unreachable")

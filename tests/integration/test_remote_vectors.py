@@ -18,7 +18,7 @@ from api_cases import DOWNLOADS
 from config_server import MAC, ConfigServer
 from conftest import load_vectors
 from led_host import Led
-from programs import Program
+from programs import PATIENCE, Program
 
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.problems import Problems
@@ -46,7 +46,7 @@ class Player:
     """A host, its server, and what the cases do with them."""
 
     def __init__(self, folder: Path, server: ConfigServer, stack: ExitStack) -> None:
-        self.led, self.server = Led(folder, server), server
+        self.led, self.server = Led(folder, server, trial=PATIENCE), server
         own = folder / "ruuvi-host.toml"
         # Brokers of the cases are never asked for; and nothing is fetched but on demand.
         text = own.read_text().replace("splay_s = 0", "splay_s = 86400\nallow_no_target = true")

@@ -4,11 +4,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
 from lines import run, until
+from tcp_ports import free_port
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.clock import SystemClock
@@ -51,6 +51,17 @@ class World:
             data = bytes([n])
             self.table.put([Advertisement(bytes(6), data, -60, 1, 15, 37, None, 0.0, 0)])
 
+    def answered_and_then(self, seconds: float) -> Callable[[], bool]:
+        """Has a post been answered, and have so many seconds passed since?"""
+        answered: list[float] = []
+
+        def condition() -> bool:
+            if (self.counters.accepted or self.counters.failed) and not answered:
+                answered.append(self.clock.monotonic())
+            return bool(answered) and self.clock.monotonic() > answered[0] + seconds
+
+        return condition
+
     async def run_until(
         self, condition: Callable[[], object], clock_right_at: float | None = None
     ) -> None:
@@ -70,10 +81,10 @@ def test_a_post_when_it_is_ready_and_each_hour() -> None:
         async with Receiver(Settings(keys=(KEY,))) as receiver:
             world = World(receiver.url + "status", period=0.05)
             world.hear(4)
-            await world.run_until(lambda: world.counters.accepted == 3)
+            await world.run_until(lambda: world.counters.accepted >= 3)
             assert {receipt.verdict.signature for receipt in receiver.receipts} == {Signature.OK}
             assert receiver.receipts[0].request == "POST /status"
-            first, second, _ = posted(receiver)
+            first, second, *_ = posted(receiver)
             assert first["DEVICE_ADDR"] == "C8:25:2D:8E:9C:2C"
             # The first report of a sensor is not counted, and each document begins a new count.
             assert first["ACTIVE_SENSORS"] == [{"MAC": "00:00:00:00:00:00", "COUNTER": "3"}]
@@ -116,9 +127,7 @@ def test_again_a_while_after_the_clock_became_right() -> None:
             assert world.clock.monotonic() >= right_at + 0.2
             # Ready long after that: the first post has told enough.
             late = World(receiver.url, again=0.2)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.3):
-                    await late.run_until(lambda: late.counters.posts == 2, right_at - NEVER)
+            await late.run_until(late.answered_and_then(0.3), right_at - NEVER)
             assert late.counters.posts == 1
 
     run(main())
@@ -142,13 +151,12 @@ def test_the_rate_is_ignored_and_the_key_is_taken() -> None:
         settings = Settings(keys=(KEY,), rate="1", new_key=b"another")
         async with Receiver(settings) as receiver:
             world = World(receiver.url, period=0.05)
-            await world.run_until(lambda: world.counters.accepted == 3)
-            results = [receipt.verdict.result for receipt in receiver.receipts]
-            assert results == [Result.ACCEPTED] * 3
+            await world.run_until(lambda: world.counters.accepted >= 3)
+            # One that is under way at the end may have come, and has no answer.
+            results = {receipt.verdict.result for receipt in receiver.receipts}
+            assert results == {Result.ACCEPTED}
             slow = World(receiver.url)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.3):
-                    await slow.run_until(lambda: slow.counters.posts == 2)
+            await slow.run_until(slow.answered_and_then(0.3))
             assert slow.counters.posts == 1
 
     run(main())
@@ -166,9 +174,9 @@ def test_a_coprocessor_that_does_not_answer() -> None:
 
 
 def test_a_server_that_is_away_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    url = f"http://127.0.0.1:{free_port()}/"
+
     async def main() -> None:
-        async with Receiver(Settings()) as receiver:
-            url = receiver.url
         world = World(url)
         await world.run_until(lambda: world.counters.failed)
 

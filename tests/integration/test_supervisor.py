@@ -258,7 +258,7 @@ def test_a_silent_peer_is_left_and_tried_again(link: Path, log: pytest.LogCaptur
             async with supervised(link) as host:
                 await host.until(lambda: host.counters.opened == 2)
                 assert host.counters.disconnects == 1
-                assert host.counters.session.lost_acks == 10
+                assert host.counters.session.lost_acks >= 10
                 peer.answers = obliging
                 await host.ready()
         assert lines(log) == [
@@ -293,7 +293,7 @@ def test_a_port_that_another_program_took_meanwhile(
                 thief = os.open(peer.path, os.O_RDWR | os.O_NOCTTY)
                 fcntl.flock(thief, fcntl.LOCK_EX)
                 await host.until(lambda: host.counters.disconnects)
-                await host.until(lambda: attempts == 3)
+                await host.until(lambda: attempts >= 3)
                 os.close(thief)
                 await host.ready(2)
                 assert (host.counters.opened, host.counters.disconnects) == (2, 1)

@@ -14,7 +14,7 @@ from time import monotonic, monotonic_ns, sleep
 
 import pytest
 from lines import run, until
-from programs import ruuvi_host
+from programs import PATIENCE, ruuvi_host
 
 from ruuvi_host.errors import HealthError
 from ruuvi_host.monitoring.accounting import Account
@@ -32,7 +32,7 @@ class Systemd:
         self.told: list[str] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._socket.settimeout(20)
+        self._socket.settimeout(PATIENCE)
         self.address = str(path)
 
     def wait_for(self, text: str) -> str:
@@ -223,20 +223,20 @@ def standing(tmp_path: Path, limit: float, how: str, batches: int = 0) -> subpro
 
 
 def test_an_event_loop_that_stands_still_ends_the_process(tmp_path: Path) -> None:
-    with standing(tmp_path, 0.3, "hold up") as process:
-        assert process.wait(20) == HealthError.exit_code
+    with standing(tmp_path, 1.0, "hold up") as process:
+        assert process.wait(PATIENCE) == HealthError.exit_code
         assert process.stderr
         said = process.stderr.read().decode()
-    assert "CRITICAL: the event loop has stood still for 0 s; the process ends:" in said
+    assert "CRITICAL: the event loop has stood still for 1 s; the process ends:" in said
     assert "in hold_up" in said
     last = (tmp_path / "last").read_text()
-    assert last.startswith("the event loop has stood still for 0 s\n")
+    assert last.startswith("the event loop has stood still for 1 s\n")
     assert "in hold_up" in last
 
 
 def test_one_that_goes_on_is_left_alone(tmp_path: Path) -> None:
-    with standing(tmp_path, 5.0, "go on", batches=20) as process:
-        assert process.wait(20) == 0
+    with standing(tmp_path, PATIENCE, "go on", batches=20) as process:
+        assert process.wait(PATIENCE) == 0
     assert not (tmp_path / "last").exists()
 
 
