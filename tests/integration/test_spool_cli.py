@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_not_nothing(state: str, tmp_path: Path) -> None:
 def test_a_spool_with_impossible_values_is_damaged(damage: str, tmp_path: Path) -> None:
     folder = str(tmp_path)
     path = tmp_path / "custom.spool"
-    open_database(path, 0, EARLIEST).close()
+    open_database(path, 0, EARLIEST)[0].close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("INSERT INTO batch VALUES (1, 1.8e9, 5, 1, x'00', x'00')")
         assert listed(folder)["batches"] == 1

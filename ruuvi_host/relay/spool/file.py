@@ -29,17 +29,22 @@ class SpoolFile:
     All methods raise DiskFullError, DamagedError or, for what else the system says, SpoolError.
     """
 
-    def __init__(self, database: Database, settings: SpoolSettings) -> None:
+    def __init__(
+        self, database: Database, settings: SpoolSettings, counts: tuple[int, int]
+    ) -> None:
         self.base = 0
         """The number in the file of place 0: see Entry."""
         self._settings = settings
         self._database = database
         self._events: list[Event] = []
+        self._counted = database.changes, counts
+        """After so many changes it was so many."""
 
     @classmethod
     def open(cls, path: Path, settings: SpoolSettings, now: float) -> Self:
         """now: UTC, seconds, for what carries a time that cannot be."""
-        return cls(open_database(path, settings.ballast, now), settings)
+        database, counts = open_database(path, settings.ballast, now)
+        return cls(database, settings, counts)
 
     def adjust(self, settings: SpoolSettings) -> None:
         self._settings = settings
@@ -57,10 +62,11 @@ class SpoolFile:
 
     def counts(self) -> tuple[int, int]:
         """Batches and reports."""
-        ((batches, reports),) = self._database.rows(
-            "SELECT count(*), coalesce(sum(reports), 0) FROM batch"
-        )
-        return batches, reports
+        changes = self._database.changes
+        if self._counted[0] != changes:
+            counted = "SELECT count(*), coalesce(sum(reports), 0) FROM batch"
+            self._counted = changes, self._database.rows(counted)[0]
+        return self._counted[1]
 
     def contents(self) -> tuple[tuple[int, int], ...]:
         """Place and number of reports of each batch."""

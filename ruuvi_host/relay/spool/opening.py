@@ -19,6 +19,7 @@ from ruuvi_host.relay.spool.schema import (
     APPLICATION_ID,
     CHECKPOINT_PAGES,
     COLUMNS,
+    COUNTS,
     HEAD,
     MARKS,
     OTHER_TYPES,
@@ -34,9 +35,12 @@ _BUSY_TIMEOUT = 1.0
 """Seconds to wait for another process that looks at the file."""
 
 
-def open_database(path: Path, ballast: int, now: float) -> Database:
-    """ballast: bytes. now: UTC, seconds, for what carries a time that cannot be. Raises
-    DiskFullError, DamagedError or, for what else the system says, SpoolError."""
+def open_database(path: Path, ballast: int, now: float) -> tuple[Database, tuple[int, int]]:
+    """The database, and how many batches and reports are in it.
+
+    ballast: bytes. now: UTC, seconds, for what carries a time that cannot be. Raises
+    DiskFullError, DamagedError or, for what else the system says, SpoolError.
+    """
     with trouble(path):
         for suffix in ("", "-wal", "-shm"):
             if Path(f"{path}{suffix}").is_symlink():
@@ -46,21 +50,23 @@ def open_database(path: Path, ballast: int, now: float) -> Database:
         elif log_file.is_damaged(path):
             raise DamagedError(f"{path}-wal", "is damaged")
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None)
+        # One changed bit makes a text of bytes. They are the same, and may be none of UTF-8.
+        connection.text_factory = bytes
     database = Database(path, connection, Ballast(path.with_suffix(".ballast"), ballast))
     try:
         try:
-            _prepare(database, now)
+            counts = _prepare(database, now)
         except DiskFullError:
             database.ballast.give_up()
-            _prepare(database, now)
+            counts = _prepare(database, now)
     except BaseException:
         database.close()
         raise
     database.ballast.take()
-    return database
+    return database, counts
 
 
-def _prepare(database: Database, now: float) -> None:
+def _prepare(database: Database, now: float) -> tuple[int, int]:
     found = database.rows(HEAD)[0]
     if found == UNMADE:  # setting these again would write into the file
         for pragma in (f"page_size = {PAGE}", "auto_vacuum = INCREMENTAL", "journal_mode = WAL"):
@@ -80,13 +86,12 @@ def _prepare(database: Database, now: float) -> None:
         database.transaction(lambda: _make(database))
         with trouble(database.path):
             private_files.sync_folder(database.path.parent)
-    elif database.rows("PRAGMA quick_check(1)") != [("ok",)]:
-        # Some damage only hides batches. Reading all of it costs a second or two: it is read for
-        # the number of reports anyway.
+    elif database.rows("PRAGMA quick_check(1)") != [(b"ok",)]:
+        # Some damage only hides batches.
         raise DamagedError(str(database.path), "is damaged (its structure)")
     elif found[1] != VERSION:  # an older program must not take our rows for damaged ones
         database.transaction(lambda: database.rows(f"PRAGMA user_version = {VERSION}"))
-    _check_rows(database, now)
+    return _checked_rows(database, now)
 
 
 def _make(database: Database) -> None:
@@ -95,8 +100,13 @@ def _make(database: Database) -> None:
     database.rows(f"PRAGMA user_version = {VERSION}")
 
 
-def _check_rows(database: Database, now: float) -> None:
+def _checked_rows(database: Database, now: float) -> tuple[int, int]:
+    """Batches and reports. Of all rows only what is told and bounded by now is looked at; each has
+    a checksum, which is looked at when its turn comes."""
     database.rows(f"SELECT {COLUMNS} FROM batch LIMIT 0")
+    ((batches, reports),) = database.rows(COUNTS, EARLIEST, now)
+    if isinstance(reports, int):
+        return batches, reports
     # sqlite keeps a text in a column of numbers, if that is what a damaged byte says.
     if database.value(f"SELECT count(*) FROM batch WHERE {OTHER_TYPES}"):
         raise DamagedError(str(database.path), "holds values that are none of a batch")
@@ -104,6 +114,7 @@ def _check_rows(database: Database, now: float) -> None:
     wrong = "SELECT seq FROM batch WHERE made < ? OR made > ?"
     if seqs := [seq for (seq,) in database.rows(wrong, EARLIEST, now)]:
         database.transaction(lambda: _made_now(database, seqs, now))
+    return batches, database.value("SELECT coalesce(sum(reports), 0) FROM batch")
 
 
 def _made_now(database: Database, seqs: list[int], now: float) -> None:

@@ -124,7 +124,7 @@ def salvage(path: Path) -> Iterator[Entry | Unreadable]:
 
 def _is_whole(connection: sqlite3.Connection) -> bool:
     with suppress(sqlite3.Error):
-        return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+        return connection.execute("PRAGMA quick_check(1)").fetchall() == [(b"ok",)]
     return False
 
 
@@ -179,6 +179,7 @@ def _looking(path: Path) -> sqlite3.Connection:
         raise SpoolError(str(path), "there is no such file")
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
     connection = sqlite3.connect(address, uri=True, timeout=1.0, isolation_level=None)
+    connection.text_factory = bytes  # as in opening.py
     try:
         found = head(connection)
         ours = found[0] == APPLICATION_ID and found[1] in READABLE

@@ -82,6 +82,8 @@ def _opened(row: Row) -> bytes:
     """The compressed bytes. Raises ValueError when the seal is broken."""
     try:
         if row.packed[0] == _UNSEALED:
+            if (type(row.nonce), type(row.gateway)) != (int, bytes):
+                raise ValueError("not the types of a batch")
             return row.packed
         mark, checksum = _SEAL.unpack_from(row.packed)
         packed = row.packed[_SEAL.size :]

@@ -39,6 +39,13 @@ OTHER_TYPES = (
     f" OR reports NOT BETWEEN 0 AND {MOST_REPORTS}"
 )
 """Of rows that this program has never written."""
+COUNTS = f"""
+SELECT count(*), coalesce(sum(CASE
+WHEN made BETWEEN ? AND ? AND reports BETWEEN 0 AND {MOST_REPORTS} THEN reports ELSE 0.5 END), 0)
+FROM batch
+"""
+"""Batches, and their reports: a whole number (sqlite keeps it one until it adds another kind), if
+the times of all of them can be, and the numbers. What is no number is not between two of them."""
 HEAD = """
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
 FROM pragma_application_id, pragma_user_version
