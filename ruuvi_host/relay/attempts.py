@@ -86,9 +86,9 @@ class Attempts:
         return outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED)
 
     def _accepted(self) -> None:
-        failures = self._back_off.succeeded()
+        self._back_off.succeeded()
         first = self._delivery.counters.accepted == 1
-        self._log.accepted(failures, self._outbox.waiting, first=first)
+        self._log.accepted(self._outbox.waiting, first=first)
         self._heed_period()
 
     def _heed_period(self) -> None:

@@ -6,9 +6,10 @@ they are sent again.
 
 from ruuvi_host.clock import Clock
 from ruuvi_host.monitoring.counters import RelayCounters
+from ruuvi_host.relay.delivery_log import DeliveryLog
 from ruuvi_host.relay.guard import Guarded
+from ruuvi_host.relay.outbox import Outbox
 from ruuvi_host.relay.sink import Settled
-from ruuvi_host.relay.spool.spool import Spool
 from ruuvi_host.relay.spool.unwritten import Waiting
 
 MOST_BATCHES = 1000
@@ -22,13 +23,21 @@ LONGEST = 5.0
 class Burst:
     """Those of one target."""
 
-    def __init__(self, sink: Guarded, spool: Spool, counters: RelayCounters, clock: Clock) -> None:
+    def __init__(
+        self,
+        sink: Guarded,
+        outbox: Outbox,
+        counters: RelayCounters,
+        clock: Clock,
+        log: DeliveryLog,
+    ) -> None:
         self.answered: list[Waiting] = []
         """Accepted, and not certain."""
         self._sink = sink
-        self._spool = spool
+        self._outbox = outbox
         self._counters = counters
         self._clock = clock
+        self._log = log
         self._since = 0.0
         self._reports = 0
 
@@ -58,9 +67,11 @@ class Burst:
             case Settled.NONE:
                 doubtful, believed = believed, []
         if doubtful:
-            self._spool.put_back(*doubtful)
+            self._outbox.spool.put_back(*doubtful)
         self._counters.accepted += len(believed)
         self._counters.accepted_reports += sum(waiting.reports for waiting in believed)
         if believed:
-            await self._spool.remove_all(believed)
+            await self._outbox.spool.remove_all(believed)
+            first = self._counters.accepted == len(believed)
+            self._log.accepted(self._outbox.waiting, first=first)
         return settled is Settled.ALL

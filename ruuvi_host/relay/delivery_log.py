@@ -31,14 +31,17 @@ class DeliveryLog:
         self._growing = Repeated(GROWING, clock=clock.monotonic)
         self._said_failing = False
         """The last line was that deliveries fail."""
+        self._failures = 0
+        """Attempts in a row."""
 
     def opened(self, waiting: tuple[int, int]) -> None:
         """The spool is open."""
         if waiting[0]:
             log.info("%s: from the previous run: %s", self._name, told(waiting))
 
-    def accepted(self, failures: int, waiting: tuple[int, int], *, first: bool) -> None:
-        """failures: attempts in a row before this one. first: nothing was accepted before."""
+    def accepted(self, waiting: tuple[int, int], *, first: bool) -> None:
+        """It is certain. first: nothing was accepted before."""
+        failures, self._failures = self._failures, 0
         if first or self._said_failing:
             after = f" after {failures} failed attempts" if failures else ""
             log.info(
@@ -58,6 +61,7 @@ class DeliveryLog:
         self, outcome: Outcome, failures: int, waiting: tuple[int, int], what_next: str
     ) -> None:
         """failures: attempts in a row, with this one."""
+        self._failures = failures
         fix = outcome.verdict is Verdict.FIX
         if count := (self._fault if fix else self._failure).due():
             self._said_failing = True

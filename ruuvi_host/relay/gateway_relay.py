@@ -135,8 +135,8 @@ class GatewayRelay:
         self.counters.accepted += 1
         self.counters.accepted_reports += accepted
         self.counters.refused_reports += refused
-        failures, self._failures = self._failures, 0
-        self._log.accepted(failures, self.waiting, first=self.counters.accepted == 1)
+        self._failures = 0
+        self._log.accepted(self.waiting, first=self.counters.accepted == 1)
         if self._delivery.period is not None:
             self._log.period(self._delivery.period)
             self._usual_period = self._delivery.period

@@ -58,9 +58,9 @@ class HostRelay:
         self._source = source
         self._outbox = Outbox(name, spool, durable=spool.settings.sync is Sync.ALWAYS)
         self._delivery = Delivery(name, sink, spool.counters, clock, network=network)
-        self._burst = Burst(self._delivery.sink, spool, spool.counters, clock)
-        self._turns = Turns(self._outbox, source, pacing, clock, self._delivery.wait, self._burst)
         self._log = DeliveryLog(name, clock, source.period)
+        self._burst = Burst(self._delivery.sink, self._outbox, spool.counters, clock, self._log)
+        self._turns = Turns(self._outbox, source, pacing, clock, self._delivery.wait, self._burst)
         self._back_off = BackOff(pacing)
         self._attempts = Attempts(
             *(self._outbox, source, self._delivery, clock, self._back_off, self._log),
