@@ -4,6 +4,7 @@ whatever the server says too much, and the server's wishes are heeded.
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from ruuvi_host.config.targets import HttpTarget, TlsFiles
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
 from ruuvi_host.jobs.drain import Drained, drain
+from ruuvi_host.relay.http.credit import Credit
 from ruuvi_host.relay.http.near import is_at_home
 from ruuvi_host.relay.sink import Settled
 from ruuvi_host.relay.spool.file import SpoolFile
@@ -138,9 +140,11 @@ def test_a_drain_that_is_stopped_does_not_send_again_what_was_accepted_in_haste(
             async def go() -> Drained:
                 return await drain(state, "custom", target, Config(targets=(target,)))
 
-            first = asyncio.create_task(go())
-            await in_haste.wait()
+            first, hurry = asyncio.create_task(go()), asyncio.create_task(in_haste.wait())
+            # On a machine that has no time for us there is no haste, and the drain ends by itself.
+            await asyncio.wait((first, hurry), return_when=asyncio.FIRST_COMPLETED)
             first.cancel()
+            hurry.cancel()
             with suppress(asyncio.CancelledError):
                 await first
             assert (await go()).left == 0
@@ -288,6 +292,117 @@ def test_a_server_that_has_too_much_is_left_alone(tmp_path: Path, refusal: bytes
     (told,) = drained(tmp_path, receiver)
     assert receiver.accepted == [*range(1, 25)]
     assert str(told) == f"batches accepted 24, left {COUNT - 24}"
+
+
+LONG = answer(200, body=bytes(200_000))
+NO_LENGTH = b"HTTP/1.1 200 OK\r\n\r\nfine"
+MOVED = answer(307, "Location: /other", body=b"it is over there")
+
+
+@pytest.mark.parametrize("odd", [LONG, MOVED, NO_LENGTH])
+def test_an_odd_answer_in_between_costs_nothing_for_good(tmp_path: Path, odd: bytes) -> None:
+    """Of what can be read to its end, nothing is sent again."""
+    was_odd = False
+
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        nonlocal was_odd
+        if number != 6 or was_odd:
+            return await receiver.accept(write)
+        was_odd = True
+        if odd is MOVED:
+            return await write(odd)
+        await receiver.accept(write, odd)
+        if odd is NO_LENGTH:
+            raise EOFError
+
+    receiver = Receiver(script)
+    (told,) = drained(tmp_path, receiver)
+    assert str(told) == f"batches accepted {COUNT}, left 0"
+    assert {*receiver.accepted} == {*range(1, COUNT + 1)}
+    again = len(receiver.accepted) - COUNT
+    assert again <= (5 if odd is NO_LENGTH else 0)
+
+
+def test_credit_is_given_again() -> None:
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        await write(NO_LENGTH if receiver.connections == 1 and number == 3 else OK)
+        if receiver.connections == 1 and number == 3:
+            raise EOFError
+
+    async def main() -> None:
+        receiver = Receiver(script)
+        async with serving(receiver) as port, poster_for(Server("http", port)) as poster:
+            burst, body = poster.burst, b'{"data": {"nonce": 1}}'
+            burst.credit = Credit(first=0.2)
+            for _ in range(3):
+                assert (await poster.post(body, GATEWAY, hurried=True)).code == 200
+            assert not await burst.goes_on()
+            assert await burst.settle() is Settled.NONE
+            assert not burst.trusted
+            now = asyncio.get_running_loop().time
+            while not burst.credit.is_given(now()):  # noqa: ASYNC110 - it is a time that passes
+                await asyncio.sleep(0.01)
+            for n in range(3):
+                outcome = await poster.post(body, GATEWAY, hurried=True)
+                assert (outcome.own, outcome.unsettled) == (True, n > 0)
+            assert receiver.connections == 2
+            assert await burst.settle() is Settled.ALL
+
+    asyncio.run(main())
+
+
+def test_credit_is_lost_for_longer_each_time_and_never_for_more_than_an_hour() -> None:
+    credit, now = Credit(), 1000.0
+    assert credit.is_given(now)
+    for pause in (60, 120, 240, 480, 960, 1920, 3600, 3600):
+        credit.lost(now)
+        assert not credit.is_given(now + pause - 1)
+        now += pause
+        assert credit.is_given(now)
+    credit.lost(now + 3601)
+    assert credit.is_given(now + 3661), "after an hour without a reason it begins anew"
+    credit.forfeited()
+    assert not credit.is_given(1e9)
+
+
+def test_a_server_that_becomes_slow_is_hurried_no_more(tmp_path: Path) -> None:
+    """It is slow until what comes has a connection of its own, as what is not in haste."""
+    slow = calm = False
+
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        nonlocal slow, calm
+        calm = calm or (slow and number == 1)
+        slow = slow or number > 5
+        if slow and not calm:
+            await asyncio.sleep(0.25)
+        await receiver.accept(write)
+
+    receiver = Receiver(script)
+    (told,) = drained(tmp_path, receiver)
+    assert str(told) == f"batches accepted {COUNT}, left 0"
+    assert receiver.accepted == [*range(1, COUNT + 1)]
+    assert calm or not slow
+
+
+def test_a_wish_for_another_interval_counts_in_a_burst(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ruuvi_host")
+    wishes = 0
+
+    async def script(receiver: Receiver, number: int, write: Write) -> None:
+        nonlocal wishes
+        wishes += (asks := number > 3)
+        header = ("X-Ruuvi-Gateway-Rate: 77",) if asks else ()
+        await receiver.accept(write, answer(200, *header))
+
+    receiver = Receiver(script)
+    (told,) = drained(tmp_path, receiver)
+    assert str(told) == f"batches accepted {COUNT}, left 0"
+    assert receiver.accepted == [*range(1, COUNT + 1)]
+    lines = [r.getMessage() for r in caplog.records if r.name.startswith("ruuvi_host")]
+    expected = ["custom: the server asks for a batch every 77 s"] if wishes else []
+    assert [line for line in lines if "asks for" in line] == expected
 
 
 def test_who_is_at_home() -> None:

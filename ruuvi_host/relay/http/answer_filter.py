@@ -53,6 +53,11 @@ class AnswerFilter:
         body = self._body
         return bool(body and body.whole and not body.left_over and not self._odd)
 
+    @property
+    def left_over(self) -> bool:
+        """Something has come behind it."""
+        return bool(self._body and self._body.left_over)
+
     def feed(self, data: bytes) -> bytes:
         """What is to be passed on, perhaps nothing yet. Raises NoAnswer."""
         if self._body:

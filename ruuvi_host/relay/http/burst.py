@@ -5,6 +5,8 @@ HTTP does not say which request an answer belongs to. If a server answers one tw
 answer comes late, it is taken for that to the next request, and so on: each request then gets the
 answer of the one before. What can be seen of that is that one answer is left over at the end. So
 no answer but the first counts before the connection has rested for a second with nothing left over.
+Where the end of an answer is not seen, nor can be what is behind it: none counts, and for a while
+(credit.py) the server is asked without haste, so that it comes to an end whatever it answers.
 
 What cannot be seen: that a server answers one request twice and a later one never, or takes longer
 than that second for the last one. So a server that ends the connection by itself has perhaps not
@@ -15,6 +17,7 @@ import asyncio
 
 from ruuvi_host.config.url import Address
 from ruuvi_host.relay.http.connection import Connection, Heard
+from ruuvi_host.relay.http.credit import Credit
 from ruuvi_host.relay.http.tls import Tls
 from ruuvi_host.relay.sink import Settled
 
@@ -27,8 +30,7 @@ class Burst:
 
     def __init__(self, rest: float) -> None:
         self.connection: Connection | None = None
-        self.trusted = True
-        """False: this server has said too much once. It is not asked in such haste again."""
+        self.credit = Credit()
         self._rest = rest
         self._answers = 0
         """Since the connection has rested, or begun."""
@@ -37,6 +39,11 @@ class Burst:
         self._resting: asyncio.Task[Heard] | None = None
         self._settled: Settled | None = None
         """A verdict that nobody has got yet."""
+
+    @property
+    def trusted(self) -> bool:
+        """The server may be asked in haste."""
+        return self.credit.is_given(asyncio.get_running_loop().time())
 
     @property
     def unsettled(self) -> bool:
@@ -57,15 +64,15 @@ class Burst:
         self.connection, self._answers, self._heard = connection, 1, Heard.NOTHING
         return True
 
-    def answered(self, *, last: bool) -> None:
-        """last: so that there can be no other one: it was odd, or something was behind it."""
+    def answered(self, behind: Heard) -> None:
+        """behind: as far as it is known; if not NOTHING, there is no other one."""
         self._answers += 1
-        if last:
-            self.ends(Heard.MORE)
+        self.ends(behind)
 
     def ends(self, heard: Heard) -> None:
-        if self._heard is not Heard.MORE:
-            self._heard = heard
+        if heard is Heard.MORE:
+            self.credit.forfeited()
+        self._heard = max(self._heard, heard, key=[*Heard].index)
 
     async def goes_on(self) -> bool:
         """Another request may go over it; True if there is no connection yet."""
@@ -97,7 +104,9 @@ class Burst:
             self.ends(await asyncio.shield(self._resting))
             self._resting = None
         if self._heard is Heard.MORE:
-            self.trusted = False
+            return Settled.NONE
+        if self._heard is Heard.UNSEEN and self.unsettled:
+            self.credit.lost(asyncio.get_running_loop().time())
             return Settled.NONE
         if self._heard is Heard.END and self.unsettled:
             return Settled.ALL_BUT_THE_LAST

@@ -50,7 +50,10 @@ KEPT_FOR = 75.0
 """Seconds that a kept connection may rest. Routers forget connections, and do not say so."""
 REST_OF_SUCCESS = 1.0
 """Seconds for what follows the status line of a 2xx: it has no meaning, and hanging up on a server
-that still sends could end a script there."""
+that still sends could end a script there. Also for what a redirect says besides where it leads."""
+_READ_ON = 1024 * 1024
+"""Bytes of a body that are read where the connection is to be used again; a page with all that a
+server knows of its own fault has some hundred KiB."""
 _AT_ONCE = 4096
 """Bytes of an answer that are looked at in one turn of the loop: a flood of tiny chunks must not
 hold up the rest."""
@@ -92,10 +95,13 @@ def _cancellable(
 
 
 class Heard(Enum):
-    """What came over a connection while nothing was asked."""
+    """What came over a connection behind an answer, while nothing was asked. The worst is last."""
 
     NOTHING = "nothing"
+    """It can be used again."""
     END = "end"
+    UNSEEN = "unseen"
+    """It cannot be told: the answer was odd, or not read to its end."""
     MORE = "more"
     """Bytes: an answer too many."""
 
@@ -159,8 +165,12 @@ class Connection:
         headers: list[tuple[bytes, bytes]],
         body: AsyncIterable[bytes],
         deadline: float,
-    ) -> tuple[Answer, bool]:
-        """The answer, and whether another request may go over this connection.
+        *,
+        to_its_end: bool = False,
+    ) -> tuple[Answer, Heard]:
+        """The answer, and what is behind it, as far as it is known by then.
+
+        to_its_end: it is worth some time that the connection can be used again.
 
         Raises NotDelivered, and TimeoutError when no status has come by `deadline` (time of the
         loop).
@@ -172,12 +182,16 @@ class Connection:
             scheme=way.address.scheme, host=way.address.host, port=way.address.port, target=target
         )
         request = httpcore.Request(method, url, headers=headers, content=body)
-        response, content, whole = None, bytearray(), False
+        response, content, ended = None, bytearray(), False
+        most = way.shared.body_limit or MAX_ANSWER
         try:
             async with asyncio.timeout_at(deadline) as network.limit:
                 response = await self._send(request)
-                if way.shared.permits or not _leads_on(response):
-                    whole = await _read(response, content, way.shared.body_limit or MAX_ANSWER)
+                leads_on = not way.shared.permits and _leads_on(response)
+                if leads_on and to_its_end:
+                    network.at_most(REST_OF_SUCCESS)
+                if to_its_end or not leads_on:
+                    ended = await _read(response, content, most, _READ_ON if to_its_end else most)
         except (NotDelivered, TimeoutError):
             if not answer.status:
                 raise
@@ -190,12 +204,14 @@ class Connection:
             answer.status,
             answer.phrase.decode("latin-1"),
             tuple(response.headers) if response else (),
-            bytes(content[: way.shared.body_limit or MAX_ANSWER]),
+            bytes(content[:most]),
             way.peer,
             target,
-            whole,
+            ended and len(content) <= most,
         )
-        return told, whole and answer.reusable
+        if answer.left_over:
+            return told, Heard.MORE
+        return told, Heard.NOTHING if ended and answer.reusable else Heard.UNSEEN
 
     async def _send(self, request: httpcore.Request) -> httpcore.Response:
         """Raises NotDelivered."""
@@ -273,8 +289,12 @@ class _Network(httpcore.AsyncNetworkBackend):
         """It cannot be changed by what comes behind it, so that has a limit of its own."""
         if self.way.shared.body_limit:
             return
-        limit, success = self.limit, 200 <= self.answer.status < 300
-        seconds = REST_OF_SUCCESS if success else self.way.shared.phase_timeout
+        success = 200 <= self.answer.status < 300
+        self.at_most(REST_OF_SUCCESS if success else self.way.shared.phase_timeout)
+
+    def at_most(self, seconds: float) -> None:
+        """So long for the rest of the answer."""
+        limit = self.limit
         if limit and not limit.expired():
             until = asyncio.get_running_loop().time() + seconds
             limit.reschedule(min(until, limit.when() or until))
@@ -434,15 +454,19 @@ def _leads_on(response: httpcore.Response) -> bool:
     return response.status in REDIRECTS and b"location" in names
 
 
-async def _read(response: httpcore.Response, content: bytearray, most: int) -> bool:
+async def _read(response: httpcore.Response, content: bytearray, most: int, longest: int) -> bool:
     """The body of an answer, as the gateway reads it and ignores it; whether it came to its end.
 
-    most: bytes; what is longer is not read on, and is not whole.
+    most: bytes; what is longer is kept so far that this is seen. longest: bytes, up to which it is
+    read.
     """
+    length = 0
     with suppress(OSError, httpcore.NetworkError, httpcore.ProtocolError):
         async for chunk in response.aiter_stream():
-            content += chunk
-            if len(content) > most:
+            length += len(chunk)
+            if len(content) <= most:
+                content += chunk
+            if length > longest:
                 return False
             await asyncio.sleep(0)  # a flood of tiny chunks must not hold up the rest
         return True

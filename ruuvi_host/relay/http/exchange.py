@@ -114,7 +114,7 @@ class Exchange:
         await burst.let_go_ended()
         if kept := burst.open_to(address, tls):
             try:
-                answer, reusable = await self._send(kept, request, deadline)
+                answer, behind = await self._send(kept, request, deadline, to_its_end=True)
             except BaseException as failure:
                 burst.ends(Heard.END)
                 hung_up = isinstance(failure, NotDelivered) and failure.hung_up
@@ -124,28 +124,33 @@ class Exchange:
                 if kept.way.connected:  # anew, as the one before had ended
                     burst.ends(Heard.END)
                 else:
-                    burst.answered(last=not reusable)
+                    burst.answered(behind)
                 return answer, not kept.way.connected and burst.unsettled
         connection = Connection(self._shared, address, tls, None, keep=True)
-        answer, reusable = await self._send(connection, request, deadline)
-        if not (reusable and burst.begins(connection)):
+        answer, behind = await self._send(connection, request, deadline, to_its_end=True)
+        if behind is not Heard.NOTHING or not burst.begins(connection):
             await connection.close()
         return answer, False
 
     async def _send_and_keep(
         self, connection: Connection, request: Request, deadline: float
     ) -> Answer:
-        answer, reusable = await self._send(connection, request, deadline)
-        if reusable and self._keep and not connection.way.before:
+        answer, behind = await self._send(connection, request, deadline)
+        if behind is Heard.NOTHING and self._keep and not connection.way.before:
             self._kept, self._kept_since = connection, asyncio.get_running_loop().time()
         else:
             await connection.close()
         return answer
 
     async def _send(
-        self, connection: Connection, request: Request, deadline: float
-    ) -> tuple[Answer, bool]:
-        """The answer, and whether the connection can be used again. It is closed on failure."""
+        self,
+        connection: Connection,
+        request: Request,
+        deadline: float,
+        *,
+        to_its_end: bool = False,
+    ) -> tuple[Answer, Heard]:
+        """As of Connection. It is closed on failure."""
         way = connection.way
         url = f"{way.address.scheme}://{way.address.server}/"
         made = httpx.Request(
@@ -155,7 +160,8 @@ class Exchange:
         try:
             # The target as it is: httpx would write some characters of a path in another way.
             return await connection.send(
-                made.method, request.target, made.headers.raw, made.stream, deadline
+                *(made.method, request.target, made.headers.raw, made.stream, deadline),
+                to_its_end=to_its_end,
             )
         except BaseException as failure:
             try:

@@ -200,6 +200,7 @@ class Poster:
                 answer = await self._exchange.send(
                     request, address, tls, deadline=deadline, before=before
                 )
+                unsettled = False  # behind a redirect, over a connection of its own
             if own and self._of_gateway:  # another server, after a redirect, has no say in this
                 period = self._heed(answer) or period
             location = answer.header(b"location")
