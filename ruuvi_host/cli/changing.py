@@ -100,6 +100,8 @@ def carry_out(plan: Plan, by: str, state: Path | None) -> None:
         raise ConfigError(*str(error).split(": ", 1)) from error
     for path in written.replaced:
         click.echo(f"changed {path}", err=True)
+    if not written.replaced:
+        click.echo("nothing was changed: it is there like that already", err=True)
 
 
 def _same(text: str, _: Path) -> str:

@@ -107,7 +107,10 @@ class Reporting:
         for name, counters in ours:
             if counted := counters.nonzero():
                 log.info("%s: %s", name, counters, extra={"counters": counted})
-        for account in self.accounts():
+        accounts = self.accounts()
+        if not any(each.total or each.unaccounted for each in accounts):
+            return  # as when there is no such port: what is wrong would stand below a page of zeros
+        for account in accounts:
             level = logging.ERROR if account.unaccounted else logging.INFO
             log.log(level, "accounting: %s", account, extra={"account": account.document()})
 

@@ -47,7 +47,8 @@ class StateDirectory:
             _check(path)
             lock = private_files.opener(str(path / "lock"), os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            problem = f"cannot keep state in {path}: {error.strerror}"
+            why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+            problem = f"cannot keep state in {path}: {why}"
             raise ConfigError("state folder", problem) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -203,6 +203,14 @@ def test_a_bad_value_changes_nothing(toml: Path, pairs: list[str], sentence: str
     assert os.listdir(toml.parent) == [toml.name]
 
 
+def test_what_is_set_already_is_said_so(toml: Path) -> None:
+    to = ("set", "--config", str(toml), "max_sensors=50")
+    assert config(*to).stderr.startswith(f"changed {toml}\n")
+    before = toml.stat().st_mtime_ns
+    assert config(*to).stderr.startswith("nothing was changed: it is there like that already\n")
+    assert toml.stat().st_mtime_ns == before
+
+
 def test_secrets_come_from_files_and_standard_input(tmp_path: Path, toml: Path) -> None:
     (tmp_path / "token").write_text("abc\n")
     to = ("set", "--config", str(toml))

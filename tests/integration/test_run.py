@@ -295,6 +295,7 @@ def test_wrong_options(state: str, options: list[str], code: int, sentence: str)
         assert host.wait() == code
         assert sentence in host.err[-1]
         assert "Traceback" not in "\n".join(host.err)
+        assert "accounting" not in "\n".join(host.err)  # nothing has happened
 
 
 def test_a_port_in_use_names_who_has_it(state: str) -> None:

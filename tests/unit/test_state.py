@@ -109,7 +109,7 @@ def test_a_file_in_its_place(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     with pytest.raises(
-        ConfigError, match=f"^state folder: cannot keep state in {path}: File exist"
+        ConfigError, match=f"^state folder: cannot keep state in {path}: it is no f"
     ):
         StateDirectory.open(path)
     with pytest.raises(ConfigError, match=f"cannot keep state in {path}/below: Not a directory"):
