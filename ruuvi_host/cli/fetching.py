@@ -69,7 +69,12 @@ def fetch(dry_run: bool, force: bool, state_dir: Path | None, **options: Any) ->
         if told is not None:
             for line in _changes(before, load(what)):
                 click.echo(line)
-            sys.exit(_end(told["result"], printable(told["reason"], 500), told["url"]))
+            code = _end(told["result"], printable(told["reason"], 500), told["url"])
+            if seconds := told.get("trial"):
+                click.echo(
+                    f"on trial for {seconds:.0f} s: ruuvi-host status shows what it waits for"
+                )
+            sys.exit(code)
     sys.exit(_without_host(before, what, folder, dry_run=dry_run, force=force))
 
 
@@ -100,17 +105,24 @@ def _without_host(before: Loaded, what: Inputs, folder: Path, *, dry_run: bool, 
     )
     for remark in found.warnings:
         click.echo(f"warning: {remark}", err=True)
-    outcome = foresee(found, folder, force=force)
+    outcome, trial = foresee(found, folder, force=force), None
     if found.weighed:
         for line in _changes(before, found.weighed.candidate):
             click.echo(line)
         if not dry_run:
             try:
                 with closing(StateDirectory.open(folder)):
-                    outcome = write(before, found, folder, force=force)
+                    outcome, trial = write(before, found, folder, force=force)
             except (UnwritableError, OSError) as error:
                 raise ConfigError("state folder", str(error)) from error
-    return _end(outcome.result, outcome.reason, outcome.url, dry_run=dry_run)
+    code = _end(outcome.result, outcome.reason, outcome.url, dry_run=dry_run)
+    if trial:
+        click.echo(
+            f"on trial for {trial.seconds:.0f} s from the next start of the host: waits for "
+            + ", ".join(trial.waiting_for)
+            + ("" if trial.voters else " only: no target is known to have worked here before")
+        )
+    return code
 
 
 def _changes(before: Loaded, after: Loaded) -> Iterator[str]:

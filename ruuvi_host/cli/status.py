@@ -41,13 +41,25 @@ def command(state_dir: str | None, simulate: bool, as_json: bool, **configuratio
         click.echo(json.dumps(document))
         return
     try:
-        shown = list(lines(document))
+        shown = list(lines(document, _until))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise HealthError(
             f"the host in {directory} is of another version; --json shows what it says"
         ) from error
     for line in shown:
         click.echo(line)
+
+
+def _until(utc: int) -> str:
+    """The time here, with its date if that is not today's, and how long it is until then."""
+    from datetime import datetime
+
+    now, then = datetime.now(), datetime.fromtimestamp(utc)
+    told = then.strftime("%H:%M:%S" if then.date() == now.date() else "%Y-%m-%d %H:%M:%S")
+    minutes, seconds = divmod(max(0, round((then - now).total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    left = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    return f"{told} ({left if hours or minutes else f'{seconds} s'} left)"
 
 
 def _of_service_for_members(

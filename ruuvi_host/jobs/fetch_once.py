@@ -63,19 +63,22 @@ def foresee(found: Found, folder: Path, *, force: bool) -> Outcome:
     return found.outcome
 
 
-def write(loaded: Loaded, found: Found, folder: Path, *, force: bool) -> Outcome:
-    """Write what was found, which can be taken. folder: of the state, locked. Raises ConfigError
-    and store.UnwritableError, having changed nothing."""
+def write(
+    loaded: Loaded, found: Found, folder: Path, *, force: bool
+) -> tuple[Outcome, Trial | None]:
+    """Write what was found, which can be taken; and the trial that the next start begins with.
+    folder: of the state, locked. Raises ConfigError and store.UnwritableError, having changed
+    nothing."""
     weighed, fetched = found.weighed, found.fetched
     assert weighed
     assert fetched
     file = RecordFile(folder)
     record, mark = file.read(), digest(fetched.text)
     if (foreseen := foresee(found, folder, force=force)) is not found.outcome:
-        return foreseen
+        return foreseen, None
     if record.trial and not weighed.merged.is_equal:
         why = "another configuration is on trial, which goes on with the next start of the host"
-        return Outcome("refused", 409, why)
+        return Outcome("refused", 409, why), None
     now = time()
     before = {p: store.present(p) for p in store.gateway_paths(loaded.sources)}
     applied = Applied(
@@ -85,10 +88,13 @@ def write(loaded: Loaded, found: Found, folder: Path, *, force: bool) -> Outcome
     after = replace(record.forgiving(mark), memory=found.memory, refused=None)
     if weighed.merged.is_equal:
         file.write(after if record.in_force else replace(after, applied=applied))
-        return found.outcome
+        return found.outcome, None
+    trial = None
     if needs_trial(loaded, weighed.candidate):
         seconds = float(weighed.candidate.config.remote.trial)  # type: ignore[union-attr]
-        trial = Trial(Phase.APPLYING, now, seconds, before, weighed.merged.text, mark)
+        trial = Trial(
+            *(Phase.APPLYING, now, seconds, before, weighed.merged.text, mark, record.working)
+        )
         after = replace(after, trial=trial, pending=applied)
         # What its ETag stands for is not in force yet, and may never be.
         file.write(replace(after, memory=record.memory))
@@ -96,4 +102,4 @@ def write(loaded: Loaded, found: Found, folder: Path, *, force: bool) -> Outcome
         after = replace(after, applied=applied)
     store.carry_out(weighed.merged.plan(loaded.sources), folder, REMOTE, now)
     file.write(after)
-    return found.outcome
+    return found.outcome, trial

@@ -1,6 +1,7 @@
 """The Unix socket by which `ruuvi-host config fetch` has a running host fetch its configuration.
 
-A client sends one line: "fetch", or "force". It gets one JSON object: result, status, reason, url.
+A client sends one line: "fetch", or "force". It gets one JSON object: result, status, reason, url,
+trial (seconds; 0: there is none).
 """
 
 import asyncio
@@ -80,4 +81,5 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "reason": outcome.reason,
         "url": outcome.url,
+        "trial": outcome.trial,
     }

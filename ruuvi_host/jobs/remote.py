@@ -17,7 +17,7 @@ from ruuvi_host.jobs.remote_status import Teller
 from ruuvi_host.jobs.remote_take import Outcome, Taker
 from ruuvi_host.jobs.remote_targets import Targets
 from ruuvi_host.jobs.remote_trial import TrialWatch
-from ruuvi_host.lifetime import to_its_end
+from ruuvi_host.lifetime import beat, to_its_end, together
 from ruuvi_host.monitoring.configuration_status import ConfigurationStatus
 from ruuvi_host.remote.answer import Download, Failed, Fetched, NotModified
 from ruuvi_host.remote.book import GOOD, NOT_TAKEN, Book
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ruuvi_host.jobs.changes import Changes
 
 log = logging.getLogger(__name__)
+
+LOOK = 60.0
+"""Seconds between two looks at which targets work."""
 
 
 class RemoteConfiguration:
@@ -45,7 +48,9 @@ class RemoteConfiguration:
         self._receiving = receiving
         self._book = Book(folder)
         clock = receiving.clock
-        targets = Targets(relays.facts, relays.counters)
+        self._targets = targets = Targets(
+            *(relays.facts, relays.counters, self._book.record.working, clock.monotonic())
+        )
         self._taker = Taker(
             *(configuration, changes, self._book, targets),
             lambda: (clock.wall(), clock.monotonic()),
@@ -73,6 +78,21 @@ class RemoteConfiguration:
     async def run(self) -> None:
         """Until cancelled."""
         await self._trial.resume()
+        await together(configuration=self._lead(), targets=self._remember_targets())
+
+    async def _remember_targets(self) -> None:
+        """Which of them work: another process judges by it, after a power cut too. Not while a
+        trial lasts, which is about those that worked before."""
+        while True:
+            await beat(LOOK)
+            if self._configuration.loaded.config.remote:
+                async with self._one:
+                    await self._book.keep(working=self._working())
+
+    def _working(self) -> tuple[str, ...]:
+        return self._targets.working(self._receiving.clock.monotonic())
+
+    async def _lead(self) -> None:
         before: RemoteSettings | None = None
         while True:
             loaded = self._configuration.loaded
@@ -171,7 +191,7 @@ class RemoteConfiguration:
             await self._book.keep(memory=download.memory)
         else:
             outcome = await self._take(answer, download.memory, force=force)
-        await self._count(outcome, answer.status)
+        await self._count(outcome, answer.seen if isinstance(answer, Failed) else answer.status)
         return outcome
 
     async def _count(self, outcome: Outcome, status: int) -> None:
@@ -183,7 +203,8 @@ class RemoteConfiguration:
         )
         # Before it is told, so that who sees the one sees the other.
         self._set_due(settings, outcome.retry_after, after.failures)
-        await self._book.keep(fetch=after)
+        worked = {} if self._book.record.trial else {"working": self._working()}
+        await self._book.keep(fetch=after, **worked)
         news = (after.result, after.reason) != (before.result, before.reason)
         if after.failures and news and after.result not in NOT_TAKEN:
             log.warning("the remote configuration cannot be fetched: %s", outcome.reason)

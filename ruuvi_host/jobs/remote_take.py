@@ -43,6 +43,8 @@ class Outcome:
     """Empty: it is as the server wants it."""
     retry_after: float | None = None
     url: str = ""
+    trial: float = 0.0
+    """Seconds for which it is on trial now; 0: it is not."""
 
 
 class Taker:
@@ -124,14 +126,14 @@ class Taker:
         if trial := book.record.trial:
             began = replace(trial, phase=Phase.RUNNING, began=now)
             await book.keep(trial=began, memory=memory, rolled_back=None)
-            more = f"; on trial for {trial.seconds:.0f} s"
+            seconds, more = trial.seconds, f"; on trial for {trial.seconds:.0f} s"
         else:
             await book.keep(applied=taken, memory=memory, refused=None, rolled_back=None)
-            more = ""
+            seconds, more = 0.0, ""
         keys = ", ".join(judged.merged.changed)
         saved = f" (saved to {change.saved_to})" if change.saved_to else ""
         log.info("configuration of %s in force%s: %s%s", fetched.url, saved, keys, more)
-        return Outcome("applied", url=fetched.url)
+        return Outcome("applied", url=fetched.url, trial=seconds)
 
     def _judge(self, text: str, mac: str) -> Weighed:
         """What it comes to. May block. Raises Refused, ConfigError."""

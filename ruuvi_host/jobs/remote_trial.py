@@ -31,6 +31,8 @@ AGAIN, LONGEST_PAUSE = 0.1, 600.0
 that it is doubled to."""
 LOOKS = 300
 """Looks at the targets in one trial: each second of the usual one."""
+STEP = 2.0
+"""Seconds. A clock that differs by more was set."""
 
 
 class TrialWatch:
@@ -77,12 +79,8 @@ class TrialWatch:
             else:
                 await self._gone_back(trial)
         elif found is Found.NEW:
-            now = self._wall()
-            # One that was just written has not been tried at all.
-            fresh = replace(trial, began=now) if trial.phase is Phase.APPLYING else trial
-            resumed = replace(fresh.resumed(now), phase=Phase.RUNNING)
             log.info("the trial of the fetched configuration goes on")
-            await self._book.keep(trial=resumed)
+            await self._book.keep(trial=trial)
         else:  # it was not written any more, or somebody has changed it since
             await self._book.keep(trial=None, pending=None)
 
@@ -92,13 +90,18 @@ class TrialWatch:
         if trial is None:
             return
         self._degraded = ()
-        # A clock that is set meanwhile neither ends the trial nor makes it last.
+        trial = trial.taken_up(self._wall())
         ahead = self._wall() - self._monotonic()
         loaded = self._configuration.loaded
         tries = [at for at in trial.tries() if at > self._monotonic() + ahead]
         if len(tries) < len(trial.tries()):  # after a restart: at once
             tries.insert(0, self._monotonic() + ahead)
         while True:
+            # A clock that is set meanwhile neither ends the trial nor makes it last.
+            step = self._wall() - self._monotonic() - ahead
+            if abs(step) > STEP:
+                ahead, trial = ahead + step, trial.shifted(step)
+                tries = [at + step for at in tries]
             now = self._monotonic() + ahead
             if self._configuration.loaded is not loaded:
                 loaded = self._configuration.loaded

@@ -3,7 +3,7 @@
 No secret is here, and no hash that is made of one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -80,8 +80,11 @@ class ConfigurationStatus:
         }
 
 
-def lines(document: dict[str, Any]) -> list[str]:
-    """Such a document as text for people; nothing if nothing is fetched and nothing was."""
+def lines(document: dict[str, Any], until: Callable[[int], str]) -> list[str]:
+    """Such a document as text for people; nothing if nothing is fetched and nothing was.
+
+    until: a time (UTC, s) to come, as people are told it.
+    """
     fetch, refused, trial = document["fetch"], document["refused"], document["trial"]
     if not fetch and document["source"] != REMOTE:
         return []
@@ -97,7 +100,8 @@ def lines(document: dict[str, Any]) -> list[str]:
     if refused:
         found.append(f"  refused: {refused['reason']}")
     if trial and "waiting_for" in trial:
-        found.append(f"  on trial, waiting for {', '.join(trial['waiting_for']) or 'nothing'}")
+        names = ", ".join(trial["waiting_for"]) or "nothing"
+        found.append(f"  on trial until {until(trial['until'])}, waiting for {names}")
     elif trial:
         found.append(f"  rolled back: {trial['reason']}")
     return found

@@ -4,7 +4,7 @@ Pure. The document is what `ruuvi-host status --json` prints; the lines are made
 Its keys are an interface: docs/pages/status.md lists them, and a test compares the two.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,8 +139,8 @@ def _age(at: float | None, now: float) -> float | None:
     return None if at is None else round(max(now - at, 0.0), 1)
 
 
-def lines(document: dict[str, Any]) -> Iterator[str]:
-    """A document as text for people."""
+def lines(document: dict[str, Any], until: Callable[[int], str] = str) -> Iterator[str]:
+    """A document as text for people. until: a time (UTC, s) to come, as they are told it."""
     yield (
         f"ruuvi-host {document['version']}, process {document['pid']}, "
         f"up {_duration(document['uptime'])}"
@@ -169,7 +169,7 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
         yield from _events(StatisticsCounters, document["statistics"])
     if document["api"]:
         yield api_line(document["api"])
-    yield from configuration_lines(document["configuration"])
+    yield from configuration_lines(document["configuration"], until)
     yield "accounting:"
     for account in document["accounting"]:
         yield f"  {Account(account['name'], account['total'], account['parts'])}"

@@ -54,9 +54,16 @@ class Failed:
     """With not_found: seconds for which the server says so; None: it does not."""
     said: str = field(default="", repr=False)
     """The body of an answer with an error."""
+    answered: int = 0
+    """Of HTTP, as the server answered, where a gateway tells another one; 0: it is `status`."""
     cause: str = ""
     """name: it cannot be looked up; time: it was up; near: a check may not go there; file: one of
     ours cannot be used; empty: another."""
+
+    @property
+    def seen(self) -> int:
+        """Of HTTP, for people: it is beside `result`."""
+        return self.answered or self.status
 
 
 Answer: TypeAlias = Fetched | NotModified | Failed

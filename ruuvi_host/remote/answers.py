@@ -4,6 +4,7 @@ Source of the rules: ruuvi.gateway_esp.c http_download.c (200 with a body, and n
 """
 
 import re
+from dataclasses import replace
 
 from ruuvi_host.config.url import Address
 from ruuvi_host.logs import printable
@@ -51,11 +52,19 @@ def of_status(reply: Reply, place: Place, secrets: tuple[str, ...], *, own: bool
         *(result, _EMPTY if without_body else status, reason, place.url, retry),
         absent_for=max_age(reply.header(b"cache-control")),
         said=reply.text(secrets),
+        answered=status,
     )
 
 
 def of_body(reply: Reply, place: Place, *, late: bool) -> str | Failed:
     """The text of a 200. late: the time was up."""
+    text = _body(reply, place, late=late)
+    if isinstance(text, Failed) and text.result != "unreachable":
+        return replace(text, answered=reply.status)
+    return text
+
+
+def _body(reply: Reply, place: Place, *, late: bool) -> str | Failed:
     declared = reply.header(b"content-length") or b""
     if (declared.isdigit() and int(declared) > LONGEST) or (
         len(reply.body) >= LONGEST and not reply.whole

@@ -110,14 +110,14 @@ async def _signed(getter: "_Getter", place: Place, text: str) -> str | Failed:
     got = await getter.get(place.signature, None)
     if isinstance(got, Failed) and got.result == "not_found":
         why = f"it has to be signed, and there is no {place.signature.url}"
-        return Failed("refused", 502, why, place.url)
+        return Failed("refused", 502, why, place.url, answered=200)
     if isinstance(got, Failed):
         return got
     signature = of_body(got.reply, place.signature, late=got.late)
     if isinstance(signature, Failed):
         return signature
     if problem := problem_of(getter.settings.public_key, text.encode(), signature.encode()):
-        return Failed("refused", 502, problem, place.url)
+        return Failed("refused", 502, problem, place.url, answered=200)
     return text
 
 

@@ -95,6 +95,8 @@ class Record:
     refused: Refusal | None = None
     trial: Trial | None = None
     rolled_back: RolledBack | None = None
+    working: tuple[str, ...] = ()
+    """Targets that worked in the last hour of the host, as far as is known."""
     bad: tuple[str, ...] = ()
     """Digests of texts that were rolled back: not applied again by themselves."""
 
@@ -131,6 +133,7 @@ class Record:
             "trial": self.trial.document() if self.trial else None,
             "rolled_back": _plain(self.rolled_back),
             "bad": list(self.bad),
+            "working": list(self.working),
         }
 
     @classmethod
@@ -145,7 +148,9 @@ class Record:
             _refusal(document["refused"]) if document["refused"] else None,
             Trial.from_document(trial) if trial else None,
             _rolled_back(document["rolled_back"]) if document["rolled_back"] else None,
-            tuple(_text(each) for each in document["bad"]),
+            bad=tuple(_text(each) for each in document["bad"]),
+            # What was written before the host kept them has none.
+            working=tuple(_text(each) for each in document.get("working", ())),
         )
 
 

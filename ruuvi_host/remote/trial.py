@@ -93,11 +93,21 @@ class Trial:
     def waiting_for(self) -> list[str]:
         return [*([] if self.remote else [REMOTE]), *self.voters]
 
+    def taken_up(self, now: float) -> Self:
+        """From now on it is led. One that was just written has not been tried at all."""
+        if self.phase is Phase.APPLYING:
+            return replace(self, phase=Phase.RUNNING, began=now)
+        return self.resumed(now)
+
     def resumed(self, now: float) -> Self:
         """After a restart. A clock that is wrong, or a long time without power, neither ends it
         unseen nor makes it last."""
         left = min(max(self.until - now, LEAST_PART * self.seconds), self.seconds)
         return replace(self, began=now + left - self.seconds)
+
+    def shifted(self, step: float) -> Self:
+        """After the clock was set by `step` seconds: it lasts as long as before."""
+        return replace(self, began=self.began + step)
 
     def tries(self) -> list[float]:
         """When the remote address is asked, UTC."""

@@ -2,6 +2,7 @@
 dies; and what a restart in the middle finds."""
 
 import json
+import re
 import resource
 import signal
 import socket
@@ -249,3 +250,33 @@ def test_config_fetch_while_no_host_runs(tmp_path: Path, server: ConfigServer) -
         ran = fetched(led, *options)
         assert (ran.returncode, ran.stderr.count("was rolled back before")) == (1, 1)
     assert "would be taken" in fetched(led, "--dry-run", "--force").stdout
+
+
+def test_a_trial_that_begins_without_a_host_judges_the_targets_too(
+    tmp_path: Path, server: ConfigServer
+) -> None:
+    led = Led(tmp_path, server, trial=600)
+    led.serve_good()
+    with led.running() as host:
+        led.until_fetched("equal")
+        host.wait_for("custom: batches are accepted")
+        led.download()
+        assert host.stop() == 0
+    led.serve_good(http_url=f"{server.url}/nowhere")
+    ran = fetched(led)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "on trial for 600 s from the next start" in ran.stdout
+    assert "waits for remote, custom\n" in ran.stdout
+    with led.running() as host:
+        led.until(lambda c: c["trial"] and c["trial"]["waiting_for"] == ["custom"])
+        told = subprocess.run(
+            [COMMAND, "status", "--state-dir", str(led.state)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        assert re.search(
+            r"on trial until [-0-9: ]+ \(\d+ min \d+ s left\), waiting for custom", told.stdout
+        )
+        assert host.stop() == 0

@@ -125,6 +125,7 @@ def test_any_other_failure_is_final(status: int, result: str) -> None:
             answer = (await get(server.url("/gw/"))).answer
             assert isinstance(answer, Failed)
             assert (answer.result, answer.status) == (result, 400 if status == 204 else status)
+            assert answer.seen == status, "beside the result people see what the server said"
             assert answer.said == said.decode()
             assert asked(server) == [OWN]
 
@@ -322,6 +323,7 @@ def test_a_server_that_misbehaves(
             answer = download.answer
             assert isinstance(answer, Failed)
             assert (answer.result, answer.status) == (result, status), answer
+            assert answer.seen == (200 if result in ("refused", "too_long") else status)
             assert words in answer.reason
             assert answer.cause == ("" if patient else "time")
             assert answer.url == server.url("/one.json")

@@ -21,6 +21,7 @@ events = st.lists(
         st.tuples(st.just("targets"), signs),
         st.tuples(st.just("time"), st.floats(0, 200)),
         st.tuples(st.just("restart"), st.floats(-1e9, 1e9)),
+        st.tuples(st.just("clock"), st.floats(-1e6, 1e6)),
     ),
     max_size=20,
 )
@@ -57,10 +58,15 @@ def test_it_ends_and_never_wrongly(
         elif kind == "time":
             assert isinstance(what, float)
             now += what
+        elif kind == "clock":  # was set, and the trial lasts as long as before
+            assert isinstance(what, float)
+            left = trial.until - now
+            now, trial = now + what, trial.shifted(what)
+            assert abs(trial.until - now - left) < 1e-3
         else:  # another process, whose clock may be anything
             assert isinstance(what, float)
             now += what
-            trial = Trial.from_document(trial.document()).resumed(now)
+            trial = Trial.from_document(trial.document()).taken_up(now)
             assert now < trial.until + 1e-3
             assert trial.until <= now + trial.seconds + 1e-3
     assert trial.remote is answered

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from ruuvi_host.jobs.remote_targets import HOUR, Targets
+from ruuvi_host.monitoring.counters import TargetCounters
+from ruuvi_host.monitoring.health import TargetFacts
 from ruuvi_host.remote.book import Book
 from ruuvi_host.remote.rebase import rebased
 from ruuvi_host.remote.record import (
@@ -31,6 +34,7 @@ RECORD = Record(
     refused=Refusal(1.8e9, "sha256:0", "d", "why"),
     trial=TRIAL,
     rolled_back=RolledBack(1.8e9, "why"),
+    working=("custom",),
     bad=("d",),
 )
 
@@ -81,6 +85,31 @@ def test_what_counts_as_a_failure(tmp_path: Path) -> None:
         assert book.counted(result, 200, "", 1.0, until_good=True).failures == 1
     assert book.counted("equal", 200, "", 1.0, until_good=True).failures == 0
     assert book.counted("unreachable", 502, "", 1.0).failures == 1
+
+
+def test_a_start_does_not_make_a_host_forget_which_targets_worked() -> None:
+    """Its first fetch may come before any of them has accepted anything again."""
+    connections = {"mqtt": "connects to b:1883", "other": "not connected: refused; next try in 5 s"}
+    facts = [
+        TargetFacts("custom", 0.0),
+        TargetFacts("ruuvi", 0.0, failing="refused"),
+        *(TargetFacts(name, 0.0, connection=told) for name, told in connections.items()),
+        TargetFacts("new", 0.0),
+    ]
+    counters = [(each.name, TargetCounters()) for each in facts]
+    before = ("custom", "ruuvi", "mqtt", "other", "gone")
+    targets = Targets(lambda: facts, lambda: counters, before, began=1000.0)
+    assert targets.working(1001.0) == ("custom", "mqtt")
+    assert targets.working(1000.0 + HOUR) == (), "it has shown nothing since"
+    facts[0] = replace(facts[0], served=5000.0)
+    counters[0][1].relay.accepted = 1
+    assert targets.working(5001.0) == ("custom",)
+
+
+def test_a_record_of_before_has_no_targets() -> None:
+    document = RECORD.document()
+    del document["working"]
+    assert Record.from_document(document) == replace(RECORD, working=())
 
 
 def test_targets_in_place_of_others() -> None:
