@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import load_vectors
-from mqtt_peer import Peer, peer
+from mqtt_peer import Peer, Published, peer
 from tcp_ports import free_port
 
 from firmware_protocol.messages import DeviceId
@@ -26,11 +26,9 @@ from ruuvi_host.jobs.relays import Relays
 from ruuvi_host.lifetime import together
 from ruuvi_host.relay.mqtt.pauses import Pauses
 
-NOT_PLAYED = {
-    # Here publishing does not fail without the connection.
-    *("instant_publish_fails", "periodic_publish_fails"),
-}
-CASES = [c for c in load_vectors("mqtt.json")["sequence"] if c["name"] not in NOT_PLAYED]
+CASES = load_vectors("mqtt.json")["sequence"]
+FAILING = [c for c in CASES if any(step["op"] == "publish_fails" for step in c["steps"])]
+"""Here the connection ends then, and what was not confirmed is sent again over the next one."""
 ROUND = 0.25
 """Seconds between two rounds, in place of those of the case."""
 
@@ -68,6 +66,29 @@ def wanted(case: dict[str, Any]) -> list[tuple[str, str, bool]]:
     ]
 
 
+def of_reports(case: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """A message for each report, in order: what is to be published where none of it may be lost."""
+    address = case["gateway"]["mac"]
+    said = [step["report"] for step in case["steps"] if step["op"] == "report"]
+    return [
+        (
+            f"ruuvi/{address}/{report['mac']}",
+            json.dumps(
+                {
+                    "gw_mac": address,
+                    "rssi": report["rssi"],
+                    "aoa": [],
+                    "ts": report["stamp"],
+                    "data": report["data"],
+                    "coords": "",
+                }
+            ),
+            False,
+        )
+        for report in said
+    ]
+
+
 def without_attempt(payload: str) -> str:
     """Without the time of sending, which may be sooner."""
     document = json.loads(payload)
@@ -75,17 +96,43 @@ def without_attempt(payload: str) -> str:
     return json.dumps(document)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c not in FAILING], ids=lambda case: case["name"]
+)
 def test_sequences(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pauses, "failed", lambda self, refused=False: 0.05)
     monkeypatch.setattr(batch_module, "GATHERING", 0.01)
-    asyncio.run(Play(case, tmp_path).run())
+    play, expected = Play(case, tmp_path), wanted(case)
+    asyncio.run(play.run())
+    got = [(p.topic, without_attempt(p.payload.decode()), p.retained) for p in play.there.published]
+    end = got if case["steps"][-1]["op"] == "stop" else got[: len(expected)]
+    assert end == expected
+
+
+@pytest.mark.parametrize("case", FAILING, ids=lambda case: case["name"])
+def test_what_fails_is_sent_again(
+    case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The firmware loses such a message, and the rest of a round (`host` in the case)."""
+    monkeypatch.setattr(Pauses, "failed", lambda self, refused=False: 0.05)
+    monkeypatch.setattr(batch_module, "GATHERING", 0.01)
+    play = Play(case, tmp_path, qos=1)
+    asyncio.run(play.run())
+    assert play.failed
+    readings = play.readings()
+    for each in play.failed:
+        assert each.payload == readings[0].payload, "it stays at the head, with the same text"
+        readings.remove(each)
+    told = [(p.topic, without_attempt(p.payload.decode()), p.retained) for p in readings]
+    assert told == of_reports(case)
+    # Each connection begins with our state.
+    assert play.there.published[0].topic.endswith("gw_status")
 
 
 class Play:
     """One case."""
 
-    def __init__(self, case: dict[str, Any], folder: Path) -> None:
+    def __init__(self, case: dict[str, Any], folder: Path, *, qos: int = 0) -> None:
         keys = case["config"]
         self.case, self.clock, self.port = case, Wall(), free_port()
         gateway = DeviceId(id=bytes(8), addr=mac(case["gateway"]["mac"]))
@@ -97,7 +144,7 @@ class Play:
             data_format=MQTT_FORMATS[keys["mqtt_data_format"]],
             period=period,
             retains=not keys.get("mqtt_disable_retained_messages", False),
-            qos=0,
+            qos=qos,
         )
         self.config = Config(
             targets=(target,),
@@ -114,9 +161,13 @@ class Play:
             *(folder, self.table, lambda: gateway, ready, self.clock),
             other_gateway=other_gateway,
         )
-        self.there = Peer(port=self.port)
+        self.there = Peer(port=self.port, hangs_up=self.hangs_up)
         self.stack = AsyncExitStack()
         self.expected = 0
+        self.fails = False
+        """A message ends the connection now."""
+        self.failed: list[Published] = []
+        """Those at which it has ended."""
 
     async def run(self) -> None:
         running: asyncio.Task[None] | None = None
@@ -133,6 +184,10 @@ class Play:
                     await self.stack.enter_async_context(peer(self.there))
                     before = len(self.there.connects)
                     await self.connected(before)
+                case "publish_fails":
+                    if not step["on"]:
+                        await self.there.until(lambda _: self.failed)
+                    self.fails = bool(step["on"])
                 case "lost":
                     await self.stack.aclose()
                     await self.there.until(lambda it: len(it.ended) == len(it.connects))
@@ -150,18 +205,16 @@ class Play:
                         await running
                     running = None
                     await self.relays.finish(30.0)
-            await self.published(step)
+            if self.case in FAILING:
+                await self.confirmed(step)
+            else:
+                await self.published(step)
         if running:
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
             await self.relays.finish(0.0)
         await self.stack.aclose()
-        got = [
-            (p.topic, without_attempt(p.payload.decode()), p.retained) for p in self.there.published
-        ]
-        end = [*got] if self.case["steps"][-1]["op"] == "stop" else got[: len(wanted(self.case))]
-        assert end == wanted(self.case)
 
     def report(self, step: dict[str, Any]) -> None:
         report, before = step["report"], self.table.counters.changed
@@ -179,6 +232,23 @@ class Play:
         """Until all of this step has come."""
         self.expected += sum(not p["topic"].endswith("00:00:00:00:00:00") for p in step["publish"])
         await self.there.until(lambda it: len(it.published) >= self.expected)
+
+    async def confirmed(self, step: dict[str, Any]) -> None:
+        """Until all that was to be sent by now has come, unless it fails now."""
+        sends = "round" if self.case["config"]["mqtt_sending_interval"] else "report"
+        if step["op"] in (sends, "publish_fails") and not self.fails:
+            put = self.table.counters.changed
+            await self.there.until(lambda _: len(self.readings()) - len(self.failed) >= put)
+
+    def readings(self) -> list[Published]:
+        return [p for p in self.there.published if not p.topic.endswith("gw_status")]
+
+    def hangs_up(self, published: Published) -> bool:
+        """Does the connection end at this one?"""
+        if self.fails and not published.topic.endswith("gw_status"):
+            self.failed.append(published)
+            return True
+        return False
 
     async def connected(self, times: int) -> None:
         """Until it has been more often than that."""

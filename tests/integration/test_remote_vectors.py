@@ -26,7 +26,7 @@ from ruuvi_host.config.problems import Problems
 CASES = {
     case["name"]: case
     for case in load_vectors("mqtt.json")["remote"]
-    if case["how"] != "check"  # test_api_validate.py has them
+    if case["how"] != "check"  # test_remote_check_vectors.py has them
 }
 COLONS = ":".join(MAC[i : i + 2] for i in range(0, 12, 2))
 THERE = ("https://cfg.example.com", "http://cfg.example.com", "http://localhost:8000")
