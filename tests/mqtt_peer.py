@@ -30,6 +30,8 @@ class Peer:
     """Does it answer with PUBACK?"""
     hangs_up: Callable[[Published], bool] = lambda _: False
     """Does it end the connection then?"""
+    farewell: bytes = b""
+    """What it sends before it does."""
     code: Callable[[Published], int] = lambda _: 0
     """Of its PUBACK; MQTT 5."""
     speaks: int = 5
@@ -108,6 +110,7 @@ class Peer:
             published = _published(kind, body, self.level)
             self.published.append(published)
             if self.hangs_up(published):
+                writer.write(self.farewell)
                 return False
             if published.number and self.confirms(published):
                 number, code = published.number.to_bytes(2, "big"), self.code(published)

@@ -25,7 +25,7 @@ from ruuvi_host.relay.mqtt.connection import MOST_IN_FLIGHT
 from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, Message, MessageMaker
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.pauses import Pauses
-from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step, refusal
+from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step, reason, refusal
 from ruuvi_host.relay.mqtt.seat import Seat
 from ruuvi_host.relay.mqtt.sink import MqttSink
 from ruuvi_host.relay.mqtt.standing import Standing
@@ -293,6 +293,61 @@ def test_a_puback_that_refuses_is_no_delivery() -> None:
                 outcome = await sink.deliver(batch(5), NOW)
                 assert outcome.verdict is Verdict.REFUSED
             assert there.level == 5
+
+    run(main())
+
+
+@pytest.mark.parametrize("code", [1, 17, 0x91, 0x95, 250, 255])
+def test_a_puback_with_any_number_is_counted(code: int) -> None:
+    """It holds doors open in paho, which ends a connection at what MQTT 5 does not know."""
+
+    async def main() -> None:
+        there = Peer(code=lambda p: code if p.topic.endswith(":01") else 0)
+        async with peer(there), running(target(there.port, version="5")) as sink:
+            outcome = await sink.deliver(batch(5), NOW)
+            assert (outcome.verdict, outcome.refused) == (Verdict.ACCEPTED, 1)
+            assert outcome.fates(batch(5)).accepted == 4
+            assert reason(code) in outcome.reason
+            assert tags(there) == [*range(5)]
+            there.code = lambda _: code
+            assert (await sink.deliver(batch(2), NOW)).verdict is Verdict.REFUSED
+            there.code = lambda _: 16  # nobody has subscribed
+            assert await sink.deliver(batch(2), NOW) == Outcome(Verdict.ACCEPTED)
+        assert len(there.connects) == 1
+
+    run(main())
+
+
+DISCONNECT, PUBACK = b"\xe0\x02", b"\x40"
+
+
+@pytest.mark.parametrize(
+    ("farewell", "says"),
+    [
+        (b"", "has ended the connection"),
+        (b"\xe0\x00", "has ended the connection"),
+        (DISCONNECT + b"\x8e\x00", "another client has the same client id"),
+        (DISCONNECT + b"\x8b\x00", "has ended the connection: server shutting down"),
+        (DISCONNECT + b"\x95\x00", "has ended the connection: packet too large"),
+        (DISCONNECT + b"\xfa\x00", "has ended the connection: reason code 250"),
+        (PUBACK + b"\x01\x00", "sends what is no MQTT"),
+        (PUBACK + b"\x05\x00\x02\x00\x01\xff", "sends what is no MQTT"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(90), "sends what is no MQTT"),
+    ],
+)
+def test_why_a_connection_has_ended(farewell: bytes, says: str) -> None:
+    async def main() -> None:
+        there = Peer(hangs_up=lambda p: p.topic.endswith(":01"), farewell=farewell)
+        async with peer(there), running(target(there.port, version="5")) as sink:
+            outcome = await sink.deliver(batch(3), NOW)
+            assert (outcome.verdict, outcome.refused) == (Verdict.LATER, 0)
+            assert outcome.remaining
+            assert batch(2, first=1).advertisements == outcome.remaining[-2:]
+            assert says in outcome.reason
+            await there.until(lambda it: it.ended)
+            while sink._standing.is_up:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0)
+            assert len(there.connects) == 1, "there is a pause before the next one"
 
     run(main())
 

@@ -14,14 +14,14 @@ from typing import Any
 from ruuvi_host.config.mqtt_target import MqttTarget
 from ruuvi_host.config.url import Address
 from ruuvi_host.relay.http.tls import Tls
+from ruuvi_host.relay.mqtt.incoming import FirstBytes
+from ruuvi_host.relay.mqtt.opening import Opening
 from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step, refusal
+from ruuvi_host.relay.mqtt.strangers import connack_code, stranger
 
 STEP = 9.0
 """Seconds for each step of connecting: as on the gateway."""
 
-_PROTOCOL_ERROR = 130
-_UNSPECIFIED, _LOST = 128, "MQTT_CS_CONNECTION_LOST"
-"""What paho 2.1 says of both, and its state by which they can be told apart."""
 _NEAR = "only this machine, or its neighbours on the wire, can reach what this name leads to"
 _CODES = {132: 1, 133: 2, 136: 3, 134: 4, 135: 5}
 """paho tells refusals of MQTT 3.1.1 in the numbers of MQTT 5."""
@@ -40,12 +40,13 @@ class Attempt:
         """What the broker says of itself; with MQTT 5."""
         self.answer: int | None = None
         """Code of CONNACK."""
-        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        """The connection is closed again; paho's code for why."""
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """The connection is closed again."""
+        self.first = FirstBytes(paho)
         self._paho = paho
         self._abandoned = False
         self._permits = permits
-        self._loop = asyncio.get_running_loop()
+        self.opening = Opening(paho)
         self._connected: Any = paho.on_connect
         self._disconnected: Any = paho.on_disconnect
         self._opened: Any = paho.on_socket_open
@@ -56,6 +57,7 @@ class Attempt:
     async def abandon(self, entering: "asyncio.Future[Any]") -> None:
         """What is open is closed, and what may still be opened in its thread, too."""
         self._abandoned = True
+        self.opening.give_up()
         entering.cancel()
         drop(self._paho)
         with suppress(Exception, asyncio.CancelledError):
@@ -68,7 +70,7 @@ class Attempt:
         self._connected(*told)
 
     def _on_disconnect(self, *told: Any) -> None:
-        self._loop.call_soon_threadsafe(self._end, told[3].value)
+        self.ended.get_loop().call_soon_threadsafe(self._end)
         self._disconnected(*told)
 
     def _on_socket_open(self, client: Any, data: Any, sock: Any) -> None:
@@ -82,12 +84,9 @@ class Attempt:
         self.is_open = True
         self._opened(client, data, sock)
 
-    def _end(self, code: int) -> None:
-        lost = getattr(getattr(self._paho, "_state", None), "name", _LOST)
-        if code == _UNSPECIFIED and lost != _LOST:
-            code = _PROTOCOL_ERROR
+    def _end(self) -> None:
         if not self.ended.done():
-            self.ended.set_result(code)
+            self.ended.set_result(None)
 
 
 async def look_up(target: MqttTarget, permits: Callable[[str], bool]) -> None:
@@ -115,11 +114,13 @@ def drop(paho: Any) -> None:
 def why_not(
     cause: BaseException, attempt: Attempt, server: str, tls: Tls | None, target: MqttTarget
 ) -> NoConnectionError:
-    if attempt.answer:
-        return refusal(server, attempt.answer)
+    first = attempt.first.heard
+    # paho keeps some CONNACKs to itself: that of code 1, and those that it does not know.
+    if answer := connack_code(first) or attempt.answer:
+        return refusal(server, _CODES.get(answer, answer))
+    if found := stranger(server, target.broker.transport, first):
+        return found
     if attempt.ended.done():
-        if attempt.ended.result() == _PROTOCOL_ERROR:  # paho keeps that CONNACK to itself
-            return refusal(server, 1)
         why = f"{server} has closed the connection without an answer"
         return NoConnectionError(Step.CLOSED, why)
     if isinstance(cause, socket.gaierror):
@@ -131,7 +132,10 @@ def why_not(
         fix = failure.outcome.verdict.value == "fix"
         return NoConnectionError(Step.TLS, str(failure), fix=fix)
     if isinstance(cause, NotWebSocketError):
-        why = f"{server} does not answer as a broker on WebSockets does: {cause}"
+        path = target.broker.websocket_path
+        why = (
+            f"{server} does not answer as a broker on WebSockets does, at the path {path}: {cause}"
+        )
         return NoConnectionError(Step.WEBSOCKET, why)
     if isinstance(cause, TimeoutError) and not attempt.is_open:
         return NoConnectionError(Step.CONNECT, f"{server}: no connection within {STEP:.0f} s")

@@ -53,7 +53,7 @@ async def connect(
         except NoConnectionError as error:
             # One that knows only the older version refuses, answers in it, or just hangs up.
             refused = error.step is Step.REFUSED and error.code == 1
-            if not (refused or error.step is Step.CLOSED):
+            if not (refused or error.step in (Step.CLOSED, Step.NO_MQTT)):
                 raise
     return await _connect(target, hello, permits, version=ProtocolVersion.V311)
 
@@ -71,21 +71,26 @@ async def _connect(
     if broker.transport.is_tls:
         try:
             tls = await asyncio.to_thread(Tls, broker.tls, resume=False)
-            tls.context.sslsocket_class = _Closing
         except NotDelivered as error:
             raise NoConnectionError(Step.HERE, str(error), fix=True) from None
     client = _client(target, hello, tls.context if tls else None, version)
     attempt = Attempt(client._client, permits)
+    if tls:
+        attempt.opening.with_tls(tls.context)
     entering = asyncio.ensure_future(client.__aenter__())
     try:
-        both: set[asyncio.Future[Any]] = {entering, attempt.ended}
-        await asyncio.wait(both, timeout=WHOLE, return_when=asyncio.FIRST_COMPLETED)
+        # paho 2.1 raises at what it does not understand, and then nothing ends but the second.
+        ends: set[asyncio.Future[Any]] = {entering, client._disconnected, attempt.ended}
+        await asyncio.wait(ends, timeout=WHOLE, return_when=asyncio.FIRST_COMPLETED)
         if entering.done():
             entering.result()
+            attempt.first.stop()
             is_311 = client._client.protocol == MQTTProtocolVersion.MQTTv311
             said = attempt.told.json() if attempt.told else {}
             return Connection(client, server, said, None if is_311 else _properties)
         cause: BaseException = TimeoutError()
+        if client._disconnected.done():
+            client._disconnected.exception()  # it is told in our own words
     except (aiomqtt.MqttError, OSError, ValueError, WebsocketConnectionError) as error:
         cause = error.__cause__ or error.__context__ or error
         if isinstance(cause, WebsocketConnectionError):
@@ -140,17 +145,6 @@ def _session(seconds: int) -> Properties:
     properties.SessionExpiryInterval = seconds
     made: Properties = properties
     return made
-
-
-class _Closing(ssl.SSLSocket):
-    """Closes itself when its handshake fails, which paho does not do."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
 
 
 @lru_cache(16)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ruuvi_host.relay.mqtt.attempt import drop
+from ruuvi_host.relay.mqtt.incoming import Incoming
 from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step
 
 DISCONNECTING = 0.5
@@ -21,8 +22,8 @@ _AROUND = 9
 """Bytes of a packet around topic, payload and properties, at most: type, number, and lengths."""
 
 Settled = Callable[[int], None]
-"""Told what became of a message: the reason code of its PUBACK; 128 and more: the broker does not
-take it. With MQTT 3.1.1 it is always 0; with QoS 0, too, when the message was sent."""
+"""Told what became of a message: the reason code of its PUBACK (see `is_taken`). With MQTT 3.1.1
+it is always 0; with QoS 0, too, when the message was sent."""
 
 
 def _nobody(topic: str, payload: bytes) -> None:
@@ -65,6 +66,7 @@ class Connection:
         """By its number: who is to be told what becomes of a message."""
         self._waiting: list[asyncio.Future[None]] = []
         """For the next one to be settled, or for the end."""
+        self._incoming = Incoming(paho, is_5=properties is not None)
         paho.on_publish = self._on_publish
         paho.on_message = self._on_message
         client._disconnected.add_done_callback(self._on_lost)
@@ -167,7 +169,7 @@ class Connection:
     ) -> None:
         then = self._in_flight.pop(number, None)
         if then:
-            then(code.value)
+            then(self._incoming.code(code.value))
         self._release()
 
     def _on_message(self, client: object, data: object, message: Any) -> None:
@@ -176,9 +178,11 @@ class Connection:
     def _on_lost(self, ended: "asyncio.Future[None]") -> None:
         error = None if ended.cancelled() else ended.exception()
         by_network = isinstance(error, OSError)
-        why = f"connection lost: {error}" if by_network else "has ended the connection"
-        text = f"{self.server}: {why}" if by_network else f"{self.server} {why}"
+        text = f"{self.server} {self._incoming.why(error)}"
+        if by_network:
+            text = f"{self.server}: connection lost: {error}"
         self._lose(NoConnectionError(Step.LOST, text, by_network=by_network))
+        drop(self._paho)  # paho 2.1 leaves it open when it raises
 
     def _lose(self, error: NoConnectionError) -> None:
         if not self.lost.done():

@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ruuvi_host.intake.advertisement import Advertisement
-
-REFUSES = 128
-"""The least reason code of a PUBACK with which the broker does not take a message."""
+from ruuvi_host.relay.mqtt.refusals import is_taken
 
 QUOTA_EXCEEDED = 0x97
 """Such a message is sent once more."""
@@ -64,12 +62,12 @@ class Flight:
     @property
     def refused(self) -> int:
         """Reports that the broker does not take."""
-        return sum(code >= REFUSES for code in self._settled.values())
+        return sum(not is_taken(code) for code in self._settled.values())
 
     @property
     def codes(self) -> tuple[int, ...]:
         """With which it refuses, each once."""
-        return tuple(sorted({code for code in self._settled.values() if code >= REFUSES}))
+        return tuple(sorted({code for code in self._settled.values() if not is_taken(code)}))
 
     @property
     def remaining(self) -> tuple[Advertisement, ...]:

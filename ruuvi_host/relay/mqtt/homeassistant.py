@@ -18,7 +18,7 @@ from ruuvi_host.relay.mqtt.announcements import RATE, Announcement, Announcement
 from ruuvi_host.relay.mqtt.companions import Companion, Presence
 from ruuvi_host.relay.mqtt.discovery import QOS, Config, Discovery, can_be_shared
 from ruuvi_host.relay.mqtt.messages import Message, prefix_of
-from ruuvi_host.relay.mqtt.refusals import NoConnectionError
+from ruuvi_host.relay.mqtt.refusals import NoConnectionError, is_taken
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,6 @@ NEXT = 0.001
 """Seconds to the next one of several messages."""
 STARTED = b"online"
 """What Home Assistant says of itself when it has started."""
-REFUSED = 128
-"""Reason codes from here on: the broker does not take it."""
 SAVING = 1.0
 """Seconds in which what was announced is gathered for the disk."""
 CLOSING = 1.0
@@ -174,7 +172,7 @@ class ToHomeAssistant(Companion):
             *(config.topic, config.payload),
             qos=QOS,
             retain=config.retained,
-            then=lambda code: self._settled(config, taken=code < REFUSED),
+            then=lambda code: self._settled(config, taken=is_taken(code)),
         )
 
     def _settled(self, config: Config, *, taken: bool) -> None:

@@ -39,6 +39,8 @@ _REMEDIES = {
     "right: a port for TLS does not answer TCP, nor the other way round",
     Step.CLOSED: "see whether it is a broker that listens there, and whether the transport is "
     "right: a port for TLS does not answer TCP, nor the other way round",
+    Step.NO_MQTT: "see which port and transport the broker has; 1883 is usual for TCP, 8883 for "
+    "SSL",
     Step.NEAR: "use an address that others reach, too",
     Step.REFUSED: "see whether user, password and client id are those that the broker knows, and "
     "what its log says",

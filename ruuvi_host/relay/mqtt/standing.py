@@ -13,11 +13,10 @@ from firmware_protocol.messages import DeviceId, address_text
 from ruuvi_host.config.mqtt_target import MqttTarget
 from ruuvi_host.relay.mqtt.client import connect
 from ruuvi_host.relay.mqtt.companions import Companion, Presence
-from ruuvi_host.relay.mqtt.flight import REFUSES
 from ruuvi_host.relay.mqtt.messages import OFFLINE, ONLINE, status_topic
 from ruuvi_host.relay.mqtt.parameters import connect_of
 from ruuvi_host.relay.mqtt.pauses import Pauses
-from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step, reason
+from ruuvi_host.relay.mqtt.refusals import NoConnectionError, Step, is_taken, reason
 
 log = logging.getLogger(__name__)
 
@@ -225,7 +224,7 @@ class Standing:
             log.log(level, text, self.target.name, error, pause)
 
     def _said_online(self, code: int) -> None:
-        if code >= REFUSES:
+        if not is_taken(code):
             text = "%s: the broker does not take our state (the topic …gw_status): %s"
             log.warning(text, self.target.name, reason(code))
 
