@@ -14,7 +14,13 @@ from ruuvi_host.config.gateway_config import SHORTEST_POLITE_PERIOD, GatewayConf
 from ruuvi_host.config.gateway_keys import CREDENTIALS, REMOTE_CREDENTIALS, RUUVI_CLOUD_URL
 from ruuvi_host.config.host_values import HostValues
 from ruuvi_host.config.model import Config, FilterSettings, Profile
-from ruuvi_host.config.mqtt import gateway_target, look_at_discovery, look_at_unused, looked_at
+from ruuvi_host.config.mqtt import (
+    gateway_target,
+    look_at_discovery,
+    look_at_shared_brokers,
+    look_at_unused,
+    looked_at,
+)
 from ruuvi_host.config.problems import Problems, Severity
 from ruuvi_host.config.remote import PINNED, PUBLIC_KEY, RemoteSettings
 from ruuvi_host.config.remote_checks import look_at_remote
@@ -84,6 +90,7 @@ def build(sources: Sources) -> Config:
         remote=builder.remote() if gateway["remote_cfg_use"] else None,
     )
     look_at_discovery(config.targets, problems)
+    look_at_shared_brokers(config.targets, problems)
     _check_that_they_pass(config, sources)
     faults = tuple(str(p) for p in problems.found if p.severity is Severity.FAULT)
     return replace(config, faults=faults)

@@ -97,6 +97,23 @@ def look_at_discovery(targets: Iterable[object], problems: Problems) -> None:
                 problems.add(where, why, "switch it off for one of them", source="")
 
 
+def look_at_shared_brokers(targets: Iterable[object], problems: Problems) -> None:
+    """Two at one broker that take each other's place there."""
+    ids: dict[tuple[str, int, str], str] = {}
+    prefixes: dict[tuple[str, int, str], str] = {}
+    for target in targets:
+        if not isinstance(target, MqttTarget):
+            continue
+        at = (target.broker.server.lower(), target.broker.port)
+        where, login = f"target.{target.name}", target.login
+        if (first := ids.setdefault((*at, login.client_id), target.name)) != target.name:
+            why = f"is that of the target {first} at the same broker, which lets one of them in"
+            problems.add(f"{where}.client_id", why, "give each one of its own", source="")
+        if (first := prefixes.setdefault((*at, target.prefix), target.name)) != target.name:
+            why = f"is that of the target {first} at the same broker: each message comes twice"
+            problems.add(f"{where}.prefix", why, "give each one of its own", source="")
+
+
 def _possible(target: MqttTarget, host: HostValues, problems: Problems) -> Extras:
     """What can be had of it. A gateway's file may change, and must not keep the host from
     running."""

@@ -214,3 +214,23 @@ def test_options_of_a_broker(tmp_path: Path) -> None:
     assert said(loaded) == []
     options = broker(loaded).options
     assert options == BrokerOptions(60, 30, True, "ruuvi-host/<gateway MAC>/status")
+
+
+@pytest.mark.parametrize(
+    ("lines", "keys"),
+    [
+        ("", ["target.site.client_id", "target.site.prefix"]),
+        ('client_id = "site"', ["target.site.prefix"]),
+        ('client_id = "site"\nprefix = "site/"', []),
+        ("port = 1884", []),
+        ('server = "BROKER.lan"', ["target.site.client_id", "target.site.prefix"]),
+    ],
+)
+def test_two_at_one_broker_need_names_of_their_own(
+    lines: str, keys: list[str], tmp_path: Path
+) -> None:
+    server = "" if "server" in lines else 'server = "broker.lan"'
+    table = f'[[target]]\nname = "site"\nkind = "mqtt"\n{server}\n{lines}\n'
+    loaded = of_gateway(tmp_path, {}, table)
+    assert len(loaded.config.targets) == 2
+    assert said(loaded) == [(key, "warning") for key in keys]

@@ -38,7 +38,8 @@ _REMEDIES = {
     Step.SILENT: "see whether it is a broker that listens there, and whether the transport is "
     "right: a port for TLS does not answer TCP, nor the other way round",
     Step.CLOSED: "see whether it is a broker that listens there, and whether the transport is "
-    "right: a port for TLS does not answer TCP, nor the other way round",
+    "right: a port for TLS does not answer TCP, nor the other way round; one that keeps no "
+    "retained messages wants mqtt_disable_retained_messages",
     Step.NO_MQTT: "see which port and transport the broker has; 1883 is usual for TCP, 8883 for "
     "SSL",
     Step.NEAR: "use an address that others reach, too",

@@ -206,8 +206,9 @@ class Standing:
         if twice:
             log.warning(
                 "%s: connections end soon after they begin: does another client use the client "
-                "id %s?",
+                "id %s, or does the broker not take what is sent? Its log tells%s",
                 *(self.target.name, connect_of(self.target, presence.gateway).client_id),
+                "" if presence.connection.version == "5" else "; with mqtt.version 5 it may say so",
             )
         return pause
 
