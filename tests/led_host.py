@@ -31,7 +31,7 @@ class Led:
         folder = self.file.parent
         (folder / "ruuvi-host.toml").write_text(
             f'[api]\nlisten = "unix:{folder / "api.sock"}"\n'
-            f"[remote_configuration]\nsplay_s = 0\ntrial_s = {trial}\n"
+            f"[remote_configuration]\nsplay_s = 0\ntrial_s = {trial:.0f}\n"
         )
 
     def try_for(self, seconds: float, host: Program) -> None:
