@@ -164,7 +164,7 @@ def test_all_parts_that_are_not_written_remain_in_order() -> None:
 def test_a_part_that_is_refused_does_not_take_the_others_along() -> None:
     given = batch(*many(40))
     refused = said(400, "unable to parse 'm': missing fields")
-    outcome, requests = deliver(given, TOO_LARGE, refused, NO_CONTENT)
+    outcome, requests = deliver(given, TOO_LARGE, refused, NO_CONTENT, gzip=False)
     assert len(requests) == 3
     assert outcome.verdict is Verdict.ACCEPTED
     assert outcome.fates(given)[:2] == (20, 20)
@@ -173,6 +173,39 @@ def test_a_part_that_is_refused_does_not_take_the_others_along() -> None:
     outcome, _ = deliver(given, TOO_LARGE, refused)
     assert outcome.verdict is Verdict.REFUSED
     assert outcome.fates(given).refused == 40
+
+
+@pytest.mark.parametrize(
+    "no", [said(400, "unable to parse '\x1f': missing fields"), answer(415), answer(400)]
+)
+def test_a_database_that_does_not_unpack_gets_it_as_it_is(no: bytes) -> None:
+    async def main() -> None:
+        async with answering(no, NO_CONTENT) as server, sink_for(at(server)) as sink:
+            for _ in range(2):
+                outcome = await sink.deliver(batch(*many(3)), 0.0)
+                assert outcome.fates(batch(*many(3))) == (3, 0, ())
+            packed = ["Content-Encoding" in request for request in server.requests]
+            assert packed == [True, False, False]
+            assert lines(server.requests[1]) == 3
+
+    asyncio.run(main())
+
+
+def test_one_that_has_taken_what_is_compressed_is_believed() -> None:
+    async def main() -> None:
+        bad = said(400, "unable to parse 'm': missing fields")
+        async with answering(NO_CONTENT, bad) as server, sink_for(at(server)) as sink:
+            assert (await sink.deliver(batch(heard()), 0.0)).verdict is Verdict.ACCEPTED
+            assert (await sink.deliver(batch(heard()), 0.0)).verdict is Verdict.REFUSED
+            assert len(server.requests) == 2
+        # What refuses it both ways is asked both ways again: it may be the lines.
+        async with answering(bad) as server, sink_for(at(server)) as sink:
+            for _ in range(2):
+                assert (await sink.deliver(batch(heard()), 0.0)).verdict is Verdict.REFUSED
+            packed = ["Content-Encoding" in request for request in server.requests]
+            assert packed == [True, False, True, False]
+
+    asyncio.run(main())
 
 
 def test_reports_without_a_point_wait_with_the_others() -> None:

@@ -14,6 +14,8 @@ from ruuvi_host.relay.http.outcome import Advice, PostOutcome, Stage
 from ruuvi_host.relay.sink import Verdict
 
 TOO_LARGE = 413
+UNSUPPORTED = 415
+"""The kind of content, or how it is compressed."""
 
 _DROPPED = re.compile(r"\bdropped[= ](\d{1,9})")
 _UNREADABLE = re.compile(r"unable to parse '")

@@ -13,7 +13,7 @@ from ruuvi_host.intake.readings import Readings
 from ruuvi_host.logs import Repeated
 from ruuvi_host.relay.http.poster import Poster
 from ruuvi_host.relay.http.request import Header
-from ruuvi_host.relay.influxdb.answers import TOO_LARGE, Understood, understood
+from ruuvi_host.relay.influxdb.answers import TOO_LARGE, UNSUPPORTED, Understood, understood
 from ruuvi_host.relay.influxdb.points import PointWriter
 from ruuvi_host.relay.sink import Outcome, Verdict
 
@@ -62,6 +62,8 @@ class InfluxSink:
         self._writer = writer
         self._known = known
         self._compress = compress
+        self._unpacks = False
+        """The database has shown that it does."""
         self._most_bytes = MOST_BYTES
         self._empty = Repeated()
 
@@ -88,7 +90,7 @@ class InfluxSink:
             if served and loop.time() > until:
                 slow = Outcome(Verdict.LATER, f"not all is written within {PATIENCE:g} s", wait=0)
                 return _left(slow, part, parts, refused)
-            outcome, dropped = await self.write(body)
+            outcome, dropped = await self._write(body)
             if outcome.code == TOO_LARGE and len(part) > 1:
                 self._most_bytes = max(len(body) // 2, LEAST_BYTES)
                 parts += _halves(part)
@@ -115,6 +117,24 @@ class InfluxSink:
         if outcome.verdict is Verdict.REFUSED:
             return Outcome(Verdict.ACCEPTED, code=outcome.code)
         return outcome
+
+    async def _write(self, body: bytes) -> Understood:
+        """One request; a second one to a database that refuses the first of all because it does not
+        unpack: what it says of it is what it says of bad lines, or 415."""
+        packed = await self.write(body)
+        if not self._compress or self._unpacks:
+            return packed
+        verdict = packed.outcome.verdict
+        if verdict is not Verdict.REFUSED and packed.outcome.code != UNSUPPORTED:
+            self._unpacks = verdict is Verdict.ACCEPTED
+            return packed
+        self._compress = False
+        plain = await self.write(body)
+        if plain.outcome.verdict is Verdict.ACCEPTED:
+            log.info("%s: takes nothing that is compressed; it gets it as it is", self._name)
+        else:
+            self._compress = True
+        return plain
 
     async def write(self, body: bytes) -> Understood:
         """One request. body: lines; empty to see whether the database would take some."""
