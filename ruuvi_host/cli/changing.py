@@ -29,7 +29,7 @@ CONFIG = click.option(
 STATE = click.option(
     "--state-dir",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=A_FILE,
     help="Folder of the state, with what the local API could not write elsewhere. "
     "[default: as for `run`]",
 )

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 A_FILE = click.Path(readable=False, path_type=Path)
-"""One to read. Not `readable`: click would leave out who may read it, and reading tells that."""
+"""One to read, or a folder. Not `readable`: click would leave out who may read it, and reading
+tells that."""
 CERTIFICATES = ("http_use_ssl_client_cert", "http_use_ssl_server_cert")
 
 config_option, set_option = (
@@ -41,7 +42,7 @@ _OPTIONS = (
     click.option(
         "--files",
         metavar="DIR",
-        type=click.Path(path_type=Path),
+        type=A_FILE,
         help="Folder with certificates (http_cli_cert, http_srv_cert …) and extra parts "
         "(http_headers …). [default: that of --config]",
     ),

@@ -38,6 +38,16 @@ class Group(click.Group):
         """What a name that is no command is surely meant for; None: nothing is known."""
         return self.elsewhere.get(name)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            told = error.format_message().rstrip(".")
+            if "Did you mean" in told:
+                raise
+            why = "options of a command stand behind its name"
+            raise click.UsageError(f"{told}: {why}", ctx) from error
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -114,7 +114,7 @@ def _disk(state: Path) -> Finding:
 
 
 def _of_host(asked: Asked) -> Iterator[Finding]:
-    yield judgement.running(asked.document, asked.problem)
+    yield judgement.running(asked.document, asked.problem, is_there=asked.is_there)
     if asked.document:
         yield from judgement.accounting(asked.document)
         yield from judgement.drops(asked.document)

@@ -27,6 +27,8 @@ class Asked:
     """None: no host runs there, or it cannot be asked."""
     problem: str = ""
     """Why it cannot be asked."""
+    is_there: bool = True
+    """With a problem: it runs. Else it is not known whether one does."""
 
     def of_port(self, port: str) -> dict[str, Any] | None:
         """What it tells of the coprocessor on that port; None: it has another one."""
@@ -44,6 +46,8 @@ def ask_host(state: Path) -> Asked:
         return Asked(ask(state))
     except FileNotFoundError:
         return Asked()
+    except PermissionError as error:  # of its socket, or of a folder above it
+        return Asked(problem=error.strerror or "not allowed", is_there=False)
     except OSError as error:
         return Asked(problem=error.strerror or "it does not answer")
     except ValueError:

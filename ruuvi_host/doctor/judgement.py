@@ -249,12 +249,15 @@ def spool(target: str, batches: int, oldest: float | None) -> Finding:
     return Finding(topic, Level.WARNING, sentence, remedy)
 
 
-def running(document: dict[str, Any] | None, problem: str = "") -> Finding:
+def running(
+    document: dict[str, Any] | None, problem: str = "", *, is_there: bool = True
+) -> Finding:
     """What a running host says of itself. None: there is none, or, with a problem, one that cannot
-    be asked."""
+    be asked. is_there: there is one for sure."""
     if problem:
         remedy = "run doctor as its user or with sudo; if it does not answer then, restart it"
-        return Finding("host", Level.FAULT, f"runs and cannot be asked: {problem}", remedy)
+        known = "runs" if is_there else "may run"
+        return Finding("host", Level.FAULT, f"{known} and cannot be asked: {problem}", remedy)
     if document is None:
         return Finding("host", Level.OK, "does not run; the port is opened for this examination")
     health = document["health"]

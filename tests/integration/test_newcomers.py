@@ -56,6 +56,7 @@ def _first_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "config set: must be KEY=VALUE without spaces, and use_http is not",
         ),
         (f"run --simulate --url {NOBODY} --interval 10s", 2, "'10s' is not a valid whole number"),
+        ("--port /dev/ttyACM0 run", 2, "options of a command stand behind its name"),
         # The port.
         (f"run --port ttyACM0 --url {NOBODY}", 2, "must be a path, as /dev/ttyACM0"),
         (f"run --port COM3 --url {NOBODY}", 2, "is a port of Windows"),
@@ -128,6 +129,40 @@ def test_a_file_of_somebody_else(tmp_path: Path, command: str) -> None:
     )
     assert ran.returncode == 2, ran
     assert f"{path}: may not be read: only root and the user" in ran.stdout + ran.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not SETPRIV, reason="needs root and setpriv")
+@pytest.mark.parametrize(
+    ("command", "code", "sentence"),
+    [
+        ("run --simulate --url http://127.0.0.1:9/", 2, "state folder: cannot keep state in"),
+        ("spool list", 2, "may not be read: only root and the user"),
+        ("status", 5, "cannot be asked:"),
+        ("config undo --config mine.toml", 2, "undo: "),
+        ("doctor --simulate --url http://127.0.0.1:9/", 3, "may run and cannot be asked"),
+    ],
+)
+def test_a_state_folder_of_somebody_else(
+    tmp_path: Path, command: str, code: int, sentence: str
+) -> None:
+    assert SETPRIV
+    Path("mine.toml").touch()
+    folder = tmp_path / "theirs"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 1, 1)
+    ran = subprocess.run(
+        [
+            *(SETPRIV, "--bounding-set=-dac_override,-dac_read_search"),
+            *(COMMAND, *command.split(), "--state-dir", str(folder)),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ran.returncode == code, ran
+    assert sentence in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_a_variable_without_its_prefix() -> None:

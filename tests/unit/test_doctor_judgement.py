@@ -225,6 +225,8 @@ def test_the_spool() -> None:
 
 def test_a_running_host() -> None:
     assert running(None).level is OK
+    assert running(None, "denied").sentence == "runs and cannot be asked: denied"
+    assert running(None, "denied", is_there=False).sentence == "may run and cannot be asked: denied"
     for name, level in (("ok", OK), ("degraded", WARNING), ("fault", FAULT)):
         document = {"pid": 7, "health": {"level": name, "sentence": "so it is"}}
         finding = running(document)
