@@ -94,6 +94,12 @@ def test_a_server_that_wants_tls() -> None:
     assert "TLS" in str(result)
 
 
+def test_a_broker_without_tls() -> None:
+    result = asyncio.run(checked(Stranger(BAD_REQUEST), Transport.SSL))
+    assert result.step == "TLS"
+    assert "does not answer in TLS: is it transport TCP (or WS), or another port?" in result.reason
+
+
 def test_websockets_that_are_elsewhere() -> None:
     missing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
     for answer in (missing, BAD_REQUEST, b"", ALERT):

@@ -162,7 +162,8 @@ class Tls:
             text = f"{server} speaks neither TLS 1.2 nor 1.3, and older ones are not safe"
             return NotDelivered(Verdict.FIX, step, text)
         if reason in _NO_TLS and not established:
-            text = f"{server} does not answer in TLS: is it http, or another port?"
+            plain = "transport TCP (or WS)" if address.scheme == "mqtts" else "http"
+            text = f"{server} does not answer in TLS: is it {plain}, or another port?"
             return NotDelivered(Verdict.FIX, step, text)
         if reason in ("TLSV1_UNRECOGNIZED_NAME", "TLSV1_ALERT_UNRECOGNIZED_NAME"):
             return NotDelivered(Verdict.FIX, step, f"{server} does not know itself by this name")
