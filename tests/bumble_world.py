@@ -76,7 +76,7 @@ class BumbleWorld:
         way = self._keep[0]
         way.server.close()
         if way.sink.transport:
-            way.sink.transport.close()
+            way.sink.transport.abort()  # the host may have left bytes unread
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

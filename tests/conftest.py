@@ -75,6 +75,11 @@ def _log_levels() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def ours(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What we have logged: asyncio and others may speak of what another test has left to them."""
+    return [r for r in caplog.records if r.name.startswith(("ruuvi_host", "firmware_protocol"))]
+
+
 VECTORS = HERE / "vectors"
 
 

@@ -65,7 +65,7 @@ class Peer:
         """A message to everybody, with QoS 0; MQTT 3.1.1."""
         name = topic.encode()
         body = len(name).to_bytes(2, "big") + name + payload
-        for writer in self.writers:
+        for writer in list(self.writers):
             writer.write(bytes([0x30, len(body)]) + body)
             await writer.drain()
 

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from standing_clock import pass_time, standing
+
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.targets import Authorization, HttpTarget
 from ruuvi_host.relay.http.outcome import PostOutcome
@@ -22,7 +24,8 @@ ACCEPTED = PostOutcome(Verdict.ACCEPTED, code=200)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 SOON = 0.5
-"""Seconds for a server that never answers: long enough for all that comes before."""
+"""Seconds for a server that never answers. For all that comes before it is long enough where time
+stands still (standing_clock.py)."""
 
 
 @dataclass
@@ -151,13 +154,13 @@ async def post(server: Server, **options: Any) -> PostOutcome:
 
 
 def outcome_of(handler: Handler, **options: float) -> PostOutcome:
-    """How a post to such a server ends."""
+    """How a post to such a server ends, which lets time pass by `pass_time`."""
 
     async def main() -> PostOutcome:
         async with serving(handler) as port:
             return await post(Server("http", port), **options)
 
-    return asyncio.run(main())
+    return standing(main())
 
 
 def outcome_of_answer(*answers: bytes, **settings: Any) -> PostOutcome:
@@ -171,8 +174,9 @@ def outcome_of_answer(*answers: bytes, **settings: Any) -> PostOutcome:
 
 
 async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A server that takes connections, and that is all."""
-    await asyncio.Event().wait()
+    """A server that takes connections, and that is all. Where time stands still it lets it pass."""
+    while True:
+        await pass_time(SOON / 4)
 
 
 def signed_with(key: bytes | None) -> str:

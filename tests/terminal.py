@@ -8,6 +8,7 @@ import struct
 import subprocess
 import termios
 import time
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -43,6 +44,7 @@ class Terminal:
                 env=environment | {"TERM": "xterm"} | dict(env or {}),
             )
         self.text = ""
+        self._decoder = getincrementaldecoder("utf-8")("replace")  # a read may end in a character
 
     def resize(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
@@ -64,7 +66,7 @@ class Terminal:
 
     def read(self) -> None:
         if select.select([self.ours], [], [], 0.1)[0]:
-            self.text += os.read(self.ours, 65536).decode("utf-8", "replace")
+            self.text += self._decoder.decode(os.read(self.ours, 65536))
 
     def end(self) -> int:
         """Press Ctrl-C: the exit code."""

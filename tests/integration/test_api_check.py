@@ -11,6 +11,7 @@ import pytest
 from asking import Host, ask, host
 from certificates import Folder, authority, chain, server_context, tls_server
 from posting import GATEWAY, OK, SOON, answer, answering, never, serving
+from standing_clock import standing
 
 from ruuvi_host.api.check import Checker, post_check
 from ruuvi_host.api.validate import MOST_AT_ONCE
@@ -156,7 +157,7 @@ def test_what_a_server_says_and_what_to_do(
             said = await told(host(tmp_path), config=config, limit=SOON)
             assert (said["status"], said["step"]) == (None, Stage.ANSWER.value)
 
-    asyncio.run(main())
+    standing(main())
     assert SECRET not in caplog.text
     assert "in-the-query" not in caplog.text
 
@@ -281,4 +282,4 @@ def test_more_checks_than_may_be(tmp_path: Path) -> None:
             statuses = [each.status_code for each in await asyncio.gather(*asked)]
             assert sorted(statuses) == [200] * MOST_AT_ONCE + [503]
 
-    asyncio.run(main())
+    standing(main())

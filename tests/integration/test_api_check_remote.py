@@ -85,7 +85,7 @@ def test_what_keeps_the_file_from_us(tmp_path: Path) -> None:
     door = host(tmp_path)
     status, message = asyncio.run(told(door, f"http://127.0.0.1:{free_port()}/gw/"))
     assert (status, message[: len(for_all)]) == (502, for_all)
-    resolved = asyncio.run(told(door, "http://nowhere.invalid/gw/"))
+    resolved = asyncio.run(told(door, "http://nowhere.invalid/gw/", limit=25.0))
     assert resolved == (502, f"{FAILED} 502, message: Failed to resolve hostname")
 
 

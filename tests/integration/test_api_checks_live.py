@@ -107,7 +107,7 @@ async def get(running: Running, target: str, key: str = WRITER, **headers: str) 
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     if key:
         given["Authorization"] = f"Bearer {key}"
-    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=2 * PATIENCE) as client:
         return await client.get(running.url + target, headers=given)
 
 
@@ -121,7 +121,7 @@ def test_who_may(running: Running) -> None:
                 (await get(running, target, "", Origin="http://evil.test")).status_code,
             ]
             assert statuses == [401, 403, 403]
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
                 answer = await client.post(
                     running.url + "/host/check",
                     headers={"Authorization": f"Bearer {READER}"},
@@ -152,7 +152,7 @@ def test_its_own_server_may_be_checked_and_others_on_this_machine_not(running: R
 
 def test_the_page_has_its_own_way(running: Running) -> None:
     async def main() -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
             client.headers["Authorization"] = f"Bearer {WRITER}"
             answer = await client.post(running.url + "/host/check", json={"target": "custom"})
             assert answer.json()["ok"], answer.content

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from api_cases import DEVICE_ID, MAC, NOW, Answer, ask
 from api_host import ApiHost, Wanted, advertisements, api_host
+from programs import PATIENCE
 from prometheus_client.parser import text_string_to_metric_families
 
 from firmware_protocol.messages import DeviceId
@@ -139,7 +140,7 @@ def test_very_many_sensors_over_a_real_connection(play: Any) -> None:
         macs = [f"AA:BB:CC:00:{number // 256:02X}:{number % 256:02X}" for number in range(3000)]
         asking.host.table.put(advertisements({**TAG, "mac": mac} for mac in macs))
         address = "http://{}:{}/history".format(*asking.host.address)
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=PATIENCE) as client:
             for _ in range(2):  # over one connection
                 tags = (await client.get(address)).json()["data"]["tags"]
                 assert list(tags) == macs[::-1]

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from api_door import ListeningDoor
+from conftest import ours
 from programs import ruuvi_host
 from tcp_ports import free_port
 
@@ -67,9 +68,8 @@ async def ask(url: str) -> bytes:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Ours, but for that of who runs these tests."""
-    ours = [each for each in caplog.records if each.name.startswith("ruuvi_host.")]
-    said = [each.getMessage() for each in ours if each.levelname == "WARNING"]
+    """All but that of who runs these tests."""
+    said = [each.getMessage() for each in ours(caplog) if each.levelname == "WARNING"]
     return [each for each in said if "runs as root" not in each]
 
 
@@ -110,7 +110,7 @@ def test_a_port_in_use(caplog: pytest.LogCaptureFixture) -> None:
             assert await ask(await door.told()) == SERVED
 
         with_api({"api__listen": f"127.0.0.1:{port}"}, client)
-    errors = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    errors = [each.getMessage() for each in ours(caplog) if each.levelname == "ERROR"]
     assert errors == [f"api.listen: port {port} is in use; take another one (0: any that is free)"]
 
 

@@ -173,7 +173,7 @@ def test_a_running_host_takes_them_up(running: tuple[Path, Program, str]) -> Non
     program.wait_for("configuration read again", before + 1)
     key = changed(folder, "key").stdout.strip()
     program.wait_for("configuration read again", before + 2)
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as client:
         assert client.get("/history").status_code == 401
         digest = httpx.DigestAuth("me", "secret 123")
         assert client.get("/history?time=9", auth=digest).status_code == 200
@@ -196,7 +196,7 @@ def test_who_guesses_at_many_connections_at_once_waits_alone(
 
     def ask(address: str, key: str) -> httpx.Response:
         transport = httpx.HTTPTransport(local_address=address)
-        with httpx.Client(base_url=url, transport=transport) as client:
+        with httpx.Client(base_url=url, transport=transport, timeout=PATIENCE) as client:
             return client.get("/history", headers={"Authorization": f"Bearer {key}"})
 
     with ThreadPoolExecutor(8) as threads:
@@ -220,7 +220,7 @@ def test_a_change_that_is_taken_back_ends_sessions_too(
         program.wait_for("configuration read again", before + 1)
 
     set_password("secret 123")
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as client:
         asked = client.get("/auth").headers["WWW-Authenticate"]
         parts = dict(re.findall('([a-z_]+)="(.*?)"', asked))
         secret = password_hash("me", parts["realm"], "secret 123")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from api_door import ListeningDoor
+from conftest import ours
 from programs import PATIENCE
 from starlette.requests import Request
 from starlette.responses import Response
@@ -682,7 +683,7 @@ def test_an_error_of_ours_is_told_to_the_log_only(caplog: pytest.LogCaptureFixtu
         assert b"secret" not in answered
 
     serve(client)
-    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    (record,) = [each for each in ours(caplog) if each.levelname == "ERROR"]
     assert record.getMessage() == "GET /broken: an error of ruuvi-host"
 
 
@@ -695,7 +696,7 @@ def test_the_log_has_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
 
     with caplog.at_level("DEBUG", "ruuvi_host"):
         serve(client)
-    said = [each.getMessage() for each in caplog.records if each.name.startswith("ruuvi_host.")]
+    said = [each.getMessage() for each in ours(caplog)]
     assert "POST /ruuvi.json 200 127.0.0.1" in said
     assert "SECRET" not in caplog.text
 

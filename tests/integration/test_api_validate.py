@@ -11,6 +11,7 @@ import pytest
 from asking import Host, ask, host, query
 from certificates import Folder, authority, chain, server_context, tls_server
 from posting import GATEWAY, OK, SOON, answer, answering, never, serving
+from standing_clock import standing
 
 from ruuvi_host.api.validate import MOST_AT_ONCE, TIME_LIMIT, Validation, validate_url
 from ruuvi_host.receiver import Receiver, Settings
@@ -172,7 +173,7 @@ def test_no_answer(tmp_path: Path) -> None:
             f"the server 127.0.0.1:{port}: Connection refused"
         )
 
-    asyncio.run(main())
+    standing(main())
 
 
 def test_a_redirect_is_a_failure_and_not_followed(tmp_path: Path) -> None:
@@ -418,7 +419,7 @@ def test_more_checks_than_may_be(tmp_path: Path) -> None:
             assert sorted(statuses) == [200] * MOST_AT_ONCE + [503]
             assert (await ask(Validation(SOON), door, given)).status_code == 200
 
-    asyncio.run(main())
+    standing(main())
 
 
 def test_certificates_are_the_stored_ones(tmp_path: Path) -> None:

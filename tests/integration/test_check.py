@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from certificates import Folder, authority, server_context, tls_server
 from posting import BODY, GATEWAY, OK, SOON, Server, answer, answering, never, serving
+from standing_clock import standing
 
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.targets import Authorization, HttpTarget, TlsFiles
@@ -133,7 +134,7 @@ def test_where_a_post_ends_that_is_not_answered(tmp_path: Path) -> None:
             target = HttpTarget("custom", plain.url())
             assert (await check(target, GATEWAY, BODY)).step == Stage.REDIRECT.value
 
-    asyncio.run(main())
+    standing(main())
 
 
 def test_every_step_has_its_stage_and_remedy() -> None:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -199,7 +200,8 @@ def test_a_controller_with_and_without_a_bridge(tmp_path: Path) -> None:
         told = doctor(tmp_path / "state", "--hci", served.path)
         assert told[topic][0]["sentence"].startswith("Bluetooth 5.3 of company")
         assert {finding["level"] for finding in told[topic][1:]} == {"warning"}
-        assert "2 of them Ruuvi's" in told[f"{topic}, radio"][0]["sentence"]
+        # How many in so short a time depends on what else the machine does.
+        assert re.search("[12] of them Ruuvi's", told[f"{topic}, radio"][0]["sentence"])
         with ruuvi_host("bridge", "--hci", served.path) as bridge:
             bridge.wait_for("^/dev/")
             told = doctor(tmp_path / "state", "--hci", served.path)

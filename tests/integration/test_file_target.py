@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def follow(folder: Path) -> Iterator[dict[str, Any]]:
             if line.endswith(b"\n"):
                 place += len(line)
                 yield json.loads(line)
+        time.sleep(0.01)  # nothing tells of a line
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

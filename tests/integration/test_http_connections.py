@@ -26,6 +26,7 @@ from posting import (
     read_request,
     serving,
 )
+from standing_clock import standing
 
 from ruuvi_host.config.targets import HttpTarget, TlsFiles
 from ruuvi_host.errors import ConfigError
@@ -360,7 +361,7 @@ def test_a_proxy_that_is_not_there() -> None:
             )
             assert outcome.verdict is Verdict.LATER
 
-    asyncio.run(main())
+    standing(main())
 
 
 @pytest.mark.parametrize("proxy", ["socks5://p", "https://p", "p:1", "http://u:SECRET@[zz]:1"])

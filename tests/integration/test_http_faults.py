@@ -28,6 +28,7 @@ from posting import (
     read_request,
     serving,
 )
+from standing_clock import pass_time, standing
 
 from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.relay.http.connection import MAX_ANSWER
@@ -108,7 +109,7 @@ def test_a_server_that_thinks_for_longer_than_a_phase_has_all_of_the_time() -> N
 
     async def think(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
-        await asyncio.sleep(2 * SOON)
+        await pass_time(2 * SOON)
         writer.write(OK)
 
     assert outcome_of(think, phase_timeout=SOON) == ACCEPTED
@@ -122,7 +123,7 @@ def test_a_server_that_does_not_read() -> None:
             assert outcome.reason == f"127.0.0.1:{port} made no progress for {SOON} s"
             assert (outcome.verdict, outcome.step) == (Verdict.LATER, Step.ANSWER)
 
-    asyncio.run(main())
+    standing(main())
 
 
 @pytest.mark.parametrize("status", [200, 500])
@@ -131,7 +132,7 @@ def test_a_head_that_never_ends_does_not_change_what_the_status_said(status: int
         writer.write(f"HTTP/1.1 {status} OK\r\n".encode())
         while True:
             writer.write(b"X: y\r\n")
-            await asyncio.sleep(SOON / 20)
+            await pass_time(SOON / 20)
 
     outcome = outcome_of(drip, total_timeout=SOON)
     assert outcome.verdict is (Verdict.ACCEPTED if status == 200 else Verdict.LATER)
@@ -143,7 +144,7 @@ def test_a_server_that_drips_before_its_status() -> None:
         writer.write(b"HTTP/1.1 ")
         while True:
             writer.write(b" ")
-            await asyncio.sleep(SOON / 20)
+            await pass_time(SOON / 20)
 
     outcome = outcome_of(drip, total_timeout=SOON)
     assert outcome == NOT_IN_TIME
@@ -153,7 +154,7 @@ def test_a_server_that_says_continue_for_ever() -> None:
     async def go_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 10)
-            await asyncio.sleep(SOON / 20)
+            await pass_time(SOON / 20)
 
     outcome = outcome_of(go_on, total_timeout=SOON)
     assert outcome == NOT_IN_TIME
@@ -169,8 +170,8 @@ def test_a_body_that_never_ends_does_not_change_what_the_status_said(
         writer.write(f"HTTP/1.1 {status} OK\r\nContent-Length: 60000\r\n\r\n".encode())
         while "total_timeout" in options:
             writer.write(b"x")
-            await asyncio.sleep(SOON / 20)
-        await asyncio.Event().wait()
+            await pass_time(SOON / 20)
+        await never(reader, writer)
 
     verdict = Verdict.ACCEPTED if status == 200 else Verdict.LATER
     assert outcome_of(drip, **options).verdict is verdict
@@ -191,7 +192,7 @@ def test_a_success_does_not_wait_for_a_rest_that_never_comes(head: bytes) -> Non
     async def stay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         writer.write(head)
-        await asyncio.Event().wait()
+        await never(reader, writer)
 
     async def main() -> None:
         async with serving(stay) as port:
@@ -199,7 +200,7 @@ def test_a_success_does_not_wait_for_a_rest_that_never_comes(head: bytes) -> Non
             assert await post(Server("http", port)) == ACCEPTED
             assert asyncio.get_running_loop().time() - began < PHASE_TIMEOUT / 2
 
-    asyncio.run(main())
+    standing(main())
 
 
 def test_half_an_answer() -> None:

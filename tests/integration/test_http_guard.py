@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from certificates import Folder, authority, server_context
+from conftest import ours
 from posting import GATEWAY, Server, answer, read_request, serving
 
 from ruuvi_host.config.targets import HttpTarget, TlsFiles
@@ -95,7 +96,7 @@ def test_a_mistake_in_any_step_is_later(
             await sink.close()
 
     asyncio.run(main())
-    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    errors = [record for record in ours(caplog) if record.levelno == logging.ERROR]
     assert [e.getMessage() for e in errors] == ["custom: an error in ruuvi-host, please report it"]
 
 
@@ -130,4 +131,4 @@ def test_no_answer_is_a_mistake(data: bytes, caplog: pytest.LogCaptureFixture) -
             await sink.close()
 
     asyncio.run(main())
-    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert not [record for record in ours(caplog) if record.levelno >= logging.ERROR]

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from conftest import load_vectors
+from conftest import load_vectors, ours
 from posting import (
     ACCEPTED,
     BODY,
@@ -215,7 +215,7 @@ def test_another_host_that_accepts_is_told_once(
                 outcome = await poster.post(BODY, GATEWAY)
                 assert outcome.verdict is Verdict.ACCEPTED
                 assert outcome.by == f"other.example:{other.port}"
-            (line,) = [record.getMessage() for record in caplog.records]
+            (line,) = [record.getMessage() for record in ours(caplog)]
             assert line.startswith(
                 f"custom: 127.0.0.1:{server.port} redirects, and it is "
                 f"other.example:{other.port} that accepts the batches"

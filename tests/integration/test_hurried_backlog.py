@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from certificates import Folder, authority, server_context
 from posting import GATEWAY, OK, Server, answer, poster_for, read_request, serving
+from standing_clock import TURNS
 
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.spool import SpoolSettings
@@ -191,7 +192,8 @@ async def too_much_at_the_end(receiver: Receiver, number: int, write: Write) -> 
     is_last = receiver.nonce == COUNT and receiver.requests == COUNT
     if is_last:
         await write(OK)
-        await asyncio.sleep(0.3)
+        for _ in range(TURNS):  # the answer is read by now, and nothing else
+            await asyncio.sleep(0)
         await write(BUSY)
     else:
         await receiver.accept(write)

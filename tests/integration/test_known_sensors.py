@@ -101,6 +101,7 @@ def follow(path: Path) -> Iterator[dict[str, Any]]:
             if line.endswith(b"\n"):
                 place += len(line)
                 yield json.loads(line)
+        time.sleep(0.01)  # nothing tells of a line
 
 
 def status(folder: Path, *options: str) -> str:

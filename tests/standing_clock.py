@@ -1,0 +1,44 @@
+"""An event loop whose time stands still until a test lets some pass: a time-out comes after all
+that is to come before it, however slow the machine is. Sockets and threads are real.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+TURNS = 20
+"""Of the loop, in which both ends of a connection in this process do all that they can do."""
+
+
+class StandingLoop(asyncio.SelectorEventLoop):
+    """Its time is moved, and does not go by itself."""
+
+    def __init__(self) -> None:
+        self._moved = 0.0
+        super().__init__()
+
+    def time(self) -> float:
+        return self._moved
+
+    def move(self, seconds: float) -> None:
+        self._moved += seconds
+
+
+def standing(main: Coroutine[Any, Any, T]) -> T:
+    """As asyncio.run, in such a loop."""
+    with asyncio.Runner(loop_factory=StandingLoop) as runner:
+        return runner.run(main)
+
+
+async def pass_time(seconds: float) -> None:
+    """What is under way goes on, and then it is so much later. In an ordinary loop: a sleep."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, StandingLoop):
+        await asyncio.sleep(seconds)
+        return
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    loop.move(seconds)
+    await asyncio.sleep(0)
