@@ -4,7 +4,6 @@ import os
 import select
 import threading
 import tty
-from contextlib import suppress
 from typing import Self
 
 from damages import Damaging
@@ -41,10 +40,13 @@ class DamagedLine:
 
     def _carry(self) -> None:
         board, host, is_new, is_there = self._board, self._pty.master, True, False
+        pending = b""
+        """For a host that does not read at the moment: else it would see other damage, too."""
         while True:
             # While nobody has opened it, a pty is always readable, with an error.
-            readable = [board, self._stop, *([host] if is_there else [])]
-            ready, _, _ = select.select(readable, [], [], None if is_there else 0.01)
+            readable = [self._stop, *([host] if is_there else []), *([] if pending else [board])]
+            writable = [host] if pending else []
+            ready, _, _ = select.select(readable, writable, [], None if is_there else 0.01)
             if self._stop in ready:
                 return
             data = b""
@@ -53,12 +55,16 @@ class DamagedLine:
             except BlockingIOError:
                 is_there = True
             except OSError:
-                is_there, is_new = False, True
-            if data and is_new and self._greeting:
-                os.write(host, self._greeting)
+                is_there, is_new, pending = False, True, b""
+            if data and is_new:
+                pending += self._greeting
             is_new = is_new and not data
             os.write(board, data)
             if board in ready:
-                data = os.read(board, 4096)
-                with suppress(OSError):  # nobody is there, or does not read
-                    os.write(host, self._damaging(data))
+                pending += self._damaging(os.read(board, 4096))
+            try:
+                pending = pending[os.write(host, pending) :]
+            except BlockingIOError:
+                continue
+            except OSError:  # nobody is there
+                pending = b""

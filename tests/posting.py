@@ -82,19 +82,26 @@ async def serving(
     tasks: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
+        with suppress(
+            ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError
+        ):
+            await handler(reader, writer)
+
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The task is known before it has begun: cancelled before that, it would close nothing."""
+        task = asyncio.create_task(handle(reader, writer))
         tasks.add(task)
-        try:
-            with suppress(
-                ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError
-            ):
-                await handler(reader, writer)
-        finally:
+
+        def ended(task: asyncio.Task[None]) -> None:
             writer.transport.abort()
             tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()):
+                told = {"message": "a server of a test has failed", "exception": error}
+                task.get_loop().call_exception_handler(told)
 
-    server = await asyncio.start_server(handle, host, 0, ssl=tls)
+        task.add_done_callback(ended)
+
+    server = await asyncio.start_server(accepted, host, 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

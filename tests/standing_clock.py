@@ -3,7 +3,8 @@ that is to come before it, however slow the machine is. Sockets and threads are 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -42,3 +43,19 @@ async def pass_time(seconds: float) -> None:
         await asyncio.sleep(0)
     loop.move(seconds)
     await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def passing(step: float) -> AsyncIterator[None]:
+    """Time passes meanwhile, by so many seconds whenever TURNS turns are over."""
+
+    async def pass_on() -> None:
+        while True:
+            await pass_time(step)
+
+    task = asyncio.create_task(pass_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from avahi import avahi, bus, heard, needs_avahi
-from programs import Program, ruuvi_host
+from programs import PATIENCE, Program, ruuvi_host
 
 from ruuvi_host.api import announce
 from ruuvi_host.lifetime import ended
@@ -18,6 +19,15 @@ trap 'echo ended >> "{folder}/arguments"; kill $!; exit 0' TERM
 echo "Established under name '$3'" >&2
 sleep 60 & wait
 """
+
+
+def until_heard(environment: dict[str, str]) -> list[list[str]]:
+    """What is announced, as soon as that is something: who asks is told after a second that this
+    was all, however long the answer takes."""
+    give_up = time.monotonic() + PATIENCE
+    while not (found := heard(environment)):
+        assert time.monotonic() < give_up, "nothing is heard"
+    return found
 
 
 class Said(logging.Handler):
@@ -63,7 +73,7 @@ def test_avahi_announces_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sai
             await said.wait_for("as soon as avahi-daemon runs")
             with avahi(tmp_path, environment):
                 await said.wait_for("announced by mDNS as RuuviGatewayEEFF, _http._tcp")
-                found = await asyncio.to_thread(heard, environment)
+                found = await asyncio.to_thread(until_heard, environment)
                 assert found == [["RuuviGatewayEEFF", "machine.local", "8123", ""]]
                 await ended(announcing)
                 while await asyncio.to_thread(heard, environment):
@@ -90,7 +100,7 @@ def test_a_host_announces_its_name_and_port(tmp_path: Path) -> None:
         end = running.wait_for("coprocessor (..:..:..:..:..:..)")[1].replace(":", "")[-4:]
         name = running.wait_for("announced by mDNS as (.*),")[1]
         assert name == f"RuuviGateway{end}"
-        assert heard(environment) == [[name, "machine.local", port, ""]]
+        assert until_heard(environment) == [[name, "machine.local", port, ""]]
         assert running.stop() == 0
         while heard(environment):
             pass

@@ -9,8 +9,8 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -290,19 +290,24 @@ asyncio.run(main())
 """
 
 
+@contextmanager
 def activated(
     listening: socket.socket, access: str = "lan_auth_default", count: str = "1"
-) -> "subprocess.Popen[str]":
-    """Serve on a socket that is passed on as number 3, as systemd does."""
+) -> Iterator["subprocess.Popen[str]"]:
+    """Serve on a socket that is passed on as number 3, as systemd does; ended with the block."""
     tests = str(Path(__file__).parents[1])
     script = _ACTIVATED.format(tests=tests, access=access, count=count)
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script],
         stdout=subprocess.PIPE,
         text=True,
         pass_fds=(3,),
         preexec_fn=lambda: os.dup2(listening.fileno(), 3) and None,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def first_line(process: "subprocess.Popen[str]") -> str:
@@ -318,7 +323,6 @@ def test_a_socket_of_systemd(tmp_path: Path) -> None:
         with activated(listening) as process:
             assert first_line(process) == f"unix:{path}"
             assert asyncio.run(ask(f"unix:{path}")) == SERVED
-            process.terminate()
         assert path.exists()  # it is systemd's
 
 
@@ -328,11 +332,9 @@ def test_a_socket_of_systemd_that_the_network_reaches() -> None:
         with activated(listening) as process:
             assert "the API answers this machine only" in first_line(process)
             assert asyncio.run(ask(f"http://127.0.0.2:{port}/")) == SERVED
-            process.terminate()
         with activated(listening, "lan_auth_allow") as process:
             assert first_line(process) == f"http://0.0.0.0:{port}/"
             assert asyncio.run(ask(f"http://127.0.0.1:{port}/")) == SERVED
-            process.terminate()
 
 
 def test_more_than_one_socket_of_systemd() -> None:
@@ -341,7 +343,6 @@ def test_more_than_one_socket_of_systemd() -> None:
         activated(listening, count="2") as process,
     ):
         assert first_line(process) == "systemd has passed 2 sockets; there must be one"
-        process.terminate()
 
 
 def test_no_socket_of_systemd() -> None:

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -260,7 +261,7 @@ def test_only_power_helps(tmp_path: Path) -> None:
         program.wait_for("ERROR: .* line ")
         program.wait_for("the controller is reset by touch")
         while not done.exists():
-            os.sched_yield()
+            time.sleep(0.01)
         served.heal()
         program.wait_for("the pty is back")
         host.wait_for("coprocessor configured", 2)

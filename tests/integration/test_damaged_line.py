@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,9 @@ from damages import (
     telnet,
     wrong_speed,
 )
+from nginx import wait_until_listening
 from programs import Program, ruuvi_host, simulated
+from tcp_ports import free_port
 
 CAUSES = [
     (telnet, "speaks telnet", "rfc2217://"),
@@ -126,8 +127,7 @@ def test_a_program_that_reads_the_same_port_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("ser2net"), reason="needs ser2net")
 @pytest.mark.parametrize("accepter", ["telnet,tcp", "telnet(rfc2217),tcp"])
 def test_ser2net_in_telnet_mode_taken_as_raw(tmp_path: Path, accepter: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        number = reserved.getsockname()[1]
+    number = free_port()
     with simulated("--rate", "50", "--tags", "10") as board:
         settings = tmp_path / "ser2net.yaml"
         settings.write_text(
@@ -136,12 +136,7 @@ def test_ser2net_in_telnet_mode_taken_as_raw(tmp_path: Path, accepter: str) -> N
         )
         with Program("ser2net", "-n", "-d", "-c", str(settings), "-P", str(tmp_path / "pid")):
             url = f"socket://127.0.0.1:{number}"
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", number)).close()
-                    break
-                except ConnectionRefusedError:
-                    continue
+            wait_until_listening(number)
             told = doctor(url, tmp_path)
     said = " ".join(told[key]["sentence"] for key in told if key.startswith("coprocessor"))
     assert "speaks telnet" in said, told

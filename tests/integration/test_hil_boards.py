@@ -3,6 +3,7 @@ built the board, without waiting for the same thing again and again."""
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,7 +51,8 @@ class Board(Peer):
 
     async def report(self) -> None:
         while True:
-            if self.count(SET_ALL):
+            # As a UART, it does not wait for who does not read.
+            if self.count(SET_ALL) and self.unread() < 2000:
                 self._number += 1
                 self.send(self._reports(self._number % 10, DATA))
             await asyncio.sleep(0.05)
@@ -67,12 +69,12 @@ class Board(Peer):
         try:
             async with asyncio.timeout(4 * PATIENCE):
                 output, _ = await program.communicate()
-        finally:
             assert not reporting.done(), reporting.exception()
+        finally:
             reporting.cancel()
             if program.returncode is None:
                 program.kill()
-                await program.wait()
+                await program.communicate()
         assert program.returncode is not None
         return program.returncode, output.decode()
 
@@ -169,10 +171,8 @@ async def test_an_ack_that_is_late(tmp_path: Path) -> None:
         code, _ = await board.hil(tmp_path, "test_led_does or LED_CTRL")
     assert code == 1
     found = failures(tmp_path)
-    assert (
-        "LED_CTRL was not sent: earlier in this run its answer took 3."
-        in (found["test_led_does_not_disturb"])
-    )
+    said = r"LED_CTRL was not sent: earlier in this run its answer took ([3-9]|\d\d)\."
+    assert re.search(said, found["test_led_does_not_disturb"])
 
 
 @pytest.mark.parametrize(
