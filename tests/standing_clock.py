@@ -5,6 +5,7 @@ that is to come before it, however slow the machine is. Sockets and threads are 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -13,15 +14,20 @@ TURNS = 20
 """Of the loop, in which both ends of a connection in this process do all that they can do."""
 
 
+PATIENCE = 40.0
+"""Seconds of this machine after which time goes by itself: what hangs, as nobody moves it, ends."""
+
+
 class StandingLoop(asyncio.SelectorEventLoop):
     """Its time is moved, and does not go by itself."""
 
     def __init__(self) -> None:
         self._moved = 0.0
+        self._until = monotonic() + PATIENCE
         super().__init__()
 
     def time(self) -> float:
-        return self._moved
+        return self._moved + max(monotonic() - self._until, 0.0)
 
     def move(self, seconds: float) -> None:
         self._moved += seconds
