@@ -28,15 +28,12 @@ def test_a_broker_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
             host.wait_for("mqtt: batches are accepted")
             led.serve_good(**keys, mqtt_port=free_port(), coordinates="2,2")
             assert led.download() == {"status": 200, "message": ""}
-            status = led.until(lambda c: c["trial"])
-            assert "mqtt" in status["trial"]["waiting_for"]
             subscriber.wait(lambda s: [state for state, _ in s.states()].count(_OFFLINE) == 1)
-            host.wait_for("mqtt: no connection")
             status = led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
             assert "no server accepts anything" in status["trial"]["reason"]
             assert led.saved()["mqtt_port"] == broker.port
             assert "coordinates" not in led.saved()
-            # Back at the broker at once, with the pauses of nobody: and what waited goes there.
+            # Back at the broker at once, and what waited goes there.
             host.wait_for("mqtt: connected", 2)
             before = len(subscriber.of("ruuvi/"))
             subscriber.wait(lambda s: len(s.of("ruuvi/")) > before)
