@@ -27,15 +27,16 @@ class Stranger:
 
     def __init__(self, answer: bytes, *, stays: bool = False) -> None:
         self.answer, self.stays = answer, stays
-        self.heard: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            self.heard.append(await reader.read(1000))
-            writer.write(self.answer)
-            if self.stays:
-                await reader.read()
-        writer.close()
+        try:
+            with suppress(ConnectionError):
+                await reader.read(1000)
+                writer.write(self.answer)
+                if self.stays:
+                    await reader.read()
+        finally:
+            writer.close()
 
 
 @asynccontextmanager
