@@ -76,6 +76,8 @@ def write(
     record, mark = file.read(), digest(fetched.text)
     if (foreseen := foresee(found, folder, force=force)) is not found.outcome:
         return foreseen, None
+    if record.trial and _was_not_written(record.trial):
+        record = replace(record, trial=None, pending=None)
     if record.trial and not weighed.merged.is_equal:
         why = "another configuration is on trial, which goes on with the next start of the host"
         return Outcome("refused", 409, why), None
@@ -103,3 +105,9 @@ def write(
     store.carry_out(weighed.merged.plan(loaded.sources), folder, REMOTE, now)
     file.write(after)
     return found.outcome, trial
+
+
+def _was_not_written(trial: Trial) -> bool:
+    """A power cut came before its files were. Raises ConfigError."""
+    files = {path: store.present(path) for path in trial.before}
+    return trial.was_not_begun(files)

@@ -153,6 +153,10 @@ class Trial:
         others = [path for path, text in self.before.items() if present.get(path) != text]
         return Found.NEW if all(present.get(p) == self.after for p in others) else Found.OTHER
 
+    def was_not_begun(self, present: Texts) -> bool:
+        """Nothing was written yet: who was to do it has died."""
+        return self.phase is Phase.APPLYING and self.found(present) is Found.OLD
+
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
