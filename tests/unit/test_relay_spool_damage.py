@@ -151,6 +151,33 @@ def test_each_column_is_under_the_checksum(
     assert told(folder) == (BATCHES - 1, 1)
 
 
+@pytest.mark.parametrize("column", ["gateway", "packed"])
+def test_bytes_that_say_they_are_text_are_the_same_bytes(
+    killed: Path, tmp_path: Path, column: str
+) -> None:
+    """One changed bit. They are no text that could be decoded."""
+    shutil.copytree(killed, folder := tmp_path / "state")
+    with closing(sqlite3.connect(folder / "custom.spool")) as connection, connection:
+        connection.execute(f"UPDATE batch SET {column} = CAST({column} AS TEXT)")
+    assert [each.batch for each in rows(folder / "custom.spool")] == [*MADE.values()]
+    assert told(folder) == (BATCHES, 0)
+
+
+@pytest.mark.parametrize(
+    "changed", ["reports = 2.5", "reports = -1", "made = 'x'", "nonce = 0.5", "gateway = 7"]
+)
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_value_of_another_kind_costs_its_batch(
+    killed: Path, tmp_path: Path, changed: str, sealed: bool
+) -> None:
+    shutil.copytree(killed, folder := tmp_path / "state")
+    with closing(sqlite3.connect(folder / "custom.spool")) as connection, connection:
+        if not sealed:  # as in files of the first versions
+            connection.execute("UPDATE batch SET packed = substr(packed, 6)")
+        connection.execute(f"UPDATE batch SET {changed} WHERE nonce = {1000 + 7}")
+    assert told(folder) == (BATCHES - 1, 1)
+
+
 def test_a_spool_of_the_first_versions_is_read_and_goes_on(tmp_path: Path) -> None:
     path, old = tmp_path / "custom.spool", [MADE[1000], MADE[1001]]
     with closing(sqlite3.connect(path)) as connection, connection:
