@@ -26,12 +26,17 @@ def board() -> OnLine:
 
 
 def doctor(port: str, url: str, state: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    """Exit status, and topic → finding."""
+    """Exit status, and topic → finding. It listens for eight seconds: where this machine is too
+    busy to hear anything meanwhile, it is asked again."""
     arguments = ["--port", port, "--url", url, "--state-dir", str(state), "--trust-clock"]
-    with ruuvi_host("doctor", "--json", *arguments, *options) as asked:
-        code = asked.wait()
-    assert asked.err == []
-    return code, {told["topic"]: told for told in map(json.loads, asked.out)}
+    for _ in range(3):
+        with ruuvi_host("doctor", "--json", *arguments, *options) as asked:
+            code = asked.wait()
+        assert asked.err == []
+        told = {finding["topic"]: finding for finding in map(json.loads, asked.out)}
+        if told.get(f"coprocessor {port}, radio", {"level": "ok"})["level"] == "ok":
+            break
+    return code, told
 
 
 def test_all_is_well(tmp_path: Path) -> None:
@@ -73,7 +78,7 @@ def test_a_host_that_does_not_answer_is_not_taken_for_none(tmp_path: Path) -> No
             deaf.bind("status.sock")
             deaf.listen()
             code, told = doctor(port, url, tmp_path)
-    assert code == 3
+    assert code == 3, told
     assert told["host"]["level"] == "fault"
     assert told["host"]["sentence"] == "runs and cannot be asked: it does not answer"
     assert told["host"]["remedy"]
@@ -83,12 +88,12 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/"
     with board() as coprocessor:
         code, told = doctor(coprocessor.port, url, tmp_path)
-    assert code == 3
+    assert code == 3, told
     assert told["custom"]["sentence"].startswith("not delivered: connect: ")
     assert told["custom"]["remedy"]
     with board() as coprocessor:
         code, told = doctor(coprocessor.port, url, tmp_path, "--no-post")
-    assert code == 0
+    assert code == 0, told
     assert told["custom"]["sentence"] == "its settings are in order; it was not tried"
 
 
@@ -112,19 +117,19 @@ def test_what_waits_is_told(tmp_path: Path) -> None:
         (state / "custom.damaged1").write_bytes(b"what was there before")
         (state / "gateway.json").write_text("{")
         code, told = doctor(port, url, state, "--no-post")
-        assert code == 1
+        assert code == 1, told
         assert "custom.damaged1 was damaged, and set aside" in told["spool"]["sentence"]
         assert "gateway.json: cannot be used" in told["state directory"]["sentence"]
         (state / "custom.spool").write_bytes(b"something else")
         code, told = doctor(port, url, state, "--no-post")
-        assert code == 3
+        assert code == 3, told
         assert told["custom, spool"]["level"] == "fault"
 
 
 def test_a_port_with_nobody_behind_it(tmp_path: Path) -> None:
     with receiver() as server, Pty() as line:
         code, told = doctor(line.path, url_of(server), tmp_path)
-    assert code == 3
+    assert code == 3, told
     assert "nothing comes from the coprocessor" in told[f"coprocessor {line.path}"]["sentence"]
 
 
@@ -135,7 +140,7 @@ def test_no_port_no_channel_and_a_key_that_is_missing(tmp_path: Path) -> None:
         options = [part for setting in wanted for part in ("--set", setting)]
         url = url_of(server).replace("http:", "https:")
         code, told = doctor("/dev/nothing", url, tmp_path, *options)
-    assert code == 3
+    assert code == 3, told
     assert told["coprocessor /dev/nothing"]["sentence"].startswith("there is no such port")
     assert told["scan settings"]["level"] == "fault"
     assert told["custom"]["level"] == "fault"
