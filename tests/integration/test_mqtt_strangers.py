@@ -13,7 +13,6 @@ from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.model import Config
 from ruuvi_host.config.mqtt_target import Broker, MqttTarget, Transport
 from ruuvi_host.relay.kinds import CheckResult, SinkContext, kind_of
-from ruuvi_host.relay.mqtt import attempt
 from ruuvi_host.relay.mqtt.opening import Opening
 
 GATEWAY = DeviceId(bytes(8), bytes.fromhex("AACCEE001122"))
@@ -81,10 +80,12 @@ def test_an_answer(answer: bytes, step: str, says: str, version: str) -> None:
 
 
 def test_who_says_nothing_more_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ruuvi_host.relay.mqtt.client.WHOLE", 0.3)
-    monkeypatch.setattr(attempt, "STEP", 0.3)
-    result = asyncio.run(checked(Stranger(BAD_REQUEST, stays=True)))
-    assert "is a web server" in result.reason
+    for seconds in (0.2, 2.0, 8.0):  # a slow machine needs more for the answer to be there
+        monkeypatch.setattr("ruuvi_host.relay.mqtt.client.WHOLE", seconds)
+        result = asyncio.run(checked(Stranger(BAD_REQUEST, stays=True)))
+        if "is a web server" in result.reason:
+            return
+    raise AssertionError(result)
 
 
 def test_a_server_that_wants_tls() -> None:
@@ -111,11 +112,13 @@ def test_websockets_that_are_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("transport", ["SSL", "WS"])
+@pytest.mark.parametrize("seconds", [0.3, 0.0])
 def test_a_handshake_in_which_nothing_comes_is_given_up_at_once(
-    transport: str, monkeypatch: pytest.MonkeyPatch
+    seconds: float, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thread that waits for it would hold up the end of the host."""
-    monkeypatch.setattr("ruuvi_host.relay.mqtt.client.WHOLE", 0.3)
+    """The thread that waits for it would hold up the end of the host; also when it is given up
+    before there is a socket."""
+    monkeypatch.setattr("ruuvi_host.relay.mqtt.client.WHOLE", seconds)
     made = Opening.__init__
 
     def patient(self: Opening, paho: Any) -> None:

@@ -44,7 +44,6 @@ class Attempt:
         """The connection is closed again."""
         self.first = FirstBytes(paho)
         self._paho = paho
-        self._abandoned = False
         self._permits = permits
         self.opening = Opening(paho)
         self._connected: Any = paho.on_connect
@@ -56,7 +55,6 @@ class Attempt:
 
     async def abandon(self, entering: "asyncio.Future[Any]") -> None:
         """What is open is closed, and what may still be opened in its thread, too."""
-        self._abandoned = True
         self.opening.give_up()
         entering.cancel()
         drop(self._paho)
@@ -75,7 +73,7 @@ class Attempt:
 
     def _on_socket_open(self, client: Any, data: Any, sock: Any) -> None:
         """Called in the thread that connects."""
-        if self._abandoned:
+        if self.opening.is_given_up:
             sock.close()
             raise ConnectionAbortedError("nobody waits for it any more")
         if self._permits and not self._permits(_peer_of(sock)):

@@ -15,6 +15,7 @@ class Opening:
     """Of one attempt to connect."""
 
     def __init__(self, paho: Any) -> None:
+        self.is_given_up = False
         self._socket: socket.socket | None = None
         """None: there is none yet, or it is paho's."""
         self._connects: Any = paho._create_socket_connection
@@ -30,18 +31,25 @@ class Opening:
 
     def give_up(self) -> None:
         """Wake the thread that waits for the other side; it closes the socket itself."""
+        self.is_given_up = True
+        self._wake()
+
+    def opened(self, its_socket: socket.socket) -> None:
+        """There is one, or it has taken the place of the one below it. Called in that thread."""
+        self._socket = its_socket
+        if self.is_given_up:
+            self._wake()
+
+    def _wake(self) -> None:
         opened = self._socket
         if opened is not None:
             with suppress(OSError):
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
-    def wrapped(self, opened: socket.socket) -> None:
-        """This one has taken the place of the one below it."""
-        self._socket = opened
-
     def _connect(self) -> Any:
-        self._socket = opened = self._connects()
-        return opened
+        made = self._connects()
+        self.opened(made)
+        return made
 
     def _create(self) -> Any:
         try:
@@ -59,5 +67,5 @@ class _Handshaking(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         context: Any = self.context
-        context.opening.wrapped(self)
+        context.opening.opened(self)
         super().do_handshake(block)
