@@ -112,7 +112,7 @@ class RemoteConfiguration:
                 await self._news_or(None)
                 continue
             await self._receiving.identified.wait()
-            if before is None or _is_elsewhere(before, settings):
+            if before is None or is_elsewhere(before, settings):
                 self._set_first(settings)
             elif before.interval != settings.interval:
                 self._set_due(settings)
@@ -250,9 +250,10 @@ class RemoteConfiguration:
         self._news.set()
 
 
-def _is_elsewhere(before: RemoteSettings, after: RemoteSettings) -> bool:
-    """Has somebody here named another server?"""
-    return replace(before, interval=after.interval) != after
+def is_elsewhere(before: RemoteSettings, after: RemoteSettings) -> bool:
+    """Has somebody here named another server, or may another text be taken now?"""
+    timed = replace(before, interval=after.interval, splay=after.splay, trial=after.trial)
+    return timed != after
 
 
 def _on_trial() -> Outcome:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ruuvi_host.config.remote import RemoteSettings
+from ruuvi_host.jobs.remote import is_elsewhere
 from ruuvi_host.jobs.remote_targets import HOUR, Targets
 from ruuvi_host.monitoring.counters import TargetCounters
 from ruuvi_host.monitoring.health import TargetFacts
@@ -104,6 +106,13 @@ def test_a_start_does_not_make_a_host_forget_which_targets_worked() -> None:
     facts[0] = replace(facts[0], served=5000.0)
     counters[0][1].relay.accepted = 1
     assert targets.working(5001.0) == ("custom",)
+
+
+def test_what_has_a_host_fetch_again() -> None:
+    settings = RemoteSettings("http://a/")
+    assert not is_elsewhere(settings, replace(settings, interval=5, splay=5, trial=5))
+    for other in (replace(settings, url="http://b/"), replace(settings, pinned=("http_url",))):
+        assert is_elsewhere(settings, other)
 
 
 def test_a_record_of_before_has_no_targets() -> None:
