@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import asyncio
 
     from ruuvi_host.receiver import Settings
+
+LOOK = 1.0
+"""Seconds after which a signal is noticed that came just before the loop began to wait: that one
+does not wake it."""
 
 
 @click.command()
@@ -171,7 +176,10 @@ async def _serve(settings: Settings, decode: bool, as_json: bool) -> None:
                 "Without --key, signatures cannot be verified; they only have to be there.",
                 err=True,
             )
-        await stop.wait()
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await stop.wait()
     output.write(json_totals(receiver.totals) if as_json else text_totals(receiver.totals))
     # A reader that has ended (`| head`) is no error.
     if output.error is not None and not isinstance(output.error, BrokenPipeError):
