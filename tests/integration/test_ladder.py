@@ -30,6 +30,8 @@ from ruuvi_host.monitoring.link_status import LinkState
 
 LED_CTRL = 0x0E
 QUICK = {"ack_timeout": 0.03, "heartbeat": 0.1}
+PERSISTENT = QUICK | {"timeouts_to_fail": 1000}
+"""Who answers late, on a busy machine, is not given up."""
 
 
 class Host:
@@ -189,7 +191,7 @@ def test_lost_answers_are_counted_step_by_step(link: Path) -> None:
                 return b"" if lost else obliging(command, payload)
 
             peer.answers = answer
-            async with hosting(link, **QUICK) as host:
+            async with hosting(link, **PERSISTENT) as host:
                 await host.ready()
                 counters = host.counters
                 session = counters.session
@@ -209,7 +211,7 @@ def test_who_was_found_old_is_spared_the_long_set_all_in_its_next_life(link: Pat
             return obliging(command, payload) if command != SET_ALL or len(payload) == 5 else b""
 
         with Peer(link, old) as peer:
-            async with hosting(link, probe="led", **QUICK) as host:
+            async with hosting(link, probe="led", **PERSISTENT) as host:
                 await host.ready()
                 await peer.got(LED_CTRL, 2)
                 assert host.supervisor.status.firmware == "1.0.0 or older"
@@ -390,7 +392,7 @@ def test_a_port_that_is_not_required_may_come_later(link: Path) -> None:
 def test_a_quiet_radio_is_no_dead_link(link: Path, log: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         with Peer(link) as peer:
-            async with hosting(link, quiet=0.2, **QUICK) as host:
+            async with hosting(link, quiet=0.2, **PERSISTENT) as host:
                 await host.until(lambda: host.supervisor.status.state is LinkState.QUIET)
                 peer.send(frame(GET_ALL))  # its watchdog
                 await host.ready(2)

@@ -194,7 +194,9 @@ def test_lost_answers_are_asked_for_again() -> None:
                 return obliging(command, payload) if peer.count(command) % 3 == 0 else b""
 
             peer.answers = forgetful
-            async with linked(peer, IN_A_HURRY) as link:
+            # However many in a row come late: it is not given up.
+            hurried = Timing(ack_timeout=0.02, idle=0.01, timeouts_to_fail=10_000)
+            async with linked(peer, hurried) as link:
                 await link.ready()
                 # More, if an answer comes late on a busy machine.
                 assert min(peer.count(GET_DEVICE_ID), peer.count(SET_ALL)) >= 3

@@ -314,7 +314,8 @@ def test_a_state_directory_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with run(str(tmp_path / "file"), "--simulate", "--url", "http://127.0.0.1:9/") as host:
         assert host.wait() == 2
-        assert "--state-dir" in host.err[-1]
+        assert "state folder: " in host.err[-1]
+        assert "it is no folder" in host.err[-1]
 
 
 def test_listen_in_a_pipe_ends_with_its_reader() -> None:
