@@ -2,17 +2,14 @@
 
 They take turns, in a ring, with reading and with writing: who has the turn reads a block, hands on
 the turn with what is left of the last line, and makes the answers while the next one reads; they
-are written when those before them are, by a thread, for a disk makes who writes wait. So the order
-is that of the lines, none waits for a distributor or for the disk, and memory is two blocks for
-each process, however long the input is.
+are written when those before them are. So the order is that of the lines, none waits for a
+distributor, and memory is one block for each process, however long the input is.
 """
 
 from __future__ import annotations
 
 import signal
 from contextlib import suppress
-from queue import SimpleQueue
-from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ruuvi_host.cli.lines import BLOCK, Source, Turn, Work
@@ -131,7 +128,6 @@ class Ring:
 
     def _take_turns(self, seat: _Seat, passed: Callable[[int], None]) -> tuple[Verdict, int]:
         done = 0
-        writer = _Writer(seat, self._written)
         while True:
             turn, lines, wrong = _received(seat.reads, Turn(ended=True)), None, ""
             number = turn.number
@@ -144,15 +140,14 @@ class Ring:
             _hand_on(seat.next_reads, turn)
             before = self._work.decoded()
             answers = b"" if lines is None else self._work.answer(lines, number)
-            verdict = writer.verdict()  # of the block before this one
+            verdict = _received(seat.writes, Verdict(_GONE))
             if not verdict.problem:
-                writer.take(answers, wrong, self._work.decoded() - before)
-                if last:
-                    verdict = writer.verdict()
+                decoded = verdict.decoded + self._work.decoded() - before
+                verdict = self._written(answers, wrong, decoded)
             passed(turn.passed - done)
             done = turn.passed
+            _hand_on(seat.next_writes, verdict)
             if last or verdict.problem:
-                writer.end()
                 return verdict, turn.number
 
     def _written(self, answers: bytes, wrong: str, decoded: int) -> Verdict:
@@ -165,46 +160,6 @@ class Ring:
         except RuuviHostError as error:
             return Verdict(str(error), False, decoded)
         return Verdict(None, False, decoded)
-
-
-class _Writer:
-    """Writes for one process of a ring when its turn has come, one block at a time."""
-
-    def __init__(self, seat: _Seat, write: Callable[[bytes, str, int], Verdict]) -> None:
-        self._seat = seat
-        self._write = write
-        self._blocks: SimpleQueue[tuple[bytes, str, int] | None] = SimpleQueue()
-        self._verdicts: SimpleQueue[Verdict] = SimpleQueue()
-        self._verdicts.put(Verdict())
-        # Who is interrupted does not wait for it.
-        self._thread = Thread(target=self._run, name="writer", daemon=True)
-        self._thread.start()
-
-    def take(self, answers: bytes, wrong: str, decoded: int) -> None:
-        """The next block; the verdict on the one before must have been asked for."""
-        self._blocks.put((answers, wrong, decoded))
-
-    def verdict(self) -> Verdict:
-        """On the last block, when it has been written."""
-        return self._verdicts.get()
-
-    def end(self) -> None:
-        """After the last verdict: a thread must not be there when the next ring is started."""
-        self._blocks.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            verdict = Verdict()
-            while not verdict.problem and (block := self._blocks.get()):
-                answers, wrong, decoded = block
-                verdict = _received(self._seat.writes, Verdict(_GONE))
-                if not verdict.problem:
-                    verdict = self._write(answers, wrong, verdict.decoded + decoded)
-                _hand_on(self._seat.next_writes, verdict)
-                self._verdicts.put(verdict)
-        finally:  # nobody waits for who is gone
-            self._verdicts.put(Verdict(_GONE))
 
 
 def _received(end: Connection[T, T], otherwise: T) -> T:
