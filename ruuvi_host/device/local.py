@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from ruuvi_host.device.port import LineErrors, Port
 from ruuvi_host.device.pyserial import Serial, SerialTransport, open_serial, port_names, set_line
-from ruuvi_host.device.trouble import why_not_opened
+from ruuvi_host.device.trouble import PTY_MAJORS, why_not_opened
 from ruuvi_host.errors import PortError
 
 READ_SIZE = 4096
@@ -17,7 +17,6 @@ FULL = 4095
 """Bytes of a read that left some behind: the line discipline gives no more at once."""
 MOST_READS = 16
 """Reads in a turn of the loop; what then is left waits for the next."""
-_PTY_MAJORS = range(136, 144)
 _ICOUNT = struct.Struct("20i")
 """struct serial_icounter_struct of linux/serial.h: cts, dsr, rng, dcd, rx, tx, frame, overrun,
 parity, brk, buf_overrun, and nine reserved."""
@@ -156,7 +155,7 @@ def _finish_setup(fd: int | None) -> None:
     # Closing must not drop DTR: on some boards that is the reset line.
     attributes[2] &= ~termios.HUPCL
     termios.tcsetattr(fd, termios.TCSANOW, attributes)
-    if os.major(os.fstat(fd).st_rdev) not in _PTY_MAJORS:
+    if os.major(os.fstat(fd).st_rdev) not in PTY_MAJORS:
         # flock keeps out those who ask for it, this also those who do not. On a pty it would
         # outlive us: the other end keeps the terminal open.
         fcntl.ioctl(fd, termios.TIOCEXCL)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+PTY_MAJORS = range(136, 144)
+"""Major numbers of the host's ends of Unix98 pseudo-terminals."""
 MODEM_MANAGER = "ModemManager"
 BRLTTY = "brltty"
 TAKERS: Mapping[str, tuple[str, str]] = {
@@ -174,10 +176,31 @@ def _named(pid: int, comm: str) -> str:
 
 def _holders(path: str) -> list[tuple[int, str]]:
     """Process id and name of each."""
-    real = os.path.realpath(path)
+    try:
+        wanted, name = _identity(os.stat(path)), os.path.basename(os.path.realpath(path))
+    except OSError:
+        return []
     holders = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if any(os.path.realpath(fd) == real for fd in (process / "fd").iterdir()):
+            if any(_is_it(fd, name, wanted) for fd in (process / "fd").iterdir()):
                 holders.append((int(process.name), (process / "comm").read_text().strip()))
     return sorted(holders)
+
+
+def _is_it(fd: Path, name: str, wanted: tuple[int, int]) -> bool:
+    """fd: of a process. Only what has the name is looked at: a file of a server that does not
+    answer would hold us up."""
+    try:
+        return os.path.basename(os.readlink(fd)) == name and _identity(os.stat(fd)) == wanted
+    except OSError:
+        return False
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    """By its path a port in a container is another one: each has its own pseudo-terminals, and all
+    begin with /dev/pts/0. A device that is no pseudo-terminal is its number, wherever it stands."""
+    if not stat.S_ISCHR(status.st_mode):
+        return status.st_dev, status.st_ino
+    is_pty = os.major(status.st_rdev) in PTY_MAJORS
+    return status.st_dev if is_pty else 0, status.st_rdev

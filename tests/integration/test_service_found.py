@@ -240,7 +240,7 @@ def test_a_host_with_simulate(machine: Machine) -> None:
     shutil.rmtree(machine.config.parent)
     done = machine.asked("doctor", "--simulate", "--url", NOBODY, "--no-post", "--json")
     told = {f["topic"]: f for f in map(json.loads, done.stdout.splitlines())}
-    assert done.returncode == 0, done
+    assert done.returncode == 0, done.stdout
     [board] = [topic for topic in told if topic.startswith("coprocessor /dev/pts/")][:1]
     assert "firmware 2.0.0" in told[board]["sentence"]
     with ruuvi_host(

@@ -3,8 +3,10 @@
 import errno
 import grp
 import os
+import shutil
 import socket
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -133,6 +135,38 @@ def test_programs_that_open_ports_unasked(tmp_path: Path, name: str, why: str, r
         assert who_else_has(str(port), but=holder.pid) == ""
     with open(port):
         assert who_else_has(str(port)) == ""
+
+
+ANOTHER_OF_THAT_NAME = """
+import os, signal, sys
+ends = [os.openpty()]
+while os.path.basename(os.ttyname(ends[-1][1])) != sys.argv[1]: ends.append(os.openpty())
+print("held", flush=True)
+signal.pause()
+"""
+OF_ITS_OWN = "mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts && exec "
+
+
+def test_a_port_of_a_container_is_another_one(tmp_path: Path) -> None:
+    """Its pseudo-terminals are its own, and have the names of ours."""
+    unshared = ("unshare", "--mount", "sh", "-c")
+    if not shutil.which("unshare") or subprocess.run([*unshared, OF_ITS_OWN + "true"]).returncode:
+        pytest.skip("needs unshare, and the right to mount in a namespace of one's own")
+    master, slave = os.openpty()
+    try:
+        port = os.ttyname(slave)
+        script = f'{OF_ITS_OWN} "$0" -c "$1" "$2"'
+        (link := tmp_path / "port").symlink_to(port)
+        other_one = (sys.executable, ANOTHER_OF_THAT_NAME, Path(port).name)
+        with Program(*unshared, script, *other_one) as other:
+            other.wait_for("held")
+            assert who_else_has(port) == ""
+            with Program(sys.executable, "-c", HOLD, "minicom", str(link)) as holder:
+                holder.wait_for("held")
+                assert who_else_has(str(link)) == f"minicom (process {holder.pid})"
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 def test_a_port_that_brltty_has_taken_away(tmp_path: Path) -> None:
