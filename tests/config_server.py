@@ -35,6 +35,9 @@ class ConfigServer:
                 etag = f'"{hash((outer.salt, text))}"'
                 if status == 200 and self.headers.get("If-None-Match") == etag:
                     status, body = 304, b""
+                with outer._news:  # before the answer: the next request has a thread of its own
+                    outer.asked.append((self.path, dict(self.headers.items())))
+                    outer._news.notify_all()
                 self.send_response(status)
                 for name, value in outer.headers.items():
                     self.send_header(name, value)
@@ -43,9 +46,6 @@ class ConfigServer:
                     self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
-                with outer._news:
-                    outer.asked.append((self.path, dict(self.headers.items())))
-                    outer._news.notify_all()
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -68,6 +68,10 @@ class BridgeProcess:
         back_off = BackOff()
         while True:
             code = await self._listen()
+            # One that was killed leaves its link, and the system gives the number of its pty to the
+            # next one: the host would open that, perhaps somebody's terminal.
+            with suppress(OSError):
+                os.unlink(self.link)
             if self._is_stopping:
                 return
             if not self._ready.is_set():

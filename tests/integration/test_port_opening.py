@@ -71,7 +71,7 @@ def test_a_pty_is_locked_but_not_made_exclusive() -> None:
 
 def test_a_real_terminal_is_made_exclusive_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """As nearly as a pty can show it: as if it were none."""
-    monkeypatch.setattr(local, "_PTY_MAJORS", range(0))
+    monkeypatch.setattr(local, "PTY_MAJORS", range(0))
 
     async def main() -> None:
         with Pty() as pty:
