@@ -29,7 +29,7 @@ WORKERS ?= 6
 # alone, and both are told: what fails again is a failure, what does not is to be mended, too.
 # ONCE=1: no second time.
 tests: $(VENV)/.test
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal || { \
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal || { \
 		test $$? -eq 1 && test -z "$(ONCE)" && \
 		echo "== UNSTEADY if it passes now: what failed above, once more, alone ==" && \
 		$(BIN)/pytest --last-failed --last-failed-no-failures none -n 0; }

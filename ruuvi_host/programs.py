@@ -74,9 +74,17 @@ async def _life(program: "_Program", argv: Sequence[str], grace: float) -> int:
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for us; we end it, and its children with it
     )
-    await program.over.wait()
-    if program.exited.is_set():
-        await _within(LAST_WORDS, program.silent)
+    try:
+        await program.over.wait()
+        if program.exited.is_set():
+            await _within(LAST_WORDS, program.silent)
+    finally:  # also when the event loop ends, and cancels us together with who waits for us
+        await _end(transport, program, grace)
+    code = transport.get_returncode()
+    return -signal.SIGKILL if code is None else code
+
+
+async def _end(transport: asyncio.SubprocessTransport, program: "_Program", grace: float) -> None:
     for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, KILLED)):
         if seconds and not program.exited.is_set():
             with suppress(ProcessLookupError, PermissionError):
@@ -85,11 +93,8 @@ async def _life(program: "_Program", argv: Sequence[str], grace: float) -> int:
     # Not before: closing reaps it, and then the event loop would look in vain for its exit code.
     with suppress(PermissionError):
         transport.close()
-    code = transport.get_returncode()
-    if code is None:
-        return -signal.SIGKILL
-    await program.closed.wait()
-    return code
+    if program.exited.is_set():
+        await program.closed.wait()
 
 
 class _Program(asyncio.SubprocessProtocol):

@@ -62,7 +62,7 @@ async def _publish(command: Sequence[str]) -> str:
 
     def hear(line: str) -> None:
         nonlocal said
-        said = line
+        said = line or said
         if "Established under name" in said:
             log.info("announced by mDNS as %s, %s", said.partition("name ")[2].strip("'"), SERVICE)
         elif "Waiting for daemon" in said:

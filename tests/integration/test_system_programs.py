@@ -117,6 +117,21 @@ async def _until(condition: Callable[[], object]) -> None:
     await until(condition)
 
 
+def test_its_children_end_when_the_event_loop_does(tmp_path: Path) -> None:
+    """Which cancels all that still runs, and waits for it."""
+    pid = tmp_path / "pid"
+    source = LEAVES.format(str(pid)) + "; p.wait()"
+
+    async def main() -> None:
+        forgotten.append(asyncio.create_task(run(python(source), lambda line: None)))
+        await until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+
+    forgotten: list[asyncio.Task[int]] = []
+    asyncio.run(main())
+    assert forgotten[0].cancelled()
+    asyncio.run(_until(lambda: gone(pid)))
+
+
 TOLD_TO_END = """
 import pathlib, signal, sys, time
 told = pathlib.Path({!r})
