@@ -37,6 +37,7 @@ class Gathering:
         """Bytes a second, lately."""
         self._read_at = -inf
         self._most = FIRST
+        """Seconds of the next pause at most: it is the first one after an answer, or any."""
 
     def pause(self, size: int, now: float, *, calm: bool, begun: bool) -> float:
         """Seconds after a read of `size` bytes at the time `now`; 0: look again at once.
