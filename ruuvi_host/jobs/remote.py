@@ -201,15 +201,16 @@ class RemoteConfiguration:
             *(outcome.result, status, outcome.url, now, outcome.reason),
             until_good=_is_once(settings),
         )
-        # Before it is told, so that who sees the one sees the other.
+        # Both before the status tells it, so that who sees the one sees the others; what ends a host
+        # while the record is written must not leave a change that no log has.
         self._set_due(settings, outcome.retry_after, after.failures)
-        worked = {} if self._book.record.trial else {"working": self._working()}
-        await self._book.keep(fetch=after, **worked)
         news = (after.result, after.reason) != (before.result, before.reason)
         if after.failures and news and after.result not in NOT_TAKEN:
             log.warning("the remote configuration cannot be fetched: %s", outcome.reason)
         elif not after.failures and before.failures and before.result not in NOT_TAKEN:
             log.info("the remote configuration can be fetched again: %s", after.url)
+        worked = {} if self._book.record.trial else {"working": self._working()}
+        await self._book.keep(fetch=after, **worked)
 
     async def _download(self, memory: Memory) -> Download:
         from ruuvi_host.remote.download import fetch

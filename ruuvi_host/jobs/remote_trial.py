@@ -151,13 +151,13 @@ class TrialWatch:
         return trial.see_remote(answered=True)
 
     async def _kept(self, trial: Trial) -> None:
-        book = self._book
-        await book.keep(trial=None, applied=book.record.pending, pending=None)
         if self._degraded:
             names = ", ".join(self._degraded)
             log.warning("the fetched configuration stays, but %s accepted nothing", names)
         else:
             log.info("the fetched configuration has come through its trial")
+        book = self._book
+        await book.keep(trial=None, applied=book.record.pending, pending=None)
 
     async def _over(self, why: str) -> None:
         log.info("the trial of the fetched configuration is over: %s", why)
