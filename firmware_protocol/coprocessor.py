@@ -35,7 +35,7 @@ from firmware_protocol.command_reader import CommandReader
 from firmware_protocol.command_stream import CommandStream
 from firmware_protocol.commands import Command
 from firmware_protocol.errors import LocalProtocolError
-from firmware_protocol.firmwares import FIRMWARES, PRODUCT
+from firmware_protocol.firmwares import FIRMWARES, PRODUCT, Firmware
 from firmware_protocol.framing import Frame
 from firmware_protocol.messages import (
     Ack,
@@ -122,7 +122,7 @@ class CoprocessorSession:
 
     device: who it says it is.
     transmitter: its way to the wire; one of transmitter.py's.
-    firmware: "2.0.0" or "1.0.0".
+    firmware: "2.0.0", "1.0.0", or another one.
     has_coded_phy: False for chips like the nRF52832, which 2.0.0 serves badly.
     radio: what it hears with, in place of the firmware and its chip.
     """
@@ -132,11 +132,11 @@ class CoprocessorSession:
         device: DeviceId,
         transmitter: Transmitter,
         *,
-        firmware: str = "2.0.0",
+        firmware: str | Firmware = "2.0.0",
         has_coded_phy: bool = True,
         radio: SessionRadio | None = None,
     ) -> None:
-        if firmware not in FIRMWARES:
+        if isinstance(firmware, str) and firmware not in FIRMWARES:
             raise LocalProtocolError(f"no firmware {firmware!r}; there are {', '.join(FIRMWARES)}")
         self.counters = CoprocessorCounters()
         self.led_off_at = 0.0
@@ -145,7 +145,8 @@ class CoprocessorSession:
         """Who it says it is. Whoever makes another of it has it boot."""
         self._transmitter = transmitter
         self._is_product = radio is not None
-        self._firmware = PRODUCT if self._is_product else FIRMWARES[firmware]
+        known = FIRMWARES[firmware] if isinstance(firmware, str) else firmware
+        self._firmware = PRODUCT if self._is_product else known
         self._radio: SessionRadio = radio or Radio(has_coded_phy=has_coded_phy)
         self._events: list[CoprocessorEvent] = []
         self._next = inf  # nothing is due before

@@ -120,12 +120,11 @@ class SimulatedBoard:
     """A CoprocessorSession in generated air. Pure: times are the caller's."""
 
     def __init__(self, setup: Setup, *, has_coded_phy: bool = True) -> None:
-        name = f"{setup.firmware}, watchdog {setup.watchdog_seconds:g} s"
-        FIRMWARES[name] = replace(FIRMWARES[setup.firmware], watchdog=setup.watchdog_seconds)
+        firmware = replace(FIRMWARES[setup.firmware], watchdog=setup.watchdog_seconds)
         self.session = CoprocessorSession(
             DEVICE,
             TRANSMIT_MODES[setup.transmit](setup.baud),
-            firmware=name,
+            firmware=firmware,
             has_coded_phy=has_coded_phy,
         )
         self._baud = setup.baud

@@ -201,8 +201,8 @@ class RemoteConfiguration:
             *(outcome.result, status, outcome.url, now, outcome.reason),
             until_good=_is_once(settings),
         )
-        # Both before the status tells it, so that who sees the one sees the others; what ends a host
-        # while the record is written must not leave a change that no log has.
+        # Both before the status tells it, so that who sees the one sees the others; whoever ends a
+        # host while the record is written must not leave a change that no log has.
         self._set_due(settings, outcome.retry_after, after.failures)
         news = (after.result, after.reason) != (before.result, before.reason)
         if after.failures and news and after.result not in NOT_TAKEN:

@@ -132,7 +132,7 @@ def test_without_a_reset_line_it_is_tried_again_for_ever(link: Path) -> None:
     async def main() -> None:
         with Peer(link, silent):
             async with hosting(link, **QUICK) as host:
-                await host.until(lambda: host.counters.given_up == 3)
+                await host.until(lambda: host.counters.given_up >= 3)
                 status = host.supervisor.status
                 assert (host.counters.resets, status.state) == (0, LinkState.CLOSED)
                 assert "nothing comes from the coprocessor" in status.problem
@@ -146,7 +146,7 @@ def test_a_reset_that_fails_is_an_error_and_no_end(
     async def main() -> None:
         with Peer(link, silent) as peer:
             async with hosting(link, reset=ResetCommand(("false",)), **QUICK) as host:
-                await host.until(lambda: host.counters.resets_failed == 2)
+                await host.until(lambda: host.counters.resets_failed >= 2)
                 peer.answers = obliging
                 await host.ready()
         errors = [r.getMessage() for r in ours(log) if r.levelno == logging.ERROR]

@@ -93,7 +93,7 @@ def test_batches_arrive_as_a_strict_receiver_wants_them(tmp_path: Path) -> None:
         async with Receiver(Settings(keys=(KEY,))) as receiver:
             world = World(receiver.url, tmp_path)
             world.hear(1)
-            await world.run_until(lambda: world.counters.accepted == 3)
+            await world.run_until(lambda: world.counters.accepted >= 3)
             await world.relay.finish(5)
             first, second, third = receiver.batches[:3]
             assert [sensors(receipt) for receipt in (first, second, third)] == [[1], [], []]
@@ -133,7 +133,7 @@ def test_an_answer_that_is_lost_costs_a_duplicate_and_no_data(tmp_path: Path) ->
         async with Receiver(Settings(keys=(KEY,), delay=600)) as receiver:
             world = World(receiver.url, tmp_path, period=3600, total_timeout=0.1)
             world.hear(1)
-            await world.run_until(lambda: world.counters.failed_attempts == 1)
+            await world.run_until(lambda: world.counters.failed_attempts >= 1)
             await world.relay.finish(0)
             assert world.counters.kept_reports == 1
             # In the next life it is what waits longest, and comes as the batch that it was. (On a

@@ -123,7 +123,7 @@ def test_again_a_while_after_the_clock_became_right() -> None:
         async with Receiver(Settings()) as receiver:
             world = World(receiver.url, again=0.2)
             right_at = world.clock.monotonic()
-            await world.run_until(lambda: world.counters.accepted == 2, right_at)
+            await world.run_until(lambda: world.counters.accepted >= 2, right_at)
             assert world.clock.monotonic() >= right_at + 0.2
             # Ready long after that: the first post has told enough.
             late = World(receiver.url, again=0.2)
@@ -137,9 +137,9 @@ def test_a_changed_configuration_is_told_at_once_to_the_new_server() -> None:
     async def main() -> None:
         async with Receiver(Settings()) as first, Receiver(Settings()) as second:
             world = World(first.url)
-            await world.run_until(lambda: world.counters.accepted == 1)
+            await world.run_until(lambda: world.counters.accepted >= 1)
             world.url = second.url
-            await world.run_until(lambda: world.counters.accepted == 2)
+            await world.run_until(lambda: world.counters.accepted >= 2)
             nonces = [int(posted(each)[0]["NONCE"]) for each in (first, second)]
             assert nonces[1] == (nonces[0] + 1) % 2**32
 

@@ -256,8 +256,8 @@ def test_a_silent_peer_is_left_and_tried_again(link: Path, log: pytest.LogCaptur
     async def main() -> None:
         with Peer(link, silent) as peer:
             async with supervised(link) as host:
-                await host.until(lambda: host.counters.opened == 2)
-                assert host.counters.disconnects == 1
+                await host.until(lambda: host.counters.opened >= 2)
+                assert host.counters.disconnects >= 1
                 assert host.counters.session.lost_acks >= 10
                 peer.answers = obliging
                 await host.ready()
