@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from damages import (
     wrong_speed,
 )
 from nginx import wait_until_listening
-from programs import Program, ruuvi_host, simulated
+from programs import PATIENCE, Program, ruuvi_host, simulated
 from tcp_ports import free_port
 
 CAUSES = [
@@ -89,13 +90,14 @@ def test_a_running_host_tells_it_in_log_status_and_health(tmp_path: Path) -> Non
         ) as host,
     ):
         host.wait_for("speaks telnet.*rfc2217://")
-        while True:
+        deadline, said = monotonic() + PATIENCE, ""
+        while "speaks telnet" not in said:  # before, that it has not answered yet
+            assert monotonic() < deadline, said
             with ruuvi_host("status", "--json", "--state-dir", str(tmp_path)) as asked:
                 assert asked.wait() == 0
             (document,) = map(json.loads, asked.out)
-            if document["health"]["level"] == "degraded":
-                break
-        assert "speaks telnet" in document["health"]["sentence"]
+            said = document["health"]["sentence"] or ""
+        assert document["health"]["level"] == "degraded"
         (link,) = document["coprocessors"]
         assert link["state"] == "ready"
         assert link["damage"]["cause"] == "telnet"

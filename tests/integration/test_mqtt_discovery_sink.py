@@ -2,6 +2,7 @@
 long packets."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from ruuvi_host.config.mqtt_target import Broker, MqttTarget
 from ruuvi_host.config.target_parts import DataFormat
 from ruuvi_host.intake.advertisement import Advertisement
 from ruuvi_host.intake.batch import Batch
-from ruuvi_host.relay.mqtt import pauses
+from ruuvi_host.relay.mqtt import announced, homeassistant, pauses
 from ruuvi_host.relay.mqtt.announced import load, save
 from ruuvi_host.relay.mqtt.announcements import RATE
 from ruuvi_host.relay.mqtt.homeassistant import ToHomeAssistant
@@ -249,6 +250,37 @@ def test_what_hosts_share_is_not_remembered(tmp_path: Path) -> None:
         assert [topic.split("/")[2] for topic in load(path)] == ["ruuvi_gateway_AACCEE001122"]
 
     run(main())
+
+
+@pytest.mark.parametrize("slow", ["load", "save"])
+def test_a_slow_disk_that_is_still_at_it_at_the_end_remembers_what_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    path = tmp_path / "mqtt.announced"
+    save(path, ["homeassistant/device/ruuvi_000000000009/config"])
+    begun, free, real = threading.Event(), threading.Event(), getattr(announced, slow)
+
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        free.wait()
+        return real(*arguments)
+
+    monkeypatch.setattr(announced, slow, slowly)
+    monkeypatch.setattr(homeassistant, "CLOSING", 30.0)
+
+    async def main() -> None:
+        async with peer() as there, running(there.port, path) as sink:
+            await sink.deliver(batch(1), NOW)
+            assert await asyncio.to_thread(begun.wait, 30)
+            asyncio.get_running_loop().call_later(0.1, free.set)
+        assert {topic.split("_")[-1].partition("/")[0] for topic in load(path)} == {
+            *("000000000001", "000000000009", "AACCEE001122")
+        }
+
+    try:
+        run(main())
+    finally:
+        free.set()
 
 
 def test_a_file_that_cannot_be_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,6 +55,7 @@ class ToHomeAssistant(Companion):
         self._presence: Presence | None = None
         self._topics: set[str] = set()
         """On which something was told; from `run` on also by earlier runs."""
+        self._is_loaded = False
         self._changed = asyncio.Event()
         """They are not all on disk."""
         self._news = asyncio.Event()
@@ -99,14 +100,15 @@ class ToHomeAssistant(Companion):
     # --- what happens by itself
 
     async def run(self) -> None:
-        self._topics |= await asyncio.to_thread(announced.load, self._path)
         try:
+            await self._load()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send())
                 tasks.create_task(self._save())
         finally:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSING):
+                    await self._load()  # what is known from before must not be written over
                     await self._write_down()
 
     async def _send(self) -> None:
@@ -190,6 +192,12 @@ class ToHomeAssistant(Companion):
 
     # --- what is remembered
 
+    async def _load(self) -> None:
+        if not self._is_loaded:
+            known = await asyncio.to_thread(announced.load, self._path)
+            self._topics |= known
+            self._is_loaded = True
+
     async def _save(self) -> None:
         while True:
             await self._changed.wait()
@@ -199,7 +207,11 @@ class ToHomeAssistant(Companion):
     async def _write_down(self) -> None:
         if self._changed.is_set():
             self._changed.clear()
-            await asyncio.to_thread(announced.save, self._path, frozenset(self._topics))
+            try:
+                await asyncio.to_thread(announced.save, self._path, frozenset(self._topics))
+            except asyncio.CancelledError:
+                self._changed.set()  # the end of `run` waits for it
+                raise
 
 
 def discovery_of(target: MqttTarget, gateway: bytes) -> Discovery | None:
