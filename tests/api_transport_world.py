@@ -3,12 +3,11 @@ whose application answers what the test wants."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from api_door import ListeningDoor
 from programs import PATIENCE
 from standing_clock import passing, standing
@@ -27,15 +26,6 @@ from ruuvi_host.web.limits import Limits
 HOST = b"Host: gw.local\r\n"
 GET = b"GET /history HTTP/1.1\r\n" + HOST + b"\r\n"
 LARGE = 8 << 20
-
-
-@pytest.fixture(autouse=True)
-def no_complaint(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """uvicorn logs what our application should not have done."""
-    yield
-    assert [
-        each.getMessage() for each in caplog.get_records("call") if each.name == "uvicorn.error"
-    ] == []
 
 
 class OpenGate(Gate):

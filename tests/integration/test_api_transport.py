@@ -19,10 +19,8 @@ from api_transport_world import (
     serve,
     status,
 )
-from api_transport_world import (
-    no_complaint as no_complaint,
-)
 from programs import PATIENCE
+from server_log import no_complaint as no_complaint
 from starlette.requests import Request
 from starlette.responses import Response
 

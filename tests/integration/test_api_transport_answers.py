@@ -14,11 +14,9 @@ from api_transport_world import (
     serve,
     status,
 )
-from api_transport_world import (
-    no_complaint as no_complaint,
-)
 from conftest import ours
 from programs import PATIENCE
+from server_log import no_complaint as no_complaint
 
 from ruuvi_host.api.answer import PROTECTION
 from ruuvi_host.web.limits import Limits

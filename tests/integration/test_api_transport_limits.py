@@ -18,10 +18,8 @@ from api_transport_world import (
     serve,
     status,
 )
-from api_transport_world import (
-    no_complaint as no_complaint,
-)
 from programs import PATIENCE
+from server_log import no_complaint as no_complaint
 from standing_clock import pass_time
 
 from ruuvi_host.web.crowd import STUBBORN

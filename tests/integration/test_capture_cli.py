@@ -1,39 +1,21 @@
-"""`ruuvi-host capture`, `run --capture` and `replay` as people use them, and misuse them."""
+"""`ruuvi-host capture` and `run --capture` as people use them, and misuse them."""
 
-import fcntl
 import json
 import os
 import re
 import resource
 import signal
 import subprocess
-import sys
-import termios
 import time
 from pathlib import Path
 from stat import S_IMODE
 
 import pytest
+from captured import BOOT, CAPTURES, read, told
 from programs import COMMAND, Program, replayed, ruuvi_host, simulated
 
-from firmware_protocol.messages import AdvRprt2, DeviceId, GetAll, SetAll
-from ruuvi_host.capture.pcapng import Reader, Record, packet, section
-
-CAPTURES = Path(__file__).parent.parent / "captures"
-BOOT = CAPTURES / "boot.pcapng"
-
-
-def read(path: Path) -> tuple[list[Record], Reader]:
-    reader = Reader([path.read_bytes()])
-    return list(reader), reader
-
-
-def told(*arguments: str, code: int = 2) -> str:
-    """What the command says on stderr; it must end by itself, with this exit code."""
-    ran = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=60)
-    assert ran.returncode == code, ran.stderr
-    assert "Traceback" not in ran.stderr
-    return ran.stderr
+from firmware_protocol.messages import SetAll
+from ruuvi_host.capture.pcapng import section
 
 
 def grown(program: Program, path: Path, records: int) -> None:
@@ -266,213 +248,6 @@ def test_nothing_is_left_of_what_cannot_be_written_or_read(tmp_path: Path) -> No
     assert (ran.returncode, "No space left on device" in ran.stderr) == (2, True)
 
 
-# -- replay
-
-
-def test_replay_ends_with_its_host_told_what_it_sent(tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to("/dev/null")
-    with replayed(BOOT, "--speed", "100", link=link) as player:
-        player.wait_for("^/dev/")
-        with ruuvi_host("listen", "--port", str(link), "--json") as host:
-            assert player.wait() == 0
-            host.wait_for("lost")
-            assert host.stop() == 0
-    assert not link.is_symlink()
-    assert "host: GET_DEVICE_ID" in player.err
-    # It was rebooted in between; on a busy machine a host asks again.
-    assert sum("host: SET_ALL" in line for line in player.err) >= 2
-    told = re.match(
-        r"played 1278 of 1278 bytes; the host sent (\d+) bytes, (\d+) frames", player.err[-1]
-    )
-    assert told
-    assert int(told[2]) == sum(line.startswith("host: ") for line in player.err) >= 3
-    assert int(told[1]) >= 32
-
-
-def test_replay_does_not_tell_the_key_that_comes_back() -> None:
-    """A terminal that echoes sends the coprocessor's answers back."""
-    device = DeviceId(bytes(range(8)), bytes(range(0xC0, 0xC6)))
-    with replayed(BOOT) as player:
-        port = os.open(player.port, os.O_RDWR | os.O_NOCTTY)
-        try:
-            os.write(port, device.to_frame())
-            player.wait_for("^host: DEVICE_ID")
-        finally:
-            os.close(port)
-        assert player.stop(signal.SIGINT) == 0
-    assert "host: DEVICE_ID id=(not shown) addr=C0:C1:C2:C3:C4:C5" in player.err
-
-
-def test_replay_without_a_host_waits_until_it_is_stopped() -> None:
-    with replayed(BOOT) as player:
-        player.wait_for("^/dev/")
-        assert player.stop(signal.SIGINT) == 0
-    assert player.err[-1].startswith("played 0 of 1278 bytes; the host sent 0 bytes")
-
-
-def unread(port: int) -> int:
-    return int.from_bytes(fcntl.ioctl(port, termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
-def test_replay_loses_nothing_to_a_slow_reader(tmp_path: Path) -> None:
-    """More than a pseudo-terminal has room for, and a host that looks at it only now and then."""
-    path = tmp_path / "long.pcapng"
-    report = AdvRprt2(bytes(6), bytes(31), -60, 1, 15, 37, False, -64).to_frame()
-    path.write_bytes(section("x") + packet(Record(False, 0, 0, report)) * 4000)
-    with replayed(path, "--speed", "max") as player:
-        port = os.open(player.port, os.O_RDWR | os.O_NOCTTY)
-        try:
-            os.write(port, SetAll().to_frame())
-            before, waiting = -1, 0
-            while not waiting or waiting != before:  # until nothing more fits
-                time.sleep(0.2)
-                before, waiting = waiting, unread(port)
-            raw = 0
-            while raw < 4000 * len(report):
-                raw += len(os.read(port, 65536))
-            player.wait_for("^played")
-        finally:
-            os.close(port)
-        assert player.wait() == 0
-    assert player.err[-1].endswith("0 bytes not read by it")
-
-
-def test_replay_goes_on_when_the_host_comes_back() -> None:
-    with replayed(CAPTURES / "begun-late.pcapng", "--speed", "0.5") as player:
-        port = player.port
-        with ruuvi_host("listen", "--port", port, "--json") as host:
-            host.wait_for("^{", 3)
-            host.stop()
-        with ruuvi_host("listen", "--port", port, "--json") as again:
-            assert player.wait() == 0
-            again.stop()
-    assert again.out
-    # What is on its way when a host goes is lost: the more, the longer it takes to end.
-    assert 4 <= len(host.out) + len(again.out) <= 15
-    assert player.err.count("answered SET_ALL: there is no answer in the capture") >= 2
-
-
-def test_a_bare_recording_is_played_at_the_speed_of_the_line(tmp_path: Path) -> None:
-    recording = tmp_path / "recording"
-    reports = b"".join(r.data for r in read(CAPTURES / "begun-late.pcapng")[0])
-    recording.write_bytes(reports)
-    with replayed(recording) as player:
-        port = player.port
-        with ruuvi_host("listen", "--port", port, "--json") as host:
-            assert player.wait() == 0
-            host.wait_for("^{", 15)
-            host.stop()
-    assert any("a recording without times" in line for line in player.err)
-
-
-def test_a_cut_capture_is_played_and_that_is_told() -> None:
-    with replayed(CAPTURES / "crash.pcapng") as player:
-        player.wait_for("cut off: the last block is incomplete")
-        player.wait_for("^/dev/")
-        assert player.stop() == 0
-
-
-# -- decode
-
-
-def test_decode_tells_a_capture_by_its_content(tmp_path: Path) -> None:
-    with ruuvi_host("decode", "uart", str(BOOT)) as program:
-        assert program.wait() == 0
-    assert program.out[0] == "2027-01-15 08:00:00.000000  host         GET_DEVICE_ID   ca0018368e0a"
-    assert program.out[1].startswith("2027-01-15 08:00:00.002000  coprocessor  GET_ALL")
-    assert program.err[0] == "From the coprocessor:"
-    assert "Records: " in program.err[-1]
-
-
-def test_decode_takes_a_capture_that_is_still_growing() -> None:
-    reader, writer = os.pipe()
-    with subprocess.Popen(
-        [COMMAND, "decode", "uart", "-"], stdin=reader, stdout=subprocess.PIPE, text=True
-    ) as program:
-        os.close(reader)
-        os.write(writer, section("x") + packet(Record(False, 0, 0, GetAll().to_frame())))
-        assert program.stdout
-        assert "GET_ALL" in program.stdout.readline()
-        os.close(writer)
-
-
-@pytest.mark.parametrize("order", ["little", "big"])
-def test_pcap_of_the_older_kind_is_not_taken_for_noise(order: str, tmp_path: Path) -> None:
-    path = tmp_path / "old.pcap"
-    path.write_bytes(0xA1B2C3D4.to_bytes(4, "little" if order == "little" else "big") + bytes(20))
-    assert "editcap -F pcapng converts it" in told("decode", "uart", str(path))
-
-
-def test_what_is_wrong_with_a_capture_is_told_when_nothing_is_left_of_it(tmp_path: Path) -> None:
-    path, target = tmp_path / "damaged.pcapng", tmp_path / "out.pcapng"
-    path.write_bytes(section("x")[:80] + b"?" * 80)
-    said = told("capture", "--anonymize", str(path), str(target))
-    assert "holds no frame" in said
-    assert "; damaged at byte" in said
-    assert not target.exists()
-
-
-@pytest.mark.parametrize(("rest", "code"), [(b"?" * 80, 1), (b"", 0), (bytes(80), 0)])
-def test_a_damaged_capture_was_not_read_to_its_end(rest: bytes, code: int, tmp_path: Path) -> None:
-    path = tmp_path / "air.pcapng"
-    path.write_bytes(section("x") + packet(Record(False, 0, 0, GetAll().to_frame())) + rest)
-    ran = subprocess.run([COMMAND, "decode", "uart", str(path)], capture_output=True, text=True)
-    assert ran.returncode == code
-    assert "GET_ALL" in ran.stdout
-    assert ("damaged at byte" in ran.stderr) == bool(code)
-
-
-def test_other_link_types_are_left_out_and_told(tmp_path: Path) -> None:
-    path = tmp_path / "other.pcapng"
-    data = bytearray(section("x") + packet(Record(False, 0, 0, GetAll().to_frame())))
-    at = data.index((157).to_bytes(2, "little") + bytes(6))
-    data[at] = 1
-    path.write_bytes(data)
-    assert "1 packets of other link types left out" in told("decode", "uart", str(path), code=0)
-
-
-def test_decode_gives_up_a_false_beginning_when_it_is_quiet(tmp_path: Path) -> None:
-    path = tmp_path / "silence.pcapng"
-    frame = GetAll().to_frame()
-    times = [(10**18, b"\xca\xf0\x12" + frame), (10**18 + 10**9, frame)]
-    path.write_bytes(
-        section("x") + b"".join(packet(Record(False, at, at, data)) for at, data in times)
-    )
-    with ruuvi_host("decode", "uart", "--json", str(path)) as program:
-        assert program.wait() == 0
-    assert [json.loads(line)["time"] for line in program.out] == [1e9, 1e9 + 1]
-
-
-def test_decode_shows_the_key_of_the_signature_on_request_only(tmp_path: Path) -> None:
-    path = tmp_path / "device.pcapng"
-    device = DeviceId(bytes.fromhex("0123456789ABCDEF"), bytes.fromhex("E1F2A3B4C5D6"))
-    content = packet(Record(False, 0, None, device.to_frame()))
-    for recorded in (section("x") + content, device.to_frame()):
-        path.write_bytes(recorded)
-        for options, shown in (([], False), (["--show-device-id"], True)):
-            with ruuvi_host("decode", "uart", *options, str(path)) as program:
-                assert program.wait() == 0
-            said = "".join(program.out + program.err).lower()
-            assert ("0123456789abcdef" in said, "e1:f2:a3:b4:c5:d6" in said) == (shown, True)
-
-
-@pytest.mark.parametrize("wall", [1_700_000_000_002_000_000, 2**64 - 1])
-def test_decode_takes_any_time(wall: int, tmp_path: Path) -> None:
-    path = tmp_path / "time.pcapng"
-    path.write_bytes(section("x") + packet(Record(False, wall, None, GetAll().to_frame())))
-    with ruuvi_host("decode", "uart", "--json", str(path)) as program:
-        assert program.wait() == 0
-    assert json.loads(program.out[0])["time"] == wall / 10**9
-    (at,) = [at for at in range(200) if path.read_bytes()[at:].startswith(b"\x09\0\x01\0\x09")]
-    content = bytearray(path.read_bytes())
-    content[at + 4] = 0  # seconds are its unit now: far beyond what calendars know
-    path.write_bytes(content)
-    with ruuvi_host("decode", "uart", str(path)) as program:
-        assert program.wait() == 0
-    assert program.out[0].startswith(f"{wall}.000000 s  coprocessor  GET_ALL")
-
-
 # -- the page
 
 
@@ -487,23 +262,3 @@ def test_the_page_shows_commands_that_there_are() -> None:
         assert shown.returncode == 0, command
         for option in re.findall(r"--[\w-]+", rest):
             assert option in shown.stdout, (command, option)
-
-
-def test_what_a_false_beginning_holds_back_keeps_its_time(tmp_path: Path) -> None:
-    """Until the 249 bytes are there that it claims, or the end, the frame behind it waits."""
-    path = tmp_path / "held-back.pcapng"
-    step = 10**8
-    boot = GetAll().to_frame()
-    pieces = [
-        *((1, b"\xca\xf9\x12"), (2, boot[:3]), (3, boot[3:]), (4, bytes(200)), (5, bytes(100))),
-        (6, b"\xca\xf9\x12" + boot),
-    ]
-    records = [Record(False, at * step, at * step, data) for at, data in pieces]
-    records.append(Record(True, 9 * step, 9 * step, SetAll().to_frame()))
-    path.write_bytes(section("test") + b"".join(map(packet, records)))
-    with ruuvi_host("decode", "uart", "--json", str(path)) as decoded:
-        assert decoded.wait() == 0
-    lines = [json.loads(line) for line in decoded.out]
-    assert sorted((line["time"], line["monotonic"], line["command"]) for line in lines) == [
-        *((0.3, 0.3, "GET_ALL"), (0.6, 0.6, "GET_ALL"), (0.9, 0.9, "SET_ALL"))
-    ]

@@ -1,90 +1,30 @@
-"""What is done above the session: open again, find again, reset; a quiet radio; other settings."""
+"""What is done above the session: up to the reset line; a quiet radio; other settings."""
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import ours
-from lines import PATIENCE, run, until
-from link_events import Events, SourceEvents
+from ladder_host import QUICK, hosting, lines
+from ladder_host import link as link
+from ladder_host import log as log
+from lines import run
+from link_events import Events
 from peer import GET_ALL, GET_DEVICE_ID, SET_ALL, Peer, ack, frame, obliging, report, silent
 from rfc2217_server import Rfc2217Server, pyserial_is_old
-from usb import UsbMachine
 
-from firmware_protocol.events import Identified, Ready
 from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import SystemClock
 from ruuvi_host.config.coprocessor import CoprocessorSettings, ModemLine, ResetCommand
-from ruuvi_host.device import reopener
-from ruuvi_host.device.coprocessors import Coprocessors
-from ruuvi_host.device.folder_watch import FolderWatch
 from ruuvi_host.device.supervisor import Supervisor
-from ruuvi_host.errors import ConfigError, PortError
-from ruuvi_host.monitoring.counters import LinkCounters
+from ruuvi_host.errors import ConfigError
 from ruuvi_host.monitoring.link_status import LinkState
 
 LED_CTRL = 0x0E
-QUICK = {"ack_timeout": 0.03, "heartbeat": 0.1}
 PERSISTENT = QUICK | {"timeouts_to_fail": 1000}
 """Who answers late, on a busy machine, is not given up."""
-
-
-class Host:
-    """A supervisor that runs."""
-
-    def __init__(self, settings: CoprocessorSettings, **options: Any) -> None:
-        self.events = Events()
-        self.supervisor = Supervisor(
-            settings, SetAll(), self.events.on_event, SystemClock(), **options
-        )
-        self.running = asyncio.create_task(self.supervisor.run())
-
-    @property
-    def counters(self) -> LinkCounters:
-        return self.supervisor.counters
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        await until(lambda: self.running.done() or condition())
-        assert not self.running.done(), self.running
-
-    async def ready(self, times: int = 1) -> None:
-        await self.until(lambda: self.events.times_ready >= times)
-
-
-@asynccontextmanager
-async def hosting(path: str | Path, options: Any = None, **settings: Any) -> AsyncIterator[Host]:
-    host = Host(CoprocessorSettings(str(path), **settings), **(options or {}))
-    try:
-        yield host
-    finally:
-        host.running.cancel()
-        with suppress(asyncio.CancelledError):
-            await host.running
-        counters = host.counters
-        scanned = counters.session.scanner
-        assert scanned.bytes_received == scanned.bytes_in_frames + scanned.bytes_skipped
-        assert counters.session.reports == len(host.events.reports)
-
-
-@pytest.fixture
-def link(tmp_path: Path) -> Path:
-    return tmp_path / "tty"
-
-
-@pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    with caplog.at_level(logging.INFO, "ruuvi_host"):
-        yield caplog
-
-
-def lines(log: pytest.LogCaptureFixture) -> list[str]:
-    assert not any(record.exc_info for record in ours(log))
-    return [record.getMessage() for record in ours(log)]
 
 
 # --- up to the reset line
@@ -226,166 +166,6 @@ def test_who_was_found_old_is_spared_the_long_set_all_in_its_next_life(link: Pat
     run(main())
 
 
-# --- found again
-
-
-def test_it_is_found_under_another_tty_number(
-    tmp_path: Path, log: pytest.LogCaptureFixture
-) -> None:
-    async def main() -> None:
-        usb = UsbMachine(tmp_path)
-        with Peer() as peer, Peer(answers=silent) as stranger:
-            path = usb.plug_in("ttyACM0", peer.path, serial="A")
-            async with hosting(path, {"machine": usb.machine}) as host:
-                await host.ready()
-                peer.unplug()
-                usb.unplug("ttyACM0")
-                await host.until(lambda: host.counters.disconnects)
-                usb.plug_in("ttyACM0", stranger.path, serial="B", socket="1-7")
-                peer.plug_in()
-                moved = usb.plug_in("ttyACM1", peer.path, serial="A")
-                await host.ready(2)
-                status = host.supervisor.status
-                assert (status.name, status.path) == (path, moved)
-                assert status.state is LinkState.READY
-            assert stranger.commands == [], "another device is left alone"
-            assert f"the port is {moved} now" in lines(log)
-
-    run(main())
-
-
-def test_a_port_is_opened_at_once_when_it_is_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The system tells (inotify): nobody looks in this test."""
-    for name in ("FIRST_PAUSE", "LONGEST_PAUSE", "LOOK"):
-        monkeypatch.setattr(reopener, name, 600.0)
-    folder = tmp_path / "serial" / "by-id"  # udev removes and makes them, too
-    folder.mkdir(parents=True)
-
-    async def main() -> None:
-        with Peer(folder / "usb-x") as peer:
-            async with hosting(folder / "usb-x") as host:
-                await host.ready()
-                for life in (2, 3):
-                    peer.unplug()
-                    folder.rmdir()
-                    folder.parent.rmdir()
-                    await host.until(lambda: host.counters.disconnects == life - 1)  # noqa: B023
-                    await asyncio.sleep(0.05)  # it waits by now; earlier is no harm
-                    folder.parent.mkdir()
-                    folder.mkdir()
-                    peer.plug_in()
-                    await host.ready(life)
-
-    run(main())
-
-
-def test_where_nothing_tells_it_is_looked_for(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FolderWatch, "_watch", lambda watch: None)
-    monkeypatch.setattr(reopener, "FIRST_PAUSE", 600.0)
-    monkeypatch.setattr(reopener, "LONGEST_PAUSE", 600.0)
-
-    async def main() -> None:
-        with Peer(link) as peer:
-            async with hosting(link) as host:
-                await host.ready()
-                peer.unplug()
-                await host.until(lambda: host.counters.disconnects)
-                peer.plug_in()
-                await host.ready(2)
-
-    run(main())
-
-
-def test_a_folder_that_is_made_anew_is_watched_anew(tmp_path: Path) -> None:
-    folder = tmp_path / "by-id"
-
-    async def main() -> None:
-        with FolderWatch([str(folder)]) as watch:
-            for _ in range(3):
-                folder.mkdir()
-                assert await watch.wait(PATIENCE)
-                (folder / "usb-x").touch()
-                assert await watch.wait(PATIENCE)
-                (folder / "usb-x").unlink()
-                assert await watch.wait(PATIENCE)
-                folder.rmdir()
-                assert await watch.wait(PATIENCE)
-                await asyncio.sleep(0.05)  # one of these may be told twice
-                await watch.wait(0)
-
-    run(main())
-
-
-def test_a_storm_among_the_device_nodes_does_not_make_it_spin(tmp_path: Path) -> None:
-    async def main() -> None:
-        with Peer(tmp_path / "tty") as peer:
-            async with hosting(tmp_path / "tty") as host:
-                await host.ready()
-                peer.unplug()
-                await host.until(lambda: host.counters.disconnects)
-                before, start = host.counters.open_failures, time.monotonic()
-                while time.monotonic() < start + 0.5:
-                    (tmp_path / "other").touch()
-                    (tmp_path / "other").unlink()
-                    await asyncio.sleep(0.001)
-                took = time.monotonic() - start
-                more = host.counters.open_failures - before
-                assert more <= 1 + took / reopener.SHORTEST_PAUSE
-                peer.plug_in()
-                await host.ready(2)
-
-    run(main())
-
-
-def test_who_reads_our_port_is_named(link: Path, log: pytest.LogCaptureFixture) -> None:
-    """flock keeps out only those who ask for it, and the answers go to somebody else."""
-    import subprocess
-    import sys
-
-    steal = (
-        "import os, sys; fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print('open');"
-        "sys.stdout.flush(); sys.stdin.read()"
-    )
-
-    async def main() -> None:
-        with Peer(link) as peer:
-            async with hosting(link, **QUICK) as host:
-                await host.ready()
-                thief = subprocess.Popen(  # noqa: ASYNC220
-                    [sys.executable, "-c", steal, peer.path],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                )
-                with thief:
-                    assert thief.stdout
-                    thief.stdout.readline()
-                    peer.answers = silent
-                    await host.until(lambda: host.counters.given_up)
-                    await host.until(lambda: any("open, too" in line for line in lines(log)))
-                    thief.kill()
-        told = next(line for line in lines(log) if "open, too" in line)
-        assert f"(process {thief.pid}) has this port open, too, and reads some of its data" in told
-
-    run(main())
-
-
-def test_a_port_that_is_not_required_may_come_later(link: Path) -> None:
-    async def main() -> None:
-        events = Events()
-        settings = CoprocessorSettings(str(link))
-        supervisor = Supervisor(settings, SetAll(), events.on_event, SystemClock())
-        running = asyncio.create_task(supervisor.run(required=False))
-        await until(lambda: supervisor.counters.open_failures)
-        with Peer(link):
-            await until(lambda: events.times_ready)
-            running.cancel()
-            await asyncio.wait([running])
-
-    run(main())
-
-
 # --- quiet
 
 
@@ -493,45 +273,5 @@ def test_a_driver_that_counts_overruns_is_believed(
                 await host.ready(2)
                 counted[0] += 1
                 assert (host.counters.uart_overruns, host.counters.uart_framing_errors) == (4, 0)
-
-    run(main())
-
-
-# --- several
-
-
-def test_several_and_one_of_them_is_missing(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
-    async def main() -> None:
-        names = [tmp_path / name for name in "abc"]
-        events = SourceEvents()
-        settings = [CoprocessorSettings(str(name)) for name in names]
-        with Peer(names[0]) as first, Peer(names[2]) as third:
-            all_of_them = Coprocessors(settings, SetAll(), events.on_event, SystemClock())
-            running = asyncio.create_task(all_of_them.run())
-            await until(lambda: {(0, Ready), (2, Ready)} <= set(events.told))
-            third.send(report(7))
-            await until(lambda: (2, 7) in events.told)
-            states = [status.state for status in all_of_them.statuses]
-            assert states == [LinkState.READY, LinkState.CLOSED, LinkState.READY]
-            assert [status.name for status in all_of_them.statuses] == [str(n) for n in names]
-            assert "there is no such port" in all_of_them.statuses[1].problem
-            with Peer(names[1]) as second:
-                await until(lambda: {(1, Identified), (1, Ready)} <= set(events.told))
-                all_of_them.reconfigure(SetAll(fltr_tags=False))
-                for peer in (first, second, third):
-                    await peer.got(SET_ALL, 2)
-                running.cancel()
-                await asyncio.wait([running])
-        told = lines(log)
-        assert all(line.startswith(("#1: ", "#2: ", "#3: ")) for line in told)
-
-    run(main())
-
-
-def test_the_only_one_that_is_missing_is_a_mistake(tmp_path: Path) -> None:
-    async def main() -> None:
-        one = [CoprocessorSettings(str(tmp_path / "x"))]
-        with pytest.raises(PortError, match="there is no such port"):
-            await Coprocessors(one, SetAll(), SourceEvents().on_event, SystemClock()).run()
 
     run(main())

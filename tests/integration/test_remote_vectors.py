@@ -2,7 +2,7 @@
 host: what it asks for, what it answers, what it has saved then.
 
 One process for all: each case begins with a file of its own, and SIGHUP. https is http here: what
-is about certificates stands in test_remote_download.py.
+is about certificates stands in test_remote_download_tls.py.
 """
 
 import json
@@ -30,7 +30,6 @@ CASES = {
 }
 COLONS = ":".join(MAC[i : i + 2] for i in range(0, 12, 2))
 THERE = ("https://cfg.example.com", "http://cfg.example.com", "http://localhost:8000")
-
 HOST: dict[str, tuple[bool, int]] = {
     "own_file_server_error": (False, 500),
     "url_too_short": (False, 400),
