@@ -27,7 +27,7 @@ What such a radio has heard, and let pass, goes to `report`.
 Source: ruuvi.gateway_nrf.c v2.0.0 and v1.0.0, read, not measured.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from math import inf
 
@@ -35,7 +35,7 @@ from firmware_protocol.command_reader import CommandReader
 from firmware_protocol.command_stream import CommandStream
 from firmware_protocol.commands import Command
 from firmware_protocol.errors import LocalProtocolError
-from firmware_protocol.firmwares import FIRMWARES, PRODUCT, Firmware
+from firmware_protocol.firmwares import FIRMWARES, PRODUCT
 from firmware_protocol.framing import Frame
 from firmware_protocol.messages import (
     Ack,
@@ -122,7 +122,8 @@ class CoprocessorSession:
 
     device: who it says it is.
     transmitter: its way to the wire; one of transmitter.py's.
-    firmware: "2.0.0", "1.0.0", or another one.
+    firmware: "2.0.0" or "1.0.0".
+    watchdog: seconds, in place of those of the firmware.
     has_coded_phy: False for chips like the nRF52832, which 2.0.0 serves badly.
     radio: what it hears with, in place of the firmware and its chip.
     """
@@ -132,11 +133,12 @@ class CoprocessorSession:
         device: DeviceId,
         transmitter: Transmitter,
         *,
-        firmware: str | Firmware = "2.0.0",
+        firmware: str = "2.0.0",
+        watchdog: float | None = None,
         has_coded_phy: bool = True,
         radio: SessionRadio | None = None,
     ) -> None:
-        if isinstance(firmware, str) and firmware not in FIRMWARES:
+        if firmware not in FIRMWARES:
             raise LocalProtocolError(f"no firmware {firmware!r}; there are {', '.join(FIRMWARES)}")
         self.counters = CoprocessorCounters()
         self.led_off_at = 0.0
@@ -145,8 +147,9 @@ class CoprocessorSession:
         """Who it says it is. Whoever makes another of it has it boot."""
         self._transmitter = transmitter
         self._is_product = radio is not None
-        known = FIRMWARES[firmware] if isinstance(firmware, str) else firmware
-        self._firmware = PRODUCT if self._is_product else known
+        self._firmware = PRODUCT if self._is_product else FIRMWARES[firmware]
+        if watchdog is not None:
+            self._firmware = replace(self._firmware, watchdog=watchdog)
         self._radio: SessionRadio = radio or Radio(has_coded_phy=has_coded_phy)
         self._events: list[CoprocessorEvent] = []
         self._next = inf  # nothing is due before

@@ -5,11 +5,9 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
 from math import inf
 
 from firmware_protocol.coprocessor import Booted, Cause, CoprocessorSession
-from firmware_protocol.firmwares import FIRMWARES
 from firmware_protocol.messages import DeviceId
 from firmware_protocol.scan import PHY_1M, PHY_CODED, AdvertisingEvent
 from firmware_protocol.transmitter import BITS_PER_BYTE, TRANSMIT_MODES
@@ -120,11 +118,11 @@ class SimulatedBoard:
     """A CoprocessorSession in generated air. Pure: times are the caller's."""
 
     def __init__(self, setup: Setup, *, has_coded_phy: bool = True) -> None:
-        firmware = replace(FIRMWARES[setup.firmware], watchdog=setup.watchdog_seconds)
         self.session = CoprocessorSession(
             DEVICE,
             TRANSMIT_MODES[setup.transmit](setup.baud),
-            firmware=firmware,
+            firmware=setup.firmware,
+            watchdog=setup.watchdog_seconds,
             has_coded_phy=has_coded_phy,
         )
         self._baud = setup.baud
