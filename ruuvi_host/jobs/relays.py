@@ -84,6 +84,9 @@ class Relays:
         await together(**{relay.name: relay.retire() for relay in relays})
         for name in self._spools.keys() - {relay.name for relay in self._relays}:
             spool = self._spools.pop(name)
+            # The target may come back. What it has taken from the table belongs to the counters
+            # of this spool, which end here.
+            del self._queue_counters[name], self._queues[name]
             log.info("%s: %s", name, spool.counters, extra={"counters": spool.counters.nonzero()})
             await spool.close()
 
