@@ -8,6 +8,7 @@ from mqtt_sink_world import NOW, STATUS, batch, run, running, tags, target
 
 from ruuvi_host.config.broker_options import BrokerOptions
 from ruuvi_host.relay.mqtt import connection, publishing
+from ruuvi_host.relay.mqtt.host_status import HostStatus
 from ruuvi_host.relay.mqtt.refusals import reason, refusal
 from ruuvi_host.relay.sink import Outcome, Verdict
 
@@ -107,17 +108,20 @@ def test_what_a_broker_says_of_itself_is_obeyed(monkeypatch: pytest.MonkeyPatch)
     run(main())
 
 
-def test_a_message_that_just_fits_is_sent() -> None:
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_message_that_just_fits_is_sent(qos: int) -> None:
     async def main() -> None:
-        async with peer() as there, running(target(there.port, version="5")) as sink:
+        async with peer() as there, running(target(there.port, version="5", qos=qos)) as sink:
             await sink.deliver(batch(1, age=61), NOW)
+            await there.until(lambda peer: len(peer.published) > 1)
             sent = there.published[1]
-        lengths = 2 + 2 + 2  # of what follows, of the topic, and the number
+        lengths = 2 + 2 + 2 * qos  # of what follows, of the topic, and the number
         size = 1 + lengths + len(sent.topic) + 1 + len(sent.properties) + len(sent.payload)
-        for most, verdict in ((size + 2, Verdict.ACCEPTED), (size - 1, Verdict.REFUSED)):
+        for most, verdict in ((size, Verdict.ACCEPTED), (size - 1, Verdict.REFUSED)):
             async with peer(says=b"\x27" + most.to_bytes(4, "big")) as there:
-                async with running(target(there.port, version="5")) as sink:
+                async with running(target(there.port, version="5", qos=qos)) as sink:
                     assert (await sink.deliver(batch(1, age=61), NOW)).verdict is verdict
+                await there.until(lambda peer: peer.ended)
                 assert len(tags(there)) == (verdict is Verdict.ACCEPTED)
 
     run(main())
@@ -187,6 +191,36 @@ def test_a_message_for_which_there_is_no_room_is_sent_once_more(
             assert tags(there) == [0, 1, 2, 3, 0, 1, 2, 3]
             assert (outcome.verdict, outcome.refused) == (Verdict.ACCEPTED, 1)
             assert "quota exceeded" in outcome.reason
+
+    run(main())
+
+
+def test_a_broker_gets_no_more_than_it_has_room_for_at_the_end() -> None:
+    async def main() -> None:
+        async with peer(says=b"\x21\x00\x03", confirms=lambda p: "online" in str(p)) as there:
+            async with running(target(there.port, version="5")) as sink:
+                sending = asyncio.create_task(sink.deliver(batch(9), NOW))
+                await there.until(lambda peer: peer.withheld == 3)
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+            await there.until(lambda peer: peer.ended)
+            assert there.withheld == 3
+            assert there.published[-1].payload == b'{"state": "offline"}'
+            assert there.ended == ["DISCONNECT"]
+
+    run(main())
+
+
+def test_a_broker_gets_no_more_than_it_has_room_for_at_the_beginning() -> None:
+    async def main() -> None:
+        async with peer(says=b"\x21\x00\x01", confirms=lambda _: False) as there:
+            at = target(there.port, version="5", options=BrokerOptions(status_topic="host"))
+            async with running(at, HostStatus(at, dict, lambda document: document)):
+                await there.until(lambda peer: peer.published)
+            await there.until(lambda peer: peer.ended)
+            assert [(p.topic, bool(p.number)) for p in there.published] == [
+                *((STATUS, True), (STATUS, False)),
+            ]
 
     run(main())
 

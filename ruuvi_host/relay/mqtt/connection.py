@@ -18,8 +18,11 @@ MOST_IN_FLIGHT = 20
 """Messages that are not confirmed; so many every broker takes."""
 UNANSWERED = 30.0
 """Seconds that a message may wait for its confirmation; then the connection ends."""
-_AROUND = 9
-"""Bytes of a packet around topic, payload and properties, at most: type, number, and lengths."""
+_AROUND = 3
+"""Bytes of a packet besides its content, the number of the message and the length of what follows:
+the type, and the length of the topic."""
+_NUMBER = 2
+"""Bytes, with QoS 1."""
 
 Settled = Callable[[int], None]
 """Told what became of a message: the reason code of its PUBACK (see `is_taken`). With MQTT 3.1.1
@@ -52,7 +55,7 @@ class Connection:
         # paho does not obey what a broker says of itself, but for the time of the pings.
         self._longest: int = said.get("MaximumPacketSize", 0)
         """Bytes of a packet; 0: any."""
-        self._most = min(MOST_IN_FLIGHT, said.get("ReceiveMaximum", MOST_IN_FLIGHT))
+        self._most: int = min(MOST_IN_FLIGHT, said.get("ReceiveMaximum", MOST_IN_FLIGHT))
         self._qos: int = said.get("MaximumQoS", 1)
         self._retains = bool(said.get("RetainAvailable", 1))
         self.lost: asyncio.Future[NoConnectionError] = asyncio.get_running_loop().create_future()
@@ -80,19 +83,32 @@ class Connection:
         """Messages that are sent, and not confirmed."""
         return len(self._in_flight)
 
+    @property
+    def has_room(self) -> bool:
+        """May one more message be sent?"""
+        return len(self._in_flight) < self._most
+
     def takes(
-        self, topic: str, payload: bytes, *, expiry: int = 0, said: Iterable[tuple[str, str]] = ()
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        expiry: int = 0,
+        said: Iterable[tuple[str, str]] = (),
     ) -> bool:
-        """Is such a message not too long for this broker? expiry, said: as of `publish`."""
+        """Is such a message not too long for this broker? qos, expiry, said: as of `publish`."""
         if not self._longest:
             return True
         properties = self._properties(tuple(said), expiry).pack() if self._properties else b""
-        length = len(topic.encode()) + len(properties) + len(payload)
-        return length + _AROUND <= self._longest
+        length: int = len(topic.encode()) + len(properties) + len(payload) + _AROUND
+        length += _NUMBER if min(qos, self._qos) else 0
+        # The length of what follows the type is written in as many bytes as it needs.
+        return length + (max(1, (length - 1).bit_length()) + 6) // 7 <= self._longest
 
     async def room(self) -> None:
         """Wait until one more message may be sent. Raises NoConnectionError."""
-        while len(self._in_flight) >= self._most:
+        while not self.has_room:
             await self.settles()
 
     async def settles(self) -> None:

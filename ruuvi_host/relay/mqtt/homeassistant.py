@@ -167,7 +167,7 @@ class ToHomeAssistant(Companion):
     def _publish(self, presence: Presence, config: Config) -> None:
         """Raises NoConnectionError."""
         connection = presence.connection
-        if not connection.takes(config.topic, config.payload):
+        if not connection.takes(config.topic, config.payload, qos=QOS):
             self._warn_once("its packets may not be so long")
             return
         connection.publish(

@@ -43,7 +43,9 @@ class HostStatus(Companion):
 
     def connected(self, presence: Presence) -> None:
         self._presence = presence
-        self._publish(presence, self._document())
+        self._told = None  # by the next look at the latest
+        if presence.connection.has_room:
+            self._publish(presence, self._document())
 
     async def run(self) -> None:
         now = asyncio.get_running_loop().time
@@ -67,7 +69,7 @@ class HostStatus(Companion):
         payload = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         data = payload.encode("utf-8", "replace")
         self._told, self._told_at = self._what_matters(document), asyncio.get_running_loop().time()
-        if presence.connection.takes(topic, data):
+        if presence.connection.takes(topic, data, qos=QOS):
             presence.connection.publish(topic, data, qos=QOS, retain=self._target.retains)
         else:
             log.debug("%s: the state of the host is too long for the broker", self._target.name)

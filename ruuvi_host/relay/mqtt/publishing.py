@@ -67,8 +67,9 @@ class Publisher:
 
     def fits(self, presence: Presence, message: Message, said: Iterable[tuple[str, str]]) -> bool:
         """Is it not too long for the broker? said: as of `send`."""
-        expiry = self._target.options.message_expiry
-        return presence.connection.takes(message.topic, message.payload, expiry=expiry, said=said)
+        expiry, qos = self._target.options.message_expiry, self._target.qos
+        topic, payload = message.topic, message.payload
+        return presence.connection.takes(topic, payload, qos=qos, expiry=expiry, said=said)
 
     def send(
         self,

@@ -26,6 +26,8 @@ COMPANIONS_LAST_WORDS = 0.5
 """Of those, for companions."""
 SLOW_LAST_WORDS = 1.0
 """The same, where something else was not confirmed yet: a stop has five seconds in all."""
+ROOM = 0.3
+"""Of those, until there may be one more message."""
 
 
 class Standing:
@@ -236,10 +238,16 @@ class Standing:
     async def _say(self, presence: Presence, state: bytes, *, retain: bool) -> None:
         """Publish it, and wait until the broker has it. Raises NoConnectionError."""
         connection, confirmed = presence.connection, asyncio.Event()
+        qos = self.target.qos
+        try:
+            async with asyncio.timeout(ROOM):
+                await connection.room()
+        except TimeoutError:
+            qos = 0  # needs no room: a broker may end a connection with more than it has
         connection.publish(
             status_topic(self.target.prefix, presence.gateway),
             state,
-            qos=self.target.qos,
+            qos=qos,
             retain=retain,
             then=lambda _: confirmed.set(),
         )
