@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
+from programs import PATIENCE
 
 from ruuvi_host.receiver import Receiver, Settings, sign
 
@@ -55,7 +56,8 @@ def with_receiver(
 
 
 async def post(receiver: Receiver, content: bytes, key: bytes = KEY, **options: Any) -> Any:
-    async with httpx.AsyncClient(trust_env=False, verify=options.pop("verify", True)) as client:
+    options = {"trust_env": False, "timeout": PATIENCE, **options}
+    async with httpx.AsyncClient(**options) as client:
         return await client.post(receiver.url, content=content, headers=headers(content, key))
 
 

@@ -8,8 +8,9 @@ from programs import Program
 def counted(program: Program, name: str, target: str = "custom") -> int:
     """A counter of the target, as the last lines tell it."""
     told = rf"{target}: (batches|from_previous_run) \d+(,|$)"
-    line = [line for line in program.err if re.search(told, line)][-1]
-    found = re.search(rf"\b{name} (\d+)", line)
+    lines = [line for line in program.err if re.search(told, line)]
+    assert lines, f"no batches of {target} were told by {program}"
+    found = re.search(rf"\b{name} (\d+)", lines[-1])
     return int(found[1]) if found else 0
 
 

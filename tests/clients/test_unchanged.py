@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from hashlib import md5
 from http.client import HTTPConnection
 from itertools import count
@@ -51,6 +52,10 @@ def elsewhere() -> str:
     return f"127.0.0.{next(_others)}"
 
 
+get = partial(httpx.get, timeout=PATIENCE)
+post = partial(httpx.post, timeout=PATIENCE)
+
+
 @dataclass(frozen=True)
 class Live:
     """A running host."""
@@ -68,7 +73,7 @@ class Live:
 
     def post(self, **keys: Any) -> None:
         """Set keys of the gateway."""
-        answer = httpx.post(self.url("/ruuvi.json"), json=keys, headers=bearer(WRITE))
+        answer = post(self.url("/ruuvi.json"), json=keys, headers=bearer(WRITE))
         assert (answer.status_code, answer.json()) == (200, {}), answer.text
 
     def protect(self, kind: str) -> None:
@@ -115,7 +120,7 @@ def bearer(key: str) -> dict[str, str]:
 def history(live: Live, key: str, times: int = 1, source: str = HERE) -> HistoryResponse:
     async def ask() -> HistoryResponse:
         way = httpx.AsyncHTTPTransport(local_address=source)
-        async with httpx.AsyncClient(transport=way) as client:
+        async with httpx.AsyncClient(transport=way, timeout=PATIENCE) as client:
             for _ in range(times):
                 told = await get_gateway_history_data(client, live.at, key)
         return told
@@ -144,7 +149,7 @@ def test_aioruuvigateway_with_a_wrong_key(live: Live) -> None:
 
 def test_aioruuvigateway_without_timestamps(live: Live) -> None:
     """It cannot work, on a gateway neither, and that is said where it is set."""
-    answer = httpx.post(live.url("/ruuvi.json"), json={"ntp_use": False}, headers=bearer(WRITE))
+    answer = post(live.url("/ruuvi.json"), json={"ntp_use": False}, headers=bearer(WRITE))
     assert answer.json() == {}
     assert "Home Assistant" in answer.headers["Ruuvi-Host-Warning"]
     try:
@@ -165,12 +170,12 @@ def test_much_is_changed_at_once(live: Live) -> None:
         "mqtt_server": "broker",
         "scan_filter_list": ["00:" * 5 + "01"],
     }
-    before = httpx.get(live.url("/ruuvi.json"), headers=bearer(READ)).text
-    answer = httpx.post(live.url("/ruuvi.json"), json=keys | more, headers=bearer(WRITE))
+    before = get(live.url("/ruuvi.json"), headers=bearer(READ)).text
+    answer = post(live.url("/ruuvi.json"), json=keys | more, headers=bearer(WRITE))
     assert answer.status_code == 200
     assert {"company_id", *more} <= set(answer.headers["Ruuvi-Host-Changed"].split(", "))
-    assert httpx.post(live.url("/ruuvi.json"), content=before, headers=bearer(WRITE)).is_success
-    assert httpx.get(live.url("/ruuvi.json"), headers=bearer(READ)).text == before
+    assert post(live.url("/ruuvi.json"), content=before, headers=bearer(WRITE)).is_success
+    assert get(live.url("/ruuvi.json"), headers=bearer(READ)).text == before
     wait_for_tags(live)
 
 
@@ -221,7 +226,7 @@ def test_digest(live: Live, method: str) -> None:
     path = {"GET": "/history?time=60", "POST": "/ruuvi.json"}[method]
     body = {"POST": b"{}"}.get(method)
     auth = httpx.DigestAuth(USER, PASSWORD)
-    with httpx.Client(auth=auth) as client:
+    with httpx.Client(auth=auth, timeout=PATIENCE) as client:
         for _ in range(POLLS):  # the count of the nonce rises
             answer = client.request(method, live.url(path), content=body)
             assert answer.status_code == 200, answer.text
@@ -230,7 +235,8 @@ def test_digest(live: Live, method: str) -> None:
         for _ in range(POLLS):
             assert session.request(method, live.url(path), data=body).status_code == 200
     way = httpx.HTTPTransport(local_address=elsewhere())
-    with httpx.Client(auth=httpx.DigestAuth(USER, "another"), transport=way) as client:
+    wrong = httpx.DigestAuth(USER, "another")
+    with httpx.Client(auth=wrong, transport=way, timeout=PATIENCE) as client:
         assert client.request(method, live.url(path), content=body).status_code == 401
 
 
@@ -297,7 +303,7 @@ def test_curl(live: Live, tmp_path: Path) -> None:
 
 
 def test_the_parser_of_prometheus(live: Live) -> None:
-    text = httpx.get(live.url("/metrics"), headers=bearer(READ)).text
+    text = get(live.url("/metrics"), headers=bearer(READ)).text
     samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
     by_name = {s.name for s in samples}
     assert "ruuvigw_received_advertisements" in by_name
@@ -314,7 +320,7 @@ needs_prometheus = pytest.mark.skipif(
 @needs_prometheus
 @pytest.mark.parametrize("path", ["/metrics", "/metrics?readings=true"])
 def test_promtool(live: Live, path: str) -> None:
-    text = httpx.get(live.url(path), headers=bearer(READ)).text
+    text = get(live.url(path), headers=bearer(READ)).text
     ran = subprocess.run(
         [PROMTOOL or "", "check", "metrics"], input=text, capture_output=True, text=True
     )
@@ -345,9 +351,9 @@ def test_prometheus(live: Live, tmp_path: Path) -> None:
         found: list[Any] = []
         while not found:  # only it can tell that it has scraped
             asked = {"query": "ruuvigw_info"}
-            found = httpx.get(f"http://{at}/api/v1/query", params=asked).json()["data"]["result"]
+            found = get(f"http://{at}/api/v1/query", params=asked).json()["data"]["result"]
         assert found[0]["metric"]["mac"].replace(":", "").endswith(live.name[-4:])
-        (target,) = httpx.get(f"http://{at}/api/v1/targets").json()["data"]["activeTargets"]
+        (target,) = get(f"http://{at}/api/v1/targets").json()["data"]["activeTargets"]
         assert (target["health"], target["lastError"]) == ("up", "")
 
 

@@ -29,13 +29,10 @@ def configuration(folder: Path, port: int, **keys: Any) -> str:
     return str(path)
 
 
-def run(folder: Path, config: str, *settings: str, tags: int = 10) -> Program:
+def run(folder: Path, config: str, *settings: str) -> Program:
     pairs = [word for each in settings for word in ("--set", each)]
     state = ("--state-dir", str(folder / "state"), "--trust-clock")
-    return ruuvi_host(
-        *("run", "--simulate", "--config", config, *state, *pairs),
-        *(() if tags == 10 else ("--simulate-tags", str(tags))),
-    )
+    return ruuvi_host("run", "--simulate", "--config", config, *state, *pairs)
 
 
 def check(config: str, *more: str) -> subprocess.CompletedProcess[str]:

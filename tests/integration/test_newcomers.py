@@ -39,6 +39,16 @@ def _first_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def assert_told(typed: list[str], code: int, sentence: str) -> None:
+    """It ends by itself with this exit code, and says this, to whichever stream."""
+    ran = subprocess.run(
+        typed, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert ran.returncode == code, ran
+    assert sentence in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "sentence"),
     [
@@ -98,16 +108,7 @@ def test_one_sentence_says_what_to_do(typed: str, code: int, sentence: str) -> N
     for name, text in FILES.items():
         if name in typed:
             Path(name).write_text(text)
-    ran = subprocess.run(
-        [COMMAND, *shlex.split(typed)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert ran.returncode == code, ran
-    assert sentence in ran.stdout + ran.stderr
-    assert "Traceback" not in ran.stderr
+    assert_told([COMMAND, *shlex.split(typed)], code, sentence)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not SETPRIV, reason="needs root and setpriv")
@@ -120,15 +121,8 @@ def test_a_file_of_somebody_else(tmp_path: Path, command: str) -> None:
     os.chown(path, 1, 1)
     # Root, to whom modes of files apply.
     as_others = (SETPRIV, "--bounding-set=-dac_override,-dac_read_search")
-    ran = subprocess.run(
-        [*as_others, COMMAND, *command.split(), "--config", str(path)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert ran.returncode == 2, ran
-    assert f"{path}: may not be read: only root and the user" in ran.stdout + ran.stderr
+    typed = [*as_others, COMMAND, *command.split(), "--config", str(path)]
+    assert_told(typed, 2, f"{path}: may not be read: only root and the user")
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not SETPRIV, reason="needs root and setpriv")
@@ -150,19 +144,9 @@ def test_a_state_folder_of_somebody_else(
     folder = tmp_path / "theirs"
     folder.mkdir(mode=0o700)
     os.chown(folder, 1, 1)
-    ran = subprocess.run(
-        [
-            *(SETPRIV, "--bounding-set=-dac_override,-dac_read_search"),
-            *(COMMAND, *command.split(), "--state-dir", str(folder)),
-        ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert ran.returncode == code, ran
-    assert sentence in ran.stdout + ran.stderr
-    assert "Traceback" not in ran.stderr
+    as_others = (SETPRIV, "--bounding-set=-dac_override,-dac_read_search")
+    typed = [*as_others, COMMAND, *command.split(), "--state-dir", str(folder)]
+    assert_told(typed, code, sentence)
 
 
 def test_a_variable_without_its_prefix() -> None:

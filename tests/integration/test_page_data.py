@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from certificates import authority
-from programs import ruuvi_host
+from programs import PATIENCE, ruuvi_host
 
 SECRETS = {
     "http_pass": "SECRET-of-http",
@@ -59,7 +59,7 @@ def url(folder: Path) -> Iterator[str]:
 
 def ask(url: str, key: str = "lan_auth_api_key_rw") -> httpx.Client:
     headers = {"Authorization": f"Bearer {SECRETS[key]}"} if key else {}
-    return httpx.Client(base_url=url, headers=headers, trust_env=False)
+    return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=PATIENCE)
 
 
 @pytest.fixture

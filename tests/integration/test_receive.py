@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from programs import PATIENCE
 from receiver_world import SETTINGS, body, connection, exchange, post, request, with_receiver
 from server_log import no_complaint as no_complaint
 
@@ -72,7 +73,9 @@ def test_two_at_once_with_the_same_nonce() -> None:
 
 def test_a_greeting_for_browsers_and_405_for_the_rest() -> None:
     async def client(receiver: Receiver) -> None:
-        async with httpx.AsyncClient(base_url=receiver.url, trust_env=False) as browser:
+        async with httpx.AsyncClient(
+            base_url=receiver.url, trust_env=False, timeout=PATIENCE
+        ) as browser:
             greeting = await browser.get("/")
             assert greeting.status_code == 200
             assert "ruuvi-host receive" in greeting.text

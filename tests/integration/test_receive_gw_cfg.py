@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from programs import PATIENCE
 from remote_world import MAC, TEXT, get
 from test_receive_cli import receive, refused
 
@@ -45,7 +46,7 @@ def test_as_json_and_for_any_client(tmp_path: Path) -> None:
     (tmp_path / "gw_cfg.json").write_text(TEXT)
     with receive("--json", "--gw-cfg", str(tmp_path)) as process:
         url = json.loads(process.first)["listening"]
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
             first = client.get(f"{url}gw_cfg.json?key=SECRET")
             assert first.text == TEXT
             assert first.headers["Content-Type"] == "application/json"
