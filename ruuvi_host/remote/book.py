@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ruuvi_host.lifetime import to_its_end
 from ruuvi_host.logs import printable
 from ruuvi_host.remote.record import FetchFacts, Record, RecordFile, Refusal
 
@@ -33,11 +34,14 @@ class Book:
         self.record = record
 
     async def keep(self, **changes: Any) -> None:
-        """The same for what may be lost: a disk that cannot be written is told once."""
+        """The same for what may be lost: a disk that cannot be written is told once. What is begun
+        is written also when we are cancelled: the end of the host does not wait for threads."""
         record = replace(self.record, **changes)
-        if record == self.record:
-            return
-        self.record = record
+        if record != self.record:
+            self.record = record
+            await to_its_end(self._write_or_tell(record))
+
+    async def _write_or_tell(self, record: Record) -> None:
         try:
             await asyncio.to_thread(self._file.write, record)
         except OSError as error:

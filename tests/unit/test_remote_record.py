@@ -1,13 +1,16 @@
 """What a host remembers of its remote configuration: damaged on disk, and what counts as a failure;
 and targets of a trial that are replaced by others."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import PATIENCE
 
 from ruuvi_host.config.remote import RemoteSettings
 from ruuvi_host.jobs.remote import is_elsewhere
@@ -87,6 +90,31 @@ def test_what_counts_as_a_failure(tmp_path: Path) -> None:
         assert book.counted(result, 200, "", 1.0, until_good=True).failures == 1
     assert book.counted("equal", 200, "", 1.0, until_good=True).failures == 0
     assert book.counted("unreachable", 502, "", 1.0).failures == 1
+
+
+def test_what_is_being_kept_is_on_disk_when_whoever_keeps_it_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of a host does not wait for its threads."""
+    begun, free, write = threading.Event(), threading.Event(), RecordFile.write
+
+    def slowly(self: RecordFile, record: Record) -> None:
+        begun.set()
+        assert free.wait(PATIENCE)
+        write(self, record)
+
+    monkeypatch.setattr(RecordFile, "write", slowly)
+
+    async def main() -> None:
+        keeping = asyncio.ensure_future(Book(tmp_path).keep(rolled_back=RolledBack(1.0, "why")))
+        assert await asyncio.to_thread(begun.wait, PATIENCE)
+        keeping.cancel()
+        asyncio.get_running_loop().call_later(0.05, free.set)
+        await asyncio.wait({keeping})
+        assert keeping.cancelled()
+        assert RecordFile(tmp_path).read().rolled_back == RolledBack(1.0, "why")
+
+    asyncio.run(main())
 
 
 def test_a_start_does_not_make_a_host_forget_which_targets_worked() -> None:
