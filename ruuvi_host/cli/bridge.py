@@ -119,9 +119,9 @@ def command(
         group=_group(group),
         scan=ScanChoice(scan),
         take=take,
-        address=read_address("--address", address) if address else None,
-        device_id=_identifier(device_id) if device_id else None,
-        reset_command=_reset_command(reset_command) if reset_command else None,
+        address=None if address is None else read_address("--address", address),
+        device_id=None if device_id is None else _identifier(device_id),
+        reset_command=None if reset_command is None else _reset_command(reset_command),
     )
     if settings.address in (bytes(6), b"\xff" * 6):
         raise ConfigError("--address", "is nobody's; each gateway needs one of its own")
@@ -134,10 +134,19 @@ def command(
 def _serve(settings: BridgeSettings, *, until_eof: bool) -> None:
     """Until SIGINT or SIGTERM."""
     _do_without_openssl()
+    import sys
+
     from ruuvi_host import logs
+    from ruuvi_host.errors import ConfigError
     from ruuvi_host.jobs.bridge import serve
     from ruuvi_host.lifetime import run_until_stopped
 
+    if sys.stdout is None and not settings.link:
+        raise ConfigError(
+            "--link",
+            "standard output is closed, so nobody would learn the path of the pseudo-terminal: "
+            "name a link to it",
+        )
     logs.configure()
     run_until_stopped(serve(settings, click.echo, until_eof=until_eof))
 

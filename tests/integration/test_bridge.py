@@ -422,6 +422,9 @@ def test_check_of_one_that_hears_nothing(tmp_path: Path) -> None:
         (["--hci", "hci0", "--address", "00:00:00:00:00:00"], 2, "Error: --address: is nobody's"),
         (["--hci", "hci0", "--address", "1"], 2, "Error: --address: '1' is no address"),
         (["--hci", "hci0", "--device-id", "12"], 2, "Error: --device-id: must be 16 hex digits"),
+        (["--hci", "hci0", "--address", ""], 2, "Error: --address: '' is no address"),
+        (["--hci", "hci0", "--device-id", ""], 2, "Error: --device-id: must be 16 hex digits"),
+        (["--hci", "hci0", "--reset-command", ""], 2, "Error: --reset-command: names no program"),
         (["--hci", "hci0", "--group", "nobody's"], 2, "Error: --group: there is no group"),
         (["--hci", "hci0", "--reset-command", "/no/program x"], 2, "Error: --reset-command: there"),
         (["--hci", "hci0", "--reset-command", "'"], 2, "Error: --reset-command: cannot be read"),
@@ -443,6 +446,18 @@ def test_a_link_that_cannot_be(controller: ServedController, tmp_path: Path) -> 
     with ruuvi_host("bridge", "--hci", controller.path, "--link", link) as program:
         assert program.wait() == 2
     assert program.err[-1].startswith("Error: --link: ")
+
+
+def test_a_path_that_nobody_would_learn(controller: ServedController) -> None:
+    words = [sys.executable, "-m", "ruuvi_host", "bridge", "--hci", controller.path]
+    ran = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("Error: --link: standard output is closed")
 
 
 HEAVY = ("httpx", "aiomqtt", "ssl", "_hashlib", "sqlite3", "uvicorn")
