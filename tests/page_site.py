@@ -80,6 +80,7 @@ def section(page: "Page", site: Site, name: str) -> "Locator":
     page.goto(f"{site.url}#{name}")
     found = page.locator(f"#section-{name}")
     found.locator(".card").first.wait_for()
+    page.locator(f"#section-{name}:not([inert])").wait_for()  # those may be of the last time
     return found
 
 

@@ -11,7 +11,7 @@ from certificates import authority, chain, server_context
 from page_receiver import Posted, Receiver, page_receiver
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 from page_site import QUIET, Site, save, section, server_card, site
 from page_site import chromium as chromium
 from page_site import opened as opened
@@ -277,6 +277,27 @@ def test_ruuvi_cloud_and_nowhere(chromium: "Browser", tmp_path: Path) -> None:
         data.get_by_role("button", name="Save in spite of the errors").click()
         data.get_by_text("Saved. It is in use now.").wait_for()
         assert running.saved()["use_http_ruuvi"] is True
+
+
+def test_a_section_that_is_shown_again_takes_nothing_before_it_is_drawn(
+    chromium: "Browser", opened: Site
+) -> None:
+    """What is changed in what it showed the last time would be lost."""
+    with tab(chromium, opened.url) as page:
+        label = "Use authentication"
+        server_card(section(page, opened, "data")).get_by_label("HTTP(S)", exact=True).check()
+        section(page, opened, "now")
+        asked: list[Route] = []
+        page.route("**/host/settings", lambda route: asked.append(route))
+        page.goto(f"{opened.url}#data")
+        held = page.locator("#section-data[inert]")
+        held.get_by_label(label).first.wait_for()
+        while not asked:
+            page.wait_for_timeout(10)
+        assert held.count() == 1
+        for each in asked:
+            each.continue_()
+        page.locator("#section-data:not([inert])").wait_for()
 
 
 def test_statistics(chromium: "Browser", opened: Site) -> None:

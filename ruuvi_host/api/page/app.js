@@ -88,12 +88,16 @@ async function show() {
   for (const [each, { node }] of sections) node.hidden = each !== key;
   fill(notice);
   scrollTo(0, 0);
-  const { shown, place } = sections.get(key);
+  const { node, shown, place } = sections.get(key);
+  // What it showed the last time is drawn anew: what is changed in it until then would be lost.
+  node.inert = true;
   try {
     await shown.show();
     page.connected(true);
   } catch (error) {
     fill(place, element("p", { class: "bad", role: "alert" }, error.message));
+  } finally {
+    node.inert = false;
   }
 }
 
