@@ -69,7 +69,7 @@ def test_a_port_is_opened_at_once_when_it_is_back(
                     peer.unplug()
                     folder.rmdir()
                     folder.parent.rmdir()
-                    await host.until(lambda: host.counters.disconnects == life - 1)  # noqa: B023
+                    await host.until(lambda: host.counters.disconnects >= life - 1)  # noqa: B023
                     await asyncio.sleep(0.05)  # it waits by now; earlier is no harm
                     folder.parent.mkdir()
                     folder.mkdir()

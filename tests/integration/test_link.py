@@ -274,7 +274,7 @@ def test_an_unplug_ends_it_and_what_was_held_back_is_delivered() -> None:
                 before = counters.bytes_received
                 tail = b"\xca\xf9\x12" + report(7)
                 peer.send(tail)
-                await until(lambda: counters.bytes_received == before + len(tail))
+                await until(lambda: counters.bytes_received >= before + len(tail))
                 peer.unplug()
                 error = await link.end()
                 assert isinstance(error, PortError)
@@ -308,7 +308,7 @@ def test_a_frame_of_a_reboot_in_the_tail_does_not_swallow_a_cancellation() -> No
                 before = counters.bytes_received
                 tail = b"\xca\xf9\x12" + frame(GET_ALL) + ack(SET_ALL)
                 peer.send(tail)
-                await until(lambda: counters.bytes_received == before + len(tail))
+                await until(lambda: counters.bytes_received >= before + len(tail))
                 link.running.cancel()
                 await asyncio.wait([link.running])
                 assert link.running.cancelled()

@@ -194,11 +194,12 @@ def test_what_is_not_retained_is_told_again_on_request(tmp_path: Path) -> None:
                     publish.single(
                         "homeassistant/status", state, hostname="127.0.0.1", port=broker.port
                     )
-                later.wait(lambda s: len(s.heard) == 4)  # all of them take ten seconds
+                later.wait(lambda s: len(s.heard) >= 4)  # all of them take ten seconds
             assert host.stop() == 0
         assert not any(m.retained for m in later.heard)
-        assert devices(later.heard)[0] == OWN
-        assert len(set(devices(later.heard))) == 4
+        told = devices(later.heard)
+        assert told[0] == OWN
+        assert len(set(told)) == len(told), "each once"
         assert all(m.payload == first[m.topic] for m in later.heard)
 
 

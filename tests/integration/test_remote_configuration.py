@@ -50,11 +50,12 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         status = led.until_fetched("refused")
         assert status["refused"]["reason"] == answer["message"]
         assert led.saved()["coordinates"] == "60,25"
-        assert sum("is refused" in line for line in host.err) == 1
+        host.wait_for("is refused")
         led.serve("")  # nothing that could be judged is told all the same
         assert led.download() == {"status": 400, "message": "the file is empty"}
         assert led.status()["refused"]["reason"] == "the file is empty"
-        assert any("is refused: the file is empty" in line for line in host.err)
+        host.wait_for("is refused: the file is empty")
+        assert sum("is refused" in line for line in host.err) == 2
         led.serve_good(use_http=False)
         assert "switches off every server" in led.download()["message"]
 

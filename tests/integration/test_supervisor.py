@@ -136,7 +136,7 @@ def test_reports_and_counters_survive_unplugging(link: Path, log: pytest.LogCapt
                     peer.send(b"\xca" + report(life) + b"\x00")
                     await host.received(life)
                     peer.unplug()
-                    await host.until(lambda: host.counters.disconnects == life)  # noqa: B023
+                    await host.until(lambda: host.counters.disconnects >= life)  # noqa: B023
                     peer.plug_in()
                 await host.ready(4)
                 assert host.events.numbers == [1, 2, 3]

@@ -266,12 +266,12 @@ def test_a_job_that_finds_damage_is_done_again_and_told_once(tmp_path: Path) -> 
 
 @contextmanager
 def nothing_can_be_written() -> Iterator[None]:
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_batch_in_hand_outlives_a_file_that_cannot_be_replaced(tmp_path: Path) -> None:
