@@ -1,8 +1,6 @@
 """A host whose configuration is on a server: a real process, asked as people ask it."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from typing import Any
 
 import httpx
 from config_server import MAC, ConfigServer
-from programs import PATIENCE, Program, ruuvi_host
+from programs import PATIENCE, Program, read_again, ruuvi_host
 
 from ruuvi_host.monitoring.socket import ask
 
@@ -36,10 +34,8 @@ class Led:
 
     def try_for(self, seconds: float, host: Program) -> None:
         """Have trials from now on last so long, at most."""
-        before = sum("configuration read again" in line for line in host.err)
         self._write_own(seconds)
-        os.kill(host.pid, signal.SIGHUP)
-        host.wait_for("configuration read again", before + 1)
+        read_again(host)
 
     def good(self, **others: Any) -> dict[str, Any]:
         """A configuration that works, and what is different in it."""

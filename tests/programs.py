@@ -123,6 +123,18 @@ def ruuvi_host(*arguments: str, env: Mapping[str, str] | None = None) -> Program
     return Program(COMMAND, *arguments, env=env)
 
 
+def read_again(host: Program) -> None:
+    """Have a running host read its configuration again, until it has.
+
+    Twice: the line of the first may be a late one of what was changed before.
+    """
+    read = "configuration read again"
+    for _ in range(2):
+        before = sum(read in line for line in host.err)
+        os.kill(host.pid, signal.SIGHUP)
+        host.wait_for(read, before + 1)
+
+
 class OnLine(Program):
     """A command that plays a coprocessor on a pseudo-terminal. A context manager, like all.
 

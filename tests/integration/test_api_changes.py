@@ -379,6 +379,7 @@ def test_a_file_is_taken_up_with_the_next_post(host: ApiHost) -> None:
                 assert host.ask("POST", "/extra_cfg?file=http_headers", body).status == 200
                 while got.get(timeout=PATIENCE) != value:
                     pass
+            program.wait_for("custom: http://127.0.0.1", 2)
             begun = [line for line in program.err if "custom: http://127.0.0.1" in line]
             assert len(begun) == 2, "only another folder has to be told"
         server.shutdown()

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import pty
-import signal
 import tty
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from api_cases import (
     play,
 )
 from api_host import write_files
-from programs import Program, ruuvi_host
+from programs import Program, read_again, ruuvi_host
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host import __version__
@@ -91,14 +90,6 @@ class Process:
         (self.folder / "gw_cfg.json").write_text(self._config, "utf-8")
         (self.folder / "gw_cfg.json").chmod(0o600)
 
-    def reload(self) -> None:
-        """Twice: the line of the first may be a late one of what the case has changed."""
-        read = "configuration read again"
-        for _ in range(2):
-            before = sum(read in line for line in self.program.err)
-            os.kill(self.program.pid, signal.SIGHUP)
-            self.program.wait_for(read, before + 1)
-
 
 class Processes:
     """The present process of each configuration."""
@@ -147,7 +138,7 @@ def test_case(case: Case, processes: Processes) -> None:
             for request in [case["request"], *case.get("before", ())]
         ):
             process.restore({})
-            process.reload()
+            read_again(process.program)
 
 
 def test_most_of_them_are_played_live() -> None:

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 from editing import set_keys
-from programs import COMMAND, PATIENCE, Program, ruuvi_host, simulated
+from programs import COMMAND, PATIENCE, Program, read_again, ruuvi_host, simulated
 
 from firmware_protocol.messages import address_text
 from ruuvi_host.formats import decode, fields
@@ -114,11 +114,7 @@ def changing(host: Program, folder: Path) -> Iterator[Path]:
         yield path
     finally:
         path.write_text(before)
-        read = "configuration read again"
-        for _ in range(2):  # the line of the first may be a late one of what the test has changed
-            times = sum(read in line for line in host.err)
-            os.kill(host.pid, signal.SIGHUP)
-            host.wait_for(read, times + 1)
+        read_again(host)
 
 
 def status(folder: Path, *options: str) -> str:

@@ -6,8 +6,6 @@ is about certificates stands in test_remote_download_tls.py.
 """
 
 import json
-import os
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +16,7 @@ from api_cases import DOWNLOADS
 from config_server import MAC, ConfigServer
 from conftest import load_vectors
 from led_host import Led
-from programs import PATIENCE, Program
+from programs import PATIENCE, Program, read_again
 
 from ruuvi_host.config.gateway_config import GatewayConfig
 from ruuvi_host.config.problems import Problems
@@ -68,9 +66,7 @@ class Player:
         self.led.file.write_text(json.dumps(document))
         self.server.files.clear()
         self.server.salt = name
-        before = sum("configuration read again" in line for line in self.host.err)
-        os.kill(self.host.pid, signal.SIGHUP)
-        self.host.wait_for("configuration read again", before + 1)
+        read_again(self.host)
         self.led.until(lambda c: not c["trial"] or "until" not in c["trial"])
         self.server.asked.clear()
 
