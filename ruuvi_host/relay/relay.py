@@ -33,6 +33,9 @@ from ruuvi_host.relay.turns import Turns
 
 GATHERING_FOR_DISK = 1.0
 """Seconds; as GATHERING, for batches that wait for their target."""
+UNTIL_STUCK = 0.2
+"""Seconds that an attempt may take where every report is wanted, before those that come meanwhile
+are kept apart: an answer from far away takes no longer."""
 LEAVING = 1.5
 """Seconds for what still goes over a connection that is left, and for the rest after a burst.
 Others wait meanwhile."""
@@ -177,27 +180,38 @@ class HostRelay:
 
     async def _fill(self) -> None:
         await self._source.until_ready()
+        stuck = False
         while True:
             await self._source.until_due()
-            await self._until_wanted()
+            stuck = await self._until_wanted(stuck=stuck)
             await self._outbox.put(self._source.make())
             self._turns.new_batch()
             self._look_at_backlog()
             if self._keeps_newest:
                 await self._reduce()
 
-    async def _until_wanted(self) -> None:
+    async def _until_wanted(self, *, stuck: bool) -> bool:
         """Where batches are made at once, what changes during an attempt waits in the table for its
         end, and need not go to the disk. Not for long; and while the target is away, batches are
-        made less often, for they do go there."""
+        made less often, for they do go there. But not where every report is wanted: in the table
+        one gives way to the next one of its sensor.
+
+        stuck: it has waited in vain before. Returns whether it has again.
+        """
         if not self._source.is_at_once:
-            return
+            return False
         failing = self._back_off.failures > 0
-        self._source.period = GATHERING_FOR_DISK if failing else GATHERING
+        seconds = GATHERING_FOR_DISK
+        if not self._keeps_newest:
+            seconds = GATHERING if failing or stuck else UNTIL_STUCK
+        self._source.period = seconds if failing else GATHERING
         if self._outbox.busy:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GATHERING_FOR_DISK):
+            try:
+                async with asyncio.timeout(seconds):
                     await self._idle.wait()
+            except TimeoutError:
+                return True
+        return False
 
     async def _reduce(self) -> None:
         """Of what waits only the newest report of each sensor is wanted: so an outage takes no

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain, pairwise, repeat
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from relay_world import (
     LATER,
     START,
     AtOnce,
+    LoopClock,
     World,
     accounted_for,
     jump_through,
@@ -23,9 +25,12 @@ from ruuvi_host.config.model import Profile
 from ruuvi_host.config.spool import SpoolSettings, Sync
 from ruuvi_host.errors import SpoolError
 from ruuvi_host.intake.advertisement import Advertisement
-from ruuvi_host.intake.batch import Batch
+from ruuvi_host.intake.batch import Batch, Gatherer
 from ruuvi_host.relay.outbox import Outbox
+from ruuvi_host.relay.pauses import Pacing
+from ruuvi_host.relay.relay import HostRelay
 from ruuvi_host.relay.sink import Outcome, Verdict
+from ruuvi_host.relay.source import BatchSource, Nonces
 
 # -- profile gateway ------------------------------------------------------------------------------
 
@@ -359,5 +364,36 @@ def test_what_a_disk_that_hangs_did_not_take_is_counted() -> None:
             await outbox.close()
         assert world.counters.lost == world.counters.lost_reports == 3
         assert world.counters.kept == 0
+
+    jump_through(main())
+
+
+@pytest.mark.parametrize("takes", [0.0, 30.0])
+@pytest.mark.parametrize("newest", [True, False])
+def test_where_every_report_is_wanted_none_gives_way_to_the_next(
+    newest: bool, takes: float
+) -> None:
+    """To a target that is told at once, and is away: it says so, or hangs first."""
+
+    async def main() -> None:
+        world = World(repeat(LATER), takes=repeat(takes))
+        changed, clock = asyncio.Event(), LoopClock()
+        queue = world.table.queue(tell=changed.set)
+        source = BatchSource(
+            *(Gatherer(queue, now()), lambda: GATEWAY, Nonces(), world.spool, clock),
+            changed=changed,
+        )
+        pacing = Pacing(gap=0.0, in_order=True, rate=200.0, keeps_newest=newest)
+        relay = HostRelay("custom", world.sink, source, world.spool, clock, pacing)
+        for number in range(40):
+            asyncio.get_running_loop().call_later(0.25 * number, world.hear, 1, bytes([number]))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(20):
+                await relay.run()
+        assert bool(queue.counters.replaced) is newest
+        if newest:
+            assert world.counters.batches < 20, "they go to the disk"
+        else:
+            assert sum(map(len, left(world))) + bool(takes) == 40
 
     jump_through(main())
