@@ -78,7 +78,8 @@ class LinkLog:
             )
         self._refused_before = refused
         if again:
-            self._info("the coprocessor has accepted its new settings")
+            done = "has its new settings, but for what it refused"
+            self._info("the coprocessor %s", done if refused else "has accepted its new settings")
             return
         if self._ready_at is None:
             self._ready_at = self._clock.monotonic()

@@ -58,7 +58,10 @@ def has_coded(facts: ControllerFacts, kind: ScanKind) -> bool:
 
 
 def plan(settings: SetAll, facts: ControllerFacts, kind: ScanKind) -> ScanPlan | None:
-    """How to scan for these settings; None: there is nothing to scan."""
+    """How to scan for these settings; None: there is nothing to scan, as without any channel, which
+    only a host can cause whose first settings have none."""
+    if not enabled_channels(settings):
+        return None
     coded = settings.use_coded_phy and has_coded(facts, kind)
     # 2M is never a primary PHY: what is on 2M begins on 1M.
     uncoded = settings.use_1m_phy or settings.use_2m_phy

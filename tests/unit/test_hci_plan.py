@@ -1,5 +1,7 @@
 """What is scanned for which settings, and what becomes of a SET_ALL."""
 
+from dataclasses import replace
+
 import pytest
 
 from firmware_protocol.messages import SetAll
@@ -61,6 +63,12 @@ def test_channels_cannot_be_chosen_but_are_kept() -> None:
     assert (ruling.applied, ruling.refused) == (settings, False)
     [warning] = warnings(SetAll(ch_38=False, use_2m_phy=False), PI, LEGACY)
     assert "all three are scanned" in warning
+
+
+def test_without_any_channel_nothing_is_scanned() -> None:
+    none = SetAll(ch_37=False, ch_38=False, ch_39=False)
+    assert plan(none, PI, LEGACY) is None, "the firmware hears nothing then, and the host says so"
+    assert plan(replace(none, ch_38=True), PI, LEGACY) == ScanPlan(LEGACY, True, False)
 
 
 def test_no_channel_at_all_is_refused_and_those_of_before_stay() -> None:

@@ -145,3 +145,16 @@ def test_a_refusal_that_comes_and_goes_is_told_once_in_a_while(reader: Reader) -
     for number in range(100):
         reader.link.configured(refused=number % 2 == 0, again=False)
     assert sum("refused" in line for line in reader.lines()) == 1
+
+
+def test_what_was_refused_is_not_called_accepted(reader: Reader) -> None:
+    reader.link.configured(refused=True, again=True)
+    reader.link.configured(refused=True, again=True)
+    reader.link.configured(refused=False, again=True)
+    refused, *lines = reader.lines()
+    assert "refused part of its settings" in refused
+    assert [line.rpartition("coprocessor ")[2] for line in lines] == [
+        "has its new settings, but for what it refused",
+        "has its new settings, but for what it refused",
+        "has accepted its new settings",
+    ]
