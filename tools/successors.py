@@ -38,12 +38,13 @@ HTTP_TESTS = (
     *(f"tests/integration/test_http_{name}.py" for name in ("refusals", "request")),
     *(f"tests/integration/test_{name}.py" for name in ("check", "nginx", "relay_delivery")),
     *(f"tests/integration/test_{name}.py" for name in ("server_pages", "statistics")),
-    *(f"tests/integration/test_{name}.py" for name in ("tls", "tls_matrix")),
+    *(f"tests/integration/test_{name}.py" for name in ("tls", "tls_faults", "tls_matrix")),
 )
 PORT_TESTS = (
     *(f"tests/integration/test_port{name}.py" for name in ("", "_gathering", "_network")),
     *(f"tests/integration/test_{name}.py" for name in ("port_opening", "pty_line", "reset")),
     *(f"tests/integration/test_{name}.py" for name in ("damaged_line", "link", "supervisor")),
+    "tests/integration/test_supervisor_network.py",
     "tests/faults/test_serial_faults.py",
     "tests/hotplug",
 )
