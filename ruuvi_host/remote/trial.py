@@ -84,6 +84,8 @@ class Trial:
     """The remote address has answered."""
     why: str = ""
     """Why the way back is taken, or the last try of the remote address failed."""
+    tried: tuple[str, ...] = ()
+    """Voters that something was to be sent to: a restart does not make a failure undone."""
 
     @property
     def until(self) -> float:
@@ -125,7 +127,8 @@ class Trial:
             voters = tuple(signs)
         proven = [name for name in voters if signs[name].proven]
         left = tuple(name for name in voters if name not in proven)
-        return replace(self, voters=left, proven=(*self.proven, *proven))
+        tried = tuple(name for name in left if name in self.tried or signs[name].tried)
+        return replace(self, voters=left, proven=(*self.proven, *proven), tried=tried)
 
     def judge(self, now: float, signs: Mapping[str, TargetSign]) -> "Judged":
         """As of now, after `see_targets(signs)`."""
@@ -137,7 +140,7 @@ class Trial:
             why = f": {self.why}" if self.why else ""
             return Judged(Verdict.BACK, f"the remote address did not answer{why}")
         # One that nothing was to be sent to has shown nothing, for it or against it.
-        failed = [name for name in self.voters if name not in signs or signs[name].tried]
+        failed = [name for name in self.voters if name not in signs or name in self.tried]
         if failed and not self.proven:
             told = "; ".join(
                 f"{name}: {signs[name].why or 'nothing accepted'}" if name in signs else name
@@ -168,6 +171,7 @@ class Trial:
             "digest": self.digest,
             "voters": list(self.voters),
             "proven": list(self.proven),
+            "tried": list(self.tried),
             "remote": self.remote,
             "why": self.why,
         }
@@ -192,6 +196,8 @@ class Trial:
             _names(document["proven"]),
             document["remote"] is True,
             str(document["why"]),
+            # What was written before the host kept them has none.
+            _names(document.get("tried", ())),
         )
 
 

@@ -149,6 +149,20 @@ def test_a_record_of_before_has_no_targets() -> None:
     assert Record.from_document(document) == replace(RECORD, working=())
 
 
+def test_a_restart_does_not_make_a_failure_undone() -> None:
+    """Near the end of a trial nothing may be sent any more before it is judged."""
+    failing = {"custom": TargetSign(proven=False, tried=True, why="refused")}
+    trial = TRIAL.see_remote(answered=True).see_targets(failing)
+    after = Trial.from_document(trial.document()).taken_up(trial.until)
+    silent = {"custom": TargetSign(proven=False, tried=False)}
+    assert after.see_targets(silent).judge(after.until, silent).verdict is Verdict.BACK
+    works = {"custom": TargetSign(proven=True, tried=True)}
+    assert after.see_targets(works).judge(after.began, works).verdict is Verdict.KEPT
+    document = trial.document()
+    del document["tried"]
+    assert Trial.from_document(document).tried == (), "of a host that did not keep them"
+
+
 def test_targets_in_place_of_others() -> None:
     """Where none of those that worked is left, the others have to work; or there is none."""
     silent = {"mqtt": TargetSign(proven=False, tried=True, why="refused")}
