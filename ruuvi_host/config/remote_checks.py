@@ -55,8 +55,10 @@ def address_problem(url: str) -> str:
         return error.problem
     if "@" in parts.netloc:
         return "has a user in it: set remote_cfg_auth_type, and what belongs to it"
-    if not parts.path.endswith(".json") and (parts.query or parts.fragment):
-        return "a folder has no query and no fragment: only an address that ends in .json may"
+    if "#" in url:
+        return "has a # in it, and no server gets to see what follows"
+    if "?" in url and not parts.path.endswith(".json"):
+        return "a folder has no query: only an address whose path ends in .json may"
     return ""
 
 

@@ -34,7 +34,8 @@ def of_status(reply: Reply, place: Place, secrets: tuple[str, ...], *, own: bool
     """Of a status that is no success. own: it is of the server that is configured."""
     status = reply.status
     reason = f"status {status} {printable(without(secrets, reply.phrase))}".rstrip()
-    if said := reply.says(secrets):
+    # Behind any success there may be a configuration, with secrets that nobody here knows.
+    if status >= 300 and (said := reply.says(secrets)):
         reason += f": {said}"
     if not own:
         reason += " (a redirect led to that server, which gets no authorization of ours)"

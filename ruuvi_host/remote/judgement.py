@@ -11,6 +11,7 @@ from ruuvi_host.config.load import Loaded
 from ruuvi_host.config.problems import Severity
 from ruuvi_host.config.targets import HttpTarget
 from ruuvi_host.relay.kinds import kind_of
+from ruuvi_host.remote.request import credentials
 from ruuvi_host.remote.text import Refused
 
 _NO_RISK = (
@@ -65,6 +66,11 @@ def faults(loaded: Loaded) -> Iterator[tuple[str, str]]:
         as_target = HttpTarget("remote", remote.url, tls=remote.tls, proxy=remote.proxy)
         for key, why in kind_of(as_target).faults(as_target):
             yield ("remote_cfg_url" if key == "http_url" else key), why
+        try:
+            credentials(remote, "")
+        except ValueError as error:  # nothing is asked with them
+            key, _, why = str(error).partition(" ")
+            yield key, why
 
 
 def needs_trial(present: Loaded, candidate: Loaded) -> bool:

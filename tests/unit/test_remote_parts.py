@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fetch_times import simulated
 
 from ruuvi_host.config.remote import RemoteSettings
+from ruuvi_host.config.remote_checks import address_problem
 from ruuvi_host.config.url import parse_address
 from ruuvi_host.relay.http.answer import Answer
 from ruuvi_host.remote.addresses import BadAddressError, places, problem_of
 from ruuvi_host.remote.answer import Failed
-from ruuvi_host.remote.answers import max_age, of_body
+from ruuvi_host.remote.answers import max_age, of_body, of_status
 from ruuvi_host.remote.download import TIME_LIMIT
 from ruuvi_host.remote.memory import Absence, Memory, Validators
 from ruuvi_host.remote.request import credentials, goes_in_clear, headers
@@ -243,6 +244,31 @@ def test_a_server_says_when() -> None:
     for _ in range(10):
         failed = failed.failed()
     assert failed.pause(0.0, 0.0) == 60, "not asked without end"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "https://x.y/gw",
+            "https://x.y/a.json?b=c",
+            "HTTP://localhost:8000",
+            "https://x.y/a.JSON",
+        ),
+        *("https://x.y/a.json#f", "https://x.y/a.json#", "https://x.y/gw#f", "https://x.y/gw?"),
+        *("https://x.y/gw?a=b", "https://u:p@x.y/a.json", "https://x.y:0/", "ftp://x.y/a.json", ""),
+    ],
+)
+def test_what_is_configured_is_what_can_be_fetched_from(url: str) -> None:
+    """A configuration that no fetch can be made with must be refused, and not be tried."""
+    assert bool(address_problem(url)) == bool(problem_of(url))
+
+
+@pytest.mark.parametrize(("status", "told"), [(203, False), (206, False), (404, True)])
+def test_what_a_server_says_is_told_but_for_a_configuration(status: int, told: bool) -> None:
+    answer = Answer(status, "", (), b'{"mqtt_pass": "SECRET"}', "192.0.2.1")
+    place = places("https://x.y/a.json", "AA:CC:EE:00:11:22").own
+    assert ("SECRET" in of_status(answer, place, (), own=True).reason) is told
 
 
 def test_a_thousand_hosts_that_start_together() -> None:

@@ -142,6 +142,13 @@ def test_what_would_cut_a_host_off_is_refused(tmp_path: Path) -> None:
     weighing = Weighing(tmp_path)
     assert weighing.refusal(remote_cfg_url="").startswith("remote_cfg_url: empty")
     assert weighing.refusal(remote_cfg_url="ftp://x.y/").startswith("remote_cfg_url: ")
+    assert weighing.refusal(remote_cfg_url="http://x.y/a.json#b").startswith("remote_cfg_url: has")
+    token = {"remote_cfg_auth_type": "bearer", "remote_cfg_auth_bearer_token": "SEC\nRET"}
+    assert weighing.refusal(**token) == (
+        "remote_cfg_auth_bearer_token: has a line break or another control character in it"
+    )
+    user = {"remote_cfg_auth_type": "basic", "remote_cfg_auth_basic_user": "a:b"}
+    assert weighing.refusal(**user).startswith("remote_cfg_auth_basic_user: must not have a colon")
     assert "switches off every server" in weighing.refusal(use_http=False)
     assert weighing.refusal(http_url="nowhere").startswith("http_url: ")
     cert = {"http_url": "https://127.0.0.1/", "http_use_ssl_client_cert": True}
