@@ -89,6 +89,7 @@ def write(
     )
     after = replace(record.forgiving(mark), memory=found.memory, refused=None)
     if weighed.merged.is_equal:
+        after = replace(after, bad=())
         file.write(after if record.in_force else replace(after, applied=applied))
         return found.outcome, None
     trial = None
@@ -101,7 +102,7 @@ def write(
         # What its ETag stands for is not in force yet, and may never be.
         file.write(replace(after, memory=record.memory))
     else:
-        after = replace(after, applied=applied)
+        after = replace(after, applied=applied, bad=())
     store.carry_out(weighed.merged.plan(loaded.sources), folder, REMOTE, now)
     file.write(after)
     return found.outcome, trial

@@ -89,7 +89,7 @@ class Taker:
             applied = book.record.in_force
             if applied is None or applied.saved != fingerprint(judged.candidate):
                 applied = self._applied(fetched, judged, {})
-            await book.keep(memory=memory, applied=applied, refused=None)
+            await book.keep(memory=memory, applied=applied, refused=None, bad=())
             return Outcome("equal", url=fetched.url)
         working = self._targets.working(self._times()[1])
         taken: Applied | None = None
@@ -128,7 +128,7 @@ class Taker:
             await book.keep(trial=began, memory=memory, rolled_back=None)
             seconds, more = trial.seconds, f"; on trial for {trial.seconds:.0f} s"
         else:
-            await book.keep(applied=taken, memory=memory, refused=None, rolled_back=None)
+            await book.keep(applied=taken, memory=memory, refused=None, rolled_back=None, bad=())
             seconds, more = 0.0, ""
         keys = ", ".join(judged.merged.changed)
         saved = f" (saved to {change.saved_to})" if change.saved_to else ""

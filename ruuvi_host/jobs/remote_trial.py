@@ -157,7 +157,7 @@ class TrialWatch:
         else:
             log.info("the fetched configuration has come through its trial")
         book = self._book
-        await book.keep(trial=None, applied=book.record.pending, pending=None)
+        await book.keep(trial=None, applied=book.record.pending, pending=None, bad=())
 
     async def _over(self, why: str) -> None:
         log.info("the trial of the fetched configuration is over: %s", why)

@@ -98,7 +98,8 @@ class Record:
     working: tuple[str, ...] = ()
     """Targets that worked in the last hour of the host, as far as is known."""
     bad: tuple[str, ...] = ()
-    """Digests of texts that were rolled back: not applied again by themselves."""
+    """Digests of texts that were rolled back: not applied again by themselves, until another one
+    was taken for good. Whoever puts such a text back after that has mended what was wrong."""
 
     @property
     def in_force(self) -> Applied | None:

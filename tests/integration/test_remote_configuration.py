@@ -94,6 +94,12 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         assert f'ruuvi_host_remote_config_info{{hash="{status["hash"]}"}} 1' in metrics
         assert "ruuvi_host_remote_config_trial 0" in metrics
 
+        # After another text the one that was rolled back may be right: its server was mended.
+        led.serve_good(http_url=f"{server.url}/nowhere", coordinates="2,2")
+        assert led.download() == {"status": 200, "message": ""}
+        led.post(http_url=f"{server.url}/record/2")
+        led.until(lambda c: c["trial"] is None)
+
         led.serve("oops", 503)
         assert led.download()["status"] == 503
         status = led.status()
@@ -251,6 +257,11 @@ def test_config_fetch_while_no_host_runs(tmp_path: Path, server: ConfigServer) -
         ran = fetched(led, *options)
         assert (ran.returncode, ran.stderr.count("was rolled back before")) == (1, 1)
     assert "would be taken" in fetched(led, "--dry-run", "--force").stdout
+    bad = server.files[OWN]
+    led.serve_good()
+    assert fetched(led).stdout.startswith("equal")
+    server.files[OWN] = bad
+    assert "would be taken" in fetched(led, "--dry-run").stdout, "another text came between"
 
 
 def test_a_trial_that_begins_without_a_host_judges_the_targets_too(
