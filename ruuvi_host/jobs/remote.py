@@ -72,7 +72,8 @@ class RemoteConfiguration:
     def status(self) -> ConfigurationStatus:
         """As of now."""
         clock = self._receiving.clock
-        due = self._due
+        # While a trial lasts none is due, whatever was last said of it.
+        due = None if self._book.record.trial else self._due
         return self._teller.status(None if due is None else due - clock.monotonic() + clock.wall())
 
     async def run(self) -> None:

@@ -67,6 +67,7 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         assert sorted(each.result()["status"] for each in answers) == [200, 409]
         status = led.until(lambda c: c["trial"])
         assert set(status["trial"]["waiting_for"]) <= {"remote", "custom"}
+        assert status["fetch"]["next"] is None, "what is changed meanwhile waits for its end"
         assert led.download()["status"] == 409
         status = led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
         assert "no server accepts anything" in status["trial"]["reason"]
