@@ -134,19 +134,12 @@ def command(
 def _serve(settings: BridgeSettings, *, until_eof: bool) -> None:
     """Until SIGINT or SIGTERM."""
     _do_without_openssl()
-    import sys
-
     from ruuvi_host import logs
-    from ruuvi_host.errors import ConfigError
+    from ruuvi_host.cli.learnt import somebody_learns_the_path
     from ruuvi_host.jobs.bridge import serve
     from ruuvi_host.lifetime import run_until_stopped
 
-    if sys.stdout is None and not settings.link:
-        raise ConfigError(
-            "--link",
-            "standard output is closed, so nobody would learn the path of the pseudo-terminal: "
-            "name a link to it",
-        )
+    somebody_learns_the_path(settings.link)
     logs.configure()
     run_until_stopped(serve(settings, click.echo, until_eof=until_eof))
 

@@ -75,8 +75,10 @@ def command(path: str, speed: float, number: int, link: str | None) -> None:
     from ruuvi_host.capture.player import Player
     from ruuvi_host.capture.script import STAND_IN, survey
     from ruuvi_host.capture.source import open_source
+    from ruuvi_host.cli.learnt import somebody_learns_the_path
     from ruuvi_host.errors import ConfigError
 
+    somebody_learns_the_path(link)
     if path == "-" or Path(path).is_fifo():
         raise ConfigError("FILE", "a capture is read twice, and so cannot come from a pipe")
     source = open_source(path)

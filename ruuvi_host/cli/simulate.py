@@ -110,11 +110,13 @@ def command(
     Prints the path of the pseudo-terminal, then on stderr a line each time the board boots or is
     configured. A host opens the path like a serial port. Ctrl-C stops it.
     """
+    from ruuvi_host.cli.learnt import somebody_learns_the_path
     from ruuvi_host.formats import FORMATS
     from ruuvi_host.simulator.board import Board
     from ruuvi_host.simulator.kinds import KEY
     from ruuvi_host.simulator.pty import PtyServer
 
+    somebody_learns_the_path(link)
     if baud is None:
         baud = 0 if rate and transmit == "ideal" else BAUD
     board = Board(

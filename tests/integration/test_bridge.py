@@ -448,8 +448,10 @@ def test_a_link_that_cannot_be(controller: ServedController, tmp_path: Path) -> 
     assert program.err[-1].startswith("Error: --link: ")
 
 
-def test_a_path_that_nobody_would_learn(controller: ServedController) -> None:
-    words = [sys.executable, "-m", "ruuvi_host", "bridge", "--hci", controller.path]
+@pytest.mark.parametrize("command", ["bridge", "simulate", "replay"])
+def test_a_path_that_nobody_would_learn(controller: ServedController, command: str) -> None:
+    more = {"bridge": ["--hci", controller.path], "simulate": [], "replay": ["recording.pcapng"]}
+    words = [sys.executable, "-m", "ruuvi_host", command, *more[command]]
     ran = subprocess.run(
         ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *words],
         stderr=subprocess.PIPE,
