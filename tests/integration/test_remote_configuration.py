@@ -67,7 +67,6 @@ def test_a_host_is_led(tmp_path: Path, server: ConfigServer) -> None:
         assert sorted(each.result()["status"] for each in answers) == [200, 409]
         status = led.until(lambda c: c["trial"])
         assert set(status["trial"]["waiting_for"]) <= {"remote", "custom"}
-        assert status["fetch"]["next"] is None, "what is changed meanwhile waits for its end"
         assert led.download()["status"] == 409
         status = led.until(lambda c: c["trial"] and "rolled_back" in c["trial"])
         assert "no server accepts anything" in status["trial"]["reason"]
@@ -137,9 +136,11 @@ def test_a_restart_in_the_middle_of_a_trial(tmp_path: Path, server: ConfigServer
     with led.running() as host:
         led.until(lambda c: c["fetch"]["result"] == "equal")
         host.wait_for("custom: batches are accepted")
-        led.serve_good(http_url=f"{server.url}/nowhere", coordinates="2,2")
+        cuts_off = {"http_url": f"{server.url}/nowhere", "coordinates": "2,2"}
+        led.serve_good(**cuts_off, remote_cfg_refresh_interval_minutes=60)
         led.download()
         before = led.until(lambda c: c["trial"])
+        assert before["fetch"]["next"] is None, "what is changed meanwhile waits for its end"
         host.stop(signal.SIGKILL)
     (tmp_path / "ruuvi-host.toml").unlink()  # the length of the trial is that of its beginning
     with led.running() as host:
