@@ -229,7 +229,7 @@ async def deaf(seconds: float, folder: Path) -> Figures:
 
 async def reloaded(seconds: float, folder: Path) -> Figures:
     """Other scan settings again and again (SIGHUP), while reports flow: the link goes on."""
-    async with bench("reloaded", folder) as host:
+    async with bench("reloaded", folder, ack_timeout=20) as host:  # a resend would count
         offering = asyncio.create_task(host.offer(seconds))
         file = folder / "ruuvi-host.toml"
         plain = file.read_text()

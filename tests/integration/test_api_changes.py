@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+from configured_host import PATIENT
 from lines import run as run_async
 from lines import until
 from peer import SET_ALL, Peer
@@ -405,7 +406,7 @@ def test_settings_reach_the_coprocessor_at_once(host: ApiHost) -> None:
             assert answer.status == 200
 
         with Peer() as peer, ExitStack() as stack:
-            running = host.running("--trust-clock", board=("--port", peer.path))
+            running = host.running("--trust-clock", board=("--port", peer.path, *PATIENT))
             await asyncio.to_thread(stack.enter_context, running)
             saved = await peer.got(SET_ALL)
 

@@ -248,7 +248,8 @@ def test_who_never_answers_is_given_up_with_a_sentence(answers: Answers, sentenc
 def test_who_stops_answering_is_given_up_although_reports_flow() -> None:
     async def main() -> None:
         with Peer() as peer:
-            timing = Timing(ack_timeout=0.02, heartbeat=0.05)
+            # Long, so that this machine may stand still for a while between two reports.
+            timing = Timing(ack_timeout=0.1, heartbeat=0.1)
             async with linked(peer, timing) as link:
                 await link.ready()
                 await peer.got(GET_DEVICE_ID, 3)
