@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ruuvi_host.lifetime import to_its_end
 from ruuvi_host.logs import printable
 from ruuvi_host.remote.record import FetchFacts, Record, RecordFile, Refusal
 
 log = logging.getLogger(__name__)
 
+CLOSING = 1.0
+"""Seconds for what is still being written at the end: a disk that hangs must not hold it up."""
 GOOD = ("applied", "equal", "not_modified")
 """Results after which the server has what it wants."""
 NOT_TAKEN = ("refused", "rolled_back")
@@ -34,12 +35,18 @@ class Book:
         self.record = record
 
     async def keep(self, **changes: Any) -> None:
-        """The same for what may be lost: a disk that cannot be written is told once. What is begun
-        is written also when we are cancelled: the end of the host does not wait for threads."""
+        """The same for what may be lost: a disk that cannot be written is told once. When we are
+        cancelled, what is begun gets CLOSING: the end of the host does not wait for threads."""
         record = replace(self.record, **changes)
-        if record != self.record:
-            self.record = record
-            await to_its_end(self._write_or_tell(record))
+        if record == self.record:
+            return
+        self.record = record
+        writing = asyncio.ensure_future(self._write_or_tell(record))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait({writing}, timeout=CLOSING)
+            raise
 
     async def _write_or_tell(self, record: Record) -> None:
         try:

@@ -17,6 +17,7 @@ from ruuvi_host.jobs.remote import is_elsewhere
 from ruuvi_host.jobs.remote_targets import HOUR, Targets
 from ruuvi_host.monitoring.counters import TargetCounters
 from ruuvi_host.monitoring.health import TargetFacts
+from ruuvi_host.remote import book as book_module
 from ruuvi_host.remote.book import Book
 from ruuvi_host.remote.rebase import rebased
 from ruuvi_host.remote.record import (
@@ -104,6 +105,7 @@ def test_what_is_being_kept_is_on_disk_when_whoever_keeps_it_is_cancelled(
         write(self, record)
 
     monkeypatch.setattr(RecordFile, "write", slowly)
+    monkeypatch.setattr(book_module, "CLOSING", PATIENCE)
 
     async def main() -> None:
         keeping = asyncio.ensure_future(Book(tmp_path).keep(rolled_back=RolledBack(1.0, "why")))
@@ -113,6 +115,31 @@ def test_what_is_being_kept_is_on_disk_when_whoever_keeps_it_is_cancelled(
         await asyncio.wait({keeping})
         assert keeping.cancelled()
         assert RecordFile(tmp_path).read().rolled_back == RolledBack(1.0, "why")
+
+    asyncio.run(main())
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    def hangs(self: RecordFile, record: Record) -> None:
+        begun.set()
+        free.wait()
+
+    monkeypatch.setattr(RecordFile, "write", hangs)
+    monkeypatch.setattr(book_module, "CLOSING", 0.05)
+
+    async def main() -> None:
+        keeping = asyncio.ensure_future(Book(tmp_path).keep(rolled_back=RolledBack(1.0, "why")))
+        try:
+            assert await asyncio.to_thread(begun.wait, PATIENCE)
+            keeping.cancel()
+            await asyncio.wait({keeping}, timeout=PATIENCE)
+            assert keeping.cancelled()
+        finally:
+            free.set()
 
     asyncio.run(main())
 

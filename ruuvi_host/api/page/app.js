@@ -88,8 +88,11 @@ async function show() {
   for (const [each, { node }] of sections) node.hidden = each !== key;
   fill(notice);
   scrollTo(0, 0);
-  const { node, shown, place } = sections.get(key);
-  // What it showed the last time is drawn anew: what is changed in it until then would be lost.
+  const section = sections.get(key);
+  const { node, shown, place } = section;
+  // What it showed the last time is drawn anew: what is changed in it until then would be lost. Who
+  // goes away and comes back meanwhile has it drawn twice.
+  section.drawings += 1;
   node.inert = true;
   try {
     await shown.show();
@@ -97,7 +100,8 @@ async function show() {
   } catch (error) {
     fill(place, element("p", { class: "bad", role: "alert" }, error.message));
   } finally {
-    node.inert = false;
+    section.drawings -= 1;
+    node.inert = section.drawings > 0;
   }
 }
 
@@ -111,7 +115,7 @@ function open() {
         element("h2", { id: `${key}-title` }, say(`section_${key}`)),
         place,
       );
-      return [key, { node, place, shown: make(place, page) }];
+      return [key, { node, place, shown: make(place, page), drawings: 0 }];
     }),
   );
   fill(
