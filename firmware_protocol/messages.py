@@ -68,7 +68,7 @@ class _Encoded:
 
     def payload(self) -> bytes:
         """The fields as they stand in the frame, each followed by the delimiter."""
-        raise NotImplementedError
+        raise NotImplementedError  # each message has fields of its own
 
     def to_frame(self) -> bytes:
         """The whole frame, ready to send."""

@@ -98,7 +98,7 @@ class Transmitter:
 
     def send(self, frame: bytes, now: float, *, is_reply: bool = False) -> bool:
         """Take a frame; False: it is lost."""
-        raise NotImplementedError
+        raise NotImplementedError  # here the modes differ
 
     @property
     def sent_at(self) -> float:

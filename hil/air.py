@@ -51,7 +51,7 @@ class Air:
     def settings(self, **others: bool | int) -> SetAll:
         """The SET_ALL that sets it. It scans on all channels and PHYs unless told otherwise."""
         flags: dict[str, bool | int] = {"max_adv_len": 0} | others
-        return SetAll(fltr_id=self.word, fltr_tags=False, **flags)  # type: ignore[arg-type]
+        return SetAll(fltr_id=self.word, fltr_tags=False, **flags)  # type: ignore[arg-type]  # by name, of two types
 
 
 @dataclass(frozen=True, slots=True)

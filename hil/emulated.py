@@ -47,11 +47,11 @@ class FirmwareRig(LocalRig):
 
     def build(self, setup: Setup, output: Path) -> Path:
         """Make the firmware."""
-        raise NotImplementedError
+        raise NotImplementedError  # each emulator has its own
 
     def command(self, program: Path, line: socket.socket) -> list[str]:
         """What runs it."""
-        raise NotImplementedError
+        raise NotImplementedError  # each emulator has its own
 
     def boot(self, setup: Setup) -> socket.socket:
         if setup not in self._built:
@@ -77,7 +77,7 @@ class FirmwareRig(LocalRig):
 
     def run(self, command: list[str], line: socket.socket, said: int) -> subprocess.Popen[bytes]:
         """Start it with its serial line; what it complains of goes to the file `said`."""
-        raise NotImplementedError
+        raise NotImplementedError  # each emulator has its own
 
     def greet(self) -> None:
         """Wait until it is there. Raises RigError."""

@@ -26,11 +26,11 @@ class LocalRig(BareRig):
 
     def boot(self, setup: Setup) -> socket.socket:
         """Start a board; what is returned is its serial line."""
-        raise NotImplementedError
+        raise NotImplementedError  # each rig has its own
 
     def shut_down(self) -> None:
         """Take its power away."""
-        raise NotImplementedError
+        raise NotImplementedError  # each rig has its own
 
     def start(self, setup: Setup) -> None:
         self._power_off()

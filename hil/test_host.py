@@ -108,7 +108,7 @@ def test_copes_with_a_bad_line(board: Board, figures: Figures) -> None:
     with host(board) as us:
         us.wait("ready")
         board.rig.set_faults(Faults(lost=0.003, flipped=0.003, inserted=0.003))
-        time.sleep(3)
+        time.sleep(3)  # how long the line is bad
         board.rig.set_faults(None)
         before = us.counters.session
         damaged = before.scanner.crc_errors + before.scanner.etx_errors

@@ -38,7 +38,7 @@ async def drip(port: int, head: bytes) -> None:
                 while not reader.at_eof():
                     writer.write(b"X: y\r\n")
                     await writer.drain()
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(0.2)  # so slow is a drip
             finally:
                 writer.transport.abort()
         await asyncio.sleep(0.2)  # it is about slow ones, not about a flood

@@ -56,9 +56,16 @@ async def running(at: MqttTarget, *companions: Companion) -> AsyncIterator[MqttS
 
     maker = MessageMaker(at.prefix, DataFormat.RAW, "")
     sink = MqttSink(at, maker, Seat(), lambda: Standing(at, companions, known))
+    async with running_sink(sink):
+        yield sink
+
+
+@asynccontextmanager
+async def running_sink(sink: MqttSink) -> AsyncIterator[None]:
+    """Until it is left; then it is closed."""
     task = asyncio.create_task(sink.run())
     try:
-        yield sink
+        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

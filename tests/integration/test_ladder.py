@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from conftest import ours
-from ladder_host import QUICK, hosting, lines
-from ladder_host import link as link
-from ladder_host import log as log
 from lines import run
 from link_events import Events
 from peer import GET_ALL, GET_DEVICE_ID, SET_ALL, Peer, ack, frame, obliging, report, silent
 from rfc2217_server import Rfc2217Server, pyserial_is_old
+from supervised_link import QUICK, lines, supervised
+from supervised_link import link as link
+from supervised_link import log as log
 
 from firmware_protocol.messages import SetAll
 from ruuvi_host.clock import SystemClock
@@ -44,7 +44,7 @@ def test_a_deaf_coprocessor_is_found_opened_again_and_reset(
 
         with Peer(tmp_path / "tty", answer) as peer:
             reset = ResetCommand(("touch", str(pulled)))
-            async with hosting(peer.path, reset=reset, **QUICK) as host:
+            async with supervised(peer.path, reset=reset, **QUICK) as host:
                 await host.ready()
                 deaf = True
                 number = 0
@@ -71,7 +71,7 @@ def test_a_deaf_coprocessor_is_found_opened_again_and_reset(
 def test_without_a_reset_line_it_is_tried_again_for_ever(link: Path) -> None:
     async def main() -> None:
         with Peer(link, silent):
-            async with hosting(link, **QUICK) as host:
+            async with supervised(link, **QUICK) as host:
                 await host.until(lambda: host.counters.given_up >= 3)
                 status = host.supervisor.status
                 assert (host.counters.resets, status.state) == (0, LinkState.CLOSED)
@@ -85,7 +85,7 @@ def test_a_reset_that_fails_is_an_error_and_no_end(
 ) -> None:
     async def main() -> None:
         with Peer(link, silent) as peer:
-            async with hosting(link, reset=ResetCommand(("false",)), **QUICK) as host:
+            async with supervised(link, reset=ResetCommand(("false",)), **QUICK) as host:
                 await host.until(lambda: host.counters.resets_failed >= 2)
                 peer.answers = obliging
                 await host.ready()
@@ -106,8 +106,8 @@ def test_the_modem_line_is_pulled_while_the_port_is_open(link: Path) -> None:
 
             peer.answers = answer
             reset = ModemLine("dtr", hold=0.01)
-            settings = {"ack_timeout": 0.2, "timeouts_to_fail": 2, "reset": reset}
-            async with hosting(server.url, **settings) as host:
+            settings: dict[str, Any] = {"ack_timeout": 0.2, "timeouts_to_fail": 2, "reset": reset}
+            async with supervised(server.url, **settings) as host:
                 await host.ready()
                 # More than one, if an answer comes late on a busy machine.
                 assert host.counters.opened == host.counters.resets + 2 >= 3
@@ -131,7 +131,7 @@ def test_lost_answers_are_counted_step_by_step(link: Path) -> None:
                 return b"" if lost else obliging(command, payload)
 
             peer.answers = answer
-            async with hosting(link, **PERSISTENT) as host:
+            async with supervised(link, **PERSISTENT) as host:
                 await host.ready()
                 counters = host.counters
                 session = counters.session
@@ -151,7 +151,7 @@ def test_who_was_found_old_is_spared_the_long_set_all_in_its_next_life(link: Pat
             return obliging(command, payload) if command != SET_ALL or len(payload) == 5 else b""
 
         with Peer(link, old) as peer:
-            async with hosting(link, probe="led", **PERSISTENT) as host:
+            async with supervised(link, probe="led", **PERSISTENT) as host:
                 await host.ready()
                 await peer.got(LED_CTRL, 2)
                 assert host.supervisor.status.firmware == "1.0.0 or older"
@@ -172,7 +172,7 @@ def test_who_was_found_old_is_spared_the_long_set_all_in_its_next_life(link: Pat
 def test_a_quiet_radio_is_no_dead_link(link: Path, log: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         with Peer(link) as peer:
-            async with hosting(link, quiet=0.2, **PERSISTENT) as host:
+            async with supervised(link, quiet=0.2, **PERSISTENT) as host:
                 await host.until(lambda: host.supervisor.status.state is LinkState.QUIET)
                 peer.send(frame(GET_ALL))  # its watchdog
                 await host.ready(2)
@@ -195,7 +195,7 @@ def test_a_quiet_radio_is_no_dead_link(link: Path, log: pytest.LogCaptureFixture
 def test_other_settings_reach_a_running_link_at_once(link: Path) -> None:
     async def main() -> None:
         with Peer(link) as peer:
-            async with hosting(link) as host:
+            async with supervised(link) as host:
                 await host.ready()
                 host.supervisor.reconfigure(SetAll(use_coded_phy=True))
                 peer.send(report(1))
@@ -218,7 +218,7 @@ def test_other_settings_that_get_no_answer_are_sent_again(link: Path) -> None:
 
     async def main() -> None:
         with Peer(link) as peer:
-            async with hosting(link, ack_timeout=0.05, heartbeat=600.0) as host:
+            async with supervised(link, ack_timeout=0.05, heartbeat=600.0) as host:
                 await host.ready()
                 peer.answers = silent
                 host.supervisor.reconfigure(SetAll(fltr_tags=False))
@@ -232,7 +232,7 @@ def test_other_settings_that_get_no_answer_are_sent_again(link: Path) -> None:
 def test_a_pty_does_not_count_overruns(link: Path) -> None:
     async def main() -> None:
         with Peer(link):
-            async with hosting(link) as host:
+            async with supervised(link) as host:
                 await host.ready()
                 assert host.counters.uart_overruns is None, "not known, and not 0"
                 assert "uart_overruns" not in host.counters.nonzero()
@@ -262,7 +262,7 @@ def test_a_driver_that_counts_overruns_is_believed(
 
     async def main() -> None:
         with Peer(link) as peer:
-            async with hosting(link) as host:
+            async with supervised(link) as host:
                 await host.ready()
                 assert host.counters.uart_overruns == 0, "what was before is not ours"
                 counted[0] += 3

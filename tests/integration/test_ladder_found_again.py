@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
-from ladder_host import QUICK, hosting, lines
-from ladder_host import link as link
-from ladder_host import log as log
 from lines import PATIENCE, run, until
 from link_events import Events, SourceEvents
 from peer import SET_ALL, Peer, report, silent
+from supervised_link import QUICK, lines, supervised
+from supervised_link import link as link
+from supervised_link import log as log
 from usb import UsbMachine
 
 from firmware_protocol.events import Identified, Ready
@@ -34,7 +34,7 @@ def test_it_is_found_under_another_tty_number(
         usb = UsbMachine(tmp_path)
         with Peer() as peer, Peer(answers=silent) as stranger:
             path = usb.plug_in("ttyACM0", peer.path, serial="A")
-            async with hosting(path, {"machine": usb.machine}) as host:
+            async with supervised(path, {"machine": usb.machine}) as host:
                 await host.ready()
                 peer.unplug()
                 usb.unplug("ttyACM0")
@@ -47,7 +47,7 @@ def test_it_is_found_under_another_tty_number(
                 assert (status.name, status.path) == (path, moved)
                 assert status.state is LinkState.READY
             assert stranger.commands == [], "another device is left alone"
-            assert f"the port is {moved} now" in lines(log)
+            assert f"INFO the port is {moved} now" in lines(log)
 
     run(main())
 
@@ -63,7 +63,7 @@ def test_a_port_is_opened_at_once_when_it_is_back(
 
     async def main() -> None:
         with Peer(folder / "usb-x") as peer:
-            async with hosting(folder / "usb-x") as host:
+            async with supervised(folder / "usb-x") as host:
                 await host.ready()
                 for life in (2, 3):
                     peer.unplug()
@@ -86,7 +86,7 @@ def test_where_nothing_tells_it_is_looked_for(link: Path, monkeypatch: pytest.Mo
 
     async def main() -> None:
         with Peer(link) as peer:
-            async with hosting(link) as host:
+            async with supervised(link) as host:
                 await host.ready()
                 peer.unplug()
                 await host.until(lambda: host.counters.disconnects)
@@ -119,7 +119,7 @@ def test_a_folder_that_is_made_anew_is_watched_anew(tmp_path: Path) -> None:
 def test_a_storm_among_the_device_nodes_does_not_make_it_spin(tmp_path: Path) -> None:
     async def main() -> None:
         with Peer(tmp_path / "tty") as peer:
-            async with hosting(tmp_path / "tty") as host:
+            async with supervised(tmp_path / "tty") as host:
                 await host.ready()
                 peer.unplug()
                 await host.until(lambda: host.counters.disconnects)
@@ -149,7 +149,7 @@ def test_who_reads_our_port_is_named(link: Path, log: pytest.LogCaptureFixture) 
 
     async def main() -> None:
         with Peer(link) as peer:
-            async with hosting(link, **QUICK) as host:
+            async with supervised(link, **QUICK) as host:
                 await host.ready()
                 thief = subprocess.Popen(  # noqa: ASYNC220
                     [sys.executable, "-c", steal, peer.path],
@@ -209,7 +209,7 @@ def test_several_and_one_of_them_is_missing(tmp_path: Path, log: pytest.LogCaptu
                     await peer.got(SET_ALL, 2)
                 running.cancel()
                 await asyncio.wait([running])
-        told = lines(log)
+        told = [line.partition(" ")[2] for line in lines(log)]
         assert all(line.startswith(("#1: ", "#2: ", "#3: ")) for line in told)
 
     run(main())

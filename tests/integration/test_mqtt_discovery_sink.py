@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import load_vectors
 from mqtt_peer import Peer, peer
+from mqtt_sink_world import run, running_sink
 
 from firmware_protocol.messages import DeviceId
 from ruuvi_host.config.homeassistant import Extras, HomeAssistant
@@ -72,13 +73,8 @@ async def running(
     maker = MessageMaker(at.prefix, at.data_format, "")
     teller = ToHomeAssistant(at, lambda _: "", path)
     sink = MqttSink(at, maker, Seat(), lambda: Standing(at, (teller,), known))
-    task = asyncio.create_task(sink.run())
-    try:
+    async with running_sink(sink):
         yield sink
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await sink.close()
 
 
 def told(there: Peer) -> list[str]:
@@ -92,14 +88,6 @@ def told(there: Peer) -> list[str]:
         elif not each.topic.endswith("gw_status"):
             found.append(f"R{each.topic[-2:]}")
     return found
-
-
-def run(part: Any) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(50):
-            await part
-
-    asyncio.run(limited())
 
 
 def test_a_config_goes_before_the_first_reading_of_its_sensor() -> None:

@@ -2,10 +2,8 @@
 
 import asyncio
 import fcntl
-import logging
 import os
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -24,7 +22,9 @@ from peer import (
     report,
     silent,
 )
-from supervised_link import Supervised, supervised
+from supervised_link import Supervised, lines, supervised
+from supervised_link import link as link
+from supervised_link import log as log
 
 from firmware_protocol.events import Ready
 from ruuvi_host.device import reopener
@@ -33,24 +33,6 @@ from ruuvi_host.device.port import Port
 from ruuvi_host.errors import PortError
 from ruuvi_host.simulator.board import Board
 from ruuvi_host.simulator.pty import PtyServer
-
-
-@pytest.fixture
-def link(tmp_path: Path) -> Path:
-    return tmp_path / "tty"
-
-
-@pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    with caplog.at_level(logging.INFO, "ruuvi_host"):
-        yield caplog
-
-
-def lines(log: pytest.LogCaptureFixture) -> list[str]:
-    """What a user has read."""
-    assert not any(record.exc_info for record in log.records)
-    return [f"{record.levelname} {record.getMessage()}" for record in log.records]
-
 
 # --- the normal life
 

@@ -6,16 +6,15 @@ when the disk has caught up, what is counted is what is on the disk.
 """
 
 import asyncio
-import resource
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from conftest import ManualClock
+from full_disk import nothing_can_be_written
 from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
 from spooled import rows
@@ -56,18 +55,8 @@ class LateDisk:
             if can_write:
                 self.jobs.popleft()()
             else:
-                with no_byte_can_be_written():
+                with nothing_can_be_written():
                     self.jobs.popleft()()
-
-
-@contextmanager
-def no_byte_can_be_written() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class World:

@@ -4,14 +4,14 @@ import asyncio
 import logging
 import os
 import re
-import resource
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 import pytest
+from full_disk import nothing_can_be_written
 from spool_world import NOW, batch, fill, noise, open_files, run, spool_in, take_all
 from spooled import rows
 
@@ -262,16 +262,6 @@ def test_a_job_that_finds_damage_is_done_again_and_told_once(tmp_path: Path) -> 
         values.Reopened(((1, 2),)),  # it could be recovered
         values.Wrote(entry),
     ]
-
-
-@contextmanager
-def nothing_can_be_written() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_batch_in_hand_outlives_a_file_that_cannot_be_replaced(tmp_path: Path) -> None:
